@@ -1,0 +1,175 @@
+/** A resource is a table: everything the generic server must know of one kind. It knows no kind itself. */
+import type { KindRef, KubeObject, UnknownObject } from '@kapella/api';
+import type { Ctx, FieldErrors } from '@kapella/base';
+
+export interface UserInfo {
+  readonly username: string;
+  readonly uid?: string;
+  readonly groups: readonly string[];
+  readonly extra?: Readonly<Record<string, readonly string[]>>;
+}
+
+/** What a strategy may know of the request it serves. */
+export interface StrategyContext {
+  readonly user: UserInfo;
+  readonly namespace: string;
+  readonly nowMs: number;
+  /** 'create' | 'update' | … */
+  readonly operation: string;
+  readonly subresource: string;
+  readonly dryRun: boolean;
+}
+
+export interface Column<T> {
+  readonly name: string;
+  /** OpenAPI type; default string. */
+  readonly type?: 'string' | 'integer' | 'date' | 'number' | 'boolean';
+  readonly format?: string;
+  /** Only with -o wide (priority 1). */
+  readonly wide?: boolean;
+  readonly description?: string;
+  value(object: T, nowMs: number): string | number | boolean | undefined;
+}
+
+export interface ScaleSubresource {
+  readonly specReplicas: string;
+  readonly statusReplicas: string;
+  /** Path of a LabelSelector or of a plain label map; printed as a selector string. */
+  readonly selector?: string;
+}
+
+export interface StatusSubresource<T> {
+  /** Top-level fields that a write through the subresource changes; all else is taken from the stored object. */
+  readonly writes: readonly (keyof T & string)[];
+  readonly validateUpdate?: (next: T, old: T, errors: FieldErrors) => void;
+}
+
+/** What custom subresources (eviction, binding, token, …) and create-only kinds (SubjectAccessReview) are given. */
+export interface ServerAccess {
+  get<K>(kind: KindRef<K>, namespace: string, name: string): Promise<K | undefined>;
+  list<K>(kind: KindRef<K>, namespace?: string): Promise<readonly K[]>;
+  create<K>(kind: KindRef<K>, object: K, ctx: Ctx): Promise<K>;
+  /** Read, change, compare-and-swap, retried on conflict. `change` returns undefined for no write. Skips admission. */
+  update<K>(kind: KindRef<K>, namespace: string, name: string, change: (old: K) => K | undefined, ctx: Ctx): Promise<K>;
+  delete(kind: KindRef<unknown>, namespace: string, name: string, options: object, ctx: Ctx): Promise<UnknownObject | undefined>;
+  /** Services of the composition root by name (token issuer, authorizer, kubelet dialer). Unknown: throws. */
+  service<S>(name: string): S;
+}
+
+export interface SubresourceRequest<T> {
+  readonly name: string;
+  readonly namespace: string;
+  /** The stored parent object, undefined where the parent does not exist. */
+  readonly parent: T | undefined;
+  /** Decoded body of POST/PUT, else undefined. */
+  readonly body: UnknownObject | undefined;
+  readonly query: URLSearchParams;
+  readonly user: UserInfo;
+  readonly dryRun: boolean;
+  readonly nowMs: number;
+  readonly server: ServerAccess;
+}
+
+/** A subresource with a handler of its own, e.g. `pods/eviction`: answers the response object. */
+export interface ActionSubresource<T> {
+  /** Kind of the request body and the response, for decoding, discovery and OpenAPI. */
+  readonly kind: { readonly group: string; readonly version: string; readonly kind: string };
+  readonly verbs: readonly ('create' | 'get' | 'update' | 'patch')[];
+  /** 'object' (default): parent must exist, else 404. */
+  readonly status?: number;
+  handle(request: SubresourceRequest<T>, ctx: Ctx): Promise<object>;
+}
+
+/** A stored part of the parent written on its own (ephemeralcontainers, resize, approval). */
+export interface PartSubresource<T> {
+  /** Takes from `next` what this subresource may change, the rest from `old`. Pure. */
+  merge(next: T, old: T, context: StrategyContext): T;
+  readonly validateUpdate?: (next: T, old: T, errors: FieldErrors) => void;
+}
+
+/** Where a streaming subresource (log, exec, attach, portforward, proxy) is served from. */
+export interface ConnectTarget {
+  readonly protocol: 'http' | 'https';
+  readonly host: string;
+  readonly port: number;
+  /** Path and query. */
+  readonly path: string;
+  /** Use the API server's client certificate towards kubelets. */
+  readonly kubeletAuth: boolean;
+}
+
+export interface ConnectSubresource<T> {
+  readonly verbs: readonly ('get' | 'create' | 'proxy')[];
+  /** Content type of a plain GET, e.g. text/plain for logs. */
+  target(request: SubresourceRequest<T>, restPath: string, ctx: Ctx): Promise<ConnectTarget>;
+}
+
+export interface ResourceDefinition<T extends KubeObject = UnknownObject> {
+  readonly id: {
+    readonly group: string;
+    readonly version: string;
+    readonly kind: string;
+    readonly plural: string;
+    readonly singular?: string;
+  };
+  readonly names?: { readonly short?: readonly string[]; readonly categories?: readonly string[] };
+  readonly scope: 'namespaced' | 'cluster';
+  /** Default: create delete deletecollection get list patch update watch. */
+  readonly verbs?: readonly string[];
+  /** For a version that another version of the same kind stores: how to get there and back. Pure. */
+  readonly storedAs?: {
+    readonly version: string;
+    readonly group?: string;
+    toStorage(object: T): UnknownObject;
+    fromStorage(object: UnknownObject): T;
+  };
+  /** Top-level fields dropped from a created object: written only through their subresource. */
+  readonly clearedOnCreate?: readonly (keyof T & string)[];
+  /** metadata.generation += 1 when any of these top-level fields changes; absent: the kind has no generation. */
+  readonly generationBumpsOn?: readonly (keyof T & string)[];
+  readonly subresources?: {
+    readonly status?: StatusSubresource<T>;
+    readonly scale?: ScaleSubresource;
+    readonly parts?: Readonly<Record<string, PartSubresource<T>>>;
+    readonly actions?: Readonly<Record<string, ActionSubresource<T>>>;
+    readonly connects?: Readonly<Record<string, ConnectSubresource<T>>>;
+  };
+  /** Field selectors beyond metadata.name and metadata.namespace. */
+  readonly selectableFields?: Readonly<Record<string, (object: T) => string>>;
+  readonly columns: readonly Column<T>[];
+  /** Pure; runs on every create, update and patch result, and must be idempotent. */
+  readonly withDefaults?: (object: T) => T;
+  /** After defaulting, before admission and validation. Pure but for the context. */
+  readonly prepareForCreate?: (object: T, context: StrategyContext) => T;
+  readonly prepareForUpdate?: (next: T, old: T, context: StrategyContext) => T;
+  readonly validate?: (object: T, errors: FieldErrors) => void;
+  /** Must include what `validate` checks, where that still applies. */
+  readonly validateUpdate?: (next: T, old: T, errors: FieldErrors) => void;
+  /** How metadata.name is validated; default DNS subdomain. */
+  readonly nameRule?: 'dns-subdomain' | 'dns-label' | 'dns1035-label' | 'path-segment';
+  readonly allowCreateOnUpdate?: boolean;
+  readonly allowUnconditionalUpdate?: boolean;
+  /** Pods: seconds of grace for a delete, 0 = at once. Absent: objects go at once (unless finalizers hold them). */
+  readonly gracePeriodSeconds?: (object: T, requested: number | undefined) => number;
+  /** Changes made to the object when it is marked for deletion (Pods: nothing; Namespace: phase Terminating). */
+  readonly onMarkedForDeletion?: (object: T) => T;
+  /** Namespace: kept while spec.finalizers is not empty. */
+  readonly keepWhile?: (object: T) => boolean;
+  /** Warnings for the client (Warning header), e.g. deprecated fields. */
+  readonly warnings?: (object: T, old: T | undefined) => readonly string[];
+  /** Hooks with side effects around the write (ClusterIP and NodePort allocation). Returns the object to write. */
+  readonly allocate?: {
+    onCreate(object: T, server: ServerAccess, context: StrategyContext, ctx: Ctx): Promise<{ object: T; rollback(): void }>;
+    onUpdate(next: T, old: T, server: ServerAccess, context: StrategyContext, ctx: Ctx): Promise<{ object: T; rollback(): void }>;
+    onDelete(object: T, server: ServerAccess): void;
+  };
+  /** Objects that are never stored (reviews): answers the create. */
+  readonly virtual?: (object: T, request: SubresourceRequest<T>, ctx: Ctx) => Promise<T>;
+  /** Seconds an object lives (events: 3600). */
+  readonly ttlSeconds?: number;
+}
+
+/** Checks the table at compile time; returns it unchanged. */
+export function defineResource<T extends KubeObject>(definition: ResourceDefinition<T>): ResourceDefinition<T> {
+  return definition;
+}

@@ -1,0 +1,107 @@
+/** The typed client's contract: what controllers, the scheduler and the node agent call. */
+import type { KindRef, KubeList, NewObject } from '@kapella/api';
+import type { Ctx } from '@kapella/base';
+import type { Transport } from './transport.ts';
+
+export interface ObjectName {
+  readonly namespace?: string;
+  readonly name: string;
+}
+
+/** An object or its name. */
+export type Named = ObjectName | { readonly metadata: ObjectName };
+
+export interface ReadOptions {
+  readonly namespace?: string;
+  readonly labelSelector?: string;
+  readonly fieldSelector?: string;
+  readonly resourceVersion?: string;
+  readonly limit?: number;
+}
+
+export interface WriteOptions {
+  readonly subresource?: string;
+  readonly fieldManager?: string;
+  readonly dryRun?: boolean;
+  /** Server-side apply only. */
+  readonly force?: boolean;
+}
+
+export interface DeleteOptions {
+  readonly gracePeriodSeconds?: number;
+  readonly propagationPolicy?: 'Orphan' | 'Background' | 'Foreground';
+  readonly uid?: string;
+  readonly resourceVersion?: string;
+}
+
+export type PatchBody =
+  | { readonly type: 'json'; readonly body: readonly object[] }
+  | { readonly type: 'merge'; readonly body: object }
+  | { readonly type: 'strategic'; readonly body: object }
+  | { readonly type: 'apply'; readonly body: object };
+
+/** Reads answer undefined for not-found; writes throw ApiError (NotFound, Conflict, AlreadyExists, Invalid, ...). */
+export interface Client {
+  readonly transport: Transport;
+  get<T>(kind: KindRef<T>, name: Named, ctx: Ctx): Promise<T | undefined>;
+  /** All pages. */
+  list<T>(kind: KindRef<T>, options: ReadOptions, ctx: Ctx): Promise<KubeList<T>>;
+  create<T>(kind: KindRef<T>, object: NewObject<T>, ctx: Ctx, options?: WriteOptions): Promise<T>;
+  /** Sends metadata.resourceVersion as read: Conflict when someone else wrote in between. */
+  update<T>(kind: KindRef<T>, object: T, ctx: Ctx, options?: WriteOptions): Promise<T>;
+  patch<T>(kind: KindRef<T>, name: Named, patch: PatchBody, ctx: Ctx, options?: WriteOptions): Promise<T>;
+  /** Writes `status` as a whole by update of the subresource; no request when it equals the object's present one. */
+  patchStatus<T extends { readonly status?: unknown }>(
+    kind: KindRef<T>,
+    object: T,
+    status: NonNullable<T['status']>,
+    ctx: Ctx,
+  ): Promise<T>;
+  delete(kind: KindRef<unknown>, name: Named, ctx: Ctx, options?: DeleteOptions): Promise<void>;
+  deleteCollection(kind: KindRef<unknown>, options: ReadOptions & DeleteOptions, ctx: Ctx): Promise<void>;
+  /** POST to a subresource such as `pods/web/binding`, `pods/web/eviction`, `serviceaccounts/x/token`. */
+  createSubresource<R>(kind: KindRef<unknown>, name: Named, subresource: string, body: object, ctx: Ctx): Promise<R>;
+}
+
+/** One kind's objects as of now, kept by list and watch. Objects are shared: read only. */
+export interface Lister<T> {
+  get(key: string): T | undefined;
+  list(namespace?: string): readonly T[];
+  /** Objects whose controlling or plain ownerReferences name this uid. O(answer). */
+  ownedBy(uid: string): readonly T[];
+}
+
+export interface InformerHandler<T> {
+  add?(object: T): void;
+  update?(object: T, old: T): void;
+  delete?(object: T): void;
+}
+
+/** One list-and-watch, decoded once, shared by all who ask for the kind in this process. */
+export interface Informer<T> extends Lister<T> {
+  /** Existing objects are replayed as `add`. Returns how to unsubscribe. Handlers must be quick and not throw. */
+  subscribe(handler: InformerHandler<T>): () => void;
+  /** Resolves when the first list has been delivered. */
+  synced(ctx: Ctx): Promise<void>;
+}
+
+/** The informers of one process over one client. */
+export interface Cache {
+  informer<T>(kind: KindRef<T>, options?: { readonly fieldSelector?: string; readonly labelSelector?: string }): Informer<T>;
+  get<T>(kind: KindRef<T>, key: string): T | undefined;
+  list<T>(kind: KindRef<T>, namespace?: string): readonly T[];
+  ownedBy<T>(kind: KindRef<T>, uid: string): readonly T[];
+  /** Runs list-and-watch of each kind asked for, re-listing on 410, with jittered back-off on errors. */
+  run(ctx: Ctx): Promise<void>;
+}
+
+/** Records `Event`s, aggregated and rate-limited as upstream's recorder does; never throws, never blocks. */
+export interface EventRecorder {
+  event(
+    about: { readonly kind: string; readonly apiVersion: string; readonly metadata: { readonly namespace?: string; readonly name: string; readonly uid: string; readonly resourceVersion?: string } },
+    type: 'Normal' | 'Warning',
+    reason: string,
+    message: string,
+    options?: { readonly fieldPath?: string },
+  ): void;
+}

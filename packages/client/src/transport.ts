@@ -1,0 +1,41 @@
+/** How every component reaches the API: HTTPS, or in memory through the same pipeline without a socket. */
+import type { Ctx } from '@kapella/base';
+
+export interface ApiRequest {
+  readonly method: string;
+  /** Path without query, still percent-encoded. */
+  readonly path: string;
+  /** Without the leading `?`; '' when absent. */
+  readonly query: string;
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array;
+}
+
+/** Where a streaming response writes. */
+export interface ByteSink {
+  /** Takes one chunk; false means: hold back until `onDrain` is called. Chunks are shared between sinks: never changed. */
+  write(chunk: Uint8Array): boolean;
+  /** Ends the response; with an error it is cut off. */
+  close(error?: Error): void;
+  onDrain(fn: () => void): void;
+}
+
+/** A response of unknown length: watch, log follow. */
+export interface ResponseStream {
+  /** Called once. After `signal` aborts nothing is written. */
+  start(sink: ByteSink, signal: AbortSignal): void;
+}
+
+export interface ApiResponse {
+  readonly status: number;
+  /** Lower-case names; a repeated header (warning) is an array. */
+  readonly headers: Readonly<Record<string, string | readonly string[]>>;
+  readonly body: Uint8Array | ResponseStream;
+}
+
+export interface Transport {
+  /** Resolves with any HTTP status; rejects only when no answer came (cause kept). */
+  request(request: ApiRequest, ctx: Ctx): Promise<ApiResponse>;
+  close(): Promise<void>;
+}

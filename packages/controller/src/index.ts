@@ -1,0 +1,2 @@
+/** @kapella/controller: a controller-runtime for TypeScript. */
+export * from './controller.ts';

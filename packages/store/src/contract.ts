@@ -1,0 +1,82 @@
+/** One store contract on bytes and revisions, as etcd defines them; every backend passes conformance.ts. */
+import type { Ctx } from '@kapella/base';
+
+/** One stored value. `value` is shared and must not be changed. */
+export interface KeyValue {
+  readonly key: string;
+  readonly value: Uint8Array;
+  readonly createRevision: number;
+  /** Revision of the last change: the object's resourceVersion. */
+  readonly modRevision: number;
+}
+
+export interface StoreEvent {
+  readonly type: 'put' | 'delete';
+  readonly key: string;
+  /** Of a put, the new value; of a delete, the last one. */
+  readonly value: Uint8Array;
+  readonly revision: number;
+  readonly createRevision: number;
+  /** What the key held before, where it held anything: selectors need it to tell ADDED from MODIFIED from DELETED. */
+  readonly previous: KeyValue | undefined;
+}
+
+export interface ListOptions {
+  /** Read as of this revision; absent: the newest. A compacted one throws ApiError Expired. */
+  readonly revision?: number;
+  readonly limit?: number;
+  /** Only keys greater than this one. */
+  readonly startAfter?: string;
+}
+
+export interface ListResult {
+  readonly items: readonly KeyValue[];
+  /** The revision at which the list is true. */
+  readonly revision: number;
+  readonly more: boolean;
+  /** Keys beyond the limit. */
+  readonly remaining: number;
+}
+
+export type CommitResult =
+  | { readonly ok: true; readonly revision: number }
+  /** The key does not stand at the expected revision; `current` is what it holds. */
+  | { readonly ok: false; readonly current: KeyValue | undefined };
+
+export interface Write {
+  readonly key: string;
+  /** 0: the key must not exist. Otherwise its modRevision must be this. */
+  readonly expectedRevision: number;
+  /** undefined deletes. */
+  readonly value: Uint8Array | undefined;
+}
+
+export interface WatchSink {
+  /** Events of one commit or several, in revision order, each exactly once. Must not throw or block. */
+  events(events: readonly StoreEvent[]): void;
+  /** All up to `revision` has been delivered. */
+  progress(revision: number): void;
+  /** The watch is over: cancelled (undefined), compacted (ApiError Expired) or broken. */
+  closed(error: Error | undefined): void;
+}
+
+/**
+ * - A commit that resolved `ok` is durable (except in `memory`) and survives kill -9.
+ * - Revisions are one strictly increasing sequence over all keys; a new store starts at revision 1 with no key.
+ * - Writers that wait together are made durable by one fsync (group commit).
+ * - An embedded backend delivers a commit's events to every sink before the commit resolves.
+ */
+export interface Store {
+  readonly backend: string;
+  get(key: string, ctx: Ctx): Promise<KeyValue | undefined>;
+  /** Keys with this prefix in byte order. */
+  list(prefix: string, options: ListOptions, ctx: Ctx): Promise<ListResult>;
+  commit(write: Write, ctx: Ctx): Promise<CommitResult>;
+  /** Delivers every change after `afterRevision` (0: only changes from now on). Returns how to cancel. */
+  watch(prefix: string, afterRevision: number, sink: WatchSink): () => void;
+  currentRevision(ctx: Ctx): Promise<number>;
+  /** Forgets revisions below `revision` but for the newest value of each key at it. */
+  compact(revision: number, ctx: Ctx): Promise<void>;
+  /** Waits for what is under way, then releases files and connections. Idempotent. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,2 @@
+/** @kapella/store: bytes and revisions behind one contract. */
+export * from './contract.ts';

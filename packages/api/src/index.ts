@@ -1,3 +1,4 @@
 /** @kapella/api: what the Kubernetes API is made of. Types by group and version, facts about them, algorithms on them. */
 export * from './meta.ts';
 export * from './schema.ts';
+export * from './gen/kinds.gen.ts';

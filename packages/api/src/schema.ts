@@ -6,19 +6,28 @@ export interface FieldFact {
   readonly name: string;
   /**
    * A scalar (`string boolean int32 int64 double bytes Time MicroTime Duration Quantity IntOrString RawExtension
-   * FieldsV1 JSON`) or the id of another type (`core/v1.PodSpec`, `meta/v1.ObjectMeta`).
+   * FieldsV1 JSON StringList JSONSchemaPropsOrArray JSONSchemaPropsOrBool JSONSchemaPropsOrStringArray`) or the id of
+   * another type (`core/v1.PodSpec`, `meta/v1.ObjectMeta`). Ids have a dot, scalars have none.
    */
   readonly type: string;
   readonly shape: 'single' | 'list' | 'map';
   /** Protobuf field number; 0 when the field has none. */
   readonly proto: number;
+  /** Numbers of the embedded messages the field is in, outermost first: an inlined Go struct is a message of its own. */
+  readonly protoPath?: readonly number[];
+  /** A Go pointer: absent and zero are different values. */
+  readonly pointer?: boolean;
+  /** Written even when zero (no omitempty, or a struct): readers may rely on its presence. */
+  readonly emit?: boolean;
+  /** Go name of a named scalar, `v1.Protocol`: decoding errors quote it. */
+  readonly goName?: string;
   readonly required?: boolean;
   readonly default?: unknown;
   readonly enum?: readonly string[];
   /** x-kubernetes-list-type; a list without one is atomic to server-side apply. */
   readonly listType?: 'atomic' | 'set' | 'map';
   readonly listMapKeys?: readonly string[];
-  /** x-kubernetes-map-type `atomic`: apply replaces the whole value. */
+  /** x-kubernetes-map-type: true is `atomic`, apply replaces the whole value; false is `granular`, overriding the type's. */
   readonly atomic?: boolean;
   /** Strategic merge patch. `retainKeys` may be combined with either. */
   readonly patchStrategy?: readonly ('merge' | 'replace' | 'retainKeys')[];

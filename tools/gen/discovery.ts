@@ -1,0 +1,27 @@
+/** Reads the published discovery documents: which resources each group and version serves. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { GoPackageSource } from './sources.ts';
+
+export interface DiscoveredResource {
+  /** `pods`, `pods/status`. */
+  readonly name: string;
+  readonly kind: string;
+  readonly namespaced: boolean;
+  readonly singularName: string;
+  readonly verbs: readonly string[];
+  readonly shortNames?: readonly string[];
+  readonly categories?: readonly string[];
+  /** Group and version of the kind where they differ from the resource's. */
+  readonly group?: string;
+  readonly version?: string;
+  readonly storageVersionHash?: string;
+}
+
+/** Resources of a group and version in the document's order; none for a package that is not served. */
+export function readDiscovery(kubernetesDir: string, source: GoPackageSource): readonly DiscoveredResource[] {
+  if (['meta/v1', 'version', 'admission/v1', 'apidiscovery/v2'].includes(source.id)) return [];
+  const name = source.group === '' ? `api__${source.version}` : `apis__${source.group}__${source.version}`;
+  const text = readFileSync(join(kubernetesDir, 'api/discovery', `${name}.json`), 'utf8');
+  return (JSON.parse(text) as { resources: DiscoveredResource[] }).resources;
+}

@@ -1,2 +1,3 @@
 /** @kapella/store: bytes and revisions behind one contract. */
+export * from './cached.ts';
 export * from './contract.ts';

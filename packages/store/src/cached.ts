@@ -1,0 +1,89 @@
+/** The watch cache's contract: the encoded objects of one resource as of now, their recent history, and its watchers. */
+import type { Ctx } from '@kapella/base';
+
+/** One object as it is served. Immutable but for memoised variants. */
+export interface CachedObject {
+  /** `namespace/name`, or `name` for cluster-scoped resources. */
+  readonly key: string;
+  readonly namespace: string;
+  readonly name: string;
+  /** The object's resourceVersion. */
+  readonly revision: number;
+  readonly createRevision: number;
+  /** JSON with metadata.resourceVersion in place; shared, never changed. */
+  readonly bytes: Uint8Array;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Values of the resource's selectable fields beyond metadata.name and metadata.namespace. */
+  readonly fields: Readonly<Record<string, string>>;
+  /** The decoded object; decoded anew on each call unless the resource asks to keep it. Read only. */
+  object<T>(): T;
+  /** Another encoding of the same object (protobuf, another version, a table row), made once and kept beside the JSON. */
+  variant<V>(name: string, make: (self: CachedObject) => V): V;
+}
+
+export interface CacheQuery {
+  readonly namespace?: string;
+  readonly name?: string;
+  /** undefined matches all. Called with the few decoded parts only. */
+  readonly matches?: (object: CachedObject) => boolean;
+}
+
+export interface CacheList {
+  readonly items: readonly CachedObject[];
+  readonly revision: number;
+  /** Objects beyond the limit (all of the query's range, selectors not applied, as upstream counts). */
+  readonly remaining: number;
+  readonly more: boolean;
+}
+
+export type WatchType = 'ADDED' | 'MODIFIED' | 'DELETED';
+
+/** One change as one watcher is to see it. `object` is the new state; of DELETED the last one at the change's revision. */
+export interface CacheEvent {
+  readonly type: WatchType;
+  readonly object: CachedObject;
+  readonly revision: number;
+}
+
+export interface CacheSink {
+  /** In revision order, each once. Must be quick and not throw. Events are shared by all sinks of equal type. */
+  events(events: readonly CacheEvent[]): void;
+  /** Called after the initial events, when they were asked for, with the revision they are true at. */
+  initialEnd(revision: number): void;
+  closed(error: Error | undefined): void;
+}
+
+export interface WatchOptions extends CacheQuery {
+  /** Deliver changes after this revision; ApiError Expired (thrown) when it has left the window. 'now': only later changes. */
+  readonly after: number | 'now';
+  /** First deliver the present state as ADDED (resourceVersion absent or "0", or sendInitialEvents). */
+  readonly initial?: boolean;
+}
+
+export interface WatchCache {
+  /** The newest revision this cache has seen: of its resource or of a progress note. */
+  readonly revision: number;
+  readonly size: number;
+  get(key: string): CachedObject | undefined;
+  /** In key order. `revision` reads the past as long as it is in the window, else throws ApiError Expired. */
+  list(query: CacheQuery & { readonly revision?: number; readonly limit?: number; readonly startAfter?: string }): CacheList;
+  watch(options: WatchOptions, sink: CacheSink): () => void;
+  /** Resolves when the cache has seen `revision`; rejects with Timeout after 3 s, as upstream words it. */
+  waitFor(revision: number, ctx: Ctx): Promise<void>;
+  /** Resolves after the first list. */
+  ready(ctx: Ctx): Promise<void>;
+  close(): void;
+}
+
+export interface WatchCacheOptions {
+  /** Key prefix in the store, ending in `/`: `/registry/pods/`. */
+  readonly prefix: string;
+  /** The first bytes of every stored value: `{"kind":"Pod","apiVersion":"v1","metadata":{`; the resourceVersion goes behind. */
+  readonly head: string;
+  readonly namespaced: boolean;
+  readonly selectableFields?: Readonly<Record<string, (object: never) => string>>;
+  /** Keep decoded objects (small kinds that the server itself reads: namespaces, roles, policies). */
+  readonly keepDecoded?: boolean;
+  /** Events of history kept; default 10,000. */
+  readonly windowMax?: number;
+}

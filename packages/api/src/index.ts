@@ -2,3 +2,4 @@
 export * from './meta.ts';
 export * from './schema.ts';
 export * from './gen/kinds.gen.ts';
+export * from './quantity/index.ts';

@@ -25,3 +25,11 @@ export function readDiscovery(kubernetesDir: string, source: GoPackageSource): r
   const text = readFileSync(join(kubernetesDir, 'api/discovery', `${name}.json`), 'utf8');
   return (JSON.parse(text) as { resources: DiscoveredResource[] }).resources;
 }
+
+/** x-kubernetes-unions by definition name: the only fact that Go's types do not say. */
+export function readUnions(kubernetesDir: string): ReadonlyMap<string, unknown> {
+  const text = readFileSync(join(kubernetesDir, 'api/openapi-spec/swagger.json'), 'utf8');
+  const { definitions } = JSON.parse(text) as { definitions: Record<string, Record<string, unknown>> };
+  const unions = Object.entries(definitions).map(([name, d]) => [name, d['x-kubernetes-unions']] as const);
+  return new Map(unions.filter(([, value]) => value !== undefined));
+}

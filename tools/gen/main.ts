@@ -1,7 +1,8 @@
 /** Generates everything under packages/api/src/gen. A maintainer's step: see README.md. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { readDiscovery } from './discovery.ts';
+import { readDiscovery, readUnions } from './discovery.ts';
+import { emitFacts, emitResources } from './emit-facts.ts';
 import { emitKinds } from './emit-kinds.ts';
 import { emitTypes, fileNameOf } from './emit-types.ts';
 import { buildModel } from './model.ts';
@@ -20,3 +21,5 @@ const model = buildModel(packages);
 for (const source of packages) write(`types/${fileNameOf(source.id)}.gen.ts`, emitTypes(model, source));
 const served = packages.map((source) => ({ source, resources: readDiscovery(kubernetesDir, source) }));
 write('kinds.gen.ts', emitKinds(served));
+write('facts.gen.ts', emitFacts(model, readUnions(kubernetesDir)));
+write('resources.gen.ts', emitResources(served));

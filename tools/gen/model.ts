@@ -22,6 +22,7 @@ const SPECIAL: ReadonlyMap<string, string> = new Map([
   ['apiextensions/v1.JSONSchemaPropsOrArray', 'JSONSchemaPropsOrArray'],
   ['apiextensions/v1.JSONSchemaPropsOrBool', 'JSONSchemaPropsOrBool'],
   ['apiextensions/v1.JSONSchemaPropsOrStringArray', 'JSONSchemaPropsOrStringArray'],
+  ['meta/v1.Verbs', 'StringList'],
   ['authentication/v1.ExtraValue', 'StringList'],
   ['authorization/v1.ExtraValue', 'StringList'],
   ['certificates/v1.ExtraValue', 'StringList'],

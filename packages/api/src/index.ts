@@ -3,3 +3,4 @@ export * from './meta.ts';
 export * from './schema.ts';
 export * from './gen/kinds.gen.ts';
 export * from './quantity/index.ts';
+export * from './facts/index.ts';

@@ -4,3 +4,4 @@ export * from './schema.ts';
 export * from './gen/kinds.gen.ts';
 export * from './quantity/index.ts';
 export * from './facts/index.ts';
+export * from './names/index.ts';

@@ -19,6 +19,8 @@ export interface StoreEvent {
   readonly createRevision: number;
   /** What the key held before, where it held anything: selectors need it to tell ADDED from MODIFIED from DELETED. */
   readonly previous: KeyValue | undefined;
+  /** What the writer gave along, in the same process only. */
+  readonly attachment?: unknown;
 }
 
 export interface ListOptions {
@@ -49,6 +51,8 @@ export interface Write {
   readonly expectedRevision: number;
   /** undefined deletes. */
   readonly value: Uint8Array | undefined;
+  /** Handed to sinks of this process with the event, never stored: the decoded object, to save decoding it again. */
+  readonly attachment?: unknown;
 }
 
 export interface WatchSink {
@@ -72,7 +76,10 @@ export interface Store {
   /** Keys with this prefix in byte order. */
   list(prefix: string, options: ListOptions, ctx: Ctx): Promise<ListResult>;
   commit(write: Write, ctx: Ctx): Promise<CommitResult>;
-  /** Delivers every change after `afterRevision` (0: only changes from now on). Returns how to cancel. */
+  /**
+   * Delivers every change after `afterRevision` (0: only changes from now on) to keys with `prefix`, which is '' or
+   * ends in `/`. What was missed is delivered before the call returns. Returns how to cancel.
+   */
   watch(prefix: string, afterRevision: number, sink: WatchSink): () => void;
   currentRevision(ctx: Ctx): Promise<number>;
   /** Forgets revisions below `revision` but for the newest value of each key at it. */

@@ -1,0 +1,235 @@
+/** Serves reads and watches of one resource from memory as encoded bytes. Source: apiserver/pkg/storage/cacher. */
+import { ApiError, type Ctx, describeError } from '@kapella/base';
+import type { CachedObject, CacheList, CacheQuery, CacheSink, WatchCache, WatchCacheOptions, WatchOptions } from '../cached.ts';
+import type { KeyValue, Store, StoreEvent } from '../contract.ts';
+import { SortedMap } from '../mvcc/sorted-keys.ts';
+import { Entry, type EntryKind } from './entry.ts';
+import { type Change, History } from './history.ts';
+import { createSplicer } from './splice.ts';
+import { eventsFor, sees, type Watcher, Watchers } from './watchers.ts';
+
+const WINDOW_MAX_DEFAULT = 10_000;
+const WAIT_MS_MAX = 3_000;
+const RELOAD_DELAY_MS = 1_000;
+
+/** Starts loading at once; `ready` tells when reads are true. Ends with `close` or the context's signal. */
+export function createWatchCache(store: Store, options: WatchCacheOptions, ctx: Ctx): WatchCache {
+  const cache = new StoreWatchCache(store, options, ctx);
+  cache.start();
+  return cache;
+}
+
+interface Waiter {
+  readonly revision: number;
+  readonly wake: () => void;
+}
+
+class StoreWatchCache implements WatchCache {
+  readonly #store: Store;
+  readonly #ctx: Ctx;
+  readonly #prefix: string;
+  readonly #kind: EntryKind;
+  readonly #windowMax: number;
+  readonly #entries = new SortedMap<Entry>();
+  readonly #watchers = new Watchers();
+  #history: History;
+  #waiters: Waiter[] = [];
+  #revision = 0;
+  #isReady = false;
+  #closed = false;
+  #cancelWatch: () => void = () => {};
+
+  constructor(store: Store, options: WatchCacheOptions, ctx: Ctx) {
+    this.#store = store;
+    this.#ctx = ctx;
+    this.#prefix = options.prefix;
+    this.#windowMax = options.windowMax ?? WINDOW_MAX_DEFAULT;
+    this.#history = new History(this.#windowMax, 0);
+    this.#kind = {
+      splice: createSplicer(options.head),
+      selectableFields: options.selectableFields,
+      keepDecoded: options.keepDecoded ?? false,
+    };
+    ctx.signal.addEventListener('abort', () => this.close(), { once: true });
+  }
+
+  get revision(): number {
+    return this.#revision;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  get(key: string): CachedObject | undefined {
+    return this.#entries.get(key);
+  }
+
+  list(query: CacheQuery & { revision?: number; limit?: number; startAfter?: string }): CacheList {
+    const revision = query.revision ?? this.#revision;
+    if (revision < this.#history.oldest) throw tooOld(revision, this.#history.oldest);
+    const past = revision < this.#revision ? this.#history.undo(revision) : undefined;
+    if (past !== undefined && past.size > 0) return this.#listPast(query, revision, past);
+
+    const limit = query.limit ?? Number.POSITIVE_INFINITY;
+    const prefix = query.namespace === undefined ? '' : `${query.namespace}/`;
+    const items: CachedObject[] = [];
+    let remaining = 0;
+    this.#entries.scan(prefix, query.startAfter === undefined ? prefix : `${query.startAfter}\0`, (_, entry) => {
+      if (!sees(query, entry)) return true;
+      if (items.length < limit) items.push(entry);
+      else remaining++;
+      return true;
+    });
+    return { items, revision, remaining, more: remaining > 0 };
+  }
+
+  watch(options: WatchOptions, sink: CacheSink): () => void {
+    const { after } = options;
+    if (after !== 'now' && options.initial !== true && after < this.#history.oldest) {
+      throw tooOld(after, this.#history.oldest);
+    }
+    const watcher: Watcher = { query: options, sink };
+    if (options.initial === true) {
+      const present = this.list({ ...options }).items;
+      sink.events(present.map((object) => ({ type: 'ADDED', object, revision: object.revision })));
+      sink.initialEnd(this.#revision);
+    } else if (after !== 'now') {
+      const missed = eventsFor(this.#history.after(after), options);
+      if (missed.length > 0) sink.events(missed);
+    }
+    this.#watchers.add(watcher);
+    return () => {
+      if (this.#watchers.remove(watcher)) sink.closed(undefined);
+    };
+  }
+
+  waitFor(revision: number, ctx: Ctx): Promise<void> {
+    if (this.#isReady && this.#revision >= revision) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const waiter: Waiter = {
+        revision,
+        wake: () => {
+          timer.cancel();
+          resolve();
+        },
+      };
+      const timer = ctx.clock.setTimer(WAIT_MS_MAX, () => {
+        this.#waiters = this.#waiters.filter((other) => other !== waiter);
+        reject(tooNew(revision, this.#revision));
+      });
+      this.#waiters.push(waiter);
+    });
+  }
+
+  ready(ctx: Ctx): Promise<void> {
+    return this.waitFor(0, ctx);
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#cancelWatch();
+    this.#watchers.closeAll(undefined);
+  }
+
+  start(): void {
+    this.#load().catch((error) => {
+      if (this.#closed) return;
+      this.#ctx.log.error('watch cache load failed', { prefix: this.#prefix, error: describeError(error) });
+      this.#ctx.clock.setTimer(RELOAD_DELAY_MS, () => this.#closed || this.start());
+    });
+  }
+
+  async #load(): Promise<void> {
+    const { items, revision } = await this.#store.list(this.#prefix, {}, this.#ctx);
+    if (this.#closed) return;
+    this.#entries.clear();
+    this.#history = new History(this.#windowMax, revision);
+    for (const item of items) {
+      const entry = this.#entryOf(item);
+      this.#entries.set(entry.key, entry);
+    }
+    this.#isReady = true;
+    this.#progress(revision);
+    this.#cancelWatch = this.#store.watch(this.#prefix, revision, {
+      events: (events) => this.#apply(events),
+      progress: (to) => this.#progress(to),
+      closed: (error) => this.#lost(error),
+    });
+  }
+
+  #entryOf(item: KeyValue): Entry {
+    return new Entry(this.#kind, item.key.slice(this.#prefix.length), item.value, item.modRevision, item.createRevision);
+  }
+
+  #apply(events: readonly StoreEvent[]): void {
+    const changes: Change[] = [];
+    for (const event of events) {
+      const key = event.key.slice(this.#prefix.length);
+      const deleted = event.type === 'delete';
+      const next = new Entry(this.#kind, key, event.value, event.revision, event.createRevision, event.attachment);
+      const change: Change = { revision: event.revision, key, previous: this.#entries.get(key), next, deleted };
+      if (deleted) this.#entries.delete(key);
+      else this.#entries.set(key, next);
+      this.#history.add(change);
+      changes.push(change);
+    }
+    this.#revision = Math.max(this.#revision, events.at(-1)?.revision ?? 0);
+    this.#watchers.dispatch(changes);
+  }
+
+  #progress(revision: number): void {
+    if (revision > this.#revision) this.#revision = revision;
+    if (this.#waiters.length === 0) return;
+    const due = this.#waiters.filter((waiter) => waiter.revision <= this.#revision);
+    if (due.length === 0) return;
+    this.#waiters = this.#waiters.filter((waiter) => waiter.revision > this.#revision);
+    for (const waiter of due) waiter.wake();
+  }
+
+  /** The store's watch broke: watchers must list again, and so must the cache. */
+  #lost(error: Error | undefined): void {
+    if (this.#closed || error === undefined) return;
+    this.#isReady = false;
+    this.#watchers.closeAll(tooOld(this.#revision, this.#revision));
+    this.start();
+  }
+
+  /** The list as it was: the present with every later change undone. */
+  #listPast(
+    query: CacheQuery & { limit?: number; startAfter?: string },
+    revision: number,
+    past: ReadonlyMap<string, Entry | undefined>,
+  ): CacheList {
+    const limit = query.limit ?? Number.POSITIVE_INFINITY;
+    const found: Entry[] = [];
+    const consider = (entry: Entry) => {
+      const isBehind = query.startAfter === undefined || entry.key > query.startAfter;
+      if (isBehind && sees(query, entry)) found.push(entry);
+    };
+    const prefix = query.namespace === undefined ? '' : `${query.namespace}/`;
+    this.#entries.scan(prefix, prefix, (key, entry) => {
+      if (!past.has(key)) consider(entry);
+      return true;
+    });
+    for (const entry of past.values()) if (entry !== undefined) consider(entry);
+    found.sort((a, b) => (a.key < b.key ? -1 : 1));
+    const items = found.slice(0, limit);
+    return { items, revision, remaining: found.length - items.length, more: found.length > items.length };
+  }
+}
+
+/** Wording that client-go shows to its users. */
+function tooOld(revision: number, oldest: number): ApiError {
+  return new ApiError('Expired', `too old resource version: ${revision} (${oldest})`);
+}
+
+function tooNew(revision: number, current: number): ApiError {
+  return new ApiError('Timeout', `Timeout: Too large resource version: ${revision}, current: ${current}`, {
+    details: {
+      causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
+      retryAfterSeconds: 1,
+    },
+  });
+}

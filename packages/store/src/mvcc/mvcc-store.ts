@@ -1,0 +1,313 @@
+/**
+ * The embedded store: an in-memory index key -> revisions over a Persistence, as etcd's mvcc does it.
+ * Writers that come while a batch is being made durable form the next batch: one fsync for all of them.
+ */
+import { ApiError, type Ctx, invariant } from '@kapella/base';
+import type {
+  CommitResult,
+  KeyValue,
+  ListOptions,
+  ListResult,
+  Store,
+  StoreEvent,
+  WatchSink,
+  Write,
+} from '../contract.ts';
+import type { ChangeRecord, Persistence } from './record.ts';
+import { SortedMap } from './sorted-keys.ts';
+import { WatchHub } from './watch-hub.ts';
+
+/** Superseded revisions kept for watches and reads of the past before the store compacts by itself. */
+const HISTORY_MAX = 20_000;
+
+/** Revisions of one key, oldest first; negative: the revision deleted the key. */
+interface KeyHistory {
+  readonly revisions: number[];
+  createRevision: number;
+}
+
+interface Pending {
+  readonly record: ChangeRecord;
+  readonly event: StoreEvent;
+  /** The key's history length before this write, for undoing it. */
+  readonly undo: () => void;
+  readonly resolve: (result: CommitResult) => void;
+  readonly reject: (error: Error) => void;
+}
+
+export function createMvccStore(persistence: Persistence): Store {
+  return new MvccStore(persistence);
+}
+
+class MvccStore implements Store {
+  readonly backend: string;
+  readonly #persistence: Persistence;
+  readonly #index = new SortedMap<KeyHistory>();
+  /** Values not yet durable, by revision: a conflicting writer is shown them. */
+  readonly #unwritten = new Map<number, ChangeRecord>();
+  readonly #hub = new WatchHub();
+  /** Revisions that a later one superseded, with that later one, in order. */
+  #superseded: { readonly revision: number; readonly by: number }[] = [];
+  #next: Pending[] = [];
+  /** Woken after each batch. */
+  readonly #batchWaiters: (() => void)[] = [];
+  #flushing: Promise<void> | undefined;
+  #assigned: number;
+  #durable: number;
+  #compacted: number;
+  #closed = false;
+
+  constructor(persistence: Persistence) {
+    this.#persistence = persistence;
+    this.backend = persistence.backend;
+    const meta = persistence.load((record) => this.#indexRecord(record));
+    this.#assigned = Math.max(meta.revision, 1);
+    this.#durable = this.#assigned;
+    this.#compacted = meta.compacted;
+  }
+
+  async get(key: string): Promise<KeyValue | undefined> {
+    return this.#stateAt(key, this.#durable);
+  }
+
+  async list(prefix: string, options: ListOptions): Promise<ListResult> {
+    const revision = options.revision ?? this.#durable;
+    if (revision < this.#compacted) throw expired(revision, this.#compacted);
+    invariant(revision <= this.#durable, `list at revision ${revision} of the future, now ${this.#durable}`);
+    const items: KeyValue[] = [];
+    const limit = options.limit ?? Number.POSITIVE_INFINITY;
+    let remaining = 0;
+    this.#index.scan(prefix, options.startAfter === undefined ? prefix : `${options.startAfter}\0`, (key, history) => {
+      const at = revisionAt(history, revision);
+      if (at === undefined || at < 0) return true;
+      if (items.length < limit) items.push(this.#keyValue(key, at));
+      else remaining++;
+      return true;
+    });
+    return { items, revision, more: remaining > 0, remaining };
+  }
+
+  commit(write: Write): Promise<CommitResult> {
+    if (this.#closed) return Promise.reject(new ApiError('ServiceUnavailable', 'the store is closed'));
+    const history = this.#index.get(write.key);
+    const last = history?.revisions.at(-1);
+    const currentRevision = last === undefined || last < 0 ? 0 : last;
+    if (currentRevision !== write.expectedRevision) {
+      // A write under way that this one lost against counts as the present only once it is durable.
+      return this.#conflict(write.key);
+    }
+    if (write.value === undefined && currentRevision === 0) return Promise.resolve({ ok: false, current: undefined });
+    return new Promise((resolve, reject) => {
+      this.#next.push(this.#assign(write, history, currentRevision, resolve, reject));
+      this.#flushing ??= this.#flush();
+    });
+  }
+
+  watch(prefix: string, afterRevision: number, sink: WatchSink): () => void {
+    if (afterRevision !== 0 && afterRevision < this.#compacted) {
+      queueMicrotask(() => sink.closed(expired(afterRevision, this.#compacted)));
+      return () => {};
+    }
+    const missed = afterRevision === 0 || afterRevision >= this.#durable ? [] : this.#eventsAfter(prefix, afterRevision);
+    if (missed.length > 0) sink.events(missed);
+    sink.progress(this.#durable);
+    return this.#hub.add(prefix, sink);
+  }
+
+  async currentRevision(): Promise<number> {
+    return this.#durable;
+  }
+
+  async compact(revision: number): Promise<void> {
+    const target = Math.min(revision, this.#durable);
+    if (target <= this.#compacted) return;
+    const cut = this.#superseded.findIndex((entry) => entry.by > target);
+    const gone = cut < 0 ? this.#superseded.splice(0) : this.#superseded.splice(0, cut);
+    this.#compacted = target;
+    for (const { revision: old } of gone) this.#forget(old);
+    await this.#persistence.remove(
+      gone.map((entry) => entry.revision),
+      target,
+    );
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.#flushing;
+    this.#hub.closeAll(undefined);
+    await this.#persistence.close();
+  }
+
+  /** Puts a loaded record into the index. */
+  #indexRecord(record: ChangeRecord): void {
+    const history = this.#index.get(record.key) ?? { revisions: [], createRevision: record.createRevision };
+    if (history.revisions.length === 0) this.#index.set(record.key, history);
+    this.#supersede(history, record.revision, record.value === undefined);
+    history.revisions.push(record.value === undefined ? -record.revision : record.revision);
+    history.createRevision = record.createRevision;
+  }
+
+  #supersede(history: KeyHistory, by: number, isDelete: boolean): void {
+    const last = history.revisions.at(-1);
+    if (last !== undefined && last > 0) this.#superseded.push({ revision: last, by });
+    if (isDelete) this.#superseded.push({ revision: by, by });
+  }
+
+  #assign(
+    write: Write,
+    known: KeyHistory | undefined,
+    currentRevision: number,
+    resolve: Pending['resolve'],
+    reject: Pending['reject'],
+  ): Pending {
+    const revision = ++this.#assigned;
+    const previous = currentRevision === 0 ? undefined : this.#keyValue(write.key, currentRevision);
+    const history = known ?? { revisions: [], createRevision: revision };
+    if (known === undefined) this.#index.set(write.key, history);
+    const createBefore = history.createRevision;
+    const createRevision = currentRevision === 0 ? revision : createBefore;
+    const record: ChangeRecord = { revision, key: write.key, createRevision, value: write.value };
+    history.revisions.push(write.value === undefined ? -revision : revision);
+    history.createRevision = createRevision;
+    this.#unwritten.set(revision, record);
+    return {
+      record,
+      event: {
+        type: write.value === undefined ? 'delete' : 'put',
+        key: write.key,
+        value: write.value ?? (previous as KeyValue).value,
+        revision,
+        createRevision,
+        previous,
+        attachment: write.attachment,
+      },
+      undo: () => {
+        history.revisions.pop();
+        history.createRevision = createBefore;
+        if (history.revisions.length === 0) this.#index.delete(write.key);
+      },
+      resolve,
+      reject,
+    };
+  }
+
+  /** Makes batch after batch durable until none waits. */
+  async #flush(): Promise<void> {
+    // One turn of the microtask queue lets writers of the same moment share the batch.
+    await Promise.resolve();
+    while (this.#next.length > 0) {
+      const batch = this.#next;
+      this.#next = [];
+      try {
+        await this.#persistence.append(batch.map((pending) => pending.record));
+      } catch (cause) {
+        this.#fail(batch, cause);
+        continue;
+      }
+      this.#publish(batch);
+      for (const wake of this.#batchWaiters.splice(0)) wake();
+    }
+    for (const wake of this.#batchWaiters.splice(0)) wake();
+    this.#flushing = undefined;
+    if (this.#superseded.length > 2 * HISTORY_MAX) {
+      const entry = this.#superseded[this.#superseded.length - HISTORY_MAX];
+      if (entry !== undefined) await this.compact(entry.by);
+    }
+  }
+
+  #publish(batch: readonly Pending[]): void {
+    for (const { record } of batch) {
+      this.#unwritten.delete(record.revision);
+      const revisions = (this.#index.get(record.key) as KeyHistory).revisions;
+      const at = revisions.lastIndexOf(record.value === undefined ? -record.revision : record.revision);
+      const before = revisions[at - 1];
+      if (before !== undefined && before > 0) this.#superseded.push({ revision: before, by: record.revision });
+      if (record.value === undefined) this.#superseded.push({ revision: record.revision, by: record.revision });
+    }
+    this.#durable = (batch.at(-1) as Pending).record.revision;
+    this.#hub.publish(
+      batch.map((pending) => pending.event),
+      this.#durable,
+    );
+    for (const { resolve, record } of batch) resolve({ ok: true, revision: record.revision });
+  }
+
+  /** Undoes a batch that could not be written and everything that was built on it. */
+  #fail(batch: readonly Pending[], cause: unknown): void {
+    const all = [...batch, ...this.#next];
+    this.#next = [];
+    for (const pending of all.toReversed()) {
+      this.#unwritten.delete(pending.record.revision);
+      pending.undo();
+    }
+    const error = new ApiError('InternalError', 'the store could not make the write durable; free disk space and retry', {
+      cause,
+    });
+    for (const pending of all) pending.reject(error);
+  }
+
+  /** Answers once the write that won is durable: what the loser is shown must not be undone later. */
+  async #conflict(key: string): Promise<CommitResult> {
+    const winner = Math.abs(this.#index.get(key)?.revisions.at(-1) ?? 0);
+    while (this.#unwritten.has(winner)) await new Promise<void>((resolve) => this.#batchWaiters.push(resolve));
+    return { ok: false, current: this.#stateAt(key, this.#durable) };
+  }
+
+  #stateAt(key: string, revision: number): KeyValue | undefined {
+    const history = this.#index.get(key);
+    const at = history === undefined ? undefined : revisionAt(history, revision);
+    return at === undefined || at < 0 ? undefined : this.#keyValue(key, at);
+  }
+
+  #keyValue(key: string, revision: number): KeyValue {
+    const record = this.#unwritten.get(revision) ?? this.#persistence.read(revision);
+    invariant(record?.value !== undefined, `revision ${revision} of ${key} is in the index but not in the store`);
+    return { key, value: record.value, createRevision: record.createRevision, modRevision: revision };
+  }
+
+  /** Events a late watcher missed, oldest first. */
+  #eventsAfter(prefix: string, afterRevision: number): StoreEvent[] {
+    const events: StoreEvent[] = [];
+    this.#index.scan(prefix, prefix, (key, history) => {
+      for (let i = history.revisions.length - 1; i >= 0; i--) {
+        const signed = history.revisions[i] as number;
+        const revision = Math.abs(signed);
+        if (revision <= afterRevision) break;
+        if (revision > this.#durable) continue;
+        const before = history.revisions[i - 1];
+        const previous = before === undefined || before < 0 ? undefined : this.#keyValue(key, before);
+        const record = this.#persistence.read(revision);
+        const value = record?.value ?? previous?.value;
+        if (record === undefined || value === undefined) continue;
+        const type = signed < 0 ? 'delete' : 'put';
+        events.push({ type, key, value, revision, createRevision: record.createRevision, previous });
+      }
+      return true;
+    });
+    return events.sort((a, b) => a.revision - b.revision);
+  }
+
+  /** Takes a compacted revision out of its key's history; a key with nothing left goes. */
+  #forget(revision: number): void {
+    const key = this.#persistence.read(revision)?.key;
+    const history = key === undefined ? undefined : this.#index.get(key);
+    if (key === undefined || history === undefined) return;
+    const at = history.revisions.findIndex((signed) => Math.abs(signed) === revision);
+    if (at >= 0) history.revisions.splice(at, 1);
+    if (history.revisions.length === 0) this.#index.delete(key);
+  }
+}
+
+/** The signed revision that stood at `revision`, undefined when the key did not exist yet. */
+function revisionAt(history: KeyHistory, revision: number): number | undefined {
+  for (let i = history.revisions.length - 1; i >= 0; i--) {
+    const signed = history.revisions[i] as number;
+    if (Math.abs(signed) <= revision) return signed;
+  }
+  return undefined;
+}
+
+function expired(revision: number, compacted: number): ApiError {
+  return new ApiError('Expired', `The resourceVersion ${revision} is too old: history starts at ${compacted}`);
+}

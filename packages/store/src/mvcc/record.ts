@@ -1,0 +1,24 @@
+/** What a backend keeps under each revision: one change of one key. */
+
+export interface ChangeRecord {
+  readonly revision: number;
+  readonly key: string;
+  /** Revision at which the key came to be; of a deletion, of the deleted key. */
+  readonly createRevision: number;
+  /** undefined: the change deleted the key. */
+  readonly value: Uint8Array | undefined;
+}
+
+/** What the embedded backends differ in. All methods may be called only after `load`. */
+export interface Persistence {
+  readonly backend: string;
+  /** Every record in revision order, then what the meta record says. Values may be left out: `read` gets them. */
+  load(visit: (record: ChangeRecord) => void): { revision: number; compacted: number };
+  /** Makes all records durable together, then resolves. On rejection none is kept. */
+  append(records: readonly ChangeRecord[]): Promise<void>;
+  /** The record of a revision that `load` visited or `append` took and `remove` did not. Synchronous: a mapped file. */
+  read(revision: number): ChangeRecord | undefined;
+  /** Drops records; `compacted` is remembered. */
+  remove(revisions: readonly number[], compacted: number): Promise<void>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,115 @@
+/** The watch cache against a model: any history of writes, any revision, any selector. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { isReason, silentLogger } from '@kapella/base';
+import { hostCtx } from '@kapella/base/node';
+import fc from 'fast-check';
+import { createMemoryStore } from '../backends/memory/memory.backend.ts';
+import type { CacheEvent, CacheQuery } from '../cached.ts';
+import { createWatchCache } from './watch-cache.ts';
+
+const HEAD = '{"kind":"Thing","apiVersion":"v1","metadata":{';
+const options = { prefix: '/registry/things/', head: HEAD, namespaced: true };
+
+interface Step {
+  readonly namespace: string;
+  readonly name: string;
+  /** undefined deletes. */
+  readonly color: string | undefined;
+}
+
+const step: fc.Arbitrary<Step> = fc.record({
+  namespace: fc.constantFrom('n1', 'n2'),
+  name: fc.constantFrom('a', 'b', 'c'),
+  color: fc.constantFrom('red', 'blue', undefined),
+});
+
+const encode = ({ name, color }: Step) =>
+  new TextEncoder().encode(`${HEAD}"name":"${name}","labels":{"color":"${color}"}}}`);
+
+async function setUp() {
+  const controller = new AbortController();
+  const ctx = hostCtx(controller.signal, silentLogger);
+  const store = createMemoryStore();
+  const cache = createWatchCache(store, options, ctx);
+  await cache.ready(ctx);
+  return { ctx, store, cache, stop: () => controller.abort() };
+}
+
+/** Applies the step unless it deletes what is not there; returns the new revision. */
+async function apply({ store, ctx }: Awaited<ReturnType<typeof setUp>>, s: Step): Promise<number | undefined> {
+  const key = `${options.prefix}${s.namespace}/${s.name}`;
+  const expectedRevision = (await store.get(key, ctx))?.modRevision ?? 0;
+  if (s.color === undefined && expectedRevision === 0) return undefined;
+  const value = s.color === undefined ? undefined : encode(s);
+  const result = await store.commit({ key, expectedRevision, value }, ctx);
+  assert.ok(result.ok);
+  return result.revision;
+}
+
+const isRed: CacheQuery['matches'] = (object) => object.labels.color === 'red';
+const show = (objects: readonly { key: string; revision: number }[]) => objects.map((o) => `${o.key}@${o.revision}`);
+
+test('a list at any revision is what the list was then; a watch from any revision replays to the present', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 25 }), fc.boolean(), async (steps, onlyRed) => {
+      const world = await setUp();
+      const query: CacheQuery = onlyRed ? { namespace: 'n1', matches: isRed } : {};
+      const then = new Map<number, string[]>([[world.cache.revision, []]]);
+      for (const s of steps) {
+        const revision = await apply(world, s);
+        if (revision !== undefined) then.set(revision, show(world.cache.list(query).items));
+      }
+      for (const [revision, expected] of then) {
+        assert.deepEqual(show(world.cache.list({ ...query, revision }).items), expected);
+        assert.deepEqual(replay(world.cache, query, revision, expected), show(world.cache.list(query).items));
+      }
+      world.stop();
+    }),
+    { numRuns: 150 },
+  );
+});
+
+/** Starts from the list at `revision`, applies the watch's events and returns the outcome, in key order. */
+function replay(
+  cache: ReturnType<typeof createWatchCache>,
+  query: CacheQuery,
+  revision: number,
+  start: readonly string[],
+): string[] {
+  const state = new Map(start.map((text) => [text.split('@')[0] as string, text]));
+  const onEvent = ({ type, object }: CacheEvent) => {
+    assert.equal(type === 'ADDED', !state.has(object.key), `${type} ${object.key}`);
+    assert.match(new TextDecoder().decode(object.bytes), new RegExp(`"resourceVersion":"${object.revision}",`));
+    if (type === 'DELETED') state.delete(object.key);
+    else state.set(object.key, `${object.key}@${object.revision}`);
+  };
+  cache.watch({ ...query, after: revision }, { events: (all) => all.forEach(onEvent), initialEnd() {}, closed() {} })();
+  return [...state].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, text]) => text);
+}
+
+test('what has left the window is Expired, never skipped', async () => {
+  const controller = new AbortController();
+  const ctx = hostCtx(controller.signal, silentLogger);
+  const store = createMemoryStore();
+  const cache = createWatchCache(store, { ...options, windowMax: 3 }, ctx);
+  await cache.ready(ctx);
+  const world = { ctx, store, cache, stop: () => controller.abort() };
+  const start = cache.revision;
+  for (let i = 0; i < 5; i++) await apply(world, { namespace: 'n1', name: 'a', color: `c${i}` });
+  const sink = { events() {}, initialEnd() {}, closed() {} };
+  assert.throws(() => cache.watch({ after: start }, sink), (e) => isReason(e, 'Expired'));
+  assert.throws(() => cache.list({ revision: start }), (e) => isReason(e, 'Expired'));
+  cache.watch({ after: start + 2 }, sink)();
+  controller.abort();
+});
+
+test('waits for a revision that is under way and says when it never comes', async () => {
+  const world = await setUp();
+  const waited = world.cache.waitFor(world.cache.revision + 1, world.ctx);
+  await apply(world, { namespace: 'n1', name: 'a', color: 'red' });
+  await waited;
+  const immediate = { ...world.ctx, clock: { ...world.ctx.clock, setTimer: (_: number, fn: () => void) => (queueMicrotask(fn), { cancel() {} }) } };
+  await assert.rejects(world.cache.waitFor(99, immediate), /Too large resource version: 99/);
+  world.stop();
+});

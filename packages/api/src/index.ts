@@ -5,3 +5,5 @@ export * from './gen/kinds.gen.ts';
 export * from './quantity/index.ts';
 export * from './facts/index.ts';
 export * from './names/index.ts';
+export * from './selectors/index.ts';
+export * from './intorstring/index.ts';

@@ -1,0 +1,2 @@
+/** IntOrString and percentages. */
+export * from './int-or-string.ts';

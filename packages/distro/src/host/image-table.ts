@@ -1,4 +1,4 @@
-/** Reads the table that `ctr images ls` prints; its columns are as wide as their longest value. */
+/** Reads what `ctr images` prints, of containerd 1 and 2. */
 
 export interface ImageRow {
   readonly name: string;
@@ -8,6 +8,7 @@ export interface ImageRow {
   readonly platforms: readonly string[];
 }
 
+/** Of `ctr images ls`: columns are as wide as their longest value. */
 export function parseImageTable(text: string): readonly ImageRow[] {
   const rows: ImageRow[] = [];
   for (const line of text.split('\n').slice(1)) {
@@ -18,4 +19,10 @@ export function parseImageTable(text: string): readonly ImageRow[] {
     rows.push({ name, digest, size, platforms: platforms === '-' ? [] : platforms.split(',') });
   }
   return rows.sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** Of `ctr images import`: `unpacking NAME (sha256:…)...done` by containerd 1, `NAME   saved` by containerd 2. */
+export function importedNames(text: string): readonly string[] {
+  const names = [...text.matchAll(/^unpacking (\S+) |^(\S+)\s+saved\s*$/gm)].map((match) => match[1] ?? match[2] ?? '');
+  return [...new Set(names)];
 }

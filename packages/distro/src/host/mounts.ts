@@ -42,11 +42,16 @@ export interface CgroupSetup {
   readonly controllers: readonly string[];
 }
 
+/** Options of a v1 mount that name no controller. */
+const NO_CONTROLLER: ReadonlySet<string> = new Set(['rw', 'ro', 'xattr', 'noprefix']);
+
 /** `v2Controllers` is the text of cgroup.controllers at the v2 mount. */
 export function cgroupSetup(mountinfo: string, v2Controllers: string): CgroupSetup {
   const rows = parseMountinfo(mountinfo);
   const v1 = rows.filter(({ fsType }) => fsType === 'cgroup').flatMap(({ superOptions }) => superOptions);
-  if (v1.includes('memory') || v1.includes('cpu')) return { version: 1, controllers: v1.filter((name) => /^[a-z_]+$/.test(name)) };
+  if (v1.includes('memory') || v1.includes('cpu')) {
+    return { version: 1, controllers: v1.filter((name) => /^[a-z_]+$/.test(name) && !NO_CONTROLLER.has(name)) };
+  }
   if (rows.some(({ fsType }) => fsType === 'cgroup2')) {
     return { version: 2, controllers: v2Controllers.split(/\s+/).filter((name) => name !== '') };
   }

@@ -25,7 +25,7 @@ export async function importImage(tarPath: string, options: CtrOptions): Promise
     const fix = `Check that ${basename(tarPath)} is an OCI or docker archive for this machine's architecture.`;
     throw new HostError('CommandFailed', `image ${tarPath} was not loaded: ${result.stderr.trim()}`, fix);
   }
-  return [...result.stdout.matchAll(/^unpacking (\S+)/gm)].map((match) => match[1] as string);
+  return importedNames(result.stdout);
 }
 
 /** Every image that has a name, sorted. */

@@ -1,5 +1,6 @@
 /** Removes every trace of a cluster's runtime: processes, mounts, sockets, cgroups, directories. */
 import { readdir, readFile, rm, rmdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { type Ctx, sleep } from '@kapella/base';
 import { cgroupMounts, mountsUnder } from '../mounts.ts';
 import type { RuntimePaths } from '../paths.ts';
@@ -9,6 +10,7 @@ import { listProcesses, type RunningProcess, signalProcess } from './daemon.ts';
 import { readText } from './files.ts';
 import { tryRun } from './run.ts';
 
+const SHIM_SOCKETS_DIR = '/run/containerd/s';
 const KILL_WAIT_MS_MAX = 10_000;
 
 /**
@@ -66,6 +68,8 @@ export async function removeRuntimeState(paths: RuntimePaths): Promise<void> {
   await removeShimSockets(paths);
   await unmountUnder([paths.runDir]);
   await rm(paths.runDir, { recursive: true, force: true });
+  // Shared with other clusters, and with other users of containerd: gone only with the last of them.
+  for (const dir of [dirname(paths.runDir), SHIM_SOCKETS_DIR, dirname(SHIM_SOCKETS_DIR)]) await rmdir(dir).catch(() => {});
 }
 
 /** Also the images and snapshots. */

@@ -127,6 +127,8 @@ export interface ResourceDefinition<T extends KubeObject = UnknownObject> {
   readonly clearedOnCreate?: readonly (keyof T & string)[];
   /** metadata.generation += 1 when any of these top-level fields changes; absent: the kind has no generation. */
   readonly generationBumpsOn?: readonly (keyof T & string)[];
+  /** As generationBumpsOn, for metadata.annotations (Deployment). */
+  readonly generationBumpsOnAnnotations?: boolean;
   readonly subresources?: {
     readonly status?: StatusSubresource<T>;
     readonly scale?: ScaleSubresource;
@@ -167,6 +169,10 @@ export interface ResourceDefinition<T extends KubeObject = UnknownObject> {
   readonly virtual?: (object: T, request: SubresourceRequest<T>, ctx: Ctx) => Promise<T>;
   /** Seconds an object lives (events: 3600). */
   readonly ttlSeconds?: number;
+  /** Keep decoded objects in memory: for few, small objects that the server itself reads often (namespaces, roles). */
+  readonly keepDecoded?: boolean;
+  /** DELETE answers the deleted object instead of a Status (Pods, ServiceAccounts, claims, …), as upstream does per kind. */
+  readonly returnsDeleted?: boolean;
 }
 
 /** Checks the table at compile time; returns it unchanged. */

@@ -1,0 +1,75 @@
+/** Maps of resource amounts. Source: kubernetes pkg/apis/core/v1/defaults.go and component-helpers/resource. */
+import { Quantity } from '@kapella/api';
+import type { Container, Pod, PodSpec } from '@kapella/api/types/core-v1';
+
+export type ResourceList = Readonly<Record<string, string>>;
+
+const MILLI_SCALE = -3;
+
+/** Amounts in canonical form, rounded up to thousandths; what does not parse is left for validation to refuse. */
+export function roundResources(list: ResourceList): ResourceList {
+  const rounded: [string, string][] = [];
+  for (const [name, amount] of Object.entries(list)) {
+    const quantity = tryQuantity(amount);
+    rounded.push([name, quantity === undefined ? amount : quantity.roundUp(MILLI_SCALE).toString()]);
+  }
+  return Object.fromEntries(rounded);
+}
+
+export function tryQuantity(text: string | number | undefined): Quantity | undefined {
+  if (text === undefined) return undefined;
+  try {
+    return Quantity.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+export function quantityOf(list: ResourceList | undefined, name: string): Quantity | undefined {
+  return list !== undefined && Object.hasOwn(list, name) ? tryQuantity(list[name]) : undefined;
+}
+
+/** Requests default to limits: of Pods, not of templates. */
+export function withRequestsFromLimits(container: Container): Container {
+  const { limits, requests } = container.resources ?? {};
+  if (limits === undefined) return container;
+  return { ...container, resources: { ...container.resources, requests: { ...limits, ...requests } } };
+}
+
+/** Guaranteed, Burstable or BestEffort, by cpu and memory. Source: pkg/apis/core/v1/helper/qos/qos.go. */
+export function qosClassOf(spec: PodSpec): 'Guaranteed' | 'Burstable' | 'BestEffort' {
+  if (spec.resources !== undefined && hasAmounts(spec.resources)) return qosOfPodLevel(spec.resources);
+  const containers = [...(spec.containers ?? []), ...(spec.initContainers ?? [])];
+  let anyAmount = false;
+  let guaranteed = true;
+  for (const { resources } of containers) {
+    const requests = positive(resources?.requests);
+    const limits = positive(resources?.limits);
+    if (requests.size > 0 || limits.size > 0) anyAmount = true;
+    if (!limits.has('cpu') || !limits.has('memory')) guaranteed = false;
+    for (const [name, amount] of requests) if (limits.get(name)?.equals(amount) !== true) guaranteed = false;
+  }
+  if (!anyAmount) return 'BestEffort';
+  return guaranteed ? 'Guaranteed' : 'Burstable';
+}
+
+function qosOfPodLevel(resources: NonNullable<PodSpec['resources']>): 'Guaranteed' | 'Burstable' | 'BestEffort' {
+  const requests = positive(resources.requests);
+  const limits = positive(resources.limits);
+  if (requests.size === 0 && limits.size === 0) return 'BestEffort';
+  const equal = [...requests].every(([name, amount]) => limits.get(name)?.equals(amount) === true);
+  return limits.has('cpu') && limits.has('memory') && equal ? 'Guaranteed' : 'Burstable';
+}
+
+function hasAmounts(resources: NonNullable<Pod['spec']['resources']>): boolean {
+  return positive(resources.requests).size > 0 || positive(resources.limits).size > 0;
+}
+
+function positive(list: ResourceList | undefined): Map<string, Quantity> {
+  const found = new Map<string, Quantity>();
+  for (const name of ['cpu', 'memory']) {
+    const amount = quantityOf(list, name);
+    if (amount !== undefined && amount.sign > 0) found.set(name, amount);
+  }
+  return found;
+}

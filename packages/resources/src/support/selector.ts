@@ -1,0 +1,24 @@
+/** Label selectors against labels. Source: apimachinery metav1.LabelSelectorAsSelector and pkg/labels. */
+import type { LabelSelector } from '@kapella/api/types/meta-v1';
+
+type Labels = Readonly<Record<string, string>>;
+
+/** An undefined selector selects nothing, an empty one everything. An operator that does not exist selects nothing. */
+export function selects(selector: LabelSelector | undefined, labels: Labels = {}): boolean {
+  if (selector === undefined) return false;
+  const value = (key: string) => (Object.hasOwn(labels, key) ? labels[key] : undefined);
+  for (const [key, wanted] of Object.entries(selector.matchLabels ?? {})) if (value(key) !== wanted) return false;
+  for (const { key, operator, values = [] } of selector.matchExpressions ?? []) {
+    const actual = value(key);
+    if (operator === 'In' && (actual === undefined || !values.includes(actual))) return false;
+    if (operator === 'NotIn' && actual !== undefined && values.includes(actual)) return false;
+    if (operator === 'Exists' && actual === undefined) return false;
+    if (operator === 'DoesNotExist' && actual !== undefined) return false;
+    if (!['In', 'NotIn', 'Exists', 'DoesNotExist'].includes(operator)) return false;
+  }
+  return true;
+}
+
+export function isEmptySelector(selector: LabelSelector | undefined): boolean {
+  return Object.keys(selector?.matchLabels ?? {}).length + (selector?.matchExpressions?.length ?? 0) === 0;
+}

@@ -34,6 +34,7 @@ function fieldRow(field: FieldFact): unknown[] {
     | (field.atomic === false ? 64 : 0);
   const extras = {
     p: field.protoPath,
+    b: field.embeds,
     g: field.goName,
     d: field.default,
     e: field.enum,

@@ -44,6 +44,12 @@ const LIBRARY_IMPORTS: ReadonlyMap<string, string> = new Map([
 const SKIPPED = new Set(['meta/v1.Patch', 'meta/v1.TypeMeta', 'core/v1.PodSignature', 'core/v1.AvoidPods',
   'core/v1.PreferAvoidPodsEntry', 'core/v1.PodStatusResult']);
 
+/** The embedded structs that a field is in, outermost first: their protobuf numbers and Go names. */
+interface EmbedPath {
+  readonly numbers: readonly number[];
+  readonly names: readonly string[];
+}
+
 interface PackageModel {
   readonly source: GoPackageSource;
   readonly types: ReadonlyMap<string, GoType>;
@@ -120,7 +126,7 @@ class Builder {
       if (target?.type.kind !== 'struct') return undefined;
       return { ...(this.typeFact(target.model, target.type) as TypeFact), id, definition: `${model.source.definition}.${type.name}` };
     }
-    const fields = this.#fields(model, type, [], id);
+    const fields = this.#fields(model, type, { numbers: [], names: [] }, id);
     if (fields.some((f) => f.type === '?')) return undefined;
     const atomic = type.markers.includes('structType=atomic') || type.markers.includes('mapType=atomic');
     return { id, definition: `${model.source.definition}.${type.name}`, fields, ...(atomic ? { atomic } : {}) };
@@ -137,7 +143,7 @@ class Builder {
     return this.#idByImport.get(model.imports.get(alias) ?? '');
   }
 
-  #fields(model: PackageModel, type: GoType, path: readonly number[], id: string): FieldFact[] {
+  #fields(model: PackageModel, type: GoType, path: EmbedPath, id: string): FieldFact[] {
     const fields: FieldFact[] = [];
     for (const field of type.fields) {
       if (field.json === '-') continue;
@@ -151,7 +157,8 @@ class Builder {
       if (field.json === '' && (field.embedded || field.jsonOptions.includes('inline'))) {
         const target = this.#lookup(model, field.type.replace('*', ''));
         if (target === undefined) throw new Error(`${id}: cannot find the embedded ${field.type}`);
-        const deeper = field.proto === 0 ? path : [...path, field.proto];
+        const numbers = field.proto === 0 ? path.numbers : [...path.numbers, field.proto];
+        const deeper = { numbers, names: [...path.names, field.goName] };
         fields.push(...this.#fields(target.model, target.type, deeper, id));
         continue;
       }
@@ -161,7 +168,7 @@ class Builder {
     return fields;
   }
 
-  #field(model: PackageModel, field: GoField, path: readonly number[]): FieldFact {
+  #field(model: PackageModel, field: GoField, path: EmbedPath): FieldFact {
     const resolved = this.resolve(model, field.type);
     const marker = (name: string) => field.markers.find((m) => m.startsWith(`${name}=`))?.slice(name.length + 1);
     const omitEmpty = field.jsonOptions.includes('omitempty');
@@ -181,7 +188,8 @@ class Builder {
       type: resolved.type,
       shape: resolved.shape,
       proto: field.proto,
-      ...(path.length > 0 ? { protoPath: path } : {}),
+      ...(path.numbers.length > 0 ? { protoPath: path.numbers } : {}),
+      ...(path.names.length > 0 ? { embeds: path.names } : {}),
       ...(required ? { required } : {}),
       ...(resolved.pointer ? { pointer: true } : {}),
       ...(emit ? { emit } : {}),
@@ -234,7 +242,7 @@ class Builder {
       return { type: id, shape: 'single', pointer: false };
     }
     const inner = this.resolve(target.model, target.type.underlying);
-    if (inner.shape !== 'single') return inner.type === 'string' && inner.shape === 'list' ? { ...inner, goName: goName(target) } : inner;
+    if (inner.shape !== 'single') return { ...inner, goName: inner.goName ?? goName(target) };
     if (target.model.types.get(target.type.underlying)?.kind === 'struct' || isStructLike(inner.type)) return inner;
     const named = { ...inner, goName: inner.goName ?? goName(target) };
     if (!target.type.markers.includes('enum')) return named;
@@ -271,7 +279,7 @@ function isStructLike(type: string): boolean {
 }
 
 function typeMetaField(name: string): FieldFact {
-  return { name, type: 'string', shape: 'single', proto: 0 };
+  return { name, type: 'string', shape: 'single', proto: 0, embeds: ['TypeMeta'] };
 }
 
 function parseDefault(text: string): unknown {

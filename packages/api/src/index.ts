@@ -7,3 +7,4 @@ export * from './facts/index.ts';
 export * from './names/index.ts';
 export * from './selectors/index.ts';
 export * from './intorstring/index.ts';
+export * from './decode/index.ts';

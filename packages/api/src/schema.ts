@@ -15,6 +15,8 @@ export interface FieldFact {
   readonly proto: number;
   /** Numbers of the embedded messages the field is in, outermost first: an inlined Go struct is a message of its own. */
   readonly protoPath?: readonly number[];
+  /** Go names of the embedded structs the field is in, outermost first: decoding errors quote them. */
+  readonly embeds?: readonly string[];
   /** A Go pointer: absent and zero are different values. */
   readonly pointer?: boolean;
   /** Written even when zero (no omitempty, or a struct): readers may rely on its presence. */

@@ -3,6 +3,7 @@ import type { FieldFact, TypeFact } from '../schema.ts';
 
 interface FieldExtras {
   readonly p?: readonly number[];
+  readonly b?: readonly string[];
   readonly g?: string;
   readonly d?: unknown;
   readonly e?: readonly string[];
@@ -44,6 +45,7 @@ function decodeField([name, type, flags, proto, extras]: FieldRow): FieldFact {
     shape: SHAPES[flags & 3] as FieldFact['shape'],
     proto,
     protoPath: extras?.p,
+    embeds: extras?.b,
     required: (flags & REQUIRED) !== 0,
     pointer: (flags & POINTER) !== 0,
     emit: (flags & EMIT) !== 0,

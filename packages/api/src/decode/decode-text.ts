@@ -1,0 +1,93 @@
+/** A request body in JSON or YAML to an object of a built-in type. Source: apimachinery/pkg/runtime/serializer/json. */
+import type { TypeFacts } from '../schema.ts';
+import type { Decoder } from './decoder.ts';
+import { hasDuplicateKeys, scanStrictErrors } from './strict-json.ts';
+import { parseYaml, yamlStrictError } from './yaml.ts';
+
+export type TextFormat = 'json' | 'yaml';
+
+export interface ParsedText {
+  readonly value: unknown;
+  /**
+   * What Strict refuses and Warn warns of, as far as the text alone tells: duplicates in untyped objects. Filled by
+   * `parseText` only; typed decoding finds its own.
+   */
+  readonly strictErrors: readonly string[];
+}
+
+export interface DecodedText {
+  readonly object: Readonly<Record<string, unknown>>;
+  /** `unknown field "spec.foo"`, `duplicate field "spec.foo"`, in document order; empty unless strict. */
+  readonly strictErrors: readonly string[];
+}
+
+/** For objects without built-in type, custom resources: the value, and the duplicates. Throws SyntaxError. */
+export function parseText(text: string, format: TextFormat, facts: TypeFacts): ParsedText {
+  if (format === 'yaml') {
+    const { value, duplicates } = parseYaml(text);
+    const error = yamlStrictError(duplicates);
+    return { value, strictErrors: error === undefined ? [] : [error] };
+  }
+  const value = parseJson(text);
+  return { value, strictErrors: hasDuplicateKeys(text, value) ? scanStrictErrors(text, undefined, facts) : [] };
+}
+
+/** Throws SyntaxError for a text that does not parse, DecodeError for a value that does not fit. */
+export function decodeText(
+  text: string,
+  format: TextFormat,
+  typeId: string,
+  decoder: Decoder,
+  facts: TypeFacts,
+  strict: boolean,
+): DecodedText {
+  if (format === 'yaml') {
+    const { value, duplicates } = parseYaml(text);
+    const { object, unknown } = decoder.decode(value, typeId);
+    if (!strict) return { object, strictErrors: [] };
+    const error = yamlStrictError(duplicates);
+    return { object, strictErrors: [...(error === undefined ? [] : [error]), ...unknown.map(unknownField)] };
+  }
+  const value = parseJson(text);
+  const hasDuplicates = strict && hasDuplicateKeys(text, value); // before decoding: it changes the value
+  const { object, unknown } = decoder.decode(value, typeId);
+  if (!strict) return { object, strictErrors: [] };
+  return { object, strictErrors: hasDuplicates ? scanStrictErrors(text, typeId, facts) : unknown.map(unknownField) };
+}
+
+/** The message that Strict answers with: `strict decoding error: unknown field "spec.foo", ...`. */
+export function strictErrorMessage(errors: readonly string[]): string {
+  return `strict decoding error: ${errors.join(', ')}`;
+}
+
+/**
+ * The BadRequest message for a body that does not fit the kind its client names.
+ * Source: apiserver/pkg/endpoints/handlers/rest.go transformDecodeError.
+ */
+export function decodeFailureMessage(
+  named: { readonly version: string; readonly kind: string },
+  expectedKind: string,
+  error: Error,
+): string {
+  return `${named.kind} in version ${JSON.stringify(named.version)} cannot be handled as a ${expectedKind}: ${error.message}`;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (cause) {
+    throw new SyntaxError(goSyntaxMessage(text, cause as Error), { cause });
+  }
+}
+
+/** Go's words for the commonest faults; V8's for the rest. */
+function goSyntaxMessage(text: string, error: Error): string {
+  if (text.trim() === '' || /unexpected end/i.test(error.message)) return 'unexpected end of JSON input';
+  const character = /^Unexpected token '?(.)'?/.exec(error.message)?.[1];
+  if (character === undefined) return error.message;
+  return `invalid character '${character}' ${text.trimStart().startsWith(character) ? 'looking for beginning of value' : 'in JSON'}`;
+}
+
+function unknownField(path: string): string {
+  return `unknown field ${JSON.stringify(path)}`;
+}

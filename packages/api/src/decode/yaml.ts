@@ -1,0 +1,69 @@
+/** YAML documents as sigs.k8s.io/yaml reads them: YAML 1.1 scalars, JSON values only, duplicate keys reported by line. */
+import { isMap, isScalar, LineCounter, parseDocument, visit } from 'yaml';
+import type { Document, YAMLMap } from 'yaml';
+
+export interface ParsedYaml {
+  readonly value: unknown;
+  /** `line 9: key "foo" already set in map`, in document order. */
+  readonly duplicates: readonly string[];
+}
+
+const ALIASES_MAX = 100; // a document that expands into millions of nodes is refused
+const ERROR_HEAD = 'error converting YAML to JSON: yaml:';
+
+/** Throws SyntaxError with a message that begins as upstream's. */
+export function parseYaml(text: string): ParsedYaml {
+  const lines = new LineCounter();
+  const document = parseDocument(text, {
+    version: '1.1',
+    uniqueKeys: false,
+    lineCounter: lines,
+    logLevel: 'silent',
+    customTags: (tags) => tags.filter((tag) => typeof tag === 'string' || !isForeign(tag)),
+  });
+  const error = document.errors[0];
+  if (error !== undefined) {
+    const line = error.linePos?.[0].line;
+    const reason = error.message.replace(/ at line [\s\S]*$/, '');
+    throw new SyntaxError(`${ERROR_HEAD} ${line === undefined ? '' : `line ${line}: `}${reason}`);
+  }
+  const duplicates = findDuplicates(document, lines);
+  try {
+    return { value: document.toJS({ maxAliasCount: ALIASES_MAX }) as unknown, duplicates };
+  } catch (cause) {
+    throw new SyntaxError(`${ERROR_HEAD} ${(cause as Error).message}`, { cause });
+  }
+}
+
+/** The strict error that upstream makes of duplicates; undefined without any. */
+export function yamlStrictError(duplicates: readonly string[]): string | undefined {
+  if (duplicates.length === 0) return undefined;
+  return `${ERROR_HEAD} unmarshal errors:\n${duplicates.map((d) => `  ${d}`).join('\n')}`;
+}
+
+function findDuplicates(document: Document.Parsed, lines: LineCounter): string[] {
+  const found: string[] = [];
+  visit(document, {
+    Map(_key, map: YAMLMap) {
+      const seen = new Set<string>();
+      for (const { key } of map.items) {
+        if (!isScalar(key)) continue;
+        const name = String(key.value);
+        const line = key.range === undefined || key.range === null ? 0 : lines.linePos(key.range[0]).line;
+        if (seen.has(name) && !isMerge(name)) found.push(`line ${line}: key ${JSON.stringify(name)} already set in map`);
+        seen.add(name);
+      }
+      return isMap(map) ? undefined : visit.SKIP;
+    },
+  });
+  return found;
+}
+
+function isMerge(name: string): boolean {
+  return name === '<<';
+}
+
+/** Scalars of YAML 1.1 that go-yaml leaves as strings: timestamps, base-60 numbers, binary data. */
+function isForeign(tag: { readonly tag: string; readonly format?: string }): boolean {
+  return tag.format === 'TIME' || tag.tag === 'tag:yaml.org,2002:timestamp' || tag.tag === 'tag:yaml.org,2002:binary';
+}

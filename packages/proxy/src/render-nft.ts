@@ -25,7 +25,9 @@ const target = (w: Words): string => `${w.ip} daddr . meta l4proto . th dport`;
 
 function declarations(w: Words): Readonly<Record<SetName | 'clients', string>> {
   const front = `${w.address} . inet_proto . inet_service`;
-  const picked = `typeof ${target(w)} . numgen random mod 65536 : ${w.ip} daddr . th dport;`;
+  // `typeof`, as only that can name a random number's type; `tcp dport` stands for any port, since nft 1.0.6 writes
+  // `th dport` here and then cannot read it back.
+  const picked = `typeof ${w.ip} daddr . meta l4proto . tcp dport . numgen random mod 65536 : ${w.ip} daddr . tcp dport;`;
   return {
     services: `map services { type ${front} : verdict; }`,
     endpoints: `map endpoints { ${picked} }`,

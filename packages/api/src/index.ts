@@ -8,3 +8,4 @@ export * from './names/index.ts';
 export * from './selectors/index.ts';
 export * from './intorstring/index.ts';
 export * from './decode/index.ts';
+export * from './patch/index.ts';

@@ -20,7 +20,6 @@ export interface StreamOptions {
 export interface NodeServerSource {
   /** Pods bound to this node, with the status as last computed here. */
   pods(): readonly Pod[];
-  pod(namespace: string, name: string): Pod | undefined;
   /** `uid` '' = any. */
   podByName(namespace: string, name: string, uid: string): Pod | undefined;
   containerLog(namespace: string, pod: string, container: string, previous: boolean, ctx: Ctx): Promise<ContainerLogLocation>;

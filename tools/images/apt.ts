@@ -29,7 +29,9 @@ export interface Apt {
 const LISTS_AGE_MS_MAX = 24 * 3600 * 1000;
 
 export async function openApt({ cacheDir, suite }: AptOptions): Promise<Apt> {
-  const options = suite === undefined ? await systemLists() : await ownLists(`${cacheDir}/apt/${suite}`, suite);
+  const lists = suite === undefined ? await systemLists() : await ownLists(`${cacheDir}/apt/${suite}`, suite);
+  // Nothing is installed, as far as this apt can see: what the machine has must not decide what an image gets.
+  const options = [...lists, '-o', 'Dir::State::status=/dev/null', '-o', 'APT::Sandbox::User=root'];
   const apt = {
     resolve: (names: readonly string[]) => resolvePackages(names, options),
     unpack: (packages: readonly DebianPackage[]) => unpackPackages(packages, options, cacheDir),
@@ -59,14 +61,14 @@ async function ownLists(dir: string, suite: string): Promise<readonly string[]> 
     '-o', 'Dir::Etc::sourceparts=/dev/null',
     '-o', `Dir::State::lists=${dir}/lists`,
     '-o', `Dir::Cache=${dir}/cache`,
-    '-o', 'APT::Sandbox::User=root',
     // Translations and contents are not needed.
     '-o', 'Acquire::Languages=none',
   ];
   const stamp = `${dir}/updated`;
   const age = Date.now() - ((await stat(stamp).catch(() => undefined))?.mtimeMs ?? 0);
   if (age > LISTS_AGE_MS_MAX) {
-    await run('apt-get', [...options, 'update']);
+    // Several test files may come here at once, and apt does not wait for the lock of its lists.
+    await run('flock', [`${dir}/lock`, 'apt-get', '-o', 'APT::Sandbox::User=root', ...options, 'update']);
     await writeFile(stamp, '');
   }
   return options;
@@ -92,9 +94,9 @@ async function systemMirror(): Promise<Mirror> {
   return { uri, signedBy: `[signed-by=${keyring}] ` };
 }
 
-/** With an empty status file apt's own solver gives the whole closure, and says in which version. */
+/** On a machine where nothing is installed apt's own solver gives the whole closure, and says in which version. */
 async function resolvePackages(names: readonly string[], options: readonly string[]): Promise<readonly DebianPackage[]> {
-  const simulate = ['-s', '-o', 'Dir::State::status=/dev/null', '-o', 'Debug::NoLocking=1'];
+  const simulate = ['-s', '-o', 'Debug::NoLocking=1'];
   const args = [...options, ...simulate, 'install', '--no-install-recommends', ...names];
   const { stdout } = await run('apt-get', args, { env: { LC_ALL: 'C' } });
   return [...stdout.matchAll(/^Inst (\S+) \((\S+) /gm)].map(([, name = '', version = '']) => ({ name, version }));
@@ -121,7 +123,7 @@ async function unpackPackages(
   await mkdir(`${work}/debs`, { recursive: true });
   await mkdir(`${work}/tree`);
   try {
-    const args = [...options, '-o', 'APT::Sandbox::User=root', 'download', ...ids];
+    const args = [...options, 'download', ...ids];
     await run('apt-get', args, { cwd: `${work}/debs` });
     for (const file of (await readdir(`${work}/debs`)).sort()) {
       await run('dpkg-deb', ['-x', join(work, 'debs', file), `${work}/tree`]);

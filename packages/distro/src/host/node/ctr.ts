@@ -1,6 +1,6 @@
 /** Images of a cluster's containerd, through the `ctr` that came with it. */
 import { basename } from 'node:path';
-import { type ImageRow, parseImageTable } from '../image-table.ts';
+import { type ImageRow, importedNames, parseImageTable } from '../image-table.ts';
 import type { RuntimePaths } from '../paths.ts';
 import { HostError } from '../step.ts';
 import { hostEnv, type RunResult, tryRun } from './run.ts';

@@ -62,7 +62,9 @@ const NAT_RULES = `table inet probe {
   chain nat { type nat hook prerouting priority dstnat; numgen random mod 2 0 dnat ip to 127.0.0.1; }
   chain masq { type nat hook postrouting priority srcnat; masquerade; }
 }`;
-const CONNTRACK_RULES = 'table inet probe { chain c { type filter hook forward priority 0; ct state established accept; } }';
+const CONNTRACK_RULES = `table inet probe {
+  chain c { type filter hook forward priority 0; ct state established accept; }
+}`;
 
 async function probeFeatures(isRoot: boolean): Promise<HostProbe['features']> {
   const inNamespace = async (command: string, args: readonly string[], input = ''): Promise<Answer> => {

@@ -157,6 +157,7 @@ async function writeEntry(tar: Pack, entry: LayerEntry): Promise<void> {
     const sink = tar.entry({ ...owner, mode, size: content.sizeBytes }, (error) => (error ? reject(error) : resolve()));
     const from = createReadStream(content.file, { highWaterMark: 1 << 20 });
     from.on('error', reject);
+    sink.on('error', reject); // also when the tar is given up
     from.pipe(sink as unknown as NodeJS.WritableStream);
   });
 }

@@ -11,14 +11,12 @@ import { missingSysctls, writeSysctls } from './sysctls.ts';
 
 /** In the order in which they must run. */
 export function hostSteps(options: ContainerdOptions): readonly HostStep[] {
-  return [
-    debianPackagesStep(),
-    kernelModulesStep(),
-    sysctlStep(),
-    runtimeDirectoryStep(options),
-    containerdStep(options),
-    pauseImageStep(options),
-  ];
+  return [...machineSteps(), runtimeDirectoryStep(options), containerdStep(options), pauseImageStep(options)];
+}
+
+/** The first of them: what all clusters of a machine share. */
+export function machineSteps(): readonly HostStep[] {
+  return [debianPackagesStep(), kernelModulesStep(), sysctlStep()];
 }
 
 function kernelModulesStep(): HostStep {

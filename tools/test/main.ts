@@ -1,0 +1,58 @@
+/**
+ * `npm test [-- SUITE…]`: sets up everything the tests need, then runs them in this order, stopping at the first failure:
+ * check (types, lint, boundaries), unit (pure, in memory), integration (real kubectl, real containerd, root).
+ */
+import { spawnSync } from 'node:child_process';
+import { globSync } from 'node:fs';
+import { join } from 'node:path';
+import { setUpIntegration } from './set-up.ts';
+
+const root = join(import.meta.dirname, '../..');
+
+interface Suite {
+  readonly name: string;
+  run(): Promise<number> | number;
+}
+
+function node(args: readonly string[]): number {
+  const result = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' });
+  return result.status ?? 1;
+}
+
+function testFiles(...patterns: readonly string[]): string[] {
+  const files = globSync([...patterns], { cwd: root });
+  if (files.length === 0) throw new Error(`no test file matches ${patterns.join(' ')}`);
+  return files.sort();
+}
+
+const suites: readonly Suite[] = [
+  { name: 'check', run: () => node(['tools/check/main.ts']) },
+  {
+    name: 'unit',
+    run: () => node(['--test', '--test-timeout=120000', ...testFiles('packages/*/src/**/*.test.ts', 'tools/**/*.test.ts')]),
+  },
+  {
+    name: 'integration',
+    async run() {
+      await setUpIntegration();
+      // One cluster at a time: the tests measure and kill processes.
+      const files = testFiles('test/integration/**/*.test.ts');
+      return node(['--test', '--test-concurrency=1', '--test-timeout=600000', ...files]);
+    },
+  },
+];
+
+const wanted = process.argv.slice(2);
+const unknown = wanted.filter((name) => !suites.some((suite) => suite.name === name));
+if (unknown.length > 0) {
+  process.stderr.write(`unknown suite ${unknown.join(', ')}; there are ${suites.map((suite) => suite.name).join(', ')}\n`);
+  process.exit(2);
+}
+for (const suite of suites) {
+  if (wanted.length > 0 && !wanted.includes(suite.name)) continue;
+  const startMs = performance.now();
+  process.stdout.write(`\n== ${suite.name}\n`);
+  const status = await suite.run();
+  process.stdout.write(`== ${suite.name} ${status === 0 ? 'passed' : 'FAILED'} in ${((performance.now() - startMs) / 1000).toFixed(0)} s\n`);
+  if (status !== 0) process.exit(status);
+}

@@ -25,9 +25,7 @@ const target = (w: Words): string => `${w.ip} daddr . meta l4proto . th dport`;
 
 function declarations(w: Words): Readonly<Record<SetName | 'clients', string>> {
   const front = `${w.address} . inet_proto . inet_service`;
-  // `typeof`, as only that can name a random number's type; `tcp dport` stands for any port, since nft 1.0.6 writes
-  // `th dport` here and then cannot read it back.
-  const picked = `typeof ${w.ip} daddr . meta l4proto . tcp dport . numgen random mod 65536 : ${w.ip} daddr . tcp dport;`;
+  const picked = `type ${front} . mark : ${w.address} . inet_service;`;
   return {
     services: `map services { type ${front} : verdict; }`,
     endpoints: `map endpoints { ${picked} }`,
@@ -100,7 +98,11 @@ function generatedChain(name: string, w: Words): readonly string[] {
   const [, kind, scope, count, seconds] = /^(pick|stick)-(local-)?(\d+)(?:-(\d+))?$/.exec(name) ?? [];
   const suffix = scope === undefined ? '' : '-local';
   const draw = `numgen random mod ${count}`;
-  if (kind === 'pick') return [`dnat ${w.ip} to ${target(w)} . ${draw} map @endpoints${suffix}`];
+  // The number goes through the connection's mark: nft 1.0.6 can name a type for it in a map only by `typeof`, which it
+  // then cannot read back (`th dport`) or narrows to one protocol (`tcp dport`).
+  if (kind === 'pick') {
+    return [`ct mark set ${draw} dnat ${w.ip} to ${target(w)} . ct mark map @endpoints${suffix}`];
+  }
   const client = `${w.ip} saddr . ${target(w)}`;
   const choose = `ct mark set ${target(w)} . ct mark map @sticky-ids${suffix}`;
   const remember = `update @clients { ${client} timeout ${seconds}s : ct mark }`;

@@ -9,3 +9,4 @@ export * from './selectors/index.ts';
 export * from './intorstring/index.ts';
 export * from './decode/index.ts';
 export * from './patch/index.ts';
+export * from './protobuf/index.ts';

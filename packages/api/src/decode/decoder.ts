@@ -108,7 +108,7 @@ class Decoding {
   #single(value: unknown, field: FieldPlan): unknown {
     const decoded = this.#element(value, field);
     if (!field.dropZero) return decoded;
-    if (decoded === '' || decoded === 0 || decoded === false) return field.op === 'intOrString' ? decoded : undefined;
+    if (decoded === '' || decoded === 0 || decoded === false) return undefined;
     if (field.op === 'struct' && Object.keys(decoded as Fields).length === 0) return undefined;
     return decoded;
   }
@@ -264,7 +264,9 @@ class Decoding {
       case 'strings':
         return [];
       case 'raw':
-        return null;
+      case 'time':
+      case 'microTime':
+        return null; // Go's zero time
       default:
         return '';
     }

@@ -33,7 +33,9 @@ const OPS: ReadonlyMap<string, Op> = new Map<string, Op>([
 ]);
 
 /** Values that have a zero to fill in. The others stay absent: Go's null and absent mean the same to a reader. */
-const FILLED: ReadonlySet<Op> = new Set<Op>(['string', 'boolean', 'int32', 'int64', 'double', 'struct', 'intOrString']);
+const FILLED: ReadonlySet<Op> = new Set<Op>([
+  'string', 'boolean', 'int32', 'int64', 'double', 'struct', 'intOrString', 'quantity', 'strings',
+]);
 
 export function planType(id: string, facts: TypeFacts): TypePlan {
   const type = facts.type(id);
@@ -42,19 +44,32 @@ export function planType(id: string, facts: TypeFacts): TypePlan {
   const fields = new Map<string, FieldPlan>();
   const emits: FieldPlan[] = [];
   for (const fact of type.fields) {
-    const op = OPS.get(fact.type) ?? 'struct';
-    const plan = { fact, owner, op, typeId: fact.type, dropZero: fact.pointer !== true && fact.emit !== true };
+    const op = opOf(fact.type);
+    const plan = { fact, owner, op, typeId: fact.type, dropZero: dropsZero(fact, op) };
     fields.set(fact.name, plan);
     if (isFilled(fact, op)) emits.push(plan);
   }
   return { id, fields, emits };
 }
 
-/** Scalars are filled in only where OpenAPI requires them: defaulting tells an absent optional one from zero. */
-function isFilled(fact: FieldFact, op: Op): boolean {
+/**
+ * An optional port of zero or text of no length counts as absent although Go writes it: defaulting replaces both. So
+ * does an optional list that Go would write as null.
+ */
+export function dropsZero(fact: FieldFact, op: Op): boolean {
+  if (fact.pointer === true) return false;
+  return fact.emit !== true || (fact.required !== true && (op === 'intOrString' || op === 'string' || fact.shape !== 'single'));
+}
+
+export function opOf(type: string): Op {
+  return OPS.get(type) ?? 'struct';
+}
+
+/** What Go always writes, except what `dropsZero` takes for absent. */
+export function isFilled(fact: FieldFact, op: Op): boolean {
   if (fact.emit !== true) return false;
   if (fact.shape !== 'single') return fact.required === true;
-  return op === 'struct' || (fact.required === true && FILLED.has(op));
+  return FILLED.has(op) && !dropsZero(fact, op);
 }
 
 const GO_NAMES: Readonly<Partial<Record<Op, string>>> = {

@@ -1,0 +1,169 @@
+/**
+ * Kubernetes' protobuf encoding: `k8s\0`, then runtime.Unknown with the object's message in it.
+ * Source: apimachinery/pkg/runtime/serializer/protobuf, pkg/runtime/generated.proto.
+ */
+import type { TypeFacts } from '../schema.ts';
+import { readMessage } from './decode.ts';
+import { writeMessage } from './encode.ts';
+import type { TypeMessage } from './plan.ts';
+import { planMessage } from './plan.ts';
+import { ProtobufError, Reader } from './reader.ts';
+import { BYTES, ReverseWriter } from './writer.ts';
+
+export interface Envelope {
+  readonly apiVersion: string;
+  readonly kind: string;
+  /** The object's message; a view into the bytes that were read. */
+  readonly raw: Uint8Array;
+  /** '' means protobuf. */
+  readonly contentType: string;
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+const MAGIC = Uint8Array.of(0x6b, 0x38, 0x73, 0);
+
+export interface ProtobufCodec {
+  /** An object's message without envelope; `kind` and `apiVersion` are not part of it. */
+  encodeMessage(object: Fields, typeId: string): Uint8Array<ArrayBuffer>;
+  /** Throws ProtobufError. The result has neither kind nor apiVersion. */
+  decodeMessage(bytes: Uint8Array, typeId: string): Fields;
+  /** With envelope. `typeId` is the type of the object's kind. */
+  encodeObject(object: Fields & { readonly apiVersion: string; readonly kind: string }, typeId: string): Uint8Array<ArrayBuffer>;
+  /** A list of messages that are already encoded, with envelope. `metadata` is a ListMeta. */
+  encodeList(apiVersion: string, kind: string, metadata: Fields, items: readonly Uint8Array[]): Uint8Array<ArrayBuffer>;
+}
+
+/** Keeps the plans of the types it has met. */
+export function createProtobufCodec(facts: TypeFacts): ProtobufCodec {
+  const plans = new Map<string, TypeMessage>();
+  const planOf = (id: string) => {
+    let plan = plans.get(id);
+    if (plan === undefined) {
+      plan = planMessage(id, facts);
+      plans.set(id, plan);
+    }
+    return plan;
+  };
+  const writer = new ReverseWriter();
+  const encodeMessage = (object: Fields, typeId: string) => {
+    writer.reset();
+    writeMessage(writer, object, planOf(typeId), planOf);
+    return writer.finish();
+  };
+  return {
+    encodeMessage,
+    decodeMessage: (bytes, typeId) => readMessage(new Reader(bytes), planOf(typeId), planOf),
+    encodeObject: (object, typeId) => wrapEnvelope(object.apiVersion, object.kind, encodeMessage(object, typeId)),
+    encodeList: (apiVersion, kind, metadata, items) => {
+      const head = encodeMessage(metadata, 'meta/v1.ListMeta');
+      writer.reset();
+      for (let i = items.length - 1; i >= 0; i--) writeBytes(writer, 2, items[i] as Uint8Array);
+      writeBytes(writer, 1, head);
+      return wrapEnvelope(apiVersion, kind, writer.finish());
+    },
+  };
+}
+
+/** `k8s\0` and runtime.Unknown around a message. */
+export function wrapEnvelope(apiVersion: string, kind: string, raw: Uint8Array): Uint8Array<ArrayBuffer> {
+  const writer = new ReverseWriter(raw.length + apiVersion.length + kind.length + 32);
+  writeString(writer, 4, '');
+  writeString(writer, 3, '');
+  writeBytes(writer, 2, raw);
+  const before = writer.length;
+  writeString(writer, 2, kind);
+  writeString(writer, 1, apiVersion);
+  writer.unsigned(writer.length - before);
+  writer.tag(1, BYTES);
+  writer.bytes(MAGIC);
+  return writer.finish();
+}
+
+export function hasEnvelope(bytes: Uint8Array): boolean {
+  return bytes.length >= MAGIC.length && MAGIC.every((byte, i) => bytes[i] === byte);
+}
+
+/** Throws ProtobufError with upstream's words when the bytes do not start as they must. */
+export function readEnvelope(bytes: Uint8Array): Envelope {
+  if (bytes.length === 0) throw new ProtobufError('empty data');
+  if (!hasEnvelope(bytes)) {
+    throw new ProtobufError('provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]');
+  }
+  const reader = new Reader(bytes, MAGIC.length);
+  let apiVersion = '';
+  let kind = '';
+  let raw: Uint8Array = new Uint8Array(0);
+  let contentType = '';
+  while (!reader.done) {
+    const tag = reader.unsigned();
+    if (tag === 10) [apiVersion, kind] = readTypeMeta(reader.message());
+    else if (tag === 18) raw = reader.bytes();
+    else if (tag === 34) contentType = reader.string();
+    else reader.skip(tag % 8);
+  }
+  return { apiVersion, kind, raw, contentType };
+}
+
+/**
+ * metav1.WatchEvent around an object that has its envelope already. Upstream gives the event none of its own; the four
+ * bytes of length before it on the stream are the caller's.
+ */
+export function encodeWatchEvent(type: string, object: Uint8Array): Uint8Array<ArrayBuffer> {
+  const writer = new ReverseWriter(object.length + 32);
+  const before = writer.length;
+  writeBytes(writer, 1, object);
+  writer.unsigned(writer.length - before);
+  writer.tag(2, BYTES);
+  writeString(writer, 1, type);
+  return writer.finish();
+}
+
+/** The event's type, and its object with the envelope. */
+export function decodeWatchEvent(bytes: Uint8Array): { readonly type: string; readonly object: Uint8Array } {
+  const reader = new Reader(hasEnvelope(bytes) ? readEnvelope(bytes).raw : bytes);
+  let type = '';
+  let object: Uint8Array = new Uint8Array(0);
+  while (!reader.done) {
+    const tag = reader.unsigned();
+    if (tag === 10) type = reader.string();
+    else if (tag === 18) object = readRawExtension(reader.message());
+    else reader.skip(tag % 8);
+  }
+  return { type, object };
+}
+
+function readTypeMeta(reader: Reader): [apiVersion: string, kind: string] {
+  let apiVersion = '';
+  let kind = '';
+  while (!reader.done) {
+    const tag = reader.unsigned();
+    if (tag === 10) apiVersion = reader.string();
+    else if (tag === 18) kind = reader.string();
+    else reader.skip(tag % 8);
+  }
+  return [apiVersion, kind];
+}
+
+function readRawExtension(reader: Reader): Uint8Array {
+  let raw: Uint8Array = new Uint8Array(0);
+  while (!reader.done) {
+    const tag = reader.unsigned();
+    if (tag === 10) raw = reader.bytes();
+    else reader.skip(tag % 8);
+  }
+  return raw;
+}
+
+function writeString(writer: ReverseWriter, number: number, text: string): void {
+  const before = writer.length;
+  writer.string(text);
+  writer.unsigned(writer.length - before);
+  writer.tag(number, BYTES);
+}
+
+function writeBytes(writer: ReverseWriter, number: number, bytes: Uint8Array): void {
+  writer.bytes(bytes);
+  writer.unsigned(bytes.length);
+  writer.tag(number, BYTES);
+}

@@ -54,6 +54,8 @@ function fixedChains(w: Words, podCIDRs: readonly string[]): readonly (readonly 
     ['refuse', ['meta l4proto tcp reject with tcp reset', 'reject']],
     ['mark-all', [mark]],
     ['mark-local', [`fib saddr type local ${mark}`]],
+    // Loopback hostPorts need route_localnet on a Pod's cable; what comes in by a cable must not reach loopback by it.
+    ['guard-loopback', w.ip === 'ip' ? ['iifname != "lo" ip daddr 127.0.0.0/8 drop'] : []],
     [
       'before-nat',
       [
@@ -70,7 +72,7 @@ function fixedChains(w: Words, podCIDRs: readonly string[]): readonly (readonly 
         `${target(w)} vmap @services`,
       ],
     ],
-    ['filter-prerouting', hooked('filter', 'prerouting', 'dstnat - 10', ['jump before-nat'])],
+    ['filter-prerouting', hooked('filter', 'prerouting', 'dstnat - 10', ['jump guard-loopback', 'jump before-nat'])],
     ['filter-output', hooked('filter', 'output', '-110', ['jump before-nat'])],
     ['nat-prerouting', hooked('nat', 'prerouting', 'dstnat', ['jump nat'])],
     ['nat-output', hooked('nat', 'output', '-100', ['jump nat'])],

@@ -177,6 +177,8 @@ test('hostPort, external IP and source ranges', async () => {
   await set('p', planHostPorts(pod as never, node, 'IPv4'));
   assert.equal(await lab.ask('out', NODE_IP, 8000), `a ${OUTSIDE_IP}`);
   assert.equal(nameOf(await lab.ask('a', NODE_IP, 8000)), 'a');
+  assert.equal(nameOf(await lab.ask('node', NODE_IP, 8000)), 'a');
+  assert.equal(nameOf(await lab.ask('node', '127.0.0.1', 8000)), 'a');
   await set('p', undefined);
   assert.equal(await lab.ask('out', NODE_IP, 8000), 'refused');
 

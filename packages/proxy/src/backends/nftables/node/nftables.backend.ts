@@ -19,6 +19,18 @@ export function createNftablesBackend(options: NftablesOptions): ProxyBackend {
   const { clusterName, node, commandPrefix = [] } = options;
   const run = (args: readonly string[], stdin: string, ctx: Ctx) => runCommand([...commandPrefix, ...args], stdin, ctx);
   const nft = (text: string, ctx: Ctx) => run(['nft', '-f', '-'], text, ctx);
+  /** A packet from 127.0.0.1 leaves by a Pod's cable only if that cable may carry it. */
+  const allowLoopback = async (endpoints: readonly (ReadonlyMap<string, string> | undefined)[], ctx: Ctx) => {
+    for (const address of loopbackTargets(endpoints)) {
+      try {
+        const text = await run(['ip', '-o', 'route', 'get', address], '', ctx);
+        const dev = / dev (\S+)/.exec(text)?.[1];
+        if (dev !== undefined) await run(['sysctl', '-qw', `net/ipv4/conf/${dev}/route_localnet=1`], '', ctx);
+      } catch (error) {
+        ctx.log.warn('loopback hostPort not reachable', { address, reason: describeError(error) });
+      }
+    }
+  };
   return {
     async replace(states, ctx) {
       const text = states.map((state) => renderFull(state, clusterName, node)).join('');
@@ -30,10 +42,12 @@ export function createNftablesBackend(options: NftablesOptions): ProxyBackend {
         const removal = states.map((state) => renderRemove(state.family, clusterName)).join('');
         await nft(removal + text, ctx);
       }
+      await allowLoopback(states.map((state) => state.sets.get('endpoints')), ctx);
     },
     async apply(changes, ctx) {
       const text = changes.map((change) => renderChange(change, clusterName)).join('');
       if (text !== '') await nft(text, ctx);
+      await allowLoopback(changes.map((change) => change.sets.get('endpoints')?.added), ctx);
     },
     async forgetFlows(flows, ctx) {
       for (const flow of flows) {
@@ -54,6 +68,15 @@ export function createNftablesBackend(options: NftablesOptions): ProxyBackend {
   };
 }
 
+/** Addresses that are reached through a frontend on loopback. */
+function loopbackTargets(endpoints: readonly (ReadonlyMap<string, string> | undefined)[]): ReadonlySet<string> {
+  const found = new Set<string>();
+  for (const map of endpoints) {
+    for (const [key, value] of map ?? []) if (key.startsWith('127.')) found.add(value.split(' ')[0] as string);
+  }
+  return found;
+}
+
 export function conntrackArgs(flow: StaleFlow): readonly string[] {
   const args = ['-D', '-f', flow.family === 'IPv6' ? 'ipv6' : 'ipv4', '-p', 'udp', '-d', flow.ip];
   args.push('--orig-port-dst', String(flow.port));
@@ -63,18 +86,20 @@ export function conntrackArgs(flow: StaleFlow): readonly string[] {
   return args;
 }
 
-/** Resolves when the program ends with 0; else rejects with what it wrote to stderr. */
-function runCommand(command: readonly string[], stdin: string, ctx: Ctx): Promise<void> {
+/** Resolves with stdout when the program ends with 0; else rejects with what it wrote to stderr. */
+function runCommand(command: readonly string[], stdin: string, ctx: Ctx): Promise<string> {
   const [program = '', ...args] = command;
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { stdio: ['pipe', 'ignore', 'pipe'], signal: ctx.signal as globalThis.AbortSignal });
+    const child = spawn(program, args, { signal: ctx.signal as globalThis.AbortSignal });
+    let stdout = '';
     let stderr = '';
+    child.stdout.setEncoding('utf8').on('data', (part: string) => (stdout += part));
     child.stderr.setEncoding('utf8').on('data', (part: string) => {
       if (stderr.length < STDERR_CHARS_MAX) stderr += part;
     });
     child.on('error', (cause) => reject(new ApiError('InternalError', `${program} cannot run`, { cause })));
     child.on('close', (code) => {
-      if (code === 0) resolve();
+      if (code === 0) resolve(stdout);
       else reject(new ApiError('InternalError', `${program} ended with ${code}: ${stderr.slice(0, STDERR_CHARS_MAX).trim()}`));
     });
     child.stdin.on('error', () => {}); // The program may end before it has read all; its exit code says why.

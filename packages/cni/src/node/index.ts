@@ -1,0 +1,4 @@
+/** @kapella/cni/node: Pod networking on a Linux host. */
+export * from './cleanup.ts';
+export * from './leaks.ts';
+export * from './setup.ts';

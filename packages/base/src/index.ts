@@ -6,3 +6,4 @@ export * from './field-errors.ts';
 export * from './invariant.ts';
 export * from './logger.ts';
 export * from './random.ts';
+export * from './virtual-clock.ts';

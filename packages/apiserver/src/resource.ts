@@ -41,6 +41,8 @@ export interface ScaleSubresource {
 export interface StatusSubresource<T> {
   /** Top-level fields that a write through the subresource changes; all else is taken from the stored object. */
   readonly writes: readonly (keyof T & string)[];
+  /** After the fields not written were taken from the stored object, before validation. */
+  readonly prepareForUpdate?: (next: T, old: T, context: StrategyContext) => T;
   readonly validateUpdate?: (next: T, old: T, errors: FieldErrors) => void;
 }
 
@@ -169,6 +171,8 @@ export interface ResourceDefinition<T extends KubeObject = UnknownObject> {
   readonly virtual?: (object: T, request: SubresourceRequest<T>, ctx: Ctx) => Promise<T>;
   /** Seconds an object lives (events: 3600). */
   readonly ttlSeconds?: number;
+  /** Custom resources: drops the fields that the schema does not know and tells their paths. Pure. */
+  readonly prune?: (object: UnknownObject) => { readonly object: UnknownObject; readonly unknown: readonly string[] };
   /** Keep decoded objects in memory: for few, small objects that the server itself reads often (namespaces, roles). */
   readonly keepDecoded?: boolean;
   /** DELETE answers the deleted object instead of a Status (Pods, ServiceAccounts, claims, …), as upstream does per kind. */

@@ -7,3 +7,5 @@ export {
 } from './core/service/service-allocator.ts';
 export type { BoundObject, TokenIssuer } from './core/serviceaccount/serviceaccount.resource.ts';
 export { resources } from './table.ts';
+export type { TokenAuthenticator } from './authentication/tokenreview/tokenreview.resource.ts';
+export type { AccessAuthorizer, AccessQuestion } from './authorization/access-review.ts';

@@ -19,3 +19,8 @@ export function podColumns<T>(specOf: (object: T) => PodSpec | undefined): reado
     { name: 'Images', wide: true, value: (object) => containerImages(specOf(object)) },
   ];
 }
+
+/** What a kind without columns of its own prints: the time as it is, clients turn it into an age. */
+export function createdAtColumn<T extends KubeObject>(): Column<T> {
+  return { name: 'Created At', type: 'date', value: (object) => object.metadata.creationTimestamp ?? '' };
+}

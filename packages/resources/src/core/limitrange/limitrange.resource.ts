@@ -1,7 +1,7 @@
 /** v1 LimitRange, as the API server sees it. Source: kubernetes pkg/registry/core/limitrange. */
 import type { LimitRange, LimitRangeItem } from '@kapella/api/types/core-v1';
 import { defineResource } from '@kapella/apiserver';
-import { formatTime } from '@kapella/base';
+import { createdAtColumn, nameColumn } from '../../support/columns.ts';
 import { roundResources } from '../../support/resource-list.ts';
 import { validateLimitRange } from './limitrange.validate.ts';
 
@@ -9,11 +9,7 @@ export const limitRangeResource = defineResource<LimitRange>({
   id: { group: '', version: 'v1', kind: 'LimitRange', plural: 'limitranges', singular: 'limitrange' },
   names: { short: ['limits'] },
   scope: 'namespaced',
-  columns: [
-    { name: 'Name', format: 'name', value: (range) => range.metadata.name },
-    // The kind has no columns of its own upstream: clients get the generic two.
-    { name: 'Created At', type: 'date', value: (range) => range.metadata.creationTimestamp ?? formatTime(0) },
-  ],
+  columns: [nameColumn(), createdAtColumn()],
   withDefaults: (range) => ({
     ...range,
     spec: { ...range.spec, limits: (range.spec?.limits ?? []).map(withItemDefaults) },

@@ -1,0 +1,29 @@
+/** admissionregistration.k8s.io/v1 MutatingWebhookConfiguration, as the API server sees it. Source: kubernetes pkg/registry/admissionregistration/mutatingwebhookconfiguration. */
+import type { MutatingWebhookConfiguration } from '@kapella/api/types/admissionregistration-v1';
+import { defineResource } from '@kapella/apiserver';
+import { ageColumn, nameColumn } from '../../support/columns.ts';
+import { withWebhookDefaults } from '../admission-defaults.ts';
+import { validateWebhooks } from '../webhooks.validate.ts';
+
+export const mutatingWebhookConfigurationResource = defineResource<MutatingWebhookConfiguration>({
+  id: {
+    group: 'admissionregistration.k8s.io',
+    version: 'v1',
+    kind: 'MutatingWebhookConfiguration',
+    plural: 'mutatingwebhookconfigurations',
+    singular: 'mutatingwebhookconfiguration',
+  },
+  names: { categories: ['api-extensions'] },
+  scope: 'cluster',
+  generationBumpsOn: ['webhooks'],
+  columns: [nameColumn(), { name: 'Webhooks', type: 'integer', value: (item) => item.webhooks?.length ?? 0 }, ageColumn()],
+  withDefaults: (item) => ({
+    ...item,
+    ...(item.webhooks && { webhooks: item.webhooks.map((hook) => ({
+        ...withWebhookDefaults(hook),
+        reinvocationPolicy: hook.reinvocationPolicy ?? 'Never',
+      })) }),
+  }),
+  validate: (item, errors) => validateWebhooks(item.webhooks, errors),
+  validateUpdate: (next, _old, errors) => validateWebhooks(next.webhooks, errors),
+});

@@ -1,0 +1,39 @@
+/** apiregistration.k8s.io/v1 APIService, as the API server sees it. Source: kube-aggregator pkg/registry/apiservice. */
+import type { APIService } from '@kapella/api/types/apiregistration-v1';
+import { defineResource } from '@kapella/apiserver';
+import { ageColumn, nameColumn } from '../../support/columns.ts';
+
+export const apiServiceResource = defineResource<APIService>({
+  id: {
+    group: 'apiregistration.k8s.io',
+    version: 'v1',
+    kind: 'APIService',
+    plural: 'apiservices',
+    singular: 'apiservice',
+  },
+  names: { categories: ['api-extensions'] },
+  scope: 'cluster',
+  clearedOnCreate: ['status'],
+  subresources: { status: { writes: ['status'] } },
+  columns: [
+    nameColumn(),
+    {
+      name: 'Service',
+      value: ({ spec }) => (spec?.service === undefined ? 'Local' : `${spec.service.namespace}/${spec.service.name}`),
+    },
+    { name: 'Available', value: availableText },
+    ageColumn(),
+  ],
+  withDefaults(item) {
+    const { service } = item.spec ?? {};
+    if (service === undefined) return item;
+    return { ...item, spec: { ...item.spec, service: { ...service, port: service.port ?? 443 } } };
+  },
+  allowUnconditionalUpdate: true,
+});
+
+function availableText({ status }: APIService): string {
+  const condition = status?.conditions?.find((item) => item.type === 'Available');
+  if (condition === undefined) return 'Unknown';
+  return condition.status !== 'True' && condition.reason ? `${condition.status} (${condition.reason})` : condition.status;
+}

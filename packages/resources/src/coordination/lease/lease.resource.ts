@@ -1,0 +1,22 @@
+/** coordination.k8s.io/v1 Lease, as the API server sees it. Source: kubernetes pkg/registry/coordination/lease. */
+import type { Lease } from '@kapella/api/types/coordination-v1';
+import { defineResource } from '@kapella/apiserver';
+import type { FieldErrors } from '@kapella/base';
+import { ageColumn, nameColumn } from '../../support/columns.ts';
+import { checkNotNegative, checkPositive } from '../../support/validation/basic.ts';
+
+export const leaseResource = defineResource<Lease>({
+  id: { group: 'coordination.k8s.io', version: 'v1', kind: 'Lease', plural: 'leases', singular: 'lease' },
+  scope: 'namespaced',
+  columns: [nameColumn(), { name: 'Holder', value: (lease) => lease.spec?.holderIdentity ?? '' }, ageColumn()],
+  withDefaults: (lease) => ({ ...lease, spec: lease.spec ?? {} }),
+  validate: validateLease,
+  validateUpdate: (next, _old, errors) => validateLease(next, errors),
+  allowCreateOnUpdate: true,
+});
+
+function validateLease({ spec }: Lease, errors: FieldErrors): void {
+  checkPositive(spec.leaseDurationSeconds, errors, 'spec.leaseDurationSeconds');
+  checkNotNegative(spec.leaseTransitions, errors, 'spec.leaseTransitions');
+  if (spec.holderIdentity === '') errors.required('spec.holderIdentity', 'holderIdentity must not be empty');
+}

@@ -49,7 +49,7 @@ export async function writeContainerdConfig(options: ContainerdOptions): Promise
   const { paths } = options;
   const [version, facts] = await Promise.all([containerdVersion(commandOf(options)), readRuntimeFacts()]);
   const directories = [paths.rootDir, paths.stateDir, paths.certsDir, paths.cniBinDir, paths.cniConfDir, paths.imagesDir];
-  await Promise.all(directories.map((dir) => mkdir(dir, { recursive: true })));
+  await Promise.all(directories.map(makeDirectory));
   for (const mirror of options.mirrors ?? []) {
     await writeIfChanged(`${paths.certsDir}/${mirror.host}/hosts.toml`, hostsToml(mirror));
   }
@@ -62,6 +62,16 @@ export async function writeContainerdConfig(options: ContainerdOptions): Promise
     snapshotter: facts.hasOverlay ? 'overlayfs' : 'native',
   });
   return writeIfChanged(paths.configFile, text);
+}
+
+async function makeDirectory(dir: string): Promise<void> {
+  try {
+    await mkdir(dir, { recursive: true });
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    const fix = code === 'EACCES' ? 'sudo kapella up' : 'Choose another directory: --data-dir';
+    throw new HostError(code === 'EACCES' ? 'NotRoot' : 'CommandFailed', `directory ${dir} cannot be made (${code})`, fix, cause);
+  }
 }
 
 function commandOf({ command, binDir }: ContainerdOptions): string {
@@ -102,6 +112,7 @@ async function waitForSocket(paths: RuntimePaths, pid: number, logFrom: number, 
   while (!(await canConnect(paths.socket))) {
     const dead = (await daemonPid(paths.pidFile)) !== pid;
     if (dead || ctx.clock.monotonicMs() > deadline) {
+      if (!dead) await stopDaemon(paths.pidFile, STOP_GRACE_MS, ctx); // nothing half-left
       const why = lastErrors(((await readText(paths.logFile)) ?? '').slice(logFrom));
       const what = dead ? 'containerd ended while starting' : `containerd does not answer on ${paths.socket}`;
       throw new HostError('RuntimeFailed', why === '' ? what : `${what}: ${why}`, `See ${paths.logFile}`);

@@ -26,6 +26,9 @@ function fakeInformer<T extends Named>() {
       return () => handlers.delete(handler);
     },
     synced: async () => {},
+    hasSynced: true,
+    addIndex: () => {},
+    byIndex: () => [],
   };
   return {
     informer,

@@ -8,11 +8,11 @@ const OUTPUT_TIMEOUT_MS = 5_000;
 
 /** Answers on TCP and UDP with `name client-address`. Prints one line when it listens. */
 const SERVER = `
-const [name, port] = process.argv.slice(1);
+const [name, port, address] = process.argv.slice(1);
 const tcp = require('node:net').createServer((s) => { s.on('error', () => {}); s.end(name + ' ' + s.remoteAddress + '\\n'); });
 const udp = require('node:dgram').createSocket('udp4');
 udp.on('message', (m, r) => udp.send(name + ' ' + r.address + '\\n', r.port, r.address));
-udp.bind(Number(port), () => tcp.listen(Number(port), '0.0.0.0', () => console.log('up')));
+udp.bind(Number(port), address, () => tcp.listen(Number(port), address, () => console.log('up')));
 `;
 
 export interface Lab {
@@ -21,7 +21,8 @@ export interface Lab {
   exec(where: string, ...command: readonly string[]): Promise<string>;
   /** Creates a Pod's namespace with a routed veth pair, as the ptp plugin does. */
   addPod(name: string, ip: string): Promise<void>;
-  serve(where: string, port: number): Promise<void>;
+  /** On all addresses unless one is given; a UDP answer from a node with many needs one, to come from the right one. */
+  serve(where: string, port: number, address?: string): Promise<void>;
   /** What answers on TCP: `name client-address`; `refused`, `timeout` or the error's text otherwise. */
   ask(where: string, ip: string, port: number): Promise<string>;
   askUdp(where: string, ip: string, port: number, sourcePort?: number): Promise<string>;
@@ -78,8 +79,8 @@ export async function createLab(): Promise<Lab> {
       await ip('-n', ns(name), 'route', 'add', GATEWAY_IP, 'dev', 'eth0');
       await ip('-n', ns(name), 'route', 'add', 'default', 'via', GATEWAY_IP);
     },
-    async serve(where, port) {
-      const args = ['netns', 'exec', ns(where), process.execPath, '-e', SERVER, where, String(port)];
+    async serve(where, port, address = '0.0.0.0') {
+      const args = ['netns', 'exec', ns(where), process.execPath, '-e', SERVER, where, String(port), address];
       const child = spawn('ip', args, { stdio: ['ignore', 'pipe', 'inherit'] });
       servers.push(child);
       await once(child.stdout, 'data', { signal: AbortSignal.timeout(OUTPUT_TIMEOUT_MS) });

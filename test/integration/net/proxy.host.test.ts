@@ -142,6 +142,24 @@ test('UDP: balanced, and a flow moves on when its endpoint goes', async () => {
   assert.equal(nameOf(await lab.askUdp('c', VIP, 53)), 'b');
 });
 
+test('an endpoint that is the node itself, as kube-dns has: from a Pod, over UDP and TCP', async () => {
+  await lab.serve('node', 10053, NODE_IP);
+  for (const protocol of ['UDP', 'TCP'] as const) {
+    const service: Service = {
+      kind: 'Service',
+      apiVersion: 'v1',
+      metadata,
+      spec: { clusterIP: VIP, internalTrafficPolicy: 'Local', ports: [{ port: 53, protocol }] },
+    };
+    const slice = { kind: 'EndpointSlice', apiVersion: 'discovery.k8s.io/v1', metadata, addressType: 'IPv4' as const };
+    const endpoints = [{ addresses: [NODE_IP], nodeName: 'n1' }];
+    await set('s', planService(service, [{ ...slice, endpoints, ports: [{ name: '', port: 10053 }] }], node, 'IPv4'));
+    const ask = protocol === 'UDP' ? lab.askUdp : lab.ask;
+    assert.equal(await ask('c', VIP, 53), `node ${PODS.c}`);
+    assert.match(await ask('node', VIP, 53), /^node /);
+  }
+});
+
 test('adding and removing one endpoint breaks no request to the others', async () => {
   await set('s', plan({ pods: ['a', 'b'] }));
   let isDone = false;

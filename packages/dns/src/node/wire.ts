@@ -1,8 +1,10 @@
-/** Bytes <-> queries and replies. Source: RFC 1035, RFC 6891 (EDNS0), by the dns-packet library. */
+/** Bytes <-> queries and replies. Source: RFC 1035, RFC 6891 (EDNS0); most of it by the dns-packet library. */
 import dnsPacket from 'dns-packet';
 import { type DnsQuery, type DnsRecord, type DnsReply, normalName, replyOf, type ResponseCode } from '../message.ts';
+import { encodeResponse } from './encode-response.ts';
 
 const HEADER_BYTES = 12;
+const RESPONSE = 0x8000;
 const UDP_BYTES_PLAIN = 512;
 /** What we take and give at most in one UDP packet. */
 export const UDP_BYTES_MAX = 4_096;
@@ -23,7 +25,7 @@ export interface WireQuery {
 
 /** undefined: no answer is due (a response, or not even a header). */
 export function decodeQuery(bytes: Buffer): WireQuery | undefined {
-  if (bytes.length < HEADER_BYTES || (bytes.readUInt16BE(2) & 0x8000) !== 0) return undefined;
+  if (bytes.length < HEADER_BYTES || (bytes.readUInt16BE(2) & RESPONSE) !== 0) return undefined;
   const id = bytes.readUInt16BE(0);
   const flags = bytes.readUInt16BE(2) & (dnsPacket.RECURSION_DESIRED | 0x7800);
   const refused = (refusal: ResponseCode): WireQuery => ({
@@ -81,23 +83,22 @@ function encode(wire: WireQuery, reply: DnsReply, isTruncated: boolean): Buffer 
   // The owner's name goes back as it was asked: some clients vary the case and compare.
   const asked = question === undefined ? undefined : normalName(question.name);
   const out = (records: readonly DnsRecord[]) =>
-    records.map((r) => ({ ...r, class: 'IN', name: normalName(r.name) === asked ? question?.name : r.name }));
-  const opt = { type: 'OPT', name: '.', udpPayloadSize: EDNS_BYTES, extendedRcode: 0, ednsVersion: 0, flags: 0, options: [] };
-  const packet = {
-    type: 'response',
+    records.map((r) => (normalName(r.name) === asked ? { ...r, name: question?.name ?? r.name } : r));
+  const additionals = out(reply.additionals);
+  const flags =
+    RESPONSE |
+    wire.flags |
+    dnsPacket.RECURSION_AVAILABLE |
+    (reply.authoritative ? dnsPacket.AUTHORITATIVE_ANSWER : 0) |
+    (isTruncated ? dnsPacket.TRUNCATED_RESPONSE : 0) |
+    CODES.indexOf(reply.code);
+  return encodeResponse({
     id: wire.id,
-    flags:
-      wire.flags |
-      dnsPacket.RECURSION_AVAILABLE |
-      (reply.authoritative ? dnsPacket.AUTHORITATIVE_ANSWER : 0) |
-      (isTruncated ? dnsPacket.TRUNCATED_RESPONSE : 0) |
-      CODES.indexOf(reply.code),
-    questions: question === undefined ? [] : [question],
-    answers: out(reply.answers),
-    authorities: out(reply.authorities),
-    additionals: [...out(reply.additionals), ...(wire.hasEdns ? [opt] : [])],
-  };
-  return dnsPacket.encode(packet as unknown as dnsPacket.Packet);
+    flags,
+    question,
+    sections: [out(reply.answers), out(reply.authorities), additionals],
+    ednsBytes: wire.hasEdns ? EDNS_BYTES : undefined,
+  });
 }
 
 /** A question to another server. */

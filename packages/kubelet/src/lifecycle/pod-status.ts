@@ -22,17 +22,22 @@ export interface PodStatusInput extends StatusInput {
 
 const isOver = (phase: PodStatus['phase']) => phase === 'Succeeded' || phase === 'Failed';
 
-export function composePodStatus(input: PodStatusInput): PodStatus {
+export interface ComposedStatus {
+  readonly status: PodStatus;
+  /** The containers have come to their end, even if the phase does not say so yet. */
+  readonly over: boolean;
+}
+
+export function composePodStatus(input: PodStatusInput): ComposedStatus {
   const { pod, previous } = input;
   const now = formatTime(input.nowMs);
   const init = readyStatuses('init', input);
   const main = readyStatuses('main', input);
   const ephemeral = readyStatuses('ephemeral', input);
   const statuses = [...init, ...main];
-  const { phase, reason, message } = decidePhase(input, statuses);
+  const { phase, reason, message, over } = decidePhase(input, statuses);
   const generation = pod.metadata.generation;
-  const over = isOver(phase);
-  return {
+  const status: PodStatus = {
     ...(generation === undefined || generation === 0 ? {} : { observedGeneration: generation }),
     phase,
     conditions: podConditions({
@@ -45,7 +50,7 @@ export function composePodStatus(input: PodStatusInput): PodStatus {
     }),
     ...(message === undefined ? {} : { message }),
     ...(reason === undefined ? {} : { reason }),
-    ...addresses(input, over),
+    ...addresses(input, isOver(phase)),
     startTime: pod.status?.startTime ?? previous?.startTime ?? now,
     ...(init.length > 0 ? { initContainerStatuses: init } : {}),
     containerStatuses: main,
@@ -53,6 +58,7 @@ export function composePodStatus(input: PodStatusInput): PodStatus {
     ...(ephemeral.length > 0 ? { ephemeralContainerStatuses: ephemeral } : {}),
     ...kept(pod),
   };
+  return { status, over };
 }
 
 /** Fields of others that a whole-status comparison must not lose. */
@@ -77,7 +83,9 @@ function readyStatuses(kind: ContainerKind, input: PodStatusInput): readonly Con
   });
 }
 
-function decidePhase(input: PodStatusInput, statuses: readonly ContainerStatus[]): Pick<PodStatus, 'phase' | 'reason' | 'message'> {
+type PhaseVerdict = Pick<PodStatus, 'phase' | 'reason' | 'message'> & { readonly over: boolean };
+
+function decidePhase(input: PodStatusInput, statuses: readonly ContainerStatus[]): PhaseVerdict {
   const { pod, previous, verdict, observed } = input;
   const mains = new Set(pod.spec.containers.map(({ name }) => name));
   const sandboxId = observed.sandboxes[0]?.id;
@@ -87,11 +95,12 @@ function decidePhase(input: PodStatusInput, statuses: readonly ContainerStatus[]
   const before = [previous?.phase, pod.status?.phase].find(isOver);
   if (before !== undefined) phase = before;
   // Who sees a Pod as over may reuse what it had exclusively: not before its last process has gone.
-  if (isOver(phase) && before === undefined && input.mayRun) {
-    return { phase: previous?.phase ?? 'Pending', ...reasonOf(previous) };
+  const over = isOver(phase);
+  if (over && before === undefined && input.mayRun) {
+    return { phase: previous?.phase ?? 'Pending', ...reasonOf(previous), over };
   }
-  if (verdict !== undefined) return { phase, ...verdict };
-  return phase === previous?.phase ? { phase, ...reasonOf(previous) } : { phase };
+  if (verdict !== undefined) return { phase, ...verdict, over };
+  return phase === previous?.phase ? { phase, ...reasonOf(previous), over } : { phase, over };
 }
 
 function reasonOf(status: PodStatus | undefined): Pick<PodStatus, 'reason' | 'message'> {

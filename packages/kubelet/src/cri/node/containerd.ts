@@ -44,7 +44,7 @@ export function createCri({ socket }: CriDriverOptions): Cri {
     ...streamingCalls(runtime),
     ...imageCalls(images),
     watch: (onEvent, onGap, ctx) =>
-      watchRuntime({ runtime, events, subjectOf: firstStringField }, onEvent, onGap, ctx),
+      watchRuntime({ runtime, events, subjectOf: subjectOfEvent }, onEvent, onGap, ctx),
     close() {
       runtime.close();
       images.close();
@@ -53,11 +53,18 @@ export function createCri({ socket }: CriDriverOptions): Cri {
   };
 }
 
-/** Field 1 of a message, a string: in all task and container events of containerd that is the container's id. */
-export function firstStringField(bytes: Uint8Array): string {
+/**
+ * The container that a task or container event of containerd is about: field 1 in all of them; '' = about none, which is
+ * so for the exit of a process that was only executed in a container (field 2 names that process).
+ */
+export function subjectOfEvent(topic: string, bytes: Uint8Array): string {
   if (bytes[0] !== 0x0a) return '';
-  const length = bytes[1] ?? 0; // ids are shorter than 128 bytes
-  return new TextDecoder().decode(bytes.subarray(2, 2 + length));
+  const text = new TextDecoder();
+  const end = 2 + (bytes[1] ?? 0); // ids are shorter than 128 bytes
+  const subject = text.decode(bytes.subarray(2, end));
+  if (topic !== '/tasks/exit' || bytes[end] !== 0x12) return subject;
+  const process = text.decode(bytes.subarray(end + 2, end + 2 + (bytes[end + 1] ?? 0)));
+  return process === subject ? subject : '';
 }
 
 const filterOf = ({ podUid }: SandboxFilter) =>

@@ -13,7 +13,7 @@ export interface WatchServices {
   readonly runtime: GrpcService;
   readonly events: GrpcService;
   /** Decodes the part of any containerd event that names its subject. */
-  readonly subjectOf: (bytes: Uint8Array) => string;
+  readonly subjectOf: (topic: string, bytes: Uint8Array) => string;
 }
 
 type Mode = 'cri' | 'containerd' | 'relist';
@@ -88,8 +88,9 @@ const TOPICS: Readonly<Record<string, CriEvent['type']>> = {
   '/containers/delete': 'deleted',
 };
 
-function containerdEvent(m: Wire, subjectOf: (bytes: Uint8Array) => string): CriEvent | undefined {
+function containerdEvent(m: Wire, subjectOf: WatchServices['subjectOf']): CriEvent | undefined {
   const type = Object.hasOwn(TOPICS, m.topic) ? TOPICS[m.topic] : undefined;
   if (type === undefined || !m.event) return undefined;
-  return { id: subjectOf(m.event.value), type, podUid: '' };
+  const id = subjectOf(m.topic, m.event.value);
+  return id === '' ? undefined : { id, type, podUid: '' };
 }

@@ -1,0 +1,150 @@
+/** Makes sure that a container's image is there. Source: kubernetes pkg/kubelet/images/image_manager.go. */
+import type { Pod, Secret } from '@kapella/api/types/core-v1';
+import { type Ctx, describeError } from '@kapella/base';
+import type { PodSandboxConfig } from '../cri/config.ts';
+import type { Cri, CriAuth, CriImage } from '../cri/cri.ts';
+import { backedOffUntil, type BackoffEntry, CRASH_LOOP, nextBackoff } from '../lifecycle/backoff.ts';
+import { formatDuration } from '../lifecycle/observed.ts';
+import { StartError } from '../pods/start-error.ts';
+import { parseImageName, withDefaultTag } from './image-name.ts';
+import { credentialsFor } from './keyring.ts';
+
+/** What went wrong is shown that long before the status says that we wait. */
+const FAILURE_SHOWN_MS = 2000;
+
+export type ImageEvent = (type: 'Normal' | 'Warning', reason: string, message: string) => void;
+
+export interface ImageRequest {
+  readonly pod: Pod;
+  readonly image: string;
+  readonly policy: 'Always' | 'IfNotPresent' | 'Never';
+  readonly secrets: readonly Secret[];
+  readonly sandbox: PodSandboxConfig;
+  readonly event: ImageEvent;
+}
+
+export interface ImageManager {
+  /** Answers what the runtime has. Throws StartError with the waiting reason. */
+  ensure(request: ImageRequest, ctx: Ctx): Promise<CriImage>;
+  forget(podUid: string): void;
+}
+
+interface Failure {
+  readonly backoff: BackoffEntry;
+  readonly failedAtMs: number;
+  readonly message: string;
+}
+
+/** Pulls of one image with the same credentials are one pull; different images are pulled side by side. */
+export function createImageManager(cri: Cri, pullCtx: Ctx): ImageManager {
+  const failures = new Map<string, Failure>();
+  const pulls = new Map<string, Promise<string>>();
+
+  const pullOnce = (image: string, auth: CriAuth | undefined, sandbox: PodSandboxConfig): Promise<string> => {
+    const key = `${image}\n${JSON.stringify(auth ?? {})}`;
+    const running = pulls.get(key);
+    if (running !== undefined) return running;
+    // Under the agent's context: a Pod that goes away does not stop a pull that others wait for.
+    const pull = cri.pullImage(image, auth, sandbox, pullCtx).finally(() => pulls.delete(key));
+    pulls.set(key, pull);
+    return pull;
+  };
+
+  const pullWithAny = async (image: string, request: ImageRequest): Promise<string> => {
+    const auths = credentialsFor(parseImageName(image)?.repository ?? '', request.secrets);
+    let last: unknown;
+    for (const auth of auths.length === 0 ? [undefined] : auths) {
+      try {
+        return await pullOnce(image, auth, request.sandbox);
+      } catch (error) {
+        last = error;
+      }
+    }
+    throw last;
+  };
+
+  return {
+    async ensure(request, ctx) {
+      const { image: asked, policy, event, pod } = request;
+      const image = withDefaultTag(asked);
+      if (image === undefined) {
+        const why = `Failed to apply default image tag "${asked}": couldn't parse image name "${asked}": invalid reference format`;
+        event('Warning', 'InspectFailed', why);
+        throw new StartError('InvalidImageName', why);
+      }
+      const present = policy === 'Always' ? undefined : await inspect(cri, image, event, ctx);
+      if (present !== undefined) {
+        event('Normal', 'Pulled', `Container image "${asked}" already present on machine and can be accessed by the pod`);
+        return present;
+      }
+      if (policy === 'Never') {
+        const why = `Container image "${asked}" is not present with pull policy of Never`;
+        event('Warning', 'ErrImageNeverPull', why);
+        throw new StartError('ErrImageNeverPull', why);
+      }
+      const key = `${pod.metadata.uid}_${asked}`;
+      await refuseWhileBackedOff(failures.get(key), request, ctx);
+      return await pull(key, image, request, ctx);
+    },
+    forget(podUid) {
+      for (const key of [...failures.keys()]) if (key.startsWith(`${podUid}_`)) failures.delete(key);
+    },
+  };
+
+  async function pull(key: string, image: string, request: ImageRequest, ctx: Ctx): Promise<CriImage> {
+    const { image: asked, event } = request;
+    event('Normal', 'Pulling', `Pulling image "${asked}"`);
+    const startMs = ctx.clock.monotonicMs();
+    try {
+      const ref = await orAborted(pullWithAny(image, request), ctx);
+      const found = (await cri.imageStatus(ref, ctx)) ?? (await cri.imageStatus(image, ctx));
+      if (found === undefined) throw new Error(`image ${ref} is not there after its pull`);
+      const took = formatDuration(Math.round(ctx.clock.monotonicMs() - startMs));
+      const size = `Image size: ${found.sizeBytes} bytes.`;
+      event('Normal', 'Pulled', `Successfully pulled image "${asked}" in ${took} (${took} including waiting). ${size}`);
+      failures.delete(key);
+      return found;
+    } catch (error) {
+      if (ctx.signal.aborted) throw error;
+      const text = describeFirst(error);
+      event('Warning', 'Failed', `Failed to pull image "${asked}": ${text}`);
+      const nowMs = ctx.clock.nowMs();
+      const backoff = nextBackoff(failures.get(key)?.backoff, nowMs, nowMs, CRASH_LOOP);
+      failures.set(key, { backoff, failedAtMs: nowMs, message: text });
+      throw new StartError('ErrImagePull', text, nowMs + Math.min(backoff.delayMs, FAILURE_SHOWN_MS));
+    }
+  }
+}
+
+const describeFirst = (error: unknown) => (error instanceof Error ? error.message : describeError(error));
+
+async function inspect(cri: Cri, image: string, event: ImageEvent, ctx: Ctx): Promise<CriImage | undefined> {
+  try {
+    return await cri.imageStatus(image, ctx);
+  } catch (error) {
+    const why = `Failed to inspect image "": ${describeError(error)}`;
+    event('Warning', 'InspectFailed', why);
+    throw new StartError('ImageInspectError', why);
+  }
+}
+
+async function refuseWhileBackedOff(failure: Failure | undefined, request: ImageRequest, ctx: Ctx): Promise<void> {
+  if (failure === undefined) return;
+  const until = backedOffUntil(failure.backoff, failure.failedAtMs, ctx.clock.nowMs(), CRASH_LOOP);
+  if (until === undefined) return;
+  const shownUntil = failure.failedAtMs + FAILURE_SHOWN_MS;
+  if (ctx.clock.nowMs() < shownUntil) throw new StartError('ErrImagePull', failure.message, shownUntil, false);
+  const text = `Back-off pulling image "${request.image}"`;
+  request.event('Normal', 'BackOff', text);
+  throw new StartError('ImagePullBackOff', `${text}: ErrImagePull: ${failure.message}`, until);
+}
+
+/** The pull goes on; only this caller stops waiting for it. */
+function orAborted<T>(promise: Promise<T>, { signal }: Ctx): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal.reason);
+    if (signal.aborted) onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
+}

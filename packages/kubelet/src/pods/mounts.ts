@@ -1,0 +1,120 @@
+/** The mounts of one container: volumes, hosts file, termination message. Source: kubelet_pods.go (makeMounts). */
+import type { Pod, VolumeMount } from '@kapella/api/types/core-v1';
+import type { Random } from '@kapella/base';
+import { expand } from '../container/expansion.ts';
+import { hostsFile, podHostname } from '../container/hosts.ts';
+import type { MountConfig } from '../cri/config.ts';
+import type { HostFiles } from '../host/host-files.ts';
+import type { AnyContainer } from '../lifecycle/observed.ts';
+import type { MountedVolume } from '../volumes/volume.ts';
+import type { NodeSettings } from './deps.ts';
+
+const HOSTS = '/etc/hosts';
+const PROPAGATION = {
+  None: 'PROPAGATION_PRIVATE',
+  HostToContainer: 'PROPAGATION_HOST_TO_CONTAINER',
+  Bidirectional: 'PROPAGATION_BIDIRECTIONAL',
+} as const;
+
+export interface MountsInput {
+  readonly pod: Pod;
+  readonly container: AnyContainer;
+  readonly volumes: ReadonlyMap<string, MountedVolume>;
+  readonly env: ReadonlyMap<string, string>;
+  readonly podIps: readonly string[];
+  readonly settings: NodeSettings;
+  readonly files: HostFiles;
+  readonly random: Random;
+}
+
+/** Throws an Error with upstream's text when a mount cannot be made. */
+export async function containerMounts(input: MountsInput): Promise<readonly MountConfig[]> {
+  const { container, pod, podIps } = input;
+  const mounts: MountConfig[] = [];
+  for (const mount of container.volumeMounts ?? []) mounts.push(await volumeMount(mount, input));
+  const taken = (path: string) => mounts.some(({ containerPath }) => containerPath === path);
+  if (!taken(HOSTS) && (pod.spec.hostNetwork === true || podIps.length > 0)) mounts.push(await hostsMount(input));
+  const messagePath = container.terminationMessagePath;
+  if (messagePath && !taken(messagePath)) mounts.push(await messageMount(messagePath, input));
+  return mounts;
+}
+
+async function volumeMount(mount: VolumeMount, input: MountsInput): Promise<MountConfig> {
+  const { container, volumes, env, files, settings } = input;
+  const volume = volumes.get(mount.name);
+  if (volume === undefined) {
+    throw new Error(`cannot find volume "${mount.name}" to mount into container "${container.name}"`);
+  }
+  const subPath = mount.subPathExpr ? expandSubPath(mount.subPathExpr, env) : (mount.subPath ?? '');
+  checkSubPath(subPath);
+  const readonly = mount.readOnly === true || volume.readOnly;
+  const base = {
+    containerPath: mount.mountPath.startsWith('/') ? mount.mountPath : `/${mount.mountPath}`,
+    readonly,
+    propagation: PROPAGATION[mount.mountPropagation ?? 'None'],
+    ...(recursive(mount, settings.recursiveReadOnly) ? { recursiveReadOnly: true } : {}),
+  };
+  if (volume.image !== undefined) {
+    const sub = subPath === '' ? {} : { imageSubPath: subPath };
+    return { ...base, hostPath: '', image: { image: volume.image }, ...sub };
+  }
+  const hostPath = subPath === '' ? volume.hostPath : await subPathOf(volume.hostPath, subPath, mount, input);
+  if (subPath === '' && (await files.stat(hostPath)) === undefined) await files.mkdir(hostPath, 0o755);
+  return { ...base, hostPath };
+}
+
+function recursive({ recursiveReadOnly, readOnly }: VolumeMount, supported: boolean): boolean {
+  if (readOnly !== true || recursiveReadOnly === undefined || recursiveReadOnly === 'Disabled') return false;
+  if (recursiveReadOnly === 'Enabled' && !supported) {
+    throw new Error('failed to resolve recursive read-only mode: volume does not support recursive read-only mounts');
+  }
+  return supported;
+}
+
+function expandSubPath(expression: string, env: ReadonlyMap<string, string>): string {
+  const missing = new Set<string>();
+  const result = expand(expression, (name) => {
+    const value = env.get(name);
+    if (!value) missing.add(name);
+    return value ?? '';
+  });
+  if (missing.size > 0) throw new Error(`missing value for ${[...missing].sort().join(', ')}`);
+  return result;
+}
+
+function checkSubPath(path: string): void {
+  if (path.startsWith('/')) throw new Error(`error SubPath \`${path}\` must not be an absolute path`);
+  if (path.split('/').includes('..')) throw new Error(`unable to provision SubPath \`${path}\`: must not contain '..'`);
+}
+
+/** A link in the volume must not lead out of it. */
+async function subPathOf(root: string, subPath: string, mount: VolumeMount, input: MountsInput): Promise<string> {
+  const { files, container } = input;
+  const path = `${root}/${subPath}`;
+  if ((await files.stat(path)) === undefined) {
+    const info = await files.stat(root);
+    await files.mkdir(path, (info?.mode ?? 0o755) & 0o777);
+  }
+  const [real, realRoot] = await Promise.all([files.realPath(path), files.realPath(root)]);
+  const inside = real !== undefined && realRoot !== undefined && (real === realRoot || real.startsWith(`${realRoot}/`));
+  if (!inside) {
+    throw new Error(`failed to prepare subPath for volumeMount "${mount.name}" of container "${container.name}"`);
+  }
+  return real;
+}
+
+async function hostsMount({ pod, podIps, settings, files }: MountsInput): Promise<MountConfig> {
+  const hostPath = `${settings.podsDir}/${pod.metadata.uid}/etc-hosts`;
+  const nodeHosts = pod.spec.hostNetwork === true ? await files.read(HOSTS) : undefined;
+  const text = hostsFile(pod, podHostname(pod, settings.clusterDomain), podIps, new TextDecoder().decode(nodeHosts));
+  await files.write(hostPath, text, 0o644);
+  return { containerPath: HOSTS, hostPath, readonly: false, propagation: 'PROPAGATION_PRIVATE' };
+}
+
+async function messageMount(path: string, { pod, container, settings, files, random }: MountsInput): Promise<MountConfig> {
+  const dir = `${settings.podsDir}/${pod.metadata.uid}/containers/${container.name}`;
+  await files.mkdir(dir, 0o750);
+  const hostPath = `${dir}/${random.uuid().slice(0, 8)}`;
+  await files.write(hostPath, '', 0o666);
+  return { containerPath: path, hostPath, readonly: false, propagation: 'PROPAGATION_PRIVATE' };
+}

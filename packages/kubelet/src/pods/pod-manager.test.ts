@@ -1,0 +1,246 @@
+/** Pods on an in-memory node: the whole way through workers, plan, fake runtime and fake API. */
+import assert from 'node:assert/strict';
+import { setImmediate } from 'node:timers';
+import { test } from 'node:test';
+import type { Container, PodSpec } from '@kapella/api/types/core-v1';
+import { createTestNode, testPod } from '../testing/test-node.ts';
+
+/** Enough turns of the event loop for all pending promises. */
+const settle = async () => {
+  for (let i = 0; i < 25; i++) await new Promise<void>((resolve) => void setImmediate(resolve));
+};
+
+const container = (name: string, more: Partial<Container> = {}): Container => ({ name, image: 'app:1', ...more });
+const spec = (more: Partial<PodSpec>): Partial<PodSpec> => more;
+
+test('a Pod comes up, is deleted and leaves nothing behind', async (t) => {
+  const node = createTestNode(settle);
+  t.after(() => node.stop());
+  node.api.add(testPod('web', {}));
+  await node.clock.advance(100);
+  const status = node.api.get('web')?.status;
+  assert.equal(status?.phase, 'Running');
+  assert.equal(status?.podIP, '10.88.0.1');
+  assert.equal(status?.hostIP, '192.0.2.1');
+  assert.equal(status?.containerStatuses?.[0]?.ready, true);
+  assert.equal(status?.containerStatuses?.[0]?.containerID, 'fake://container-2');
+  assert.deepEqual(status?.conditions?.map(({ type, status: s }) => `${type}=${s}`), [
+    'PodReadyToStartContainers=True',
+    'Initialized=True',
+    'Ready=True',
+    'ContainersReady=True',
+    'PodScheduled=True',
+  ]);
+  const first = node.api.statuses.get('web')?.[0];
+  assert.equal(first?.phase, 'Pending');
+  assert.equal(first?.containerStatuses?.[0]?.state?.waiting?.reason, 'ContainerCreating');
+  assert.deepEqual(
+    node.api.events.map(({ reason, fieldPath }) => `${reason} ${fieldPath}`),
+    ['Pulled spec.containers{main}', 'Created spec.containers{main}', 'Started spec.containers{main}'],
+  );
+
+  node.api.remove('web');
+  await node.clock.advance(1000);
+  assert.equal(node.api.get('web'), undefined);
+  assert.equal(node.cri.sandboxCount(), 0);
+  assert.deepEqual(node.manager.workers(), []);
+  assert.deepEqual(node.files.paths().filter((path) => path.includes('uid-web')), []);
+});
+
+test('init containers run in order before the main ones, sidecars stay and end last', async (t) => {
+  const node = createTestNode(settle, {
+    script: ({ metadata }) => (metadata.name.startsWith('init') ? { afterMs: 500, exitCode: 0 } : undefined),
+  });
+  t.after(() => node.stop());
+  const initContainers = [container('init-a'), container('side', { restartPolicy: 'Always' }), container('init-b')];
+  node.api.add(testPod('web', spec({ initContainers })));
+  await node.clock.advance(200);
+  assert.deepEqual(node.cri.running(), ['web/init-a']);
+  assert.equal(node.api.get('web')?.status?.containerStatuses?.[0]?.state?.waiting?.reason, 'PodInitializing');
+  await node.clock.advance(500);
+  assert.deepEqual(node.cri.running(), ['web/side', 'web/init-b']);
+  await node.clock.advance(500);
+  assert.deepEqual(node.cri.running(), ['web/side', 'web/main']);
+  assert.equal(node.api.get('web')?.status?.phase, 'Running');
+  node.api.remove('web');
+  await node.clock.advance(500);
+  const stops = node.cri.calls.filter((call) => call.startsWith('stopContainer'));
+  assert.deepEqual(stops, ['stopContainer web/main 30', 'stopContainer web/side 30']);
+  assert.equal(node.api.get('web'), undefined);
+});
+
+test('a crashing container is restarted at once, then after 10, 20, 40 seconds', async (t) => {
+  const node = createTestNode(settle, { script: () => ({ afterMs: 1000, exitCode: 3 }) });
+  t.after(() => node.stop());
+  node.api.add(testPod('bad', {}));
+  const starts = () => node.cri.calls.filter((call) => call.startsWith('startContainer')).length;
+  await node.clock.advance(1500);
+  assert.equal(starts(), 2);
+  await node.clock.advance(1000);
+  const status = node.api.get('bad')?.status?.containerStatuses?.[0];
+  assert.equal(status?.state?.waiting?.reason, 'CrashLoopBackOff');
+  assert.equal(
+    status?.state?.waiting?.message,
+    'back-off 10s restarting failed container=main pod=bad_default(uid-bad)',
+  );
+  assert.equal(status?.lastState?.terminated?.exitCode, 3);
+  assert.equal(status?.restartCount, 1);
+  assert.equal(node.api.get('bad')?.status?.phase, 'Running');
+  await node.clock.advance(10_000);
+  assert.equal(starts(), 3);
+  await node.clock.advance(11_000);
+  assert.equal(starts(), 3);
+  await node.clock.advance(11_000);
+  assert.equal(starts(), 4);
+});
+
+test('a Pod that runs once succeeds or fails by its exit codes', async (t) => {
+  const node = createTestNode(settle, {
+    script: (_, { metadata }) => ({ afterMs: 100, exitCode: metadata.name === 'good' ? 0 : 2 }),
+  });
+  t.after(() => node.stop());
+  node.api.add(testPod('good', { restartPolicy: 'Never' }));
+  node.api.add(testPod('bad', { restartPolicy: 'Never' }));
+  await node.clock.advance(2000);
+  assert.equal(node.api.get('good')?.status?.phase, 'Succeeded');
+  assert.equal(node.api.get('bad')?.status?.phase, 'Failed');
+  const ended = node.api.get('bad')?.status?.containerStatuses?.[0]?.state?.terminated;
+  assert.equal(ended?.reason, 'Error');
+  assert.equal(ended?.exitCode, 2);
+  const ready = node.api.get('good')?.status?.conditions?.find(({ type }) => type === 'Ready');
+  assert.equal(ready?.reason, 'PodCompleted');
+  node.api.remove('good');
+  node.api.remove('bad');
+  await node.clock.advance(100);
+  assert.equal(node.cri.sandboxCount(), 0);
+});
+
+test('an agent that is restarted adopts what runs', async (t) => {
+  const node = createTestNode(settle);
+  node.api.add(testPod('web', {}));
+  await node.clock.advance(100);
+  const before = node.api.get('web')?.status;
+  const calls = node.cri.calls.length;
+  const next = await node.restart();
+  t.after(() => next.stop());
+  await next.clock.advance(5000);
+  assert.equal(next.cri.calls.length, calls);
+  assert.deepEqual(next.api.get('web')?.status, before);
+});
+
+test('an agent that is restarted ends what was deleted meanwhile', async (t) => {
+  const node = createTestNode(settle);
+  node.api.add(testPod('web', {}));
+  await node.clock.advance(100);
+  await node.stop();
+  node.api.remove('web', 0);
+  await node.clock.advance(10);
+  const next = await node.restart();
+  t.after(() => next.stop());
+  await next.clock.advance(1000);
+  assert.equal(next.cri.sandboxCount(), 0);
+});
+
+test('an image that cannot be pulled is asked for again after a growing pause', async (t) => {
+  const node = createTestNode(settle, {
+    onPull: () => {
+      throw new Error('no such image');
+    },
+  });
+  t.after(() => node.stop());
+  node.api.add(testPod('web', { containers: [container('main', { image: 'gone:1' })] }));
+  await node.clock.advance(100);
+  const waiting = () => node.api.get('web')?.status?.containerStatuses?.[0]?.state?.waiting;
+  assert.equal(waiting()?.reason, 'ErrImagePull');
+  assert.equal(waiting()?.message, 'no such image');
+  await node.clock.advance(2000);
+  assert.equal(waiting()?.reason, 'ImagePullBackOff');
+  assert.equal(waiting()?.message, 'Back-off pulling image "gone:1": ErrImagePull: no such image');
+  const pulls = () => node.cri.calls.filter((call) => call.startsWith('pullImage')).length;
+  assert.equal(pulls(), 1);
+  await node.clock.advance(10_000);
+  assert.equal(pulls(), 2);
+  await node.clock.advance(19_000);
+  assert.equal(pulls(), 2);
+  await node.clock.advance(2000);
+  assert.equal(pulls(), 3);
+});
+
+test('a failed liveness probe restarts the container', async (t) => {
+  const node = createTestNode(settle);
+  t.after(() => node.stop());
+  const livenessProbe = { exec: { command: ['true'] } };
+  node.api.add(testPod('web', { containers: [container('main', { livenessProbe })] }));
+  await node.clock.advance(100);
+  node.probe('uid-web', 'container-2', 'liveness', 'failure');
+  await node.clock.advance(100);
+  const status = node.api.get('web')?.status?.containerStatuses?.[0];
+  assert.equal(status?.restartCount, 1);
+  assert.notEqual(status?.state?.running, undefined);
+  const killing = node.api.events.find(({ reason }) => reason === 'Killing');
+  assert.equal(killing?.message, 'Container main failed liveness probe, will be restarted');
+});
+
+test('a shorter grace period ends the waiting', async (t) => {
+  const node = createTestNode(settle, { stopMs: () => 3_600_000 });
+  t.after(() => node.stop());
+  node.api.add(testPod('web', { terminationGracePeriodSeconds: 600 }));
+  await node.clock.advance(100);
+  node.api.remove('web');
+  await node.clock.advance(5000);
+  assert.deepEqual(node.cri.running(), ['web/main']);
+  node.api.remove('web', 2);
+  await node.clock.advance(2500);
+  assert.deepEqual(node.cri.running(), []);
+  await node.clock.advance(100);
+  assert.equal(node.api.get('web'), undefined);
+});
+
+test('a volume that is missing keeps the Pod waiting until it appears', async (t) => {
+  const node = createTestNode(settle);
+  t.after(() => node.stop());
+  const volumes = [{ name: 'conf', configMap: { name: 'settings' } }];
+  const volumeMounts = [{ name: 'conf', mountPath: '/conf' }];
+  node.api.add(testPod('web', { volumes, containers: [container('main', { volumeMounts })] }));
+  await node.clock.advance(100);
+  assert.equal(node.cri.sandboxCount(), 0);
+  assert.deepEqual(node.api.events[0]?.message, 'MountVolume.SetUp failed for volume "conf" : configmap "settings" not found');
+  const metadata = { name: 'settings', namespace: 'default', uid: 'c', resourceVersion: '1', creationTimestamp: '' };
+  const configMap = { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { a: '1' } };
+  node.api.putObject('ConfigMap', configMap);
+  await node.clock.advance(100);
+  assert.deepEqual(node.cri.running(), ['web/main']);
+  const read = async () => {
+    const bytes = await node.files.read('/data/pods/uid-web/volumes/kubernetes.io~configmap/conf/a');
+    return new TextDecoder().decode(bytes);
+  };
+  assert.equal(await read(), '1');
+  node.api.putObject('ConfigMap', { ...configMap, ...{ metadata: { ...metadata, resourceVersion: '2' }, data: { a: '2' } } });
+  await node.clock.advance(100);
+  assert.equal(await read(), '2');
+  assert.deepEqual(node.cri.running(), ['web/main']);
+});
+
+test('a Pod whose deadline has passed fails', async (t) => {
+  const node = createTestNode(settle);
+  t.after(() => node.stop());
+  node.api.add(testPod('job', { activeDeadlineSeconds: 5, restartPolicy: 'Never' }));
+  await node.clock.advance(4000);
+  assert.equal(node.api.get('job')?.status?.phase, 'Running');
+  await node.clock.advance(2000);
+  assert.equal(node.api.get('job')?.status?.phase, 'Failed');
+  assert.equal(node.api.get('job')?.status?.reason, 'DeadlineExceeded');
+  assert.deepEqual(node.cri.running(), []);
+});
+
+test('a sandbox that dies is replaced, with its containers', async (t) => {
+  const node = createTestNode(settle);
+  t.after(() => node.stop());
+  node.api.add(testPod('web', {}));
+  await node.clock.advance(100);
+  node.cri.breakSandbox('web');
+  await node.clock.advance(1000);
+  assert.deepEqual(node.cri.running(), ['web/main']);
+  assert.equal(node.api.get('web')?.status?.podIP, '10.88.0.3');
+  assert.ok(node.api.events.some(({ reason }) => reason === 'SandboxChanged'));
+});

@@ -1,0 +1,315 @@
+/**
+ * Brings one Pod from its spec to running containers and, in the end, to nothing. One step at a time: look, decide
+ * (plan.ts), report, act, look again. Source: kubernetes pkg/kubelet/pod_workers.go, kubelet.go (SyncPod and friends).
+ */
+import { coreV1 } from '@kapella/api';
+import type { Pod, PodStatus } from '@kapella/api/types/core-v1';
+import { childCtx, type Ctx, describeError, isReason, jsonEqual, type Timer } from '@kapella/base';
+import { DEADLINE_VERDICT, deadlineMs, graceSeconds, isFinished, mayRun } from '../lifecycle/activity.ts';
+import { OWNED_CONDITIONS } from '../lifecycle/conditions.ts';
+import { nothingObserved, type ObservedContainer, type ObservedPod } from '../lifecycle/observed.ts';
+import { composePodStatus, podIpsOf } from '../lifecycle/pod-status.ts';
+import { removeRuntimePod, stopSandboxes } from './clean-up.ts';
+import type { PodDeps } from './deps.ts';
+import { podEvents } from './events.ts';
+import { killAll } from './kill.ts';
+import { observePod } from './observe.ts';
+import { newSyncState, probeTarget, syncPod, type SyncState } from './sync-pod.ts';
+
+const FAILED_RETRY_MS = 1000;
+const FAILED_RETRY_MS_MAX = 30_000;
+
+export type WorkerPhase = 'running' | 'terminating' | 'finished' | 'gone';
+
+export interface Verdict {
+  readonly reason: string;
+  readonly message: string;
+  readonly graceSeconds?: number;
+}
+
+export class PodWorker {
+  readonly uid: string;
+  #pod: Pod;
+  #phase: WorkerPhase = 'running';
+  /** The API has it no more (or never had): nothing is left to report to. */
+  #vanished: boolean;
+  #verdict: Verdict | undefined;
+  #observed: ObservedPod = nothingObserved;
+  #status: PodStatus | undefined;
+  #look = true;
+  #dirty = true;
+  #failures = 0;
+  #wakeUp: (() => void) | undefined;
+  #timer: Timer | undefined;
+  #syncAbort = new AbortController();
+  #killAbort: AbortController | undefined;
+  readonly #ended = new Map<string, ObservedContainer>();
+  readonly #hooked = new Set<string>();
+  readonly #state: SyncState = newSyncState();
+  readonly #deps: PodDeps;
+  readonly #ctx: Ctx;
+
+  constructor(pod: Pod, vanished: boolean, deps: PodDeps, ctx: Ctx) {
+    this.uid = pod.metadata.uid;
+    this.#pod = pod;
+    this.#vanished = vanished;
+    this.#deps = deps;
+    this.#ctx = ctx;
+  }
+
+  get pod(): Pod {
+    return this.#status === undefined ? this.#pod : { ...this.#pod, status: this.#status };
+  }
+
+  get observed(): ObservedPod {
+    return this.#observed;
+  }
+
+  get phase(): WorkerPhase {
+    return this.#phase;
+  }
+
+  /** The API's newest version. */
+  update(pod: Pod): void {
+    const old = this.#pod;
+    this.#pod = pod;
+    if (pod.metadata.deletionTimestamp !== undefined) this.#endRunning(graceSeconds(pod, undefined) < graceSeconds(old, undefined));
+    if (matters(old, pod)) this.wake(false);
+  }
+
+  /** Its object was deleted. */
+  vanish(last?: Pod): void {
+    const old = this.#pod;
+    if (last !== undefined) this.#pod = last;
+    this.#vanished = true;
+    this.#endRunning(graceSeconds(this.#pod, undefined) < graceSeconds(old, undefined));
+    this.wake(true);
+  }
+
+  /** Ends it with phase Failed: eviction, rejection. */
+  fail(verdict: Verdict): void {
+    this.#verdict ??= verdict;
+    this.#endRunning(false);
+    this.wake(false);
+  }
+
+  /** `look`: something in the runtime changed. */
+  wake(look: boolean): void {
+    this.#look ||= look;
+    this.#dirty = true;
+    this.#wakeUp?.();
+  }
+
+  #endRunning(sooner: boolean): void {
+    this.#syncAbort.abort(new Error('the Pod is being ended'));
+    if (sooner) this.#killAbort?.abort(new Error('the grace period became shorter'));
+  }
+
+  get #mustEnd(): boolean {
+    return this.#vanished || this.#verdict !== undefined || this.#pod.metadata.deletionTimestamp !== undefined;
+  }
+
+  /** Settles when nothing of the Pod is left or `ctx` aborts. Never throws. */
+  async run(): Promise<void> {
+    const { signal } = this.#ctx;
+    const onAbort = () => this.#wakeUp?.();
+    signal.addEventListener('abort', onAbort, { once: true });
+    while (!signal.aborted && this.#phase !== 'gone') {
+      await this.#sleepUntilDirty();
+      if (signal.aborted) break;
+      this.#dirty = false;
+      try {
+        await this.#step();
+        this.#failures = 0;
+      } catch (error) {
+        if (signal.aborted) break;
+        this.#look = true;
+        const retryMs = Math.min(FAILED_RETRY_MS * 2 ** this.#failures++, FAILED_RETRY_MS_MAX);
+        this.#ctx.log.warn('pod step failed', { ...this.#logFields(), retryMs, error: describeError(error) });
+        this.#wakeAt(this.#ctx.clock.nowMs() + retryMs);
+      }
+    }
+    signal.removeEventListener('abort', onAbort);
+    this.#timer?.cancel();
+  }
+
+  #logFields() {
+    return { pod: `${this.#pod.metadata.namespace}/${this.#pod.metadata.name}`, uid: this.uid, phase: this.#phase };
+  }
+
+  async #sleepUntilDirty(): Promise<void> {
+    if (this.#dirty) return;
+    await new Promise<void>((resolve) => {
+      this.#wakeUp = resolve;
+    });
+    this.#wakeUp = undefined;
+  }
+
+  #wakeAt(atMs: number | undefined): void {
+    this.#timer?.cancel();
+    if (atMs === undefined) return;
+    const { clock } = this.#ctx;
+    this.#timer = clock.setTimer(Math.max(0, atMs - clock.nowMs()), () => this.wake(false));
+  }
+
+  async #step(): Promise<void> {
+    if (this.#look) await this.#observe();
+    if (this.#phase === 'running' && this.#beginsToEnd()) this.#phase = 'terminating';
+    if (this.#phase === 'running') await this.#sync();
+    if (this.#phase === 'terminating') await this.#terminate();
+    if (this.#phase === 'finished') await this.#finishUp();
+  }
+
+  #beginsToEnd(): boolean {
+    if (this.#mustEnd || isFinished(this.#pod)) return true;
+    const deadline = deadlineMs(this.#pod, this.#status?.startTime ?? this.#pod.status?.startTime);
+    if (deadline === undefined || this.#ctx.clock.nowMs() < deadline) return false;
+    podEvents(this.#deps.recorder, this.#pod)('Normal', DEADLINE_VERDICT.reason, DEADLINE_VERDICT.message);
+    this.#verdict = DEADLINE_VERDICT;
+    return true;
+  }
+
+  async #observe(): Promise<void> {
+    this.#look = false;
+    this.#observed = await observePod(this.#deps.cri, this.uid, this.#ended, this.#deps.files, this.#ctx);
+  }
+
+  /** Computes the status and hands it to the writer. True when the containers have come to their end. */
+  #report(terminal: boolean): boolean {
+    const { settings, prober, status: writer } = this.#deps;
+    const { status, over } = composePodStatus({
+      pod: this.#pod,
+      observed: this.#observed,
+      probes: (id, kind) => prober.result(id, kind),
+      failures: this.#state.failures,
+      previous: this.#status ?? this.#pod.status,
+      runtimeName: settings.runtimeName,
+      recursiveReadOnly: settings.recursiveReadOnly,
+      nowMs: this.#ctx.clock.nowMs(),
+      terminal,
+      hostIps: settings.hostIps,
+      ...(this.#verdict === undefined ? {} : { verdict: { reason: this.#verdict.reason, message: this.#verdict.message } }),
+      mayRun: !terminal && mayRun(this.#observed),
+    });
+    this.#status = status;
+    if (!this.#vanished) writer.publish(this.#pod, status);
+    return over;
+  }
+
+  async #sync(): Promise<void> {
+    if (this.#report(false)) {
+      this.#phase = 'terminating';
+      return;
+    }
+    const waitCtx = childCtx(this.#ctx, this.#syncAbort.signal);
+    const input = {
+      pod: this.#pod,
+      observed: this.#observed,
+      podIps: this.#podIps(),
+      hooked: this.#hooked,
+      status: this.#status,
+    };
+    try {
+      const outcome = await syncPod(input, this.#state, this.#deps, waitCtx, this.#ctx, async () => {
+        await this.#observe();
+        this.#report(false);
+        return this.#observed;
+      });
+      if (outcome.acted) this.wake(true);
+      else this.#report(false);
+      const deadline = deadlineMs(this.#pod, this.#status?.startTime);
+      const times = [outcome.wakeAtMs, deadline].filter((ms) => ms !== undefined);
+      this.#wakeAt(times.length === 0 ? undefined : Math.min(...times));
+    } catch (error) {
+      if (!this.#syncAbort.signal.aborted) throw error;
+      this.wake(true); // what the interrupted step left behind is seen and ended by the next
+    }
+  }
+
+  #podIps(): readonly string[] {
+    return podIpsOf(this.#pod, this.#observed.sandboxes[0]?.ips ?? [], this.#deps.settings.hostIps);
+  }
+
+  async #terminate(): Promise<void> {
+    const { prober, cri } = this.#deps;
+    if (this.#look) await this.#observe();
+    this.#report(false);
+    this.#timer?.cancel();
+    prober.stopLivenessAndStartup(this.uid);
+    await this.#killContainers();
+    await stopSandboxes(this.#observed, cri, this.#ctx);
+    prober.remove(this.uid);
+    await this.#observe();
+    if (mayRun(this.#observed)) throw new Error('containers still run after the runtime has stopped them');
+    const untouched = isFinished(this.#pod) && this.#status === undefined;
+    if (!untouched) this.#report(true);
+    await this.#deps.volumes.unmount(this.uid);
+    await this.#deps.cgroups.remove(this.#pod);
+    this.#deps.images.forget(this.uid);
+    this.#phase = 'finished';
+  }
+
+  /** Started again whenever the grace period becomes shorter. */
+  async #killContainers(): Promise<void> {
+    for (;;) {
+      const abort = new AbortController();
+      this.#killAbort = abort;
+      const override = this.#verdict?.graceSeconds;
+      const input = {
+        pod: this.#pod,
+        observed: this.#observed,
+        podIp: this.#podIps()[0] ?? '',
+        hooked: this.#hooked,
+        ...(override === undefined ? {} : { graceOverride: override }),
+      };
+      try {
+        await killAll(input, this.#deps, childCtx(this.#ctx, abort.signal));
+        return;
+      } catch (error) {
+        if (!abort.signal.aborted || this.#ctx.signal.aborted) throw error;
+        await this.#observe();
+      } finally {
+        this.#killAbort = undefined;
+      }
+    }
+  }
+
+  /** A Pod that is over waits for its deletion; one that is deleted takes its traces with it. */
+  async #finishUp(): Promise<void> {
+    const { status, client, volumes, objects, settings, files, cri } = this.#deps;
+    await status.flushed(this.uid);
+    if (!this.#vanished && this.#pod.metadata.deletionTimestamp === undefined) return;
+    if (!this.#vanished) {
+      const options = { gracePeriodSeconds: 0, uid: this.uid };
+      await client.delete(coreV1.Pod, this.#pod, this.#ctx, options).catch((error: unknown) => {
+        if (!isReason(error, 'NotFound', 'Conflict')) throw error;
+      });
+      // With finalizers it stays: the deletion event of the informer says when it is gone.
+      if (this.#pod.metadata.finalizers?.length) return;
+    }
+    await removeRuntimePod(this.uid, cri, this.#ctx);
+    await volumes.removePodDir(this.uid);
+    const { namespace, name } = this.#pod.metadata;
+    await files.remove(`${settings.logsDir}/${namespace}_${name}_${this.uid}`);
+    objects.release(this.uid);
+    status.forget(this.uid);
+    this.#phase = 'gone';
+  }
+
+  /** For the prober: called by the manager when it restarts. */
+  get probed() {
+    return probeTarget(this.#pod, this.#observed, this.#podIps());
+  }
+}
+
+/** Our own status writes come back as updates: they are no news. */
+function matters(old: Pod, next: Pod): boolean {
+  const others = ({ status }: Pod) => (status?.conditions ?? []).filter(({ type }) => !OWNED_CONDITIONS.includes(type));
+  const meta = ({ metadata: m }: Pod) => [m.labels, m.annotations, m.deletionTimestamp, m.deletionGracePeriodSeconds, m.generation];
+  return (
+    !jsonEqual(meta(old), meta(next)) ||
+    !jsonEqual(old.spec, next.spec) ||
+    !jsonEqual(others(old), others(next)) ||
+    isFinished(old) !== isFinished(next)
+  );
+}

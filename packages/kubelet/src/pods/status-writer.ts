@@ -1,0 +1,90 @@
+/** Writes Pod statuses: one request at a time a Pod, the newest wins. Source: kubernetes pkg/kubelet/status. */
+import { coreV1 } from '@kapella/api';
+import type { Pod, PodStatus } from '@kapella/api/types/core-v1';
+import { type Ctx, describeError, isReason, sleep } from '@kapella/base';
+import type { Client } from '@kapella/client';
+import { statusPatch } from './status-patch.ts';
+
+const RETRY_MS = 200;
+const RETRY_MS_MAX = 10_000;
+
+export interface StatusWriter {
+  /** Never throws, never blocks. */
+  publish(pod: Pod, status: PodStatus): void;
+  /** Resolves when all that was published for the Pod is written (or the Pod is gone). */
+  flushed(podUid: string): Promise<void>;
+  forget(podUid: string): void;
+}
+
+interface Entry {
+  pod: Pod;
+  wanted: PodStatus;
+  /** As the API has it, to our knowledge. */
+  base: PodStatus;
+  baseVersion: string;
+  gone: boolean;
+  running: Promise<void> | undefined;
+}
+
+/** `ctx`: of the agent, under which the requests run. */
+export function createStatusWriter(client: Client, ctx: Ctx): StatusWriter {
+  const entries = new Map<string, Entry>();
+
+  const write = async (entry: Entry): Promise<void> => {
+    let pauseMs = RETRY_MS;
+    while (!entry.gone && !ctx.signal.aborted) {
+      const { pod, wanted } = entry;
+      const body = statusPatch(entry.base, wanted, pod.metadata.uid);
+      if (body === undefined) return;
+      try {
+        const options = { subresource: 'status' };
+        const answer = await client.patch(coreV1.Pod, pod, { type: 'strategic', body }, ctx, options);
+        entry.base = answer?.status ?? wanted;
+        entry.baseVersion = answer?.metadata.resourceVersion ?? entry.baseVersion;
+        if (entry.wanted === wanted) return;
+        pauseMs = RETRY_MS;
+      } catch (error) {
+        if (isReason(error, 'NotFound', 'Conflict', 'Invalid')) {
+          if (isReason(error, 'Invalid')) ctx.log.error('pod status refused', { pod: pod.metadata.name, error: describeError(error) });
+          entry.gone = !isReason(error, 'Invalid');
+          return;
+        }
+        ctx.log.warn('pod status not written', { pod: pod.metadata.name, retryMs: pauseMs, error: describeError(error) });
+        await sleep(pauseMs, ctx).catch(() => {});
+        pauseMs = Math.min(pauseMs * 2, RETRY_MS_MAX);
+      }
+    }
+  };
+
+  return {
+    publish(pod, status) {
+      const { uid, resourceVersion } = pod.metadata;
+      let entry = entries.get(uid);
+      if (entry === undefined) {
+        const base = pod.status ?? {};
+        entry = { pod, wanted: status, base, baseVersion: resourceVersion, gone: false, running: undefined };
+        entries.set(uid, entry);
+      }
+      if (isNewer(resourceVersion, entry.baseVersion)) {
+        entry.base = pod.status ?? {};
+        entry.baseVersion = resourceVersion;
+      }
+      entry.pod = pod;
+      entry.wanted = status;
+      const current = entry;
+      current.running ??= write(current).finally(() => {
+        current.running = undefined;
+      });
+    },
+    async flushed(uid) {
+      for (let running = entries.get(uid)?.running; running !== undefined; running = entries.get(uid)?.running) await running;
+    },
+    forget: (uid) => void entries.delete(uid),
+  };
+}
+
+/** Revisions are increasing numbers; anything else is taken as older. */
+function isNewer(a: string, b: string): boolean {
+  if (!/^\d+$/.test(a) || !/^\d+$/.test(b)) return false;
+  return a.length === b.length ? a > b : a.length > b.length;
+}

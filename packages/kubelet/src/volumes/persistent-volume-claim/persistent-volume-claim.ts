@@ -1,0 +1,58 @@
+/** A claim's volume, where that is a path of the node. Source: kubernetes pkg/kubelet/volumemanager, pkg/volume/local. */
+import { coreV1 } from '@kapella/api';
+import type { PersistentVolume, PersistentVolumeClaim, Pod, Volume } from '@kapella/api/types/core-v1';
+import type { Ctx } from '@kapella/base';
+import { checkHostPath } from '../host-path/host-path.ts';
+import { applyFsGroup } from '../ownership.ts';
+import type { MountedVolume, VolumeDeps, VolumePlugin } from '../volume.ts';
+
+export const persistentVolumeClaim: VolumePlugin = {
+  name: 'persistent-volume-claim',
+  supports: (volume) => volume.persistentVolumeClaim !== undefined || volume.ephemeral !== undefined,
+  async mount({ pod, volume }, deps, ctx) {
+    const claim = await boundClaim(pod, volume, deps, ctx);
+    const name = claim.spec.volumeName ?? '';
+    const pv = await deps.objects.get<PersistentVolume>(coreV1.PersistentVolume, '', name, ctx);
+    if (pv === undefined) throw new Error(`failed to fetch PV ${name} from API server: persistentvolumes "${name}" not found`);
+    if (pv.spec.claimRef?.uid !== undefined && pv.spec.claimRef.uid !== claim.metadata.uid) {
+      throw new Error(`PV ${name} spec.claimRef.UID ${pv.spec.claimRef.uid} does not match PVC UID ${claim.metadata.uid}`);
+    }
+    const readOnly = volume.persistentVolumeClaim?.readOnly === true;
+    return { ...(await mountPath(pod, pv, readOnly, deps)), readOnly };
+  },
+};
+
+export const claimNameOf = (pod: Pod, volume: Volume): string =>
+  volume.persistentVolumeClaim?.claimName ?? `${pod.metadata.name}-${volume.name}`;
+
+async function boundClaim(pod: Pod, volume: Volume, deps: VolumeDeps, ctx: Ctx): Promise<PersistentVolumeClaim> {
+  const namespace = pod.metadata.namespace ?? '';
+  const name = claimNameOf(pod, volume);
+  const what = `PVC ${namespace}/${name}`;
+  const claim = await deps.objects.get<PersistentVolumeClaim>(coreV1.PersistentVolumeClaim, namespace, name, ctx);
+  if (claim === undefined) {
+    throw new Error(`error processing ${what}: failed to fetch PVC from API server: persistentvolumeclaims "${name}" not found`);
+  }
+  if (claim.metadata.deletionTimestamp !== undefined && claim.status?.phase !== 'Bound') {
+    throw new Error(`error processing ${what}: PVC is being deleted`);
+  }
+  if (claim.status?.phase !== 'Bound' || !claim.spec.volumeName) {
+    throw new Error(`error processing ${what}: PVC is not bound`);
+  }
+  if (claim.spec.volumeMode === 'Block') throw new Error(`error processing ${what}: block volumes are not supported`);
+  return claim;
+}
+
+async function mountPath(pod: Pod, pv: PersistentVolume, readOnly: boolean, { files }: VolumeDeps): Promise<MountedVolume> {
+  const { hostPath, local } = pv.spec;
+  if (hostPath !== undefined) {
+    await checkHostPath(hostPath.path, hostPath.type ?? '', files);
+    return { hostPath: hostPath.path, readOnly };
+  }
+  if (local !== undefined) {
+    if ((await files.stat(local.path)) === undefined) throw new Error(`path "${local.path}" does not exist`);
+    if (!readOnly) await applyFsGroup(pod, local.path, false, files);
+    return { hostPath: local.path, readOnly };
+  }
+  throw new Error(`the source of persistent volume "${pv.metadata.name}" is not supported on this node`);
+}

@@ -1,0 +1,52 @@
+/** The contract of a volume kind. One folder each; plugins/index is the table. Source: kubernetes pkg/volume. */
+import type { ObjectMeta } from '@kapella/api';
+import type { Container, Pod, Volume } from '@kapella/api/types/core-v1';
+import type { Ctx, Random } from '@kapella/base';
+import type { PodFacts } from '../container/facts.ts';
+import type { NodeAllocatable } from '../container/field-path.ts';
+import type { HostFiles } from '../host/host-files.ts';
+import type { ObjectCache } from '../objects/object-cache.ts';
+import type { TokenSource } from './tokens.ts';
+
+export interface MountedVolume {
+  /** Where it is on the host; '' for an image. */
+  readonly hostPath: string;
+  /** Every mount of it is read-only. */
+  readonly readOnly: boolean;
+  /** The runtime mounts this image itself. */
+  readonly image?: string;
+  /** When its content must be made anew at the latest (tokens); undefined = only when an object changes. */
+  readonly refreshAtMs?: number;
+}
+
+export interface VolumeRequest {
+  readonly pod: Pod;
+  readonly volume: Volume;
+  /** The volume's own directory: `<pod dir>/volumes/<kind>/<name>`. */
+  readonly dir: string;
+  /** The same on a file system in memory that all Pods share: secrets never touch a disk. */
+  readonly memoryDir: string;
+}
+
+export interface VolumeDeps {
+  readonly files: HostFiles;
+  readonly objects: ObjectCache;
+  readonly tokens: TokenSource;
+  readonly random: Random;
+  readonly node: NodeAllocatable;
+  readonly facts: (pod: Pod) => PodFacts;
+}
+
+export interface VolumePlugin {
+  /** `empty-dir`: also its directory name after `kubernetes.io~`. */
+  readonly name: string;
+  supports(volume: Volume): boolean;
+  /** Makes or refreshes it; idempotent. Throws an Error whose text goes into the FailedMount event. */
+  mount(request: VolumeRequest, deps: VolumeDeps, ctx: Ctx): Promise<MountedVolume>;
+  /** Content follows objects or the Pod: `mount` is called again when they change. */
+  readonly live?: boolean;
+}
+
+export const podContainers = ({ spec }: Pod): readonly Container[] => [...(spec.initContainers ?? []), ...spec.containers];
+
+export type PodMeta = Pick<ObjectMeta, 'name' | 'namespace' | 'uid'>;

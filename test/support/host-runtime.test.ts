@@ -1,4 +1,4 @@
-/** Host provisioning on the real machine: two clusters beside each other, kill -9, and nothing left behind. Needs root. */
+/** Host provisioning on the real machine: two clusters beside each other, kill -9, nothing left. Needs root. */
 import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -49,7 +49,8 @@ async function tearDown(): Promise<void> {
   await removeCgroup(cgroup, ctx);
 }
 
-const ctr = async (paths: Paths, ...args: string[]) => (await run('ctr', ['-a', paths.socket, '-n', 'k8s.io', ...args])).stdout;
+const ctr = async (paths: Paths, ...args: string[]) =>
+  (await run('ctr', ['-a', paths.socket, '-n', 'k8s.io', ...args])).stdout;
 
 before(ensureHostPackages);
 after(async () => {
@@ -76,7 +77,9 @@ test('a container outlives kill -9 of containerd, which starts again', async () 
   const pid = await pidOf();
   assert.ok(pid !== undefined);
   const killed = await daemonPid(first.pidFile);
-  signalProcess(killed ?? 0, 'SIGKILL');
+  assert.ok(killed !== undefined);
+  signalProcess(killed, 'SIGKILL');
+  while ((await daemonPid(first.pidFile)) !== undefined) await new Promise((resolve) => setImmediate(resolve));
   const started = await startContainerd({ paths: first }, ctx);
   assert.notEqual(started, killed);
   assert.equal(await pidOf(), pid);
@@ -92,10 +95,13 @@ test('an image that is none is one clear error', async () => {
 test('reset leaves nothing, running containers or not', async () => {
   await tearDown();
   assert.deepEqual(mountsUnder(readFileSync('/proc/self/mountinfo', 'utf8'), [first.runDir, first.rootDir]), []);
-  const mine = (await listProcesses()).filter(({ args }) => args.some((arg) => names.some((name) => arg.includes(name))));
+  const mine = (await listProcesses()).filter(({ args }) =>
+    args.some((arg) => names.some((name) => arg.includes(name))),
+  );
   assert.deepEqual(mine, []);
   for (const path of [first.runDir, second.runDir, first.rootDir]) assert.ok(!existsSync(path), path);
-  for (const mount of cgroupMounts(readFileSync('/proc/self/mountinfo', 'utf8'))) assert.ok(!existsSync(mount + cgroup));
+  for (const mount of cgroupMounts(readFileSync('/proc/self/mountinfo', 'utf8')))
+    assert.ok(!existsSync(mount + cgroup));
 });
 
 test('a containerd that cannot start says why, and is not left running', async () => {
@@ -103,7 +109,11 @@ test('a containerd that cannot start says why, and is not left running', async (
   // Longer than the address of a unix socket may be.
   const paths = { ...base, ttrpcSocket: `${base.runDir}/${'x'.repeat(120)}` };
   await assert.rejects(startContainerd({ paths }, ctx), (error: unknown) => {
-    return error instanceof HostError && error.reason === 'RuntimeFailed' && /ended while starting: .*ttrpc/.test(error.message);
+    return (
+      error instanceof HostError &&
+      error.reason === 'RuntimeFailed' &&
+      /ended while starting: .*ttrpc/.test(error.message)
+    );
   });
   assert.equal(await daemonPid(paths.pidFile), undefined);
   await removeRuntimeData(paths);

@@ -14,5 +14,6 @@ export async function ensureKubectl(cacheDir = DEFAULT_CACHE_DIR): Promise<strin
 async function checkVersion(path: string): Promise<void> {
   const { stdout } = await run(path, ['version', '--client', '--output=json']);
   const { gitVersion } = (JSON.parse(stdout) as { clientVersion: { gitVersion: string } }).clientVersion;
-  if (!VERSIONS.test(gitVersion)) throw new Error(`${SUITE} now has kubectl ${gitVersion}; wanted 1.36, give or take one`);
+  if (!VERSIONS.test(gitVersion))
+    throw new Error(`${SUITE} now has kubectl ${gitVersion}; wanted 1.36, give or take one`);
 }

@@ -78,7 +78,9 @@ function listeningAddress(child: ChildProcess): Promise<string> {
       if (address !== undefined) resolve(address);
     });
     child.once('error', reject);
-    child.once('exit', () => reject(new Error(`docker-registry ended: ${log.trim().split('\n').slice(-2).join(' | ')}`)));
+    child.once('exit', () =>
+      reject(new Error(`docker-registry ended: ${log.trim().split('\n').slice(-2).join(' | ')}`)),
+    );
   });
 }
 

@@ -57,12 +57,17 @@ async function ownLists(dir: string, suite: string): Promise<readonly string[]> 
   await mkdir(`${dir}/cache/archives/partial`, { recursive: true });
   await writeFile(`${dir}/sources.list`, `deb ${source.signedBy}${source.uri} ${suite} main\n`);
   const options = [
-    '-o', `Dir::Etc::sourcelist=${dir}/sources.list`,
-    '-o', 'Dir::Etc::sourceparts=/dev/null',
-    '-o', `Dir::State::lists=${dir}/lists`,
-    '-o', `Dir::Cache=${dir}/cache`,
+    '-o',
+    `Dir::Etc::sourcelist=${dir}/sources.list`,
+    '-o',
+    'Dir::Etc::sourceparts=/dev/null',
+    '-o',
+    `Dir::State::lists=${dir}/lists`,
+    '-o',
+    `Dir::Cache=${dir}/cache`,
     // Translations and contents are not needed.
-    '-o', 'Acquire::Languages=none',
+    '-o',
+    'Acquire::Languages=none',
   ];
   const stamp = `${dir}/updated`;
   const age = Date.now() - ((await stat(stamp).catch(() => undefined))?.mtimeMs ?? 0);
@@ -95,7 +100,10 @@ async function systemMirror(): Promise<Mirror> {
 }
 
 /** On a machine where nothing is installed apt's own solver gives the whole closure, and says in which version. */
-async function resolvePackages(names: readonly string[], options: readonly string[]): Promise<readonly DebianPackage[]> {
+async function resolvePackages(
+  names: readonly string[],
+  options: readonly string[],
+): Promise<readonly DebianPackage[]> {
   const simulate = ['-s', '-o', 'Debug::NoLocking=1'];
   const args = [...options, ...simulate, 'install', '--no-install-recommends', ...names];
   const { stdout } = await run('apt-get', args, { env: { LC_ALL: 'C' } });
@@ -128,7 +136,10 @@ async function unpackPackages(
     for (const file of (await readdir(`${work}/debs`)).sort()) {
       await run('dpkg-deb', ['-x', join(work, 'debs', file), `${work}/tree`]);
     }
-    const moved = await rename(`${work}/tree`, tree).then(() => true, () => false);
+    const moved = await rename(`${work}/tree`, tree).then(
+      () => true,
+      () => false,
+    );
     if (!moved && (await stat(tree).catch(() => undefined)) === undefined) throw new Error(`cannot write ${tree}`);
   } finally {
     await rm(work, { recursive: true, force: true });

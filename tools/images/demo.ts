@@ -26,9 +26,16 @@ export async function buildDemoImages(options: DemoOptions = {}): Promise<readon
 
 /** `guestbook-db:demo`, `guestbook-api:demo`, `guestbook-web:demo` */
 export async function demoRecipes(guestbookDir: string): Promise<readonly Recipe[]> {
-  const api = ['server.ts', 'redis.ts', 'package.json'].map((name) => textEntry(`app/${name}`, `${guestbookDir}/api/${name}`));
+  const api = ['server.ts', 'redis.ts', 'package.json'].map((name) =>
+    textEntry(`app/${name}`, `${guestbookDir}/api/${name}`),
+  );
   const web = ['index.html'].map((name) => textEntry(`usr/share/nginx/html/${name}`, `${guestbookDir}/web/${name}`));
-  const apiConfig = { entrypoint: ['/usr/bin/node', '/app/server.ts'], workdir: '/app', exposedPorts: ['8080/tcp'], user: '1000' };
+  const apiConfig = {
+    entrypoint: ['/usr/bin/node', '/app/server.ts'],
+    workdir: '/app',
+    exposedPorts: ['8080/tcp'],
+    user: '1000',
+  };
   return [
     redisRecipe('guestbook-db:demo'),
     nodeRecipe('guestbook-api:demo', await Promise.all(api), apiConfig),

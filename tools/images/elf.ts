@@ -1,4 +1,4 @@
-/** Reads what an ELF file needs: its loader and its shared libraries. Source: elf(5). Runs nothing, so any architecture will do. */
+/** What an ELF file needs: its loader and its libraries. Source: elf(5). Runs nothing: any architecture will do. */
 
 export interface ElfNeeds {
   /** `/lib64/ld-linux-x86-64.so.2`; absent in libraries and static programs. */

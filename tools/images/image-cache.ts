@@ -23,7 +23,10 @@ export async function cachedImage(
   build: () => Promise<Image>,
 ): Promise<BuiltImage> {
   const start = performance.now();
-  const key = createHash('sha256').update(JSON.stringify([name, process.arch, inputs])).digest('hex').slice(0, 16);
+  const key = createHash('sha256')
+    .update(JSON.stringify([name, process.arch, inputs]))
+    .digest('hex')
+    .slice(0, 16);
   const tarPath = `${cacheDir}/images/${name.replaceAll(/[/:]/g, '_')}-${key}.tar`;
   const cached = (await stat(tarPath).catch(() => undefined)) !== undefined;
   if (!cached) await writeFileAtomic(tarPath, ociLayoutTar(await build()));

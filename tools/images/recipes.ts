@@ -1,4 +1,4 @@
-/** The images that Kapella builds for tests and the demo: from Debian's packages and npm's Node.js, without a registry. */
+/** The images of tests and the demo: from Debian's packages and npm's Node.js, without a registry. */
 import { readFileSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -45,7 +45,9 @@ const USERS = [
 /** The files below every image: a merged /usr, users, a place for temporary files. */
 function skeleton(): readonly LayerEntry[] {
   // The group of nobody has a name of its own in Debian; programs built there look it up.
-  const groups = USERS.map((line) => line.split(':')).map(([name, , , gid]) => `${name === 'nobody' ? 'nogroup' : name}:x:${gid}:`);
+  const groups = USERS.map((line) => line.split(':')).map(
+    ([name, , , gid]) => `${name === 'nobody' ? 'nogroup' : name}:x:${gid}:`,
+  );
   const links = ['bin', 'sbin', 'lib', 'lib64'].flatMap((dir): LayerEntry[] => [
     { type: 'dir', path: `usr/${dir}` },
     { type: 'symlink', path: dir, target: `usr/${dir}` },
@@ -66,7 +68,9 @@ function skeleton(): readonly LayerEntry[] {
 async function busyboxEntries(cacheDir: string): Promise<readonly LayerEntry[]> {
   const apt = await openApt({ cacheDir, suite: BUSYBOX_SUITE });
   const tree = await apt.unpackOnly(['busybox-static']);
-  const file = [`${tree}/usr/bin/busybox`, `${tree}/bin/busybox`].find((path) => statSync(path, { throwIfNoEntry: false }));
+  const file = [`${tree}/usr/bin/busybox`, `${tree}/bin/busybox`].find((path) =>
+    statSync(path, { throwIfNoEntry: false }),
+  );
   if (file === undefined) throw new Error('busybox-static holds no busybox');
   const { stdout } = await run(file, ['--list']);
   const applets = stdout.split('\n').filter((name) => name !== '' && name !== 'busybox');
@@ -80,7 +84,12 @@ async function busyboxEntries(cacheDir: string): Promise<readonly LayerEntry[]> 
 type Entries = readonly LayerEntry[];
 
 /** Layers over the busybox layer, so that every image has a shell to look around with. */
-async function overBusybox(name: string, upper: readonly Entries[], config: ImageConfig, cacheDir: string): Promise<Image> {
+async function overBusybox(
+  name: string,
+  upper: readonly Entries[],
+  config: ImageConfig,
+  cacheDir: string,
+): Promise<Image> {
   const all = [await busyboxEntries(cacheDir), ...upper.filter((entries) => entries.length > 0)];
   const layers = await Promise.all(all.map((entries) => buildLayer(entries, COMPRESSION)));
   return { name, arch: hostArch(), layers, config };

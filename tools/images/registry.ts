@@ -32,7 +32,10 @@ export async function pushImageTar(tarPath: string, options: PushOptions): Promi
   }
   const url = `${options.registry}/v2/${options.repository}/manifests/${options.tag}`;
   const headers = { ...authHeaders(options), 'content-type': top.mediaType };
-  await expectStatus(await fetch(url, { method: 'PUT', headers, body: body(fileOf(files, blobPath(top.digest))) }), 201);
+  await expectStatus(
+    await fetch(url, { method: 'PUT', headers, body: body(fileOf(files, blobPath(top.digest))) }),
+    201,
+  );
   return { digest: top.digest };
 }
 

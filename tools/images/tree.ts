@@ -1,4 +1,4 @@
-/** Takes what an image needs out of an unpacked tree of Debian packages: programs with their libraries, and directories. */
+/** Takes what an image needs out of unpacked Debian packages: programs with their libraries, and directories. */
 import { readlinkSync, statSync, lstatSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { posix } from 'node:path';
@@ -35,7 +35,9 @@ export async function libraryEntries(tree: string, program: string): Promise<rea
 async function needsOf(file: string): Promise<readonly string[]> {
   const needs = elfNeeds(await readFile(file));
   if (needs === undefined) return [];
-  const libraries = needs.libraries.map((name) => (name.startsWith('ld-linux') ? undefined : `/usr/lib/${triplet()}/${name}`));
+  const libraries = needs.libraries.map((name) =>
+    name.startsWith('ld-linux') ? undefined : `/usr/lib/${triplet()}/${name}`,
+  );
   return [...(needs.loader === undefined ? [] : [needs.loader]), ...libraries.filter((path) => path !== undefined)];
 }
 
@@ -65,7 +67,9 @@ const merged = (path: string) => path.replace(/^\/(bin|sbin|lib|lib64)\//, '/usr
 export function resolveIn(tree: string, path: string): string {
   let current = path;
   for (let hops = 0; hops < 16; hops++) {
-    const place = [current, current.replace(/^\/usr/, ''), `/usr${current}`].find((candidate) => exists(`${tree}${candidate}`));
+    const place = [current, current.replace(/^\/usr/, ''), `/usr${current}`].find((candidate) =>
+      exists(`${tree}${candidate}`),
+    );
     if (place === undefined) break;
     if (!lstatSync(`${tree}${place}`).isSymbolicLink()) return `${tree}${place}`;
     const target = readlinkSync(`${tree}${place}`);

@@ -60,7 +60,8 @@ async function readBody(request: IncomingMessage): Promise<string | undefined> {
 function parseEntry(body: string): Entry | undefined {
   try {
     const { name, text } = JSON.parse(body) as Record<string, unknown>;
-    if (typeof name !== 'string' || typeof text !== 'string' || name.trim() === '' || text.trim() === '') return undefined;
+    if (typeof name !== 'string' || typeof text !== 'string' || name.trim() === '' || text.trim() === '')
+      return undefined;
     return { name: name.trim().slice(0, 60), text: text.trim().slice(0, 1000), time: new Date().toISOString() };
   } catch {
     return undefined;

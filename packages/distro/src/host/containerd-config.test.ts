@@ -13,7 +13,7 @@ const base = {
 } as const;
 
 /** The value of `key` in [table]; undefined when absent. */
-function valueOf(toml: string, table: string, key: string): string | undefined {
+function readValue(toml: string, table: string, key: string): string | undefined {
   let current = '';
   for (const line of toml.split('\n')) {
     const header = /^\[(.+)\]$/.exec(line)?.[1];
@@ -27,23 +27,26 @@ function valueOf(toml: string, table: string, key: string): string | undefined {
 test('file version 2 for containerd 1, version 3 for containerd 2', () => {
   const one = containerdConfig({ ...base, major: 1 });
   const two = containerdConfig({ ...base, major: 2 });
-  assert.equal(valueOf(one, '', 'version'), '2');
-  assert.equal(valueOf(two, '', 'version'), '3');
+  assert.equal(readValue(one, '', 'version'), '2');
+  assert.equal(readValue(two, '', 'version'), '3');
   const cri = 'plugins."io.containerd.grpc.v1.cri"';
-  assert.equal(valueOf(one, cri, 'sandbox_image'), JSON.stringify(PAUSE_IMAGE));
-  assert.equal(valueOf(two, 'plugins."io.containerd.cri.v1.images".pinned_images', 'sandbox'), JSON.stringify(PAUSE_IMAGE));
-  assert.equal(valueOf(one, `${cri}.cni`, 'bin_dir'), '"/data/a/cni/bin"');
-  assert.equal(valueOf(two, 'plugins."io.containerd.cri.v1.runtime".cni', 'bin_dirs'), '["/data/a/cni/bin"]');
+  assert.equal(readValue(one, cri, 'sandbox_image'), JSON.stringify(PAUSE_IMAGE));
+  assert.equal(
+    readValue(two, 'plugins."io.containerd.cri.v1.images".pinned_images', 'sandbox'),
+    JSON.stringify(PAUSE_IMAGE),
+  );
+  assert.equal(readValue(one, `${cri}.cni`, 'bin_dir'), '"/data/a/cni/bin"');
+  assert.equal(readValue(two, 'plugins."io.containerd.cri.v1.runtime".cni', 'bin_dirs'), '["/data/a/cni/bin"]');
 });
 
 test('no process may be given a lower oom score without the capability', () => {
   const cri = 'plugins."io.containerd.grpc.v1.cri"';
   const without = containerdConfig({ ...base, major: 1 });
-  assert.equal(valueOf(without, cri, 'restrict_oom_score_adj'), 'true');
-  assert.equal(valueOf(without, '', 'oom_score'), '0');
+  assert.equal(readValue(without, cri, 'restrict_oom_score_adj'), 'true');
+  assert.equal(readValue(without, '', 'oom_score'), '0');
   const withIt = containerdConfig({ ...base, major: 1, canLowerOomScore: true });
-  assert.equal(valueOf(withIt, cri, 'restrict_oom_score_adj'), 'false');
-  assert.equal(valueOf(withIt, '', 'oom_score'), '-999');
+  assert.equal(readValue(withIt, cri, 'restrict_oom_score_adj'), 'false');
+  assert.equal(readValue(withIt, '', 'oom_score'), '-999');
 });
 
 test('every path is below the two directories of the cluster', () => {

@@ -1,4 +1,4 @@
-/** Writes containerd's configuration: file version 2 for 1.6 and 1.7, version 3 for 2.x. Source: containerd docs/cri/config.md. */
+/** Containerd's configuration: file version 2 for 1.6 and 1.7, 3 for 2.x. Source: containerd docs/cri/config.md. */
 import type { RuntimePaths } from './paths.ts';
 
 /** The name under which the sandbox image is asked for; Kapella imports an image of its own under it. */
@@ -83,7 +83,8 @@ function runcTables(name: string, options: ContainerdConfigOptions): readonly st
 
 function top(version: number, { paths, canLowerOomScore, major }: ContainerdConfigOptions): string {
   const unused = ['btrfs', 'zfs', 'devmapper', 'aufs', 'blockfile'].map((n) => `io.containerd.snapshotter.v1.${n}`);
-  const disabled = major === 1 ? [...unused, 'io.containerd.tracing.processor.v1.otlp'] : [...unused, 'io.containerd.nri.v1.nri'];
+  const disabled =
+    major === 1 ? [...unused, 'io.containerd.tracing.processor.v1.otlp'] : [...unused, 'io.containerd.nri.v1.nri'];
   return `# Written by kapella at each start; changes are lost.\n${lines({
     version,
     root: paths.rootDir,

@@ -9,16 +9,34 @@ const yes = 'yes' as const;
 
 const healthy: HostProbe = {
   isRoot: true,
-  capabilities: { CHOWN: true, KILL: true, NET_ADMIN: true, SYS_PTRACE: true, SYS_ADMIN: true, SYS_RESOURCE: true, MKNOD: true },
+  capabilities: {
+    CHOWN: true,
+    KILL: true,
+    NET_ADMIN: true,
+    SYS_PTRACE: true,
+    SYS_ADMIN: true,
+    SYS_RESOURCE: true,
+    MKNOD: true,
+  },
   systemdIsInit: true,
   cgroups: { version: 2, controllers: ['cpu', 'cpuset', 'memory', 'pids', 'io'] },
-  features: { overlayfs: yes, veth: yes, bridge: yes, vxlan: yes, nftables: yes, nat: yes, conntrack: yes, br_netfilter: yes },
+  features: {
+    overlayfs: yes,
+    veth: yes,
+    bridge: yes,
+    vxlan: yes,
+    nftables: yes,
+    nat: yes,
+    conntrack: yes,
+    br_netfilter: yes,
+  },
   kernelRelease: '6.1.0',
   missingPackages: [],
   containerd: { text: '1.6.20' },
   ports: [{ port: 6443, use: 'API server', free: true }],
   sysctls: new Map([
     ['net.ipv4.ip_forward', '1\n'],
+    ['vm.overcommit_memory', '1\n'],
     ['fs.inotify.max_user_instances', '8192\n'],
     ['fs.inotify.max_user_watches', '1000000\n'],
   ]),
@@ -31,22 +49,50 @@ const healthy: HostProbe = {
 
 /** name -> status of everything that is not ok. */
 const troubles = (change: Partial<HostProbe>) =>
-  Object.fromEntries(checkHost({ ...healthy, ...change }).filter(({ status }) => status !== 'ok').map(({ name, status }) => [name, status]));
+  Object.fromEntries(
+    checkHost({ ...healthy, ...change })
+      .filter(({ status }) => status !== 'ok')
+      .map(({ name, status }) => [name, status]),
+  );
 
 test('a healthy machine has no troubles', () => assert.deepEqual(troubles({}), {}));
 
 const cases: readonly (readonly [string, Partial<HostProbe>, Record<string, string>])[] = [
-  ['no root is one line', { isRoot: false, capabilities: { ...healthy.capabilities, SYS_ADMIN: false } }, { root: 'fail' }],
-  ['an unprivileged container', { capabilities: { ...healthy.capabilities, NET_ADMIN: false } }, { capabilities: 'fail' }],
-  ['no SYS_RESOURCE', { capabilities: { ...healthy.capabilities, SYS_RESOURCE: false } }, { 'capability-sys-resource': 'warn' }],
+  [
+    'no root is one line',
+    { isRoot: false, capabilities: { ...healthy.capabilities, SYS_ADMIN: false } },
+    { root: 'fail' },
+  ],
+  [
+    'an unprivileged container',
+    { capabilities: { ...healthy.capabilities, NET_ADMIN: false } },
+    { capabilities: 'fail' },
+  ],
+  [
+    'no SYS_RESOURCE',
+    { capabilities: { ...healthy.capabilities, SYS_RESOURCE: false } },
+    { 'capability-sys-resource': 'warn' },
+  ],
   ['a package is missing', { missingPackages: HOST_PACKAGES.slice(0, 1) }, { packages: 'fail' }],
   ['no cgroups', { cgroups: { version: undefined, controllers: [] } }, { cgroups: 'fail' }],
   ['memory cgroup off', { cgroups: { version: 2, controllers: ['cpu', 'cpuset', 'pids'] } }, { cgroups: 'fail' }],
-  ['v1 with all it needs', { cgroups: { version: 1, controllers: ['cpu', 'cpuacct', 'cpuset', 'memory', 'devices', 'freezer', 'pids'] } }, {}],
+  [
+    'v1 with all it needs',
+    { cgroups: { version: 1, controllers: ['cpu', 'cpuacct', 'cpuset', 'memory', 'devices', 'freezer', 'pids'] } },
+    {},
+  ],
   ['no nftables', { features: { ...healthy.features, nftables: 'no' } }, { 'kernel-nftables': 'fail' }],
   ['no overlayfs', { features: { ...healthy.features, overlayfs: 'no' } }, { 'kernel-overlayfs': 'warn' }],
-  ['a busy port', { ports: [{ port: 6443, use: 'API server', free: false, holder: 'k3s (process 7)' }] }, { 'port-6443': 'fail' }],
-  ['few inotify instances', { sysctls: new Map([['fs.inotify.max_user_instances', '128\n']]) }, { 'sysctl-fs.inotify.max_user_instances': 'warn' }],
+  [
+    'a busy port',
+    { ports: [{ port: 6443, use: 'API server', free: false, holder: 'k3s (process 7)' }] },
+    { 'port-6443': 'fail' },
+  ],
+  [
+    'few inotify instances',
+    { sysctls: new Map([['fs.inotify.max_user_instances', '128\n']]) },
+    { 'sysctl-fs.inotify.max_user_instances': 'warn' },
+  ],
   ['a full disk', { disk: { ...healthy.disk, freeBytes: GIB / 2 } }, { disk: 'fail' }],
   ['no inodes', { disk: { ...healthy.disk, freeInodes: 5 } }, { disk: 'fail' }],
   ['a filesystem that counts no inodes', { disk: { ...healthy.disk, freeInodes: 0 } }, {}],
@@ -59,6 +105,6 @@ const cases: readonly (readonly [string, Partial<HostProbe>, Record<string, stri
 for (const [name, change, expected] of cases) test(name, () => assert.deepEqual(troubles(change), expected));
 
 test('every trouble says what to do, no success does', () => {
-  const bad = cases.map(([, change]) => change).reduce((all, change) => ({ ...all, ...change }), { isRoot: true });
+  const bad: Partial<HostProbe> = Object.assign({}, ...cases.map(([, change]) => change), { isRoot: true });
   for (const { status, fix } of checkHost({ ...healthy, ...bad })) assert.equal(fix !== undefined, status !== 'ok');
 });

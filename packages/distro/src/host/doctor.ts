@@ -1,5 +1,5 @@
 /** `kapella doctor`: looks at what was probed of a machine and says what is wrong, and the command that fixes it. */
-import { CAPABILITY } from './capabilities.ts';
+import type { CAPABILITY } from './capabilities.ts';
 import { isSatisfied, NODE_SYSCTLS } from './kernel.ts';
 import type { CgroupSetup } from './mounts.ts';
 import type { HostPackage } from './packages.ts';
@@ -7,7 +7,15 @@ import type { HostPackage } from './packages.ts';
 /** `unknown`: could not be probed, mostly for want of root. */
 export type Answer = 'yes' | 'no' | 'unknown';
 
-export type KernelFeature = 'overlayfs' | 'veth' | 'bridge' | 'vxlan' | 'nftables' | 'nat' | 'conntrack' | 'br_netfilter';
+export type KernelFeature =
+  | 'overlayfs'
+  | 'veth'
+  | 'bridge'
+  | 'vxlan'
+  | 'nftables'
+  | 'nat'
+  | 'conntrack'
+  | 'br_netfilter';
 
 export interface PortUse {
   readonly port: number;
@@ -31,7 +39,12 @@ export interface HostProbe {
   readonly ports: readonly PortUse[];
   /** Name -> text; a sysctl that the kernel lacks is absent. */
   readonly sysctls: ReadonlyMap<string, string>;
-  readonly disk: { readonly path: string; readonly freeBytes: number; readonly totalBytes: number; readonly freeInodes: number };
+  readonly disk: {
+    readonly path: string;
+    readonly freeBytes: number;
+    readonly totalBytes: number;
+    readonly freeInodes: number;
+  };
   readonly memory: { readonly availableBytes: number; readonly swapTotalBytes: number };
   /** Wall clock, ms since the epoch. */
   readonly nowMs: number;
@@ -75,40 +88,60 @@ const warn = (name: string, detail: string, fix: string): DoctorResult => ({ nam
 const fail = (name: string, detail: string, fix: string): DoctorResult => ({ name, status: 'fail', detail, fix });
 
 function root({ isRoot }: HostProbe): DoctorResult {
-  return isRoot ? ok('root', 'runs as root') : fail('root', 'a node needs root: it mounts, makes interfaces and cgroups', 'sudo kapella up');
+  return isRoot
+    ? ok('root', 'runs as root')
+    : fail('root', 'a node needs root: it mounts, makes interfaces and cgroups', 'sudo kapella up');
 }
 
 function capabilities(probe: HostProbe): readonly DoctorResult[] {
   if (!probe.isRoot) return []; // one cause, one line
   const privileged = 'Start the container or machine that you are in with all capabilities: docker run --privileged';
-  const needed = (['SYS_ADMIN', 'NET_ADMIN', 'MKNOD', 'SYS_PTRACE'] as const).filter((name) => !probe.capabilities[name]);
+  const needed = (['SYS_ADMIN', 'NET_ADMIN', 'MKNOD', 'SYS_PTRACE'] as const).filter(
+    (name) => !probe.capabilities[name],
+  );
   const names = needed.map((name) => `CAP_${name}`).join(', ');
   return [
-    needed.length === 0 ? ok('capabilities', 'all that are needed') : fail('capabilities', `root lacks ${names}`, privileged),
+    needed.length === 0
+      ? ok('capabilities', 'all that are needed')
+      : fail('capabilities', `root lacks ${names}`, privileged),
     probe.capabilities.SYS_RESOURCE
       ? ok('capability-sys-resource', 'present')
-      : warn('capability-sys-resource', 'without CAP_SYS_RESOURCE the kernel may kill node processes before Pods when memory runs out', privileged),
+      : warn(
+          'capability-sys-resource',
+          'without CAP_SYS_RESOURCE the kernel may kill node processes before Pods when memory runs out',
+          privileged,
+        ),
   ];
 }
 
 function packages({ missingPackages, containerd }: HostProbe): DoctorResult {
   const names = missingPackages.map(({ name }) => name);
-  if (names.length === 0) return ok('packages', containerd === undefined ? 'all there' : `all there; containerd ${containerd.text}`);
-  return fail('packages', `missing: ${names.join(', ')} (kapella up installs them)`, `apt-get install --no-install-recommends ${names.join(' ')}`);
+  if (names.length === 0)
+    return ok('packages', containerd === undefined ? 'all there' : `all there; containerd ${containerd.text}`);
+  return fail(
+    'packages',
+    `missing: ${names.join(', ')} (kapella up installs them)`,
+    `apt-get install --no-install-recommends ${names.join(' ')}`,
+  );
 }
 
 function cgroups({ cgroups: { version, controllers } }: HostProbe): DoctorResult {
   if (version === undefined) {
     return fail('cgroups', 'no cgroup hierarchy is mounted', 'mount -t cgroup2 none /sys/fs/cgroup');
   }
-  const needed = version === 1 ? ['cpu', 'cpuacct', 'cpuset', 'memory', 'devices', 'freezer'] : ['cpu', 'cpuset', 'memory'];
+  const needed =
+    version === 1 ? ['cpu', 'cpuacct', 'cpuset', 'memory', 'devices', 'freezer'] : ['cpu', 'cpuset', 'memory'];
   const missing = needed.filter((name) => !controllers.includes(name));
   if (missing.length > 0) {
     const fix = `Boot with cgroup_enable=${missing.join(',')} on the kernel command line (/etc/default/grub, then update-grub)`;
     return fail('cgroups', `v${version}, without the controllers ${missing.join(', ')}`, fix);
   }
   if (controllers.includes('pids')) return ok('cgroups', `v${version}: ${controllers.join(', ')}`);
-  return warn('cgroups', `v${version}, without pids: the number of processes in a Pod is not limited`, 'Boot with cgroup_enable=pids');
+  return warn(
+    'cgroups',
+    `v${version}, without pids: the number of processes in a Pod is not limited`,
+    'Boot with cgroup_enable=pids',
+  );
 }
 
 const FEATURES: readonly (readonly [KernelFeature, 'fail' | 'warn', why: string, module: string])[] = [
@@ -117,8 +150,13 @@ const FEATURES: readonly (readonly [KernelFeature, 'fail' | 'warn', why: string,
   ['nftables', 'fail', 'Services and network policies cannot be loaded', 'nf_tables'],
   ['nat', 'fail', 'Service addresses cannot be translated', 'nft_nat'],
   ['conntrack', 'fail', 'Service connections cannot be tracked', 'nf_conntrack'],
-  ['bridge', 'warn', 'CNI plugins that use a bridge do not work (Kapella\'s own uses none)', 'bridge'],
-  ['br_netfilter', 'warn', 'policies do not see packets that cross a bridge (Kapella\'s own plugin uses none)', 'br_netfilter'],
+  ['bridge', 'warn', "CNI plugins that use a bridge do not work (Kapella's own uses none)", 'bridge'],
+  [
+    'br_netfilter',
+    'warn',
+    "policies do not see packets that cross a bridge (Kapella's own plugin uses none)",
+    'br_netfilter',
+  ],
   ['vxlan', 'warn', 'nodes in different networks cannot be connected by VXLAN', 'vxlan'],
 ];
 
@@ -128,7 +166,9 @@ function kernelFeatures({ features, kernelRelease }: HostProbe): readonly Doctor
     const fix = `modprobe ${module}`;
     if (features[feature] === 'yes') return ok(name, `kernel ${kernelRelease}`);
     if (features[feature] === 'unknown') return warn(name, 'could not be tried without root', 'sudo kapella doctor');
-    return severity === 'fail' ? fail(name, `kernel ${kernelRelease}: ${why}`, fix) : warn(name, `kernel ${kernelRelease}: ${why}`, fix);
+    return severity === 'fail'
+      ? fail(name, `kernel ${kernelRelease}: ${why}`, fix)
+      : warn(name, `kernel ${kernelRelease}: ${why}`, fix);
   });
 }
 
@@ -146,7 +186,11 @@ function sysctls({ sysctls: values }: HostProbe): readonly DoctorResult[] {
     const now = values.get(sysctl.name);
     const name = `sysctl-${sysctl.name}`;
     if (isSatisfied(sysctl, now)) return ok(name, now?.trim() ?? 'the kernel does not have it');
-    return warn(name, `is ${now?.trim()}, should be ${sysctl.value} (kapella up sets it)`, `sysctl -w ${sysctl.name}=${sysctl.value}`);
+    return warn(
+      name,
+      `is ${now?.trim()}, should be ${sysctl.value} (kapella up sets it)`,
+      `sysctl -w ${sysctl.name}=${sysctl.value}`,
+    );
   });
 }
 
@@ -158,15 +202,25 @@ function disk({ disk: { path, freeBytes, totalBytes, freeInodes } }: HostProbe):
   if (freeInodes > 0 && freeInodes < 10_000) return fail('disk', `${freeInodes} inodes free at ${path}`, fix);
   // The node agent removes images above 85 % and Pods above 90 %.
   if (freeBytes < totalBytes * 0.15) {
-    return warn('disk', `${gib} GiB free at ${path}, less than 15 %: unused images will be removed, then Pods evicted`, fix);
+    return warn(
+      'disk',
+      `${gib} GiB free at ${path}, less than 15 %: unused images will be removed, then Pods evicted`,
+      fix,
+    );
   }
   return ok('disk', `${gib} GiB free at ${path}`);
 }
 
 function memory({ memory: { availableBytes, swapTotalBytes } }: HostProbe): DoctorResult {
   const mib = Math.round(availableBytes / MIB);
-  if (availableBytes < 512 * MIB) return warn('memory', `${mib} MiB available; a node with few Pods takes 512`, 'End programs that use much: ps aux --sort -rss');
-  if (swapTotalBytes > 0) return warn('memory', `${mib} MiB available; with swap on, memory limits hold less strictly`, 'swapoff -a');
+  if (availableBytes < 512 * MIB)
+    return warn(
+      'memory',
+      `${mib} MiB available; a node with few Pods takes 512`,
+      'End programs that use much: ps aux --sort -rss',
+    );
+  if (swapTotalBytes > 0)
+    return warn('memory', `${mib} MiB available; with swap on, memory limits hold less strictly`, 'swapoff -a');
   return ok('memory', `${mib} MiB available`);
 }
 
@@ -174,8 +228,13 @@ function clock({ nowMs, notBeforeMs, clockSynchronized }: HostProbe): DoctorResu
   const now = new Date(nowMs).toISOString();
   const fix = 'timedatectl set-ntp true (or: apt-get install chrony)';
   if (nowMs < notBeforeMs) {
-    return fail('clock', `it is ${now}, before ${new Date(notBeforeMs).toISOString()}: certificates would not be valid yet`, fix);
+    return fail(
+      'clock',
+      `it is ${now}, before ${new Date(notBeforeMs).toISOString()}: certificates would not be valid yet`,
+      fix,
+    );
   }
-  if (clockSynchronized === false) return warn('clock', `${now}, not kept in time: leases and tokens of other nodes may seem expired`, fix);
+  if (clockSynchronized === false)
+    return warn('clock', `${now}, not kept in time: leases and tokens of other nodes may seem expired`, fix);
   return ok('clock', now);
 }

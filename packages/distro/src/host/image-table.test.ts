@@ -9,12 +9,18 @@ sha256:1a1e097fad              application/vnd.oci.image.manifest.v1+json sha256
 `;
 
 test('an image is listed once, by its name', () => {
-  const row = { name: 'docker.io/library/busybox:1.38', digest: 'sha256:fd8ab911f9', size: '1.1 MiB', platforms: ['linux/amd64'] };
+  const row = {
+    name: 'docker.io/library/busybox:1.38',
+    digest: 'sha256:fd8ab911f9',
+    size: '1.1 MiB',
+    platforms: ['linux/amd64'],
+  };
   assert.deepEqual(parseImageTable(TABLE), [row]);
 });
 
 test('names that an import brought, by containerd 1 and 2', () => {
   assert.deepEqual(importedNames('unpacking docker.io/library/a:1 (sha256:00)...done\n'), ['docker.io/library/a:1']);
-  const two = 'docker.io/library/a:1          \tsaved\t\napplication/vnd.oci.image.manifest.v1+json sha256:00\nImporting\telapsed: 0.1 s\t\n';
+  const two =
+    'docker.io/library/a:1          \tsaved\t\napplication/vnd.oci.image.manifest.v1+json sha256:00\nImporting\telapsed: 0.1 s\t\n';
   assert.deepEqual(importedNames(two), ['docker.io/library/a:1']);
 });

@@ -21,7 +21,8 @@ test('a pure v2 machine, and one without', () => {
 });
 
 test('mounts come back deepest first, only those below the directory', () => {
-  const text = '1 0 0:1 / /run/a rw - tmpfs t rw\n2 1 0:2 / /run/a/x\\040y rw - tmpfs t rw\n3 0 0:3 / /run/ab rw - tmpfs t rw\n';
+  const text =
+    '1 0 0:1 / /run/a rw - tmpfs t rw\n2 1 0:2 / /run/a/x\\040y rw - tmpfs t rw\n3 0 0:3 / /run/ab rw - tmpfs t rw\n';
   assert.deepEqual(mountsUnder(text, ['/run/a']), ['/run/a/x y', '/run/a']);
   assert.deepEqual(parseMountinfo(text)[1]?.fsType, 'tmpfs');
 });

@@ -12,7 +12,8 @@ export function parseMountinfo(text: string): readonly MountRow[] {
     const [left = '', right = ''] = line.split(' - ');
     const target = left.split(' ')[4];
     const [fsType = '', , superOptions = ''] = right.split(' ');
-    if (target !== undefined) rows.push({ target: unescapePath(target), fsType, superOptions: superOptions.split(',') });
+    if (target !== undefined)
+      rows.push({ target: unescapePath(target), fsType, superOptions: superOptions.split(',') });
   }
   return rows;
 }

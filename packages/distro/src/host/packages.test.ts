@@ -4,10 +4,15 @@ import { test } from 'node:test';
 import { aptInstallCommand, HOST_PACKAGES, missingPackages } from './packages.ts';
 
 const names = (commands: readonly string[], files: readonly string[] = []) =>
-  missingPackages(HOST_PACKAGES, { hasCommand: (c) => commands.includes(c), hasFile: (f) => files.includes(f) }).map(({ name }) => name);
+  missingPackages(HOST_PACKAGES, { hasCommand: (c) => commands.includes(c), hasFile: (f) => files.includes(f) }).map(
+    ({ name }) => name,
+  );
 
 test('a bare machine lacks all of them', () => {
-  assert.deepEqual(names([]), HOST_PACKAGES.map(({ name }) => name));
+  assert.deepEqual(
+    names([]),
+    HOST_PACKAGES.map(({ name }) => name),
+  );
 });
 
 test('a containerd that someone else brought is used, but only whole', () => {

@@ -39,7 +39,7 @@ export function pauseElf(arch: CpuArch): Uint8Array {
 
 function writeHeaders(file: DataView, arch: CpuArch, fileSize: number): void {
   const ident = [0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]; // ELF, 64 bit, little endian, version 1
-  ident.forEach((byte, i) => file.setUint8(i, byte));
+  for (const [i, byte] of ident.entries()) file.setUint8(i, byte);
   const u16 = (at: number, value: number) => file.setUint16(at, value, true);
   const u32 = (at: number, value: number) => file.setUint32(at, value, true);
   const u64 = (at: number, value: number) => file.setBigUint64(at, BigInt(value), true);
@@ -73,10 +73,15 @@ function amd64Code(ignoreAt: number, handleAt: number, _codeAt: number): Code {
   const movEax = (n: number) => [0xb8, ...imm32(n)];
   const sigaction = (signal: number, at: number) => [
     ...movEax(13), // rt_sigaction
-    0xbf, ...imm32(signal), // mov edi
-    0xbe, ...imm32(at), // mov esi
-    0x31, 0xd2, // xor edx, edx
-    0x41, 0xba, ...imm32(8), // mov r10d, sizeof(sigset_t)
+    0xbf,
+    ...imm32(signal), // mov edi
+    0xbe,
+    ...imm32(at), // mov esi
+    0x31,
+    0xd2, // xor edx, edx
+    0x41,
+    0xba,
+    ...imm32(8), // mov r10d, sizeof(sigset_t)
     ...SYSCALL,
   ];
   const setup = [...sigaction(SIGCHLD, ignoreAt), ...sigaction(SIGTERM, handleAt), ...sigaction(SIGINT, handleAt)];

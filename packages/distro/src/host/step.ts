@@ -18,7 +18,13 @@ export interface HostStep {
 }
 
 /** The family of a failure; the command line maps each to an exit code. */
-export type HostErrorReason = 'NotRoot' | 'MissingPackage' | 'CommandFailed' | 'RuntimeFailed' | 'Unsupported' | 'Timeout';
+export type HostErrorReason =
+  | 'NotRoot'
+  | 'MissingPackage'
+  | 'CommandFailed'
+  | 'RuntimeFailed'
+  | 'Unsupported'
+  | 'Timeout';
 
 /** The machine could not give what was needed: one line that says what, and one that says what to do. */
 export class HostError extends Error {

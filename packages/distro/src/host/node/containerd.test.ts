@@ -4,7 +4,9 @@ import { test } from 'node:test';
 import { lastErrors, parseContainerdVersion } from './containerd.ts';
 
 test('versions of Debian and of upstream', () => {
-  const debian = parseContainerdVersion('containerd github.com/containerd/containerd 1.6.20~ds1 1.6.20~ds1-1+deb12u3\n');
+  const debian = parseContainerdVersion(
+    'containerd github.com/containerd/containerd 1.6.20~ds1 1.6.20~ds1-1+deb12u3\n',
+  );
   assert.deepEqual(debian, { major: 1, text: '1.6.20~ds1' });
   const upstream = parseContainerdVersion('containerd github.com/containerd/containerd/v2 v2.1.9 abcdef\n');
   assert.deepEqual(upstream, { major: 2, text: '2.1.9' });

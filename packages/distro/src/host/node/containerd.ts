@@ -41,14 +41,25 @@ export async function containerdVersion(command: string): Promise<ContainerdVers
   const { stdout } = await run(command, ['--version']);
   const version = parseContainerdVersion(stdout);
   if (version !== undefined) return version;
-  throw new HostError('Unsupported', `unknown version of containerd: ${stdout.trim()}`, 'Install containerd 1.6 or later.');
+  throw new HostError(
+    'Unsupported',
+    `unknown version of containerd: ${stdout.trim()}`,
+    'Install containerd 1.6 or later.',
+  );
 }
 
 /** Writes the configuration and the mirrors. True when the configuration differs from what the last start read. */
 export async function writeContainerdConfig(options: ContainerdOptions): Promise<boolean> {
   const { paths } = options;
   const [version, facts] = await Promise.all([containerdVersion(commandOf(options)), readRuntimeFacts()]);
-  const directories = [paths.rootDir, paths.stateDir, paths.certsDir, paths.cniBinDir, paths.cniConfDir, paths.imagesDir];
+  const directories = [
+    paths.rootDir,
+    paths.stateDir,
+    paths.certsDir,
+    paths.cniBinDir,
+    paths.cniConfDir,
+    paths.imagesDir,
+  ];
   await Promise.all(directories.map(makeDirectory));
   for (const mirror of options.mirrors ?? []) {
     await writeIfChanged(`${paths.certsDir}/${mirror.host}/hosts.toml`, hostsToml(mirror));
@@ -70,7 +81,12 @@ async function makeDirectory(dir: string): Promise<void> {
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     const fix = code === 'EACCES' ? 'sudo kapella up' : 'Choose another directory: --data-dir';
-    throw new HostError(code === 'EACCES' ? 'NotRoot' : 'CommandFailed', `directory ${dir} cannot be made (${code})`, fix, cause);
+    throw new HostError(
+      code === 'EACCES' ? 'NotRoot' : 'CommandFailed',
+      `directory ${dir} cannot be made (${code})`,
+      fix,
+      cause,
+    );
   }
 }
 
@@ -87,7 +103,8 @@ export async function startContainerd(options: ContainerdOptions, ctx: Ctx): Pro
   if (running !== undefined && (await canConnect(paths.socket))) return running;
   await writeContainerdConfig(options);
   // A socket file of a process that was killed answers nothing, but hides that the new one is not there yet.
-  if (running === undefined) await Promise.all([paths.socket, paths.ttrpcSocket].map((path) => rm(path, { force: true })));
+  if (running === undefined)
+    await Promise.all([paths.socket, paths.ttrpcSocket].map((path) => rm(path, { force: true })));
   const logSize = (await readText(paths.logFile))?.length ?? 0;
   const pid = running ?? (await startDaemon(daemonSpec(options)));
   await waitForSocket(paths, pid, logSize, ctx);
@@ -101,7 +118,10 @@ function daemonSpec(options: ContainerdOptions): DaemonSpec {
   // Containers inherit the limit of open files; what a login shell has is too low for servers.
   const hardMax = getrlimitNofile();
   const prlimit = findCommand('prlimit');
-  const args = prlimit === undefined || hardMax === undefined ? containerd : [prlimit, `--nofile=${hardMax}:${hardMax}`, ...containerd];
+  const args =
+    prlimit === undefined || hardMax === undefined
+      ? containerd
+      : [prlimit, `--nofile=${hardMax}:${hardMax}`, ...containerd];
   const [command = '', ...rest] = args;
   const env: Record<string, string> = binDir === undefined ? {} : { PATH: `${binDir}:${hostEnv()['PATH'] ?? ''}` };
   return { command, args: rest, pidFile: paths.pidFile, logFile: paths.logFile, env };

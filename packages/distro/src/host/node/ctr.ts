@@ -48,5 +48,8 @@ async function mustCtr(args: readonly string[], options: CtrOptions): Promise<Ru
 function ctr(args: readonly string[], { paths, binDir, signal }: CtrOptions): Promise<RunResult> {
   const env: Record<string, string> = binDir === undefined ? {} : { PATH: `${binDir}:${hostEnv()['PATH'] ?? ''}` };
   const command = binDir === undefined ? 'ctr' : `${binDir}/ctr`;
-  return tryRun(command, ['-a', paths.socket, '-n', NAMESPACE, ...args], { env, ...(signal === undefined ? {} : { signal }) });
+  return tryRun(command, ['-a', paths.socket, '-n', NAMESPACE, ...args], {
+    env,
+    ...(signal === undefined ? {} : { signal }),
+  });
 }

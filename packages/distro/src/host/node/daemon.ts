@@ -4,7 +4,13 @@ import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type Ctx, sleep } from '@kapella/base';
-import { formatPidRecord, type PidRecord, parsePidRecord, parseProcessStat, type ProcessStat } from '../process-stat.ts';
+import {
+  formatPidRecord,
+  type PidRecord,
+  parsePidRecord,
+  parseProcessStat,
+  type ProcessStat,
+} from '../process-stat.ts';
 import { HostError } from '../step.ts';
 import { readText, writeFileAtomic } from './files.ts';
 import { hostEnv } from './run.ts';
@@ -84,7 +90,11 @@ async function endProcess(record: PidRecord, graceMs: number, ctx: Ctx): Promise
   if (await goneWithin(record, graceMs, ctx)) return;
   signalProcess(record.pid, 'SIGKILL');
   if (await goneWithin(record, 5000, ctx)) return;
-  throw new HostError('Timeout', `process ${record.pid} does not end even by SIGKILL`, 'It waits in the kernel; see dmesg.');
+  throw new HostError(
+    'Timeout',
+    `process ${record.pid} does not end even by SIGKILL`,
+    'It waits in the kernel; see dmesg.',
+  );
 }
 
 async function goneWithin(record: PidRecord, timeMs: number, ctx: Ctx): Promise<boolean> {

@@ -1,4 +1,4 @@
-/** Looks at the machine for `kapella doctor`. Changes nothing: what must be tried is tried in a network namespace that ends at once. */
+/** Looks at the machine for `kapella doctor`. What must be tried is tried in a network namespace that ends at once. */
 import { statfs, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { freemem, release } from 'node:os';
@@ -83,7 +83,14 @@ async function probeFeatures(isRoot: boolean): Promise<HostProbe['features']> {
   ]);
   const brNetfilter: Answer = hasFile('/proc/sys/net/bridge/bridge-nf-call-iptables') ? 'yes' : 'no';
   const features: Record<KernelFeature, Answer> = {
-    overlayfs, veth, bridge, vxlan, nftables, nat, conntrack, br_netfilter: brNetfilter,
+    overlayfs,
+    veth,
+    bridge,
+    vxlan,
+    nftables,
+    nat,
+    conntrack,
+    br_netfilter: brNetfilter,
   };
   return features;
 }

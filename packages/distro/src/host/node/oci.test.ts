@@ -21,7 +21,10 @@ test('parents are made, and nothing carries a time', async () => {
   const { bytes } = await buildLayer(entries, 'none');
   const names: string[] = [];
   for (let at = 0; at + 512 <= bytes.length && bytes[at] !== 0; ) {
-    const text = (from: number, length: number) => Buffer.from(bytes.subarray(at + from, at + from + length)).toString().replace(/\0.*$/s, '');
+    const text = (from: number, length: number) =>
+      Buffer.from(bytes.subarray(at + from, at + from + length))
+        .toString()
+        .replace(/\0.*$/s, '');
     names.push(text(0, 100));
     assert.equal(Number.parseInt(text(136, 12), 8), 0);
     at += 512 + Math.ceil(Number.parseInt(text(124, 12), 8) / 512) * 512;

@@ -1,4 +1,4 @@
-/** Writes container images as OCI layout tars: no daemon, no shell, the same bytes for the same input. Source: OCI image-spec 1.1. */
+/** Container images as OCI layout tars: no daemon, the same bytes for the same input. Source: OCI image-spec 1.1. */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { posix } from 'node:path';
@@ -10,7 +10,13 @@ import type { CpuArch } from '../pause-elf.ts';
 
 /** One entry of a layer. Parent directories that are not listed are made with mode 0755, owner 0. */
 export type LayerEntry =
-  | { readonly type: 'dir'; readonly path: string; readonly mode?: number; readonly uid?: number; readonly gid?: number }
+  | {
+      readonly type: 'dir';
+      readonly path: string;
+      readonly mode?: number;
+      readonly uid?: number;
+      readonly gid?: number;
+    }
   | { readonly type: 'symlink'; readonly path: string; readonly target: string }
   | {
       readonly type: 'file';
@@ -100,7 +106,8 @@ export async function buildLayer(entries: readonly LayerEntry[], compression: Co
     }
   };
   const source = tar as unknown as Readable;
-  const written = compress === undefined ? pipeline(source, hashDiff, sink) : pipeline(source, hashDiff, compress, sink);
+  const written =
+    compress === undefined ? pipeline(source, hashDiff, sink) : pipeline(source, hashDiff, compress, sink);
   const filled = fill(tar, withParents(entries)).catch((error: Error) => tar.destroy(error));
   await Promise.all([written, filled]);
   return {

@@ -34,7 +34,11 @@ async function installPackages(packages: readonly HostPackage[], ctx: Ctx, progr
   const byHand = `apt-get install ${names.join(' ')}`;
   if (process.getuid?.() !== 0) throw new HostError('NotRoot', 'only root can install packages', `sudo ${byHand}`);
   if (findCommand('apt-get') === undefined) {
-    throw new HostError('Unsupported', 'this system has no apt-get', `Install by hand what Debian calls: ${names.join(' ')}`);
+    throw new HostError(
+      'Unsupported',
+      'this system has no apt-get',
+      `Install by hand what Debian calls: ${names.join(' ')}`,
+    );
   }
   // Lists may be absent (a fresh image) or name versions that the mirror no longer has: then once more with new lists.
   let result = (await knowsAll(names)) ? await apt(aptInstallCommand(names), ctx, progress) : undefined;
@@ -63,7 +67,8 @@ async function apt(command: readonly string[], ctx: Ctx, progress: Progress): Pr
       if (/^(Get:|Unpacking|Setting up|Reading package lists)/.test(line)) progress(line.trim());
     };
     const result = await tryRun(name, args, { env: { ...APT_ENV, LC_ALL: 'C' }, signal: ctx.signal, onLine });
-    if (result.code === 0 || tries >= LOCK_RETRIES_MAX || !/Could not get lock|Unable to lock/.test(result.stderr)) return result;
+    if (result.code === 0 || tries >= LOCK_RETRIES_MAX || !/Could not get lock|Unable to lock/.test(result.stderr))
+      return result;
     progress('waiting for another apt to end');
     await sleep(2000, ctx);
   }

@@ -61,7 +61,11 @@ export function tryRun(command: string, args: readonly string[], options: RunOpt
       else resolve({ code: 127, stdout: '', stderr: error.message });
     });
     child.on('close', (code) => {
-      resolve({ code: code ?? 128, stdout: Buffer.concat(stdout).toString(), stderr: Buffer.concat(stderr).toString() });
+      resolve({
+        code: code ?? 128,
+        stdout: Buffer.concat(stdout).toString(),
+        stderr: Buffer.concat(stderr).toString(),
+      });
     });
   });
 }
@@ -72,7 +76,11 @@ export async function run(command: string, args: readonly string[], options: Run
   if (result.code === 0) return result;
   const shown = [command, ...args].join(' ');
   const said = (result.stderr.trim() || result.stdout.trim()).split('\n').slice(-4).join(' | ');
-  throw new HostError('CommandFailed', `${shown}: exit code ${result.code}: ${said}`, `Run it by hand to see more: ${shown}`);
+  throw new HostError(
+    'CommandFailed',
+    `${shown}: exit code ${result.code}: ${said}`,
+    `Run it by hand to see more: ${shown}`,
+  );
 }
 
 function collect(stream: NodeJS.ReadableStream, chunks: Buffer[], onLine: ((line: string) => void) | undefined): void {

@@ -66,7 +66,9 @@ function containerdStep(options: ContainerdOptions): HostStep {
 function pauseImageStep({ paths, binDir }: ContainerdOptions): HostStep {
   const hasImage = async () => {
     if (!(await isContainerdRunning(paths))) return false;
-    return (await listImages({ paths, ...(binDir === undefined ? {} : { binDir }) })).some(({ name }) => name === PAUSE_IMAGE);
+    return (await listImages({ paths, ...(binDir === undefined ? {} : { binDir }) })).some(
+      ({ name }) => name === PAUSE_IMAGE,
+    );
   };
   return {
     name: 'pause-image',

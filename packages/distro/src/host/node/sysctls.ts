@@ -14,7 +14,12 @@ export async function writeSysctls(sysctls: readonly Sysctl[]): Promise<void> {
     try {
       await writeFile(sysctlPath(name), value);
     } catch (cause) {
-      throw new HostError('Unsupported', `sysctl ${name} cannot be written`, `sysctl -w ${name}=${value} on the host`, cause);
+      throw new HostError(
+        'Unsupported',
+        `sysctl ${name} cannot be written`,
+        `sysctl -w ${name}=${value} on the host`,
+        cause,
+      );
     }
   }
 }

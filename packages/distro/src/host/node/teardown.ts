@@ -27,7 +27,11 @@ export async function killRuntime(paths: RuntimePaths, ctx: Ctx): Promise<number
     shimCount ??= shims.length;
     if (shims.length === 0) return shimCount;
     if (ctx.clock.monotonicMs() > deadline) {
-      throw new HostError('Timeout', `${shims.length} container shims do not end`, `kill -9 ${shims.map(({ pid }) => pid).join(' ')}`);
+      throw new HostError(
+        'Timeout',
+        `${shims.length} container shims do not end`,
+        `kill -9 ${shims.map(({ pid }) => pid).join(' ')}`,
+      );
     }
     // The containers first: orphaned by a dead shim, they could not be told from other processes any more.
     const containers = descendants(processes, shims);
@@ -60,7 +64,11 @@ export async function unmountUnder(dirs: readonly string[]): Promise<number> {
   const left = mountsUnder((await readText('/proc/self/mountinfo')) ?? '', dirs);
   if (left.length === 0) return targets.length;
   // Whoever removes the directory next would remove what is mounted there: the user's own files.
-  throw new HostError('CommandFailed', `${left.length} mounts stay, the first is ${left[0]}`, `umount --lazy ${left[0]}`);
+  throw new HostError(
+    'CommandFailed',
+    `${left.length} mounts stay, the first is ${left[0]}`,
+    `umount --lazy ${left[0]}`,
+  );
 }
 
 /** After killRuntime: sockets of shims, mounts, and the directories under /run. Images under the data directory stay. */
@@ -69,7 +77,8 @@ export async function removeRuntimeState(paths: RuntimePaths): Promise<void> {
   await unmountUnder([paths.runDir]);
   await rm(paths.runDir, { recursive: true, force: true });
   // Shared with other clusters, and with other users of containerd: gone only with the last of them.
-  for (const dir of [dirname(paths.runDir), SHIM_SOCKETS_DIR, dirname(SHIM_SOCKETS_DIR)]) await rmdir(dir).catch(() => {});
+  for (const dir of [dirname(paths.runDir), SHIM_SOCKETS_DIR, dirname(SHIM_SOCKETS_DIR)])
+    await rmdir(dir).catch(() => {});
 }
 
 /** Also the images and snapshots. */
@@ -84,7 +93,8 @@ export async function removeRuntimeData(paths: RuntimePaths): Promise<void> {
 async function removeShimSockets(paths: RuntimePaths): Promise<void> {
   const tasks = `${paths.stateDir}/io.containerd.runtime.v2.task/k8s.io`;
   for (const id of await readdir(tasks).catch(() => [])) {
-    const text = (await readFile(`${tasks}/${id}/bootstrap.json`, 'utf8').catch(() => '')) ||
+    const text =
+      (await readFile(`${tasks}/${id}/bootstrap.json`, 'utf8').catch(() => '')) ||
       (await readFile(`${tasks}/${id}/address`, 'utf8').catch(() => ''));
     const socket = /unix:\/\/(\/run\/containerd\/s\/[0-9a-f]+)/.exec(text)?.[1];
     if (socket !== undefined) await rm(socket, { force: true });
@@ -103,10 +113,14 @@ async function removeCgroupDir(dir: string, ctx: Ctx): Promise<void> {
   if (entries === undefined) return;
   for (const entry of entries) if (entry.isDirectory()) await removeCgroupDir(`${dir}/${entry.name}`, ctx);
   for (let tries = 1; ; tries++) {
-    const error = await rmdir(dir).then(() => undefined, (cause: NodeJS.ErrnoException) => cause);
+    const error = await rmdir(dir).then(
+      () => undefined,
+      (cause: NodeJS.ErrnoException) => cause,
+    );
     if (error === undefined || error.code === 'ENOENT') return;
     // A process that was just killed leaves its cgroup a moment later.
-    if (error.code !== 'EBUSY' || tries > 100) throw new HostError('CommandFailed', `cgroup ${dir} stays`, `rmdir ${dir}`, error);
+    if (error.code !== 'EBUSY' || tries > 100)
+      throw new HostError('CommandFailed', `cgroup ${dir} stays`, `rmdir ${dir}`, error);
     await sleep(20, ctx);
   }
 }

@@ -51,7 +51,7 @@ test('addresses: text and number are the same thing; a network holds exactly its
   for (const bad of ['10.0.0.0', '10.0.0.0/33', '300.0.0.0/8', '']) assert.throws(() => rangeIPv4(bad));
 });
 
-test('masquerade: this node\'s Pods, to anything but Pods', () => {
+test("masquerade: this node's Pods, to anything but Pods", () => {
   assert.equal(
     renderMasquerade(network),
     [
@@ -77,7 +77,7 @@ test('leaks: only addresses of sandboxes that are gone and were not just made', 
   assert.deepEqual(planLeaks(files, new Set(['live']), 1_000_000), ['10.244.1.3']);
 });
 
-test('clean-up: nothing of another cluster, nothing that is no Pod\'s', () => {
+test("clean-up: nothing of another cluster, nothing that is no Pod's", () => {
   const id = 'a'.repeat(64);
   const plan = planCleanup('dev', ['10.244.1.0/24'], {
     routes: [

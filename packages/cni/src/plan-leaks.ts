@@ -1,4 +1,4 @@
-/** Addresses that the address manager still holds for sandboxes that are gone. Source: plugins ipam/host-local/backend/disk. */
+/** Addresses still held for sandboxes that are gone. Source: CNI plugins, ipam/host-local/backend/disk. */
 import { parseIPv4 } from './cidr.ts';
 
 export interface HeldAddress {
@@ -13,7 +13,11 @@ export interface HeldAddress {
 const LEAK_AGE_MS_MIN = 60_000;
 
 /** Pure: the names of the files to remove. Bookkeeping files (`last_reserved_ip.0`, `lock`) are never among them. */
-export function planLeaks(held: readonly HeldAddress[], liveSandboxIds: ReadonlySet<string>, nowMs: number): readonly string[] {
+export function planLeaks(
+  held: readonly HeldAddress[],
+  liveSandboxIds: ReadonlySet<string>,
+  nowMs: number,
+): readonly string[] {
   return held
     .filter(({ fileName }) => parseIPv4(fileName) !== undefined || fileName.includes(':'))
     .filter(({ content, modifiedMs }) => {

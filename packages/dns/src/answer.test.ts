@@ -17,7 +17,10 @@ const service = (name: string, spec: Service['spec']): Service => ({
   metadata: metadata(name),
   spec,
 });
-const slice = (endpoints: readonly Endpoint[], ports = [{ name: 'http', port: 8080, protocol: 'TCP' as const }]): EndpointSlice => ({
+const slice = (
+  endpoints: readonly Endpoint[],
+  ports = [{ name: 'http', port: 8080, protocol: 'TCP' as const }],
+): EndpointSlice => ({
   kind: 'EndpointSlice',
   apiVersion: 'discovery.k8s.io/v1',
   metadata: metadata('x'),
@@ -30,13 +33,17 @@ function indexOf(): RecordIndex {
   const index = new RecordIndex();
   index.setNamespace('ns', true);
   index.setNamespace('empty', true);
-  const put = (s: Service, slices: readonly EndpointSlice[]) => index.replace(s.metadata.name, planRecords(s, slices, zone));
+  const put = (s: Service, slices: readonly EndpointSlice[]) =>
+    index.replace(s.metadata.name, planRecords(s, slices, zone));
   put(
     service('web', {
       type: 'ClusterIP',
       clusterIP: '10.96.0.5',
       clusterIPs: ['10.96.0.5', 'fd00::5'],
-      ports: [{ name: 'http', port: 80, protocol: 'TCP' }, { name: 'dns', port: 53, protocol: 'UDP' }],
+      ports: [
+        { name: 'http', port: 80, protocol: 'TCP' },
+        { name: 'dns', port: 53, protocol: 'UDP' },
+      ],
     }),
     [slice([{ addresses: ['10.244.0.2'] }])],
   );
@@ -55,7 +62,8 @@ function indexOf(): RecordIndex {
 }
 
 const index = indexOf();
-const show = (data: unknown) => (typeof data === 'object' && data !== null ? Object.values(data).join(' ') : String(data));
+const show = (data: unknown) =>
+  typeof data === 'object' && data !== null ? Object.values(data).join(' ') : String(data);
 
 function ask(name: string, type: string): string {
   const answer = answerFromZone(index, zone, { name, type, wantsDnssec: false });
@@ -73,8 +81,16 @@ const GOLDEN: readonly (readonly [name: string, type: string, answer: string])[]
   ['web.ns.svc.cluster.local', 'A', 'NOERROR | A 10.96.0.5'],
   ['web.ns.svc.cluster.local', 'AAAA', 'NOERROR | AAAA fd00::5'],
   ['web.ns.svc.cluster.local', 'MX', 'NOERROR | SOA'],
-  ['_http._tcp.web.ns.svc.cluster.local', 'SRV', 'NOERROR | SRV 0 100 80 web.ns.svc.cluster.local | + 10.96.0.5 fd00::5'],
-  ['_dns._udp.web.ns.svc.cluster.local', 'SRV', 'NOERROR | SRV 0 100 53 web.ns.svc.cluster.local | + 10.96.0.5 fd00::5'],
+  [
+    '_http._tcp.web.ns.svc.cluster.local',
+    'SRV',
+    'NOERROR | SRV 0 100 80 web.ns.svc.cluster.local | + 10.96.0.5 fd00::5',
+  ],
+  [
+    '_dns._udp.web.ns.svc.cluster.local',
+    'SRV',
+    'NOERROR | SRV 0 100 53 web.ns.svc.cluster.local | + 10.96.0.5 fd00::5',
+  ],
   ['_http._udp.web.ns.svc.cluster.local', 'SRV', 'NXDOMAIN | SOA'],
   ['_tcp.web.ns.svc.cluster.local', 'A', 'NOERROR | SOA'],
   ['5.0.96.10.in-addr.arpa', 'PTR', 'NOERROR | PTR web.ns.svc.cluster.local'],

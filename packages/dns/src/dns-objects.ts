@@ -12,7 +12,11 @@ export function dnsService(clusterIP: string): NewObject<Service> {
   return {
     kind: 'Service',
     apiVersion: 'v1',
-    metadata: { name: SERVICE_NAME, namespace: NAMESPACE, labels: { ...labels, 'kubernetes.io/cluster-service': 'true' } },
+    metadata: {
+      name: SERVICE_NAME,
+      namespace: NAMESPACE,
+      labels: { ...labels, 'kubernetes.io/cluster-service': 'true' },
+    },
     spec: {
       type: 'ClusterIP',
       clusterIP,

@@ -1,4 +1,4 @@
-/** A DNS query and its answer as the plugins see them. Record data has the shape that the dns-packet library encodes. */
+/** A DNS query and its answer as the plugins see them. Record data has the shape that dns-packet encodes. */
 import type { Ctx } from '@kapella/base';
 
 export interface DnsRecord {

@@ -1,4 +1,4 @@
-/** One Service and its EndpointSlices -> DNS records. Source: Kubernetes DNS specification 1.1, CoreDNS plugin/kubernetes. */
+/** One Service and its EndpointSlices -> records. Source: Kubernetes DNS specification 1.1, CoreDNS plugin/kubernetes. */
 import type { Service } from '@kapella/api/types/core-v1';
 import type { EndpointSlice } from '@kapella/api/types/discovery-v1';
 import type { DnsRecord } from './message.ts';
@@ -32,14 +32,24 @@ export function planRecords(
     for (const ip of ips as readonly string[]) {
       records.push(addressRecord(name, ip, ttl), { name: reverseName(ip), type: 'PTR', ttl, data: name });
     }
-    const targets = (spec.ports ?? []).map(({ name: port, protocol, port: number }) => ({ port, protocol, number, target: name }));
+    const targets = (spec.ports ?? []).map(({ name: port, protocol, port: number }) => ({
+      port,
+      protocol,
+      number,
+      target: name,
+    }));
     if (ips.length > 0) records.push(...srvRecords(name, targets, ttl));
   }
   records.push(...endpointRecords(name, slices, isHeadless, ttl));
   return records;
 }
 
-function endpointRecords(name: string, slices: readonly EndpointSlice[], isHeadless: boolean, ttl: number): DnsRecord[] {
+function endpointRecords(
+  name: string,
+  slices: readonly EndpointSlice[],
+  isHeadless: boolean,
+  ttl: number,
+): DnsRecord[] {
   const records = new Map<string, DnsRecord>();
   const targets: SrvTarget[] = [];
   for (const slice of slices) {

@@ -105,10 +105,13 @@ test('kubernetes: before the first lists an unknown name is no "no"; ExternalNam
   assert.equal((await chain(query('a.b.svc.cluster.local'), ctx)).code, 'NXDOMAIN');
   index.replace('o', [{ name: 'o.b.svc.cluster.local', type: 'CNAME', ttl: 5, data: 'example.com' }]);
   const reply = await chain(query('o.b.svc.cluster.local'), ctx);
-  assert.deepEqual(reply.answers.map((r) => [r.name, r.type]), [
-    ['o.b.svc.cluster.local', 'CNAME'],
-    ['example.com', 'A'],
-  ]);
+  assert.deepEqual(
+    reply.answers.map((r) => [r.name, r.type]),
+    [
+      ['o.b.svc.cluster.local', 'CNAME'],
+      ['example.com', 'A'],
+    ],
+  );
 });
 
 test('addresses come in another order each time, all of them', () => {
@@ -131,10 +134,19 @@ test('hosts answer for their names only; errors become SERVFAIL and are counted'
     hostsPlugin(new Map([['Node-1', ['192.0.2.1', 'fd00::1']]])),
     { name: 'end', handle: async () => Promise.reject(new Error('broken')) },
   ]);
-  assert.deepEqual((await chain(query('node-1'), ctx)).answers.map((r) => r.data), ['192.0.2.1']);
+  assert.deepEqual(
+    (await chain(query('node-1'), ctx)).answers.map((r) => r.data),
+    ['192.0.2.1'],
+  );
   assert.deepEqual((await chain(query('node-1', 'MX'), ctx)).answers, []);
   assert.equal((await chain(query('other'), ctx)).code, 'SERVFAIL');
-  assert.deepEqual([...counts], [['NOERROR', 2], ['SERVFAIL', 1]]);
+  assert.deepEqual(
+    [...counts],
+    [
+      ['NOERROR', 2],
+      ['SERVFAIL', 1],
+    ],
+  );
 });
 
 test('resolv.conf: servers in order, without doubles and comments', () => {

@@ -21,7 +21,10 @@ test('at and exists agree with a scan of what is held', () => {
       const all = [...held.values()].flat();
       const sorted = (list: readonly DnsRecord[]) => list.map((r) => JSON.stringify(r)).sort();
       assert.deepEqual(sorted(index.at(asked)), sorted(all.filter((r) => r.name === asked)));
-      assert.equal(index.exists(asked), all.some((r) => r.name === asked || r.name.endsWith(`.${asked}`)));
+      assert.equal(
+        index.exists(asked),
+        all.some((r) => r.name === asked || r.name.endsWith(`.${asked}`)),
+      );
     }),
   );
 });

@@ -23,7 +23,10 @@ test('ClusterIP with two endpoints; only those of this node can hairpin', () => 
 });
 
 test('no endpoints: refused; internalTrafficPolicy Local with endpoints elsewhere only: dropped', () => {
-  assert.deepEqual(lines(testService('a', {}), []), ['cluster-ips: 10.96.0.10', 'refused: 10.96.0.10 . 6 . 80 : goto refuse']);
+  assert.deepEqual(lines(testService('a', {}), []), [
+    'cluster-ips: 10.96.0.10',
+    'refused: 10.96.0.10 . 6 . 80 : goto refuse',
+  ]);
   const local = testService('a', { internalTrafficPolicy: 'Local' });
   assert.ok(lines(local, [testSlice('a', [ep('10.244.1.3', 'n2')])]).includes('refused: 10.96.0.10 . 6 . 80 : drop'));
 });
@@ -33,7 +36,9 @@ test('readiness: not ready is left out; serving-terminating stands in when none 
   const sick = ep('10.244.0.4', 'n1', { ready: false, serving: false });
   const endpoints = (list: readonly ReturnType<typeof ep>[]) =>
     lines(testService('a', {}), [testSlice('a', list)]).filter((l) => l.startsWith('endpoints:'));
-  assert.deepEqual(endpoints([ep('10.244.0.2'), ending, sick]), ['endpoints: 10.96.0.10 . 6 . 80 . 0 : 10.244.0.2 . 8080']);
+  assert.deepEqual(endpoints([ep('10.244.0.2'), ending, sick]), [
+    'endpoints: 10.96.0.10 . 6 . 80 . 0 : 10.244.0.2 . 8080',
+  ]);
   assert.deepEqual(endpoints([ending, sick]), ['endpoints: 10.96.0.10 . 6 . 80 . 0 : 10.244.0.3 . 8080']);
   assert.deepEqual(endpoints([sick]), []);
 });
@@ -50,16 +55,30 @@ test('NodePort, externalIPs and LoadBalancer with source ranges', () => {
     { loadBalancer: { ingress: [{ ip: '203.0.113.1' }, { ip: '203.0.113.2', ipMode: 'Proxy' }] } },
   );
   const found = lines(service, [testSlice('a', [ep('10.244.0.2')])]);
-  for (const front of ['10.96.0.10 . 6 . 80', '192.0.2.1 . 6 . 30080', '203.0.113.9 . 6 . 80', '203.0.113.1 . 6 . 80']) {
+  for (const front of [
+    '10.96.0.10 . 6 . 80',
+    '192.0.2.1 . 6 . 30080',
+    '203.0.113.9 . 6 . 80',
+    '203.0.113.1 . 6 . 80',
+  ]) {
     assert.ok(found.includes(`services: ${front} : goto pick-1`), front);
   }
-  assert.deepEqual(found.filter((l) => l.startsWith('masq')), [
-    'masquerades: 192.0.2.1 . 6 . 30080 : jump mark-all',
-    'masquerades: 203.0.113.1 . 6 . 80 : jump mark-all',
-    'masquerades: 203.0.113.9 . 6 . 80 : jump mark-all',
-  ]);
-  assert.deepEqual(found.filter((l) => l.startsWith('allowed')), ['allowed: 203.0.113.1 . 6 . 80 . 198.51.100.0/24']);
-  assert.deepEqual(found.filter((l) => l.startsWith('guarded')), ['guarded: 203.0.113.1 . 6 . 80']);
+  assert.deepEqual(
+    found.filter((l) => l.startsWith('masq')),
+    [
+      'masquerades: 192.0.2.1 . 6 . 30080 : jump mark-all',
+      'masquerades: 203.0.113.1 . 6 . 80 : jump mark-all',
+      'masquerades: 203.0.113.9 . 6 . 80 : jump mark-all',
+    ],
+  );
+  assert.deepEqual(
+    found.filter((l) => l.startsWith('allowed')),
+    ['allowed: 203.0.113.1 . 6 . 80 . 198.51.100.0/24'],
+  );
+  assert.deepEqual(
+    found.filter((l) => l.startsWith('guarded')),
+    ['guarded: 203.0.113.1 . 6 . 80'],
+  );
 });
 
 test('externalTrafficPolicy Local: outside goes to this node alone, inside goes anywhere', () => {
@@ -77,14 +96,24 @@ test('externalTrafficPolicy Local: outside goes to this node alone, inside goes 
 });
 
 test('session affinity: an endpoint keeps its number when another goes', () => {
-  const service = testService('a', { sessionAffinity: 'ClientIP', sessionAffinityConfig: { clientIP: { timeoutSeconds: 60 } } });
+  const service = testService('a', {
+    sessionAffinity: 'ClientIP',
+    sessionAffinityConfig: { clientIP: { timeoutSeconds: 60 } },
+  });
   const ids = (ips: readonly string[]) =>
-    lines(service, [testSlice('a', ips.map((ip) => ep(ip)))]).filter((l) => l.startsWith('sticky-endpoints'));
+    lines(service, [
+      testSlice(
+        'a',
+        ips.map((ip) => ep(ip)),
+      ),
+    ]).filter((l) => l.startsWith('sticky-endpoints'));
   const all = ids(['10.244.0.2', '10.244.0.3', '10.244.0.4']);
   assert.equal(all.length, 3);
   const fewer = ids(['10.244.0.2', '10.244.0.4']);
   assert.ok(fewer.every((line) => all.includes(line)));
-  assert.ok(lines(service, [testSlice('a', [ep('10.244.0.2')])]).includes('services: 10.96.0.10 . 6 . 80 : goto stick-1-60'));
+  assert.ok(
+    lines(service, [testSlice('a', [ep('10.244.0.2')])]).includes('services: 10.96.0.10 . 6 . 80 : goto stick-1-60'),
+  );
 });
 
 test('headless, ExternalName and other proxies: nothing', () => {
@@ -101,7 +130,9 @@ test('hostPort: on the node addresses and loopback, or the given address only', 
     status: { phase: 'Running' as const, podIP: '10.244.0.7', podIPs: [{ ip: '10.244.0.7' }] },
   });
   const services = (hostIP?: string) =>
-    planHostPorts(pod(hostIP) as never, testNode, 'IPv4').elements.filter((e) => e.set === 'services').map((e) => e.key);
+    planHostPorts(pod(hostIP) as never, testNode, 'IPv4')
+      .elements.filter((e) => e.set === 'services')
+      .map((e) => e.key);
   assert.deepEqual(services(), ['192.0.2.1 . 6 . 8000', '127.0.0.1 . 6 . 8000']);
   assert.deepEqual(services('127.0.0.1'), ['127.0.0.1 . 6 . 8000']);
 });

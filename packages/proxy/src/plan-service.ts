@@ -92,7 +92,8 @@ export function forward(out: Sink, frontend: Frontend, endpoints: readonly Targe
     out.udp({ ip: frontend.ip, port: frontend.port, endpoints: endpoints.map((e) => hostPort(e.ip, e.port)) });
   }
   if (endpoints.length === 0) out.add('refused', key, dropEmpty ? 'drop' : 'goto refuse');
-  else balance(out, frontend, endpoints, { services: 'services', endpoints: 'endpoints', ids: 'sticky-ids', suffix: '' });
+  else
+    balance(out, frontend, endpoints, { services: 'services', endpoints: 'endpoints', ids: 'sticky-ids', suffix: '' });
 }
 
 /** What comes from outside goes to this node's endpoints alone, so that the source address can be kept. */
@@ -149,7 +150,8 @@ function affinityOf(service: Service): number | undefined {
 
 function clusterIPsOf(service: Service, family: Family): readonly string[] {
   const { clusterIP, clusterIPs } = service.spec;
-  const all = clusterIPs !== undefined && clusterIPs.length > 0 ? clusterIPs : clusterIP === undefined ? [] : [clusterIP];
+  const all =
+    clusterIPs !== undefined && clusterIPs.length > 0 ? clusterIPs : clusterIP === undefined ? [] : [clusterIP];
   return all.filter((ip) => familyOf(ip) === family);
 }
 

@@ -1,4 +1,4 @@
-/** Tables and changes -> text for `nft -f`. Only maps: a packet meets the same few rules however many Services exist. */
+/** Tables and changes -> text for `nft -f`. Only maps: a packet meets the same few rules whatever the Services. */
 import type { Family, ProxyNode, RuleChange, RuleState, SetName } from './model.ts';
 import { familyOf, SET_NAMES } from './model.ts';
 
@@ -100,8 +100,8 @@ function generatedChain(name: string, w: Words): readonly string[] {
   const [, kind, scope, count, seconds] = /^(pick|stick)-(local-)?(\d+)(?:-(\d+))?$/.exec(name) ?? [];
   const suffix = scope === undefined ? '' : '-local';
   const draw = `numgen random mod ${count}`;
-  // The number goes through the connection's mark: nft 1.0.6 can name a type for it in a map only by `typeof`, which it
-  // then cannot read back (`th dport`) or narrows to one protocol (`tcp dport`).
+  // The number goes through the connection's mark: nft 1.0.6 can name a type for it in a map only by `typeof`, which
+  // it then cannot read back (`th dport`) or narrows to one protocol (`tcp dport`).
   if (kind === 'pick') {
     return [`ct mark set ${draw} dnat ${w.ip} to ${target(w)} . ct mark map @endpoints${suffix}`];
   }
@@ -129,7 +129,12 @@ function chainText(head: string, name: string, rules: readonly string[]): string
   return lines.join('\n');
 }
 
-function elementsText(verb: 'add' | 'delete', head: string, set: string, elements: ReadonlyMap<string, string>): string {
+function elementsText(
+  verb: 'add' | 'delete',
+  head: string,
+  set: string,
+  elements: ReadonlyMap<string, string>,
+): string {
   const list: string[] = [];
   for (const [key, value] of elements) list.push(value === '' || verb === 'delete' ? key : `${key} : ${value}`);
   return `${verb} element ${head} ${set} { ${list.join(', ')} }`;

@@ -22,7 +22,12 @@ const contribution = fc
   .map(({ nodePort, protocol, ips, ...spec }) =>
     planService(
       testService('s', { ...spec, ports: [{ port: 80, nodePort, protocol }] }),
-      [testSlice('s', ips.map((n) => testEndpoint(`10.244.0.${n}`, n % 2 === 0 ? 'n1' : 'n2')))],
+      [
+        testSlice(
+          's',
+          ips.map((n) => testEndpoint(`10.244.0.${n}`, n % 2 === 0 ? 'n1' : 'n2')),
+        ),
+      ],
       testNode,
       'IPv4',
     ),
@@ -61,7 +66,12 @@ test('a change holds only what changed; UDP flows of a removed endpoint are stal
   const plan = (ips: readonly string[]) =>
     planService(
       testService('a', { ports: [{ port: 53, protocol: 'UDP' }] }),
-      [testSlice('a', ips.map((ip) => testEndpoint(ip)))],
+      [
+        testSlice(
+          'a',
+          ips.map((ip) => testEndpoint(ip)),
+        ),
+      ],
       testNode,
       'IPv4',
     );
@@ -97,7 +107,9 @@ test('10,000 Services: planned and rendered in time, one change in milliseconds'
   const table = new RuleTable('IPv4');
   const plan = (i: number, n: number) => {
     const ip = `10.${96 + (i >> 14)}.${(i >> 8) & 255}.${i & 255}`;
-    const ips = Array.from({ length: n }, (_, k) => testEndpoint(`10.244.${(i >> 6) & 255}.${((i & 63) * 4 + k) & 255}`));
+    const ips = Array.from({ length: n }, (_, k) =>
+      testEndpoint(`10.244.${(i >> 6) & 255}.${((i & 63) * 4 + k) & 255}`),
+    );
     return planService(testService(`s${i}`, { clusterIP: ip }), [testSlice(`s${i}`, ips)], testNode, 'IPv4');
   };
   for (let i = 0; i < 10_000; i++) table.replace(`s${i}`, plan(i, 3));

@@ -15,8 +15,8 @@ interface Held {
 const EMPTY: Contribution = { elements: [], udp: [] };
 
 /**
- * Two owners may claim one key (an endpoint's address, or an external IP by mistake): the owner that sorts first has it,
- * so the table depends only on what is held, never on the order in which it came.
+ * Two owners may claim one key (an endpoint's address, or an external IP by mistake): the owner that sorts first has
+ * it, so the table depends only on what is held, never on the order in which it came.
  */
 export class RuleTable {
   readonly family: Family;
@@ -111,8 +111,14 @@ export class RuleTable {
     const chains = [...this.#chainsTouched].filter(([name, was]) => was !== this.#chainUses.has(name));
     const change: RuleChange = {
       family: this.family,
-      chainsAdded: chains.filter(([, was]) => !was).map(([name]) => name).sort(),
-      chainsRemoved: chains.filter(([, was]) => was).map(([name]) => name).sort(),
+      chainsAdded: chains
+        .filter(([, was]) => !was)
+        .map(([name]) => name)
+        .sort(),
+      chainsRemoved: chains
+        .filter(([, was]) => was)
+        .map(([name]) => name)
+        .sort(),
       sets,
       staleFlows: this.#stale,
     };

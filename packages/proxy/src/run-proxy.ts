@@ -53,9 +53,16 @@ async function syncLoop(deps: ProxyDeps, watch: KeyWatch, ctx: Ctx): Promise<voi
     const startMs = ctx.clock.monotonicMs();
     const changes = collect(deps, watch, tables);
     try {
-      if (isFull) await deps.backend.replace(tables.map((table) => table.state()), ctx);
+      if (isFull)
+        await deps.backend.replace(
+          tables.map((table) => table.state()),
+          ctx,
+        );
       else if (changes.length > 0) await deps.backend.apply(changes, ctx);
-      await deps.backend.forgetFlows(changes.flatMap((change) => change.staleFlows), ctx);
+      await deps.backend.forgetFlows(
+        changes.flatMap((change) => change.staleFlows),
+        ctx,
+      );
       isFull = false;
       retryMs = 0;
       deps.onSync?.(ctx.clock.monotonicMs() - startMs);

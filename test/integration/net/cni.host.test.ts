@@ -1,4 +1,4 @@
-/** Pods connected by the real plugins with our configuration, in namespaces. Root, nftables, containernetworking-plugins. */
+/** Pods connected by the real plugins with our configuration. Root, nftables, containernetworking-plugins. */
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtemp, readdir, rm, utimes } from 'node:fs/promises';
@@ -13,7 +13,10 @@ import { createLab, type Lab, NODE_IP } from './lab.ts';
 
 const ptpBackend = cniBackends.ptp;
 const warnings: string[] = [];
-const ctx: Ctx = hostCtx(new AbortController().signal, createLogger((r) => warnings.push(JSON.stringify(r))));
+const ctx: Ctx = hostCtx(
+  new AbortController().signal,
+  createLogger((r) => warnings.push(JSON.stringify(r))),
+);
 let lab: Lab;
 let dir: string;
 let network: PodNetwork;
@@ -71,7 +74,7 @@ after(async () => {
   await rm(dir, { recursive: true, force: true });
 });
 
-test('Pod to Pod, to the node, from the node and out of the cluster with the node\'s address; nothing is left', async () => {
+test("Pod to Pod, to the node, from the node and out of the cluster with the node's address; nothing is left", async () => {
   assert.deepEqual(await readdir(join(dir, 'net.d')), ['10-kapella-lab.conflist']);
   const d = addPod('d');
   const e = addPod('e');
@@ -99,7 +102,12 @@ test('a freed address rests while others are free; leaked ones come back; clean-
     ctx,
   );
   assert.deepEqual(freed, ['10.244.1.4']);
-  const options = { clusterName: 'lab', podCIDRs: network.podCIDRs, cacheDir: join(dir, 'none'), commandPrefix: prefix };
+  const options = {
+    clusterName: 'lab',
+    podCIDRs: network.podCIDRs,
+    cacheDir: join(dir, 'none'),
+    commandPrefix: prefix,
+  };
   const listed = await cleanUpPodNetwork({ ...options, dryRun: true }, ctx);
   assert.equal(listed.interfaces.length, 2);
   assert.deepEqual(listed.tables, ['ip kapella-lab-net']);

@@ -52,11 +52,18 @@ before(async () => {
   }).listen(0, '127.0.0.1');
   await once(upstreamTcp, 'listening');
   upstreamPort = (upstreamTcp.address() as { port: number }).port;
-  upstreamUdp = createSocket('udp4', (bytes, from) => upstreamUdp.send(upstreamAnswer(bytes, false), from.port, from.address));
+  upstreamUdp = createSocket('udp4', (bytes, from) =>
+    upstreamUdp.send(upstreamAnswer(bytes, false), from.port, from.address),
+  );
   upstreamUdp.bind(upstreamPort, '127.0.0.1');
   await once(upstreamUdp, 'listening');
   const index = new RecordIndex();
-  const many = Array.from({ length: 200 }, (_, i) => ({ name: 'many.ns.svc.cluster.local', type: 'A', ttl: 5, data: `10.0.0.${i}` }));
+  const many = Array.from({ length: 200 }, (_, i) => ({
+    name: 'many.ns.svc.cluster.local',
+    type: 'A',
+    ttl: 5,
+    data: `10.0.0.${i}`,
+  }));
   index.replace('many', many);
   index.replace('out', [{ name: 'out.ns.svc.cluster.local', type: 'CNAME', ttl: 5, data: 'example.com' }]);
   const upstreams = [createUpstream('127.0.0.1', upstreamPort, 1_000)];
@@ -93,7 +100,18 @@ const question = (name: string, type: string, udpPayloadSize?: number): Buffer =
     additionals:
       udpPayloadSize === undefined
         ? []
-        : [{ type: 'OPT', name: '.', udpPayloadSize, extendedRcode: 0, ednsVersion: 0, flags: 0, flag_do: false, options: [] }],
+        : [
+            {
+              type: 'OPT',
+              name: '.',
+              udpPayloadSize,
+              extendedRcode: 0,
+              ednsVersion: 0,
+              flags: 0,
+              flag_do: false,
+              options: [],
+            },
+          ],
   });
 
 type Packet = dnsPacket.DecodedPacket & { readonly rcode?: string };

@@ -1,4 +1,4 @@
-/** A node with Pods and a stranger outside, as network namespaces: for tests of real packets. Needs root and iproute2. */
+/** A node with Pods and a stranger outside, as network namespaces, for tests of real packets. Root, iproute2. */
 import { execFile, type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { promisify } from 'node:util';
@@ -9,7 +9,10 @@ const OUTPUT_TIMEOUT_MS = 5_000;
 /** Answers on TCP and UDP with `name client-address`. Prints one line when it listens. */
 const SERVER = `
 const [name, port, address] = process.argv.slice(1);
-const tcp = require('node:net').createServer((s) => { s.on('error', () => {}); s.end(name + ' ' + s.remoteAddress + '\\n'); });
+const tcp = require('node:net').createServer((s) => {
+  s.on('error', () => {});
+  s.end(name + ' ' + s.remoteAddress + '\\n');
+});
 const udp = require('node:dgram').createSocket('udp4');
 udp.on('message', (m, r) => udp.send(name + ' ' + r.address + '\\n', r.port, r.address));
 udp.bind(Number(port), address, () => tcp.listen(Number(port), address, () => console.log('up')));
@@ -85,8 +88,7 @@ export async function createLab(): Promise<Lab> {
       servers.push(child);
       await once(child.stdout, 'data', { signal: AbortSignal.timeout(OUTPUT_TIMEOUT_MS) });
     },
-    ask: (where, address, port) =>
-      script(where, 'exec 3<>"/dev/tcp/$1/$2" && cat <&3', address, String(port)),
+    ask: (where, address, port) => script(where, 'exec 3<>"/dev/tcp/$1/$2" && cat <&3', address, String(port)),
     askUdp: (where, address, port) =>
       script(where, 'exec 3<>"/dev/udp/$1/$2"; echo x >&3 && head -n1 <&3', address, String(port)),
     async close() {

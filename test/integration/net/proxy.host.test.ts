@@ -1,10 +1,17 @@
-/** The proxy's rules under real packets: a node, its Pods and a stranger in network namespaces. Root, nftables, conntrack. */
+/** The proxy's rules under real packets, in network namespaces. Needs root, nftables, conntrack, iproute2. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { Service, ServicePort } from '@kapella/api/types/core-v1';
 import { createLogger, type Ctx } from '@kapella/base';
 import { hostCtx } from '@kapella/base/node';
-import { type Contribution, planHostPorts, planService, type ProxyBackend, type ProxyNode, RuleTable } from '@kapella/proxy';
+import {
+  type Contribution,
+  planHostPorts,
+  planService,
+  type ProxyBackend,
+  type ProxyNode,
+  RuleTable,
+} from '@kapella/proxy';
 import { createNftablesBackend } from '@kapella/proxy/node';
 import { createLab, type Lab, NODE_IP, OUTSIDE_IP } from './lab.ts';
 
@@ -22,7 +29,10 @@ let lab: Lab;
 let backend: ProxyBackend;
 let table = new RuleTable('IPv4');
 const warnings: string[] = [];
-const ctx: Ctx = hostCtx(new AbortController().signal, createLogger((r) => warnings.push(JSON.stringify(r))));
+const ctx: Ctx = hostCtx(
+  new AbortController().signal,
+  createLogger((r) => warnings.push(JSON.stringify(r))),
+);
 
 const metadata = { name: 's', namespace: 'd', uid: 'u', resourceVersion: '1', creationTimestamp: '' };
 

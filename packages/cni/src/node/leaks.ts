@@ -16,7 +16,11 @@ export async function freeLeakedAddresses(
     throw error;
   });
   const held = await Promise.all(names.map((name) => readHeld(dir, name)));
-  const leaks = planLeaks(held.filter((h) => h !== undefined), options.liveSandboxIds, ctx.clock.nowMs());
+  const leaks = planLeaks(
+    held.filter((h) => h !== undefined),
+    options.liveSandboxIds,
+    ctx.clock.nowMs(),
+  );
   await Promise.all(leaks.map((name) => unlink(join(dir, name)).catch(() => {}))); // freed meanwhile is as good
   return leaks;
 }

@@ -50,7 +50,10 @@ async function linkPlugin(name: string, binDir: string, dirs: readonly string[])
     return;
   }
   if (await exists(join(binDir, name))) return;
-  throw new ApiError('NotFound', `CNI plugin ${name} is in none of ${dirs.join(', ')}; install containernetworking-plugins`);
+  throw new ApiError(
+    'NotFound',
+    `CNI plugin ${name} is in none of ${dirs.join(', ')}; install containernetworking-plugins`,
+  );
 }
 
 const exists = (path: string) =>
@@ -61,7 +64,9 @@ const exists = (path: string) =>
 
 /** MTU of the interface of the default route, or 1500 without one. */
 export async function uplinkMtuBytes(ctx: Ctx, commandPrefix: readonly string[] = []): Promise<number> {
-  const routes = JSON.parse((await runCommand([...commandPrefix, 'ip', '-j', 'route', 'show', 'default'], ctx)) || '[]');
+  const routes = JSON.parse(
+    (await runCommand([...commandPrefix, 'ip', '-j', 'route', 'show', 'default'], ctx)) || '[]',
+  );
   const dev: unknown = routes[0]?.dev;
   if (typeof dev !== 'string') return MTU_BYTES_DEFAULT;
   const links = JSON.parse(await runCommand([...commandPrefix, 'ip', '-j', 'link', 'show', 'dev', dev], ctx));

@@ -1,4 +1,4 @@
-/** A response as bytes with compressed names, which dns-packet does not write: thrice as many addresses fit. RFC 1035 4.1.4. */
+/** A response as bytes with compressed names (RFC 1035 4.1.4), which dns-packet does not write: more addresses fit. */
 import dnsPacket from 'dns-packet';
 import type { DnsRecord } from '../message.ts';
 

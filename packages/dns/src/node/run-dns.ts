@@ -60,5 +60,11 @@ export async function startDns(options: DnsOptions, ctx: Ctx): Promise<RunningDn
     return closing;
   };
   ctx.signal.addEventListener('abort', () => void close(), { once: true });
-  return { address: server.address, port: server.port, isReady: () => isReady, metrics: () => renderCounts(counts), close };
+  return {
+    address: server.address,
+    port: server.port,
+    isReady: () => isReady,
+    metrics: () => renderCounts(counts),
+    close,
+  };
 }

@@ -29,7 +29,10 @@ function askUdp(address: string, port: number, query: DnsQuery, timeoutMs: numbe
     const id = randomInt(0x1_0000);
     const end = (settle: () => void) => {
       clearTimeout(timer);
-      socket.removeAllListeners().on('error', () => {}).close();
+      socket
+        .removeAllListeners()
+        .on('error', () => {})
+        .close();
       settle();
     };
     const timer = setTimeout(() => end(() => reject(timedOut(address))), timeoutMs);
@@ -70,7 +73,8 @@ function askTcp(address: string, port: number, query: DnsQuery, timeoutMs: numbe
       if (received.length < 2 || received.length < 2 + received.readUInt16BE(0)) return;
       try {
         const answer = decodeReply(received.subarray(2, 2 + received.readUInt16BE(0)), id, query);
-        if (answer === undefined) throw new ApiError('InternalError', `DNS server ${address} answered another question`);
+        if (answer === undefined)
+          throw new ApiError('InternalError', `DNS server ${address} answered another question`);
         resolve(answer.reply);
         socket.destroy();
       } catch (error) {

@@ -123,17 +123,23 @@ export function encodeQuestion(id: number, query: DnsQuery): Buffer {
 }
 
 /** undefined: not the answer to this question (a stray or forged packet). */
-export function decodeReply(bytes: Buffer, id: number, query: DnsQuery): { reply: DnsReply; isTruncated: boolean } | undefined {
+export function decodeReply(
+  bytes: Buffer,
+  id: number,
+  query: DnsQuery,
+): { reply: DnsReply; isTruncated: boolean } | undefined {
   if (bytes.length < HEADER_BYTES || bytes.readUInt16BE(0) !== id) return undefined;
   const packet = dnsPacket.decode(bytes);
   const question = packet.questions?.[0];
   if (packet.type !== 'response' || question === undefined) return undefined;
   if (normalName(question.name) !== query.name || String(question.type) !== query.type) return undefined;
   const records = (list: readonly dnsPacket.Answer[] | undefined) =>
-    (list ?? []).filter((r) => r.type !== 'OPT').map((r) => {
-      const { name, type, ttl, data } = r as { name: string; type: string; ttl?: number; data: unknown };
-      return { name, type, ttl: ttl ?? 0, data };
-    });
+    (list ?? [])
+      .filter((r) => r.type !== 'OPT')
+      .map((r) => {
+        const { name, type, ttl, data } = r as { name: string; type: string; ttl?: number; data: unknown };
+        return { name, type, ttl: ttl ?? 0, data };
+      });
   return {
     isTruncated: packet.flag_tc,
     reply: {

@@ -1,4 +1,4 @@
-/** Routed veth pairs without a bridge, by the ptp and host-local plugins. Source: containernetworking plugins, ADR 0010. */
+/** Routed veth pairs without a bridge, by the plugins ptp and host-local. Source: containernetworking, ADR 0010. */
 import { type CniBackend, networkName } from '../../backend.ts';
 import { gatewayOf } from '../../cidr.ts';
 

@@ -1,4 +1,4 @@
-/** Remembers answers of the rest of the chain; equal questions in flight are asked once. Source: CoreDNS plugin/cache. */
+/** Remembers the rest of the chain's answers; equal questions in flight are asked once. Source: CoreDNS plugin/cache. */
 import type { Ctx } from '@kapella/base';
 import type { DnsPlugin, DnsRecord, DnsReply } from '../../message.ts';
 
@@ -34,7 +34,8 @@ export function cachePlugin(options: CacheOptions = CACHE_DEFAULTS): DnsPlugin {
       const key = `${query.name} ${query.type} ${query.wantsDnssec}`;
       const nowMs = ctx.clock.monotonicMs();
       const entry = entries.get(key);
-      if (entry !== undefined && entry.expiresMs > nowMs) return aged(entry.reply, Math.floor((nowMs - entry.storedMs) / 1000));
+      if (entry !== undefined && entry.expiresMs > nowMs)
+        return aged(entry.reply, Math.floor((nowMs - entry.storedMs) / 1000));
       if (entry !== undefined) entries.delete(key);
       const running = inFlight.get(key);
       if (running !== undefined) return running;
@@ -65,5 +66,10 @@ function lifeSeconds(reply: DnsReply, options: CacheOptions): number {
 
 function aged(reply: DnsReply, seconds: number): DnsReply {
   const age = (records: readonly DnsRecord[]) => records.map((r) => ({ ...r, ttl: Math.max(0, r.ttl - seconds) }));
-  return { ...reply, answers: age(reply.answers), authorities: age(reply.authorities), additionals: age(reply.additionals) };
+  return {
+    ...reply,
+    answers: age(reply.answers),
+    authorities: age(reply.authorities),
+    additionals: age(reply.additionals),
+  };
 }

@@ -1,4 +1,4 @@
-/** Turns what the rest of the chain throws into SERVFAIL, logs it once, and counts answers. Source: CoreDNS plugin/errors. */
+/** Turns what the rest of the chain throws into SERVFAIL, logs it, counts answers. Source: CoreDNS plugin/errors. */
 import { describeError } from '@kapella/base';
 import type { DnsPlugin, ResponseCode } from '../../message.ts';
 import { replyOf } from '../../message.ts';
@@ -28,7 +28,10 @@ export function errorsPlugin(counts: DnsCounts): DnsPlugin {
 
 /** Prometheus text. */
 export function renderCounts(counts: DnsCounts): string {
-  const lines = ['# HELP coredns_dns_responses_total Counter of response status codes.', '# TYPE coredns_dns_responses_total counter'];
+  const lines = [
+    '# HELP coredns_dns_responses_total Counter of response status codes.',
+    '# TYPE coredns_dns_responses_total counter',
+  ];
   for (const [code, value] of counts) lines.push(`coredns_dns_responses_total{rcode="${code}"} ${value}`);
   return `${lines.join('\n')}\n`;
 }

@@ -50,7 +50,10 @@ function recordsAt(index: RecordIndex, options: ZoneOptions, name: string): read
   if (name === `dns-version.${zone}`) return [{ name, type: 'TXT', ttl, data: DNS_VERSION }];
   if (name.endsWith(`.pod.${zone}`)) return podRecords(index, options, name);
   if (name === `ns.dns.${zone}`) {
-    return index.at(`kube-dns.kube-system.svc.${zone}`).filter((r) => r.type !== 'SRV').map((r) => ({ ...r, name }));
+    return index
+      .at(`kube-dns.kube-system.svc.${zone}`)
+      .filter((r) => r.type !== 'SRV')
+      .map((r) => ({ ...r, name }));
   }
   return index.at(name);
 }
@@ -77,7 +80,8 @@ function isIPv6(text: string): boolean {
 
 /** Names without a record of their own: the branches of the tree, and namespaces. */
 function nameExists(index: RecordIndex, zone: string, name: string): boolean {
-  if (name === `svc.${zone}` || name === `pod.${zone}` || name === `dns.${zone}` || name === `ns.dns.${zone}`) return true;
+  if (name === `svc.${zone}` || name === `pod.${zone}` || name === `dns.${zone}` || name === `ns.dns.${zone}`)
+    return true;
   const namespace = /^([^.]+)\.(?:svc|pod)\.(.+)$/.exec(name);
   if (namespace?.[2] === zone && index.hasNamespace(namespace[1] as string)) return true;
   return index.exists(name);

@@ -42,12 +42,18 @@ export function createNftablesBackend(options: NftablesOptions): ProxyBackend {
         const removal = states.map((state) => renderRemove(state.family, clusterName)).join('');
         await nft(removal + text, ctx);
       }
-      await allowLoopback(states.map((state) => state.sets.get('endpoints')), ctx);
+      await allowLoopback(
+        states.map((state) => state.sets.get('endpoints')),
+        ctx,
+      );
     },
     async apply(changes, ctx) {
       const text = changes.map((change) => renderChange(change, clusterName)).join('');
       if (text !== '') await nft(text, ctx);
-      await allowLoopback(changes.map((change) => change.sets.get('endpoints')?.added), ctx);
+      await allowLoopback(
+        changes.map((change) => change.sets.get('endpoints')?.added),
+        ctx,
+      );
     },
     async forgetFlows(flows, ctx) {
       for (const flow of flows) {
@@ -100,7 +106,10 @@ function runCommand(command: readonly string[], stdin: string, ctx: Ctx): Promis
     child.on('error', (cause) => reject(new ApiError('InternalError', `${program} cannot run`, { cause })));
     child.on('close', (code) => {
       if (code === 0) resolve(stdout);
-      else reject(new ApiError('InternalError', `${program} ended with ${code}: ${stderr.slice(0, STDERR_CHARS_MAX).trim()}`));
+      else
+        reject(
+          new ApiError('InternalError', `${program} ended with ${code}: ${stderr.slice(0, STDERR_CHARS_MAX).trim()}`),
+        );
     });
     child.stdin.on('error', () => {}); // The program may end before it has read all; its exit code says why.
     child.stdin.end(stdin);

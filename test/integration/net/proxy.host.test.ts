@@ -1,6 +1,7 @@
 /** The proxy's rules under real packets, in network namespaces. Needs root, nftables, conntrack, iproute2. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import type { Service, ServicePort } from '@kapella/api/types/core-v1';
 import { createLogger, type Ctx } from '@kapella/base';
 import { hostCtx } from '@kapella/base/node';
@@ -140,6 +141,16 @@ test('session affinity: one endpoint a client, kept when others go, chosen anew 
   // A full sync keeps what clients have.
   await backend.replace([table.state()], ctx);
   assert.deepEqual(await answers(4, () => lab.ask('node', VIP, 80)), new Set([second]));
+  // With a timeout of a second the kernel forgets the client by itself.
+  await lab.exec('node', 'nft', 'flush', 'map', 'ip', 'kapella-lab', 'clients');
+  const remembered = async () =>
+    /expires/.test(await lab.exec('node', 'nft', 'list', 'map', 'ip', 'kapella-lab', 'clients'));
+  await set('s', sticky(['a', 'b', 'c'], 1));
+  await lab.ask('node', VIP, 80);
+  assert.ok(await remembered());
+  const deadlineMs = performance.now() + 5_000;
+  while ((await remembered()) && performance.now() < deadlineMs) await setTimeout(50);
+  assert.ok(!(await remembered()));
 });
 
 test('UDP: balanced, and a flow moves on when its endpoint goes', async () => {

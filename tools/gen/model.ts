@@ -194,7 +194,7 @@ class Builder {
       ...(resolved.pointer ? { pointer: true } : {}),
       ...(emit ? { emit } : {}),
       ...(resolved.goName === undefined ? {} : { goName: resolved.goName }),
-      ...(defaultText === undefined ? {} : { default: parseDefault(defaultText) }),
+      ...(defaultText === undefined ? {} : { default: this.#default(model, defaultText) }),
       ...(enumId === undefined ? {} : { enum: this.enums.get(enumId) }),
       ...(listType === undefined ? {} : { listType }),
       ...(listMapKeys.length === 0 ? {} : { listMapKeys: [...new Set(listMapKeys)] }),
@@ -257,7 +257,12 @@ class Builder {
     return [...new Set(values)].sort();
   }
 
-  #constant(model: PackageModel, { reference = '' }: GoConstant): string {
+  #default(model: PackageModel, text: string): unknown {
+    const reference = /^ref\((.*)\)$/.exec(text)?.[1];
+    return reference === undefined ? (JSON.parse(text) as unknown) : this.#constant(model, { reference });
+  }
+
+  #constant(model: PackageModel, { reference = '' }: Pick<GoConstant, 'reference'>): string {
     const [alias, name] = reference.includes('.') ? reference.split('.') : [undefined, reference];
     const target = alias === undefined ? model : this.#models.get(this.#packageId(model, alias) ?? '');
     const value = target?.constants.find((c) => c.name === name)?.value;
@@ -280,13 +285,4 @@ function isStructLike(type: string): boolean {
 
 function typeMetaField(name: string): FieldFact {
   return { name, type: 'string', shape: 'single', proto: 0, embeds: ['TypeMeta'] };
-}
-
-function parseDefault(text: string): unknown {
-  if (text.startsWith('ref(')) return (text.slice(4, -1).split('.').at(-1) ?? '');
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return text;
-  }
 }

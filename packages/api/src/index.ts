@@ -10,3 +10,4 @@ export * from './intorstring/index.ts';
 export * from './decode/index.ts';
 export * from './patch/index.ts';
 export * from './protobuf/index.ts';
+export * from './openapi/index.ts';

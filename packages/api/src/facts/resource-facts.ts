@@ -20,6 +20,8 @@ export interface ResourceFact extends KindRef<unknown> {
   readonly verbs: readonly string[];
   /** '' for a resource that is not stored. */
   readonly storageVersionHash: string;
+  /** DELETE answers with the deleted object; others answer with a Status. */
+  readonly returnsDeleted: boolean;
   readonly subresources: readonly SubresourceFact[];
 }
 
@@ -48,7 +50,7 @@ export function createResourceFacts(): readonly ResourceFact[] {
 
 function resourceOf(cells: readonly string[], subresources: readonly SubresourceFact[]): ResourceFact {
   const [group = '', version = '', plural = '', singular = '', kind = '', scope, verbs = '', short = '', categories = '',
-    storageVersionHash = ''] = cells;
+    storageVersionHash = '', , answer] = cells;
   return {
     group,
     version,
@@ -60,6 +62,7 @@ function resourceOf(cells: readonly string[], subresources: readonly Subresource
     categories: listOf(categories),
     verbs: listOf(verbs),
     storageVersionHash,
+    returnsDeleted: answer === 'O',
     subresources,
   };
 }

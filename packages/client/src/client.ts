@@ -19,6 +19,11 @@ export interface ReadOptions {
   readonly limit?: number;
 }
 
+export interface ListOptions extends ReadOptions {
+  /** Only metadata: the server need not send, nor the client decode, the rest. */
+  readonly metadataOnly?: boolean;
+}
+
 export interface WriteOptions {
   readonly subresource?: string;
   readonly fieldManager?: string;
@@ -34,6 +39,26 @@ export interface DeleteOptions {
   readonly resourceVersion?: string;
 }
 
+export interface WatchOptions extends ReadOptions {
+  /** Events without a change, so that a later watch need not start far back. */
+  readonly allowBookmarks?: boolean;
+  readonly timeoutSeconds?: number;
+  /** Only metadata: the server need not send, nor the client decode, the rest. */
+  readonly metadataOnly?: boolean;
+}
+
+export interface WatchEvent<T> {
+  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK';
+  readonly object: T;
+}
+
+export interface RawRequest {
+  /** Without the leading `?`. */
+  readonly query?: string;
+  readonly body?: object;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
 export type PatchBody =
   | { readonly type: 'json'; readonly body: readonly object[] }
   | { readonly type: 'merge'; readonly body: object }
@@ -44,8 +69,8 @@ export type PatchBody =
 export interface Client {
   readonly transport: Transport;
   get<T>(kind: KindRef<T>, name: Named, ctx: Ctx): Promise<T | undefined>;
-  /** All pages. */
-  list<T>(kind: KindRef<T>, options: ReadOptions, ctx: Ctx): Promise<KubeList<T>>;
+  /** All pages, unless `limit` asks for pages of another size than 500; items carry kind and apiVersion. */
+  list<T>(kind: KindRef<T>, options: ListOptions, ctx: Ctx): Promise<KubeList<T>>;
   create<T>(kind: KindRef<T>, object: NewObject<T>, ctx: Ctx, options?: WriteOptions): Promise<T>;
   /** Sends metadata.resourceVersion as read: Conflict when someone else wrote in between. */
   update<T>(kind: KindRef<T>, object: T, ctx: Ctx, options?: WriteOptions): Promise<T>;
@@ -59,6 +84,13 @@ export interface Client {
   ): Promise<T>;
   delete(kind: KindRef<unknown>, name: Named, ctx: Ctx, options?: DeleteOptions): Promise<void>;
   deleteCollection(kind: KindRef<unknown>, options: ReadOptions & DeleteOptions, ctx: Ctx): Promise<void>;
+  /**
+   * Calls `onEvent` in order until the server ends the watch, then resolves. Throws ApiError when the server says so
+   * (Expired: list again), and when ctx aborts.
+   */
+  watch<T>(kind: KindRef<T>, options: WatchOptions, onEvent: (event: WatchEvent<T>) => void, ctx: Ctx): Promise<void>;
+  /** Any other path: discovery, health, subresources by GET. Throws ApiError; answers the decoded body. */
+  request<R>(method: string, path: string, request: RawRequest, ctx: Ctx): Promise<R>;
   /** POST to a subresource such as `pods/web/binding`, `pods/web/eviction`, `serviceaccounts/x/token`. */
   createSubresource<R>(kind: KindRef<unknown>, name: Named, subresource: string, body: object, ctx: Ctx): Promise<R>;
 }
@@ -69,6 +101,8 @@ export interface Lister<T> {
   list(namespace?: string): readonly T[];
   /** Objects whose controlling or plain ownerReferences name this uid. O(answer). */
   ownedBy(uid: string): readonly T[];
+  /** Objects that an index added under this name files under `value`. O(answer). */
+  byIndex(index: string, value: string): readonly T[];
 }
 
 export interface InformerHandler<T> {
@@ -83,22 +117,50 @@ export interface Informer<T> extends Lister<T> {
   subscribe(handler: InformerHandler<T>): () => void;
   /** Resolves when the first list has been delivered. */
   synced(ctx: Ctx): Promise<void>;
+  readonly hasSynced: boolean;
+  /** Files every object under each of `valuesOf(object)`; the same name twice is the same index. */
+  addIndex(index: string, valuesOf: (object: T) => readonly string[]): void;
+}
+
+export interface InformerOptions {
+  readonly fieldSelector?: string;
+  readonly labelSelector?: string;
+  /** Objects hold kind, apiVersion and metadata only. */
+  readonly metadataOnly?: boolean;
 }
 
 /** The informers of one process over one client. */
 export interface Cache {
-  informer<T>(kind: KindRef<T>, options?: { readonly fieldSelector?: string; readonly labelSelector?: string }): Informer<T>;
+  /** The same informer for the same kind and options; started at once when the cache already runs. */
+  informer<T>(kind: KindRef<T>, options?: InformerOptions): Informer<T>;
+  /** Whether someone asked for this informer already. */
+  has(kind: KindRef<unknown>, options?: InformerOptions): boolean;
+  /** Stops and forgets an informer, e.g. of a custom resource that is gone. */
+  drop(kind: KindRef<unknown>, options?: InformerOptions): void;
   get<T>(kind: KindRef<T>, key: string): T | undefined;
   list<T>(kind: KindRef<T>, namespace?: string): readonly T[];
   ownedBy<T>(kind: KindRef<T>, uid: string): readonly T[];
+  /** Resolves when every informer asked for so far has delivered its first list. */
+  synced(ctx: Ctx): Promise<void>;
   /** Runs list-and-watch of each kind asked for, re-listing on 410, with jittered back-off on errors. */
   run(ctx: Ctx): Promise<void>;
+}
+
+export interface EventSubject {
+  readonly kind: string;
+  readonly apiVersion: string;
+  readonly metadata: {
+    readonly namespace?: string;
+    readonly name: string;
+    readonly uid?: string;
+    readonly resourceVersion?: string;
+  };
 }
 
 /** Records `Event`s, aggregated and rate-limited as upstream's recorder does; never throws, never blocks. */
 export interface EventRecorder {
   event(
-    about: { readonly kind: string; readonly apiVersion: string; readonly metadata: { readonly namespace?: string; readonly name: string; readonly uid: string; readonly resourceVersion?: string } },
+    about: EventSubject,
     type: 'Normal' | 'Warning',
     reason: string,
     message: string,

@@ -1,3 +1,9 @@
-/** @kapella/client: transports, typed client, informer cache, work queue, leader election. */
+/** @kapella/client: transports, typed client, informer cache, work queue, events, leader election. */
 export * from './client.ts';
 export * from './transport.ts';
+export { consume, createLineDecoder, errorOf, readBody } from './body.ts';
+export { type ClientOptions, createClient } from './create-client.ts';
+export { createCache } from './cache/cache.ts';
+export { createWorkQueue, type RateLimitOptions, type WorkQueue } from './queue/work-queue.ts';
+export { createEventRecorder, type EventRecorderOptions, type RunningEventRecorder } from './events/recorder.ts';
+export { type LeaderElectionOptions, runAsLeader } from './leader/leader-election.ts';

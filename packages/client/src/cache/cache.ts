@@ -1,0 +1,85 @@
+/** The informers of one process over one client. Source: client-go/informers, controller-runtime pkg/cache. */
+import type { KindRef, KubeObject } from '@kapella/api';
+import { childCtx, type Ctx } from '@kapella/base';
+import type { Cache, Client, Informer, InformerOptions } from '../client.ts';
+import { SharedInformer } from './informer.ts';
+
+export function createCache(client: Client): Cache {
+  return new InformerCache(client);
+}
+
+interface Entry {
+  readonly informer: SharedInformer<KubeObject>;
+  readonly stop: AbortController;
+}
+
+class InformerCache implements Cache {
+  readonly #client: Client;
+  readonly #entries = new Map<string, Entry>();
+  readonly #running = new Set<Promise<void>>();
+  #ctx: Ctx | undefined;
+
+  constructor(client: Client) {
+    this.#client = client;
+  }
+
+  informer<T>(kind: KindRef<T>, options: InformerOptions = {}): Informer<T> {
+    const id = idOf(kind, options);
+    let entry = this.#entries.get(id);
+    if (entry === undefined) {
+      const informer = new SharedInformer(kind as KindRef<KubeObject>, this.#client, options);
+      entry = { informer, stop: new AbortController() };
+      this.#entries.set(id, entry);
+      this.#start(entry);
+    }
+    return entry.informer as unknown as Informer<T>;
+  }
+
+  has(kind: KindRef<unknown>, options: InformerOptions = {}): boolean {
+    return this.#entries.has(idOf(kind, options));
+  }
+
+  drop(kind: KindRef<unknown>, options: InformerOptions = {}): void {
+    const id = idOf(kind, options);
+    this.#entries.get(id)?.stop.abort(new Error('informer dropped'));
+    this.#entries.delete(id);
+  }
+
+  get<T>(kind: KindRef<T>, key: string): T | undefined {
+    return this.informer(kind).get(key);
+  }
+
+  list<T>(kind: KindRef<T>, namespace?: string): readonly T[] {
+    return this.informer(kind).list(namespace);
+  }
+
+  ownedBy<T>(kind: KindRef<T>, uid: string): readonly T[] {
+    return this.informer(kind).ownedBy(uid);
+  }
+
+  async synced(ctx: Ctx): Promise<void> {
+    await Promise.all([...this.#entries.values()].map(({ informer }) => informer.synced(ctx)));
+  }
+
+  async run(ctx: Ctx): Promise<void> {
+    this.#ctx = ctx;
+    for (const entry of this.#entries.values()) this.#start(entry);
+    await new Promise<void>((resolve) => {
+      if (ctx.signal.aborted) resolve();
+      else ctx.signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+    await Promise.all(this.#running);
+  }
+
+  #start({ informer, stop }: Entry): void {
+    if (this.#ctx === undefined) return;
+    const run = informer.run(childCtx(this.#ctx, stop.signal));
+    this.#running.add(run);
+    run.finally(() => this.#running.delete(run));
+  }
+}
+
+function idOf({ group, version, plural }: KindRef<unknown>, options: InformerOptions): string {
+  const { fieldSelector = '', labelSelector = '', metadataOnly = false } = options;
+  return [group, version, plural, fieldSelector, labelSelector, metadataOnly].join('|');
+}

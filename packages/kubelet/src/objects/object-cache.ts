@@ -2,10 +2,9 @@
  * ConfigMaps, Secrets and the like that Pods of this node refer to, each watched by its name alone (a node may see no
  * others). Source: kubernetes pkg/kubelet/util/manager (watch based manager).
  */
-import { type KindRef, type KubeObject, pathOf } from '@kapella/api';
+import type { KindRef, KubeObject } from '@kapella/api';
 import type { Client } from '@kapella/client';
 import { childCtx, type Ctx, describeError, sleep } from '@kapella/base';
-import { watchLines } from './watch-lines.ts';
 
 const RETRY_MS = 1000;
 const RETRY_MS_MAX = 30_000;
@@ -103,17 +102,12 @@ async function follow(
       const list = await client.list(kind as KindRef<KubeObject>, { namespace, fieldSelector }, ctx);
       seen(list.items[0]);
       pauseMs = RETRY_MS;
-      const query = new URLSearchParams({
-        watch: 'true',
-        fieldSelector,
-        resourceVersion: list.metadata.resourceVersion ?? '0',
-      });
-      await watchLines(client.transport, pathOf(kind, namespace), query.toString(), ctx, (event) => {
-        if (event.type === 'ADDED' || event.type === 'MODIFIED') seen(event.object);
-        else if (event.type === 'DELETED') seen(undefined);
-        else if (event.type === 'ERROR') return false;
-        return true;
-      });
+      const resourceVersion = list.metadata.resourceVersion ?? '0';
+      const options = { namespace, fieldSelector, resourceVersion };
+      await client.watch(kind as KindRef<KubeObject>, options, ({ type, object }) => {
+        if (type === 'ADDED' || type === 'MODIFIED') seen(object);
+        else if (type === 'DELETED') seen(undefined);
+      }, ctx);
     } catch (error) {
       if (ctx.signal.aborted) break;
       seen(undefined, error);

@@ -1,7 +1,10 @@
 /** Takes sandboxes and ended containers out of the runtime. Source: kubernetes pkg/kubelet/kuberuntime/kuberuntime_gc.go. */
 import type { Ctx } from '@kapella/base';
+import type { PodCgroups } from '../cgroups/cgroups.ts';
 import type { Cri } from '../cri/cri.ts';
+import type { HostFiles } from '../host/host-files.ts';
 import type { ObservedPod } from '../lifecycle/observed.ts';
+import type { VolumeManager } from '../volumes/volume-manager.ts';
 
 const INSTANCES_KEPT = 2; // the present one and the one before it, for its log
 
@@ -41,4 +44,24 @@ export async function removeSuperfluous(observed: ObservedPod, cri: Cri, ctx: Ct
   for (const id of containers) await cri.removeContainer(id, ctx);
   for (const id of sandboxes) await cri.removePodSandbox(id, ctx);
   return containers.length + sandboxes.length > 0;
+}
+
+export interface StrangerDeps {
+  readonly cri: Cri;
+  readonly cgroups: PodCgroups;
+  readonly files: HostFiles;
+  readonly volumes: VolumeManager;
+  readonly settings: { readonly podsDir: string };
+}
+
+/** Files and control groups of Pods that nobody knows any more. */
+export async function removeStrangers(isKnown: (uid: string) => boolean, deps: StrangerDeps, ctx: Ctx): Promise<void> {
+  const inRuntime = new Set((await deps.cri.listPodSandboxes({}, ctx)).map(({ podUid }) => podUid));
+  const isStranger = (uid: string) => !isKnown(uid) && !inRuntime.has(uid);
+  for (const uid of (await deps.files.list(deps.settings.podsDir)) ?? []) {
+    if (!isStranger(uid)) continue;
+    await deps.volumes.unmount(uid);
+    await deps.volumes.removePodDir(uid);
+  }
+  for (const uid of await deps.cgroups.uids()) if (isStranger(uid)) await deps.cgroups.removeUid(uid);
 }

@@ -1,11 +1,11 @@
 /** postStart and preStop. Source: kubernetes pkg/kubelet/lifecycle/handlers.go. */
-import type { Container, HTTPGetAction, LifecycleHandler, Pod } from '@kapella/api/types/core-v1';
+import type { HTTPGetAction, LifecycleHandler, Pod } from '@kapella/api/types/core-v1';
 import { type Ctx, describeError, sleep } from '@kapella/base';
 import { type Cri, isCriError } from '../cri/cri.ts';
 import { type AnyContainer, describePod, formatList } from '../lifecycle/observed.ts';
 
 /** Sends the request of a hook; any answer is fine, no answer is an error. */
-export type HttpHook = (action: HTTPGetAction, container: Container, podIp: string, ctx: Ctx) => Promise<void>;
+export type HttpHook = (action: HTTPGetAction, at: HookCall, ctx: Ctx) => Promise<void>;
 
 export interface HookCall {
   readonly cri: Cri;
@@ -23,7 +23,7 @@ export async function runHook(handler: LifecycleHandler, call: HookCall, ctx: Ct
   if (handler.exec !== undefined) return await runExec(handler.exec.command ?? [], whose, call, ctx);
   if (handler.httpGet !== undefined) {
     try {
-      return await call.http(handler.httpGet, container, call.podIp, ctx);
+      return await call.http(handler.httpGet, call, ctx);
     } catch (cause) {
       const path = handler.httpGet.path ?? '';
       throw new Error(`HTTP lifecycle hook (${path}) ${whose} - error: ${describeError(cause)}`, { cause });

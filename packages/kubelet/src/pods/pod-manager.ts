@@ -169,11 +169,12 @@ function createGapSignal(): GapSignal {
     async wait(timeOutMs, ctx) {
       if (!raised) {
         await new Promise<void>((resolve) => {
-          const timer = ctx.clock.setTimer(timeOutMs, resolve);
           const finish = () => {
             timer.cancel();
+            ctx.signal.removeEventListener('abort', finish);
             resolve();
           };
+          const timer = ctx.clock.setTimer(timeOutMs, finish);
           notify = finish;
           ctx.signal.addEventListener('abort', finish, { once: true });
         });

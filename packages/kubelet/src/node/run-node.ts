@@ -1,0 +1,268 @@
+/** The node agent as one function: everything put together over a real host. Source: kubernetes cmd/kubelet/app. */
+import { coreV1, nodeV1 } from '@kapella/api';
+import type { Node, Pod, Service, Taint } from '@kapella/api/types/core-v1';
+import { type Ctx, describeError } from '@kapella/base';
+import { type Cache, type Client, createEventRecorder, type RunningEventRecorder } from '@kapella/client';
+import { createPodCgroups } from '../cgroups/cgroups.ts';
+import { createHostCgroups } from '../cgroups/node/drivers.ts';
+import { parseResolvConf } from '../container/dns.ts';
+import type { Cri } from '../cri/cri.ts';
+import { createCri } from '../cri/node/containerd.ts';
+import { hostFiles } from '../host/node/host-files.ts';
+import { createImageManager } from '../images/image-manager.ts';
+import { podIpsOf } from '../lifecycle/pod-status.ts';
+import { createObjectCache } from '../objects/object-cache.ts';
+import { removeStrangers } from '../pods/clean-up.ts';
+import type { NodeSettings, PodDeps } from '../pods/deps.ts';
+import { runLogRotation } from '../pods/log-rotation.ts';
+import { createPodManager, type PodManager } from '../pods/pod-manager.ts';
+import { createServerSource } from '../pods/server-source.ts';
+import { createStatusWriter } from '../pods/status-writer.ts';
+import { createProbeDrivers } from '../probes/node/drivers.ts';
+import { createProbeManager } from '../probes/probe-manager.ts';
+import { allocatableMemory, type MachineFacts, type NodeIdentity } from '../registration/node-object.ts';
+import { createNodeReporter, nodeSubject } from '../registration/node-reporter.ts';
+import { type KubeletServer, startKubeletServer } from '../server/node/kubelet-server.ts';
+import type { NodeServerSource } from '../server-source.ts';
+import { volumePlugins } from '../volumes/index.ts';
+import { createTokenSource } from '../volumes/tokens.ts';
+import { createVolumeManager } from '../volumes/volume-manager.ts';
+import { canLowerOomScore, readMachineFacts, readMachineLoad } from './host-facts.ts';
+import { httpHook } from './http-hook.ts';
+
+const PODS_MAX = 110;
+const OOM_SCORE_MIN = -999;
+
+export interface NodeOptions {
+  readonly nodeName: string;
+  /** Addresses of the node, the primary one first. */
+  readonly nodeIps: readonly string[];
+  /** The agent's own directory: `pods/`, `logs/`, `memory/` (a tmpfs), `seccomp/` below it. */
+  readonly dataDir: string;
+  /** Where the runtime keeps its images; its file system counts for disk pressure. */
+  readonly imageDir?: string;
+  /** Absolute path of the runtime's unix socket. */
+  readonly criSocket: string;
+  /** Addresses of the cluster's DNS Service. */
+  readonly clusterDns: readonly string[];
+  readonly clusterDomain: string;
+  /** `/kapella-<name>/kubepods`. */
+  readonly cgroupRoot: string;
+  /** What kubectl shows as the node's version: `v1.36.3`. */
+  readonly version: string;
+  /** Written into the Node when it is created; empty = a controller assigns it. */
+  readonly podCidrs?: readonly string[];
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly taints?: readonly Taint[];
+  readonly podsMax?: number;
+  readonly podPidsMax?: number;
+  readonly resolvConf?: string;
+  readonly providerId?: string;
+  /** The HTTPS server; absent = none (then there are no logs and no exec). */
+  readonly server?: {
+    readonly address: string;
+    readonly port: number;
+    readonly cert: string;
+    readonly key: string;
+    readonly clientCa: string;
+  };
+  /** Called with the Node when first seen and whenever it changes: the network wants spec.podCIDRs. */
+  readonly onNode?: (node: Node) => void;
+}
+
+export interface NodeDeps {
+  /** As `system:node:<name>`. */
+  readonly client: Client;
+  /** Over that client; `run` is called by the owner. */
+  readonly cache: Cache;
+}
+
+export interface RunningNode {
+  readonly cri: Cri;
+  readonly manager: PodManager;
+  readonly source: NodeServerSource;
+  /** Where the HTTPS server listens; undefined without one. */
+  readonly port: number | undefined;
+  /** Resolves when the agent has stopped after `ctx` was aborted. Containers go on running. */
+  readonly done: Promise<void>;
+}
+
+/** Starts the agent; resolves when the node is registered and Pods are taken. Rejects when the host is not fit. */
+export async function startNode(options: NodeOptions, { client, cache }: NodeDeps, ctx: Ctx): Promise<RunningNode> {
+  const { nodeName, dataDir } = options;
+  await prepareDirs(dataDir);
+  const machine = await readMachineFacts(dataDir);
+  const cri = createCri({ socket: options.criSocket });
+  ctx.signal.addEventListener('abort', () => cri.close(), { once: true });
+  const recorder = createEventRecorder(client, { component: 'kubelet', host: nodeName }, ctx);
+  const settings = await nodeSettings(options, machine, cri, ctx);
+  const deps = await podDeps(options, settings, machine, { client, cache, cri, recorder }, ctx);
+
+  const pods = cache.informer<Pod>(coreV1.Pod, { fieldSelector: `spec.nodeName=${nodeName}` });
+  const manager = createPodManager({ pods, deps });
+  const source = createServerSource(manager, deps);
+  const server = await startServer(options, source, ctx);
+  const reporter = createNodeReporter({
+    client,
+    recorder,
+    cri,
+    identity: identityOf(options, server?.port ?? 0),
+    machine,
+    load: () => readMachineLoad(dataDir, options.imageDir ?? dataDir),
+  });
+  const events = recorder.run(ctx);
+  recorder.event(nodeSubject(nodeName), 'Normal', 'Starting', 'Starting kubelet.');
+  watchNode(options, cache);
+  await reporter.register(ctx);
+  const done = runAll([
+    reporter.run(ctx),
+    manager.run(ctx),
+    runLogRotation(manager, deps, ctx),
+    cleanUpStrangers(manager, deps, pods, ctx),
+    events,
+  ]).finally(() => server?.close());
+  return { cri, manager, source, port: server?.port, done };
+}
+
+/** Runs the agent until `ctx` aborts. */
+export async function runNode(options: NodeOptions, deps: NodeDeps, ctx: Ctx): Promise<void> {
+  const { done } = await startNode(options, deps, ctx);
+  await done;
+}
+
+async function runAll(tasks: readonly Promise<void>[]): Promise<void> {
+  await Promise.all(tasks);
+}
+
+const dirsOf = (dataDir: string) => ({
+  podsDir: `${dataDir}/pods`,
+  logsDir: `${dataDir}/logs`,
+  memoryDir: `${dataDir}/memory`,
+  seccompDir: `${dataDir}/seccomp`,
+});
+
+async function prepareDirs(dataDir: string): Promise<void> {
+  const { podsDir, logsDir, memoryDir, seccompDir } = dirsOf(dataDir);
+  for (const dir of [podsDir, logsDir, seccompDir]) await hostFiles.mkdir(dir, 0o755);
+  await hostFiles.mkdir(memoryDir, 0o700);
+  // Secrets of all Pods share one file system in memory: a mount for each would cost more than all else of a volume.
+  if (!(await hostFiles.mountsUnder(memoryDir)).includes(memoryDir)) {
+    await hostFiles.mount('tmpfs', memoryDir, 'tmpfs', ['mode=0700']);
+  }
+}
+
+async function nodeSettings(options: NodeOptions, machine: MachineFacts, cri: Cri, ctx: Ctx): Promise<NodeSettings> {
+  const [version, status] = await Promise.all([cri.version(ctx), cri.status(ctx)]);
+  const resolvConf = await hostFiles.read(options.resolvConf ?? '/etc/resolv.conf');
+  const { podsDir, logsDir, seccompDir } = dirsOf(options.dataDir);
+  const plain = status.handlers.find(({ name }) => name === '');
+  return {
+    nodeName: options.nodeName,
+    hostIps: options.nodeIps,
+    clusterDns: options.clusterDns,
+    clusterDomain: options.clusterDomain,
+    hostDns: parseResolvConf(new TextDecoder().decode(resolvConf)),
+    podsDir,
+    logsDir,
+    seccompDir,
+    limits: {
+      nodeMemoryBytes: machine.memoryBytes,
+      oomScoreAdjMin: (await canLowerOomScore()) ? OOM_SCORE_MIN : 0,
+    },
+    allocatable: {
+      cpuMilli: machine.cpuCount * 1000,
+      memoryBytes: allocatableMemory(machine),
+      ephemeralBytes: Math.floor(machine.diskBytes * 0.9),
+    },
+    runtimeName: version.runtimeName,
+    recursiveReadOnly: plain?.recursiveReadOnlyMounts ?? false,
+    imageVolumes: Number.parseInt(version.runtimeVersion.replace(/^v/, ''), 10) >= 2,
+  };
+}
+
+interface Parts {
+  readonly client: Client;
+  readonly cache: Cache;
+  readonly cri: Cri;
+  readonly recorder: RunningEventRecorder;
+}
+
+async function podDeps(options: NodeOptions, settings: NodeSettings, machine: MachineFacts, parts: Parts, ctx: Ctx): Promise<PodDeps> {
+  const { client, cache, cri, recorder } = parts;
+  const { podsDir, memoryDir } = dirsOf(options.dataDir);
+  const objects = createObjectCache(client, ctx);
+  const cgroups = createPodCgroups(await createHostCgroups(), {
+    root: options.cgroupRoot,
+    nodeCpuMilli: machine.cpuCount * 1000,
+    podPidsMax: options.podPidsMax ?? 0,
+  });
+  await cgroups.setUp();
+  const services = cache.informer<Service>(coreV1.Service);
+  const podIps = (pod: Pod) => (pod.status?.podIPs ?? []).map(({ ip }) => ip);
+  const facts = (pod: Pod) => ({ hostIps: settings.hostIps, podIps: podIpsOf(pod, podIps(pod), settings.hostIps) });
+  const tokens = createTokenSource(client);
+  const volumeDeps = { files: hostFiles, objects, tokens, random: ctx.random, node: settings.allocatable, facts };
+  return {
+    settings,
+    cri,
+    client,
+    recorder,
+    prober: createProbeManager({ drivers: createProbeDrivers(cri), events: recorder }, ctx),
+    volumes: createVolumeManager(volumePlugins, volumeDeps, { podsDir, memoryDir }),
+    images: createImageManager(cri, ctx),
+    cgroups,
+    files: hostFiles,
+    objects,
+    status: createStatusWriter(client, ctx),
+    httpHook,
+    async services(waiter) {
+      await services.synced(waiter);
+      return services.list();
+    },
+    async runtimeHandler(name, waiter) {
+      if (!name) return '';
+      const found = await client.get(nodeV1.RuntimeClass, { name }, waiter);
+      if (found === undefined) throw new Error(`RuntimeClass "${name}" not found`);
+      return found.handler;
+    },
+  };
+}
+
+function identityOf(options: NodeOptions, port: number): NodeIdentity {
+  return {
+    name: options.nodeName,
+    ips: options.nodeIps,
+    hostname: options.nodeName,
+    version: options.version,
+    port,
+    podsMax: options.podsMax ?? PODS_MAX,
+    labels: { 'kubernetes.io/hostname': options.nodeName, ...options.labels },
+    taints: options.taints ?? [],
+    podCidrs: options.podCidrs ?? [],
+    ...(options.providerId === undefined ? {} : { providerId: options.providerId }),
+  };
+}
+
+async function startServer({ server }: NodeOptions, source: NodeServerSource, ctx: Ctx): Promise<KubeletServer | undefined> {
+  return server === undefined ? undefined : await startKubeletServer({ ...server, source }, ctx);
+}
+
+function watchNode({ nodeName, onNode }: NodeOptions, cache: Cache): void {
+  if (onNode === undefined) return;
+  cache.informer<Node>(coreV1.Node, { fieldSelector: `metadata.name=${nodeName}` }).subscribe({ add: onNode, update: onNode });
+}
+
+/** Once, when the truth is known: files and control groups of Pods that neither the API nor the runtime has. */
+async function cleanUpStrangers(
+  manager: PodManager,
+  deps: PodDeps,
+  pods: { synced(ctx: Ctx): Promise<void> },
+  ctx: Ctx,
+): Promise<void> {
+  try {
+    await pods.synced(ctx);
+    await removeStrangers((uid) => manager.byUid(uid) !== undefined, deps, ctx);
+  } catch (error) {
+    if (!ctx.signal.aborted) ctx.log.warn('leftovers not removed', { error: describeError(error) });
+  }
+}

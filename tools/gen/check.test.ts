@@ -29,7 +29,11 @@ const skip = existsSync(kubernetes) ? false : 'the Go modules of Kubernetes are 
 const facts = createTypeFacts();
 
 const SCALAR_NAMES: Readonly<Record<string, string>> = {
-  int32: 'integer/int32', int64: 'integer/int64', bytes: 'string/byte', double: 'number/double', StringList: 'array',
+  int32: 'integer/int32',
+  int64: 'integer/int64',
+  bytes: 'string/byte',
+  double: 'number/double',
+  StringList: 'array',
   RawExtension: 'io.k8s.apimachinery.pkg.runtime.RawExtension',
   Time: 'io.k8s.apimachinery.pkg.apis.meta.v1.Time',
   MicroTime: 'io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime',
@@ -81,7 +85,10 @@ function propertyRow(property: Property): unknown[] {
 function factsAsOpenApi(type: TypeFact): unknown {
   return {
     atomic: type.atomic === true,
-    required: type.fields.filter((f) => f.required).map((f) => f.name).toSorted(),
+    required: type.fields
+      .filter((f) => f.required)
+      .map((f) => f.name)
+      .toSorted(),
     fields: Object.fromEntries(type.fields.map((f) => [f.name, fieldRow(f)])) as unknown,
   };
 }
@@ -92,8 +99,15 @@ function fieldRow(f: FieldFact): unknown[] {
   const element = facts.type(f.type)?.definition ?? SCALAR_NAMES[f.type] ?? (isSchema ? extensions + f.type : f.type);
   const mapType = f.atomic === undefined ? '' : f.atomic ? 'atomic' : 'granular';
   if (f.type === 'StringList' && f.shape === 'single') return ['list', 'string', '', '', '', '', ''];
-  return [f.shape, element, f.listType ?? '', (f.listMapKeys ?? []).join(), (f.patchStrategy ?? []).join(),
-    f.patchMergeKey ?? '', mapType];
+  return [
+    f.shape,
+    element,
+    f.listType ?? '',
+    (f.listMapKeys ?? []).join(),
+    (f.patchStrategy ?? []).join(),
+    f.patchMergeKey ?? '',
+    mapType,
+  ];
 }
 
 test('facts agree with the published .proto files', { skip }, () => {
@@ -113,7 +127,10 @@ test('facts agree with the published .proto files', { skip }, () => {
     }
   }
   assert.ok(compared > 550, String(compared));
-  assert.deepEqual(missing, ['Table', 'TableColumnDefinition', 'TableRow', 'TableRowCondition'].map((n) => `meta/v1.${n}`));
+  assert.deepEqual(
+    missing,
+    ['Table', 'TableColumnDefinition', 'TableRow', 'TableRowCondition'].map((n) => `meta/v1.${n}`),
+  );
 });
 
 function compareMessage(type: TypeFact, message: protobuf.Type): void {
@@ -121,17 +138,23 @@ function compareMessage(type: TypeFact, message: protobuf.Type): void {
     if (field.proto === 0) continue;
     let parent = message;
     for (const number of field.protoPath ?? []) {
-      parent = (parent.fieldsById[number]?.resolve().resolvedType ?? assert.fail(`${type.id} ${number}`)) as protobuf.Type;
+      parent = (parent.fieldsById[number]?.resolve().resolvedType ??
+        assert.fail(`${type.id} ${number}`)) as protobuf.Type;
     }
     const proto = parent.fieldsById[field.proto];
-    assert.equal(proto?.name.toLowerCase(), field.name.replace('$', '').replaceAll('-', '').toLowerCase(), `${type.id}.${field.name}`);
+    assert.equal(
+      proto?.name.toLowerCase(),
+      field.name.replace('$', '').replaceAll('-', '').toLowerCase(),
+      `${type.id}.${field.name}`,
+    );
     assert.equal(proto?.map ? 'map' : proto?.repeated ? 'list' : 'single', field.shape, `${type.id}.${field.name}`);
   }
 }
 
 function protoFileOf(packageId: string): string {
   if (packageId === 'meta/v1') return 'k8s.io/apimachinery/pkg/apis/meta/v1/generated.proto';
-  if (packageId === 'apiextensions/v1') return 'k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1/generated.proto';
+  if (packageId === 'apiextensions/v1')
+    return 'k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1/generated.proto';
   if (packageId === 'apiregistration/v1') return 'k8s.io/kube-aggregator/pkg/apis/apiregistration/v1/generated.proto';
   return `k8s.io/api/${packageId}/generated.proto`;
 }

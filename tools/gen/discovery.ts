@@ -32,7 +32,12 @@ export function readDiscovery(kubernetesDir: string, source: GoPackageSource): r
 
 interface Swagger {
   readonly definitions: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
-  readonly paths: Readonly<Record<string, { readonly delete?: { readonly responses: { readonly 200: { readonly schema: { readonly $ref: string } } } } }>>;
+  readonly paths: Readonly<
+    Record<
+      string,
+      { readonly delete?: { readonly responses: { readonly 200: { readonly schema: { readonly $ref: string } } } } }
+    >
+  >;
 }
 
 function readSwagger(kubernetesDir: string): Swagger {
@@ -42,7 +47,9 @@ function readSwagger(kubernetesDir: string): Swagger {
 function readReturningDeleted(kubernetesDir: string, { group, version }: GoPackageSource): ReadonlySet<string> {
   const root = group === '' ? `/api/${version}` : `/apis/${group}/${version}`;
   const names = Object.entries(readSwagger(kubernetesDir).paths).map(([path, item]) => {
-    const match = path.startsWith(`${root}/`) ? /^\/(?:namespaces\/\{namespace\}\/)?([a-z]+)\/\{name\}$/.exec(path.slice(root.length)) : null;
+    const match = path.startsWith(`${root}/`)
+      ? /^\/(?:namespaces\/\{namespace\}\/)?([a-z]+)\/\{name\}$/.exec(path.slice(root.length))
+      : null;
     const answer = item.delete?.responses[200].schema.$ref;
     return answer === undefined || answer.endsWith('.Status') ? undefined : match?.[1];
   });

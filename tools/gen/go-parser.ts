@@ -116,7 +116,8 @@ function readType(reader: Reader, line: string, comments: readonly string[]): Go
 }
 
 function skipBlock(reader: Reader): void {
-  while ((reader.lines[reader.at++] as string) !== '}') continue;
+  while (reader.lines[reader.at] !== '}') reader.at++;
+  reader.at++;
 }
 
 function readFields(reader: Reader): GoField[] {

@@ -29,8 +29,14 @@ const SPECIAL: ReadonlyMap<string, string> = new Map([
 ]);
 
 const BUILT_IN: ReadonlyMap<string, string> = new Map([
-  ['string', 'string'], ['bool', 'boolean'], ['int32', 'int32'], ['int64', 'int64'], ['int', 'int64'],
-  ['float64', 'double'], ['interface{}', 'JSON'], ['any', 'JSON'],
+  ['string', 'string'],
+  ['bool', 'boolean'],
+  ['int32', 'int32'],
+  ['int64', 'int64'],
+  ['int', 'int64'],
+  ['float64', 'double'],
+  ['interface{}', 'JSON'],
+  ['any', 'JSON'],
 ]);
 
 const LIBRARY_IMPORTS: ReadonlyMap<string, string> = new Map([
@@ -41,8 +47,14 @@ const LIBRARY_IMPORTS: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** Not objects of the API: helpers of the Go packages. */
-const SKIPPED = new Set(['meta/v1.Patch', 'meta/v1.TypeMeta', 'core/v1.PodSignature', 'core/v1.AvoidPods',
-  'core/v1.PreferAvoidPodsEntry', 'core/v1.PodStatusResult']);
+const SKIPPED = new Set([
+  'meta/v1.Patch',
+  'meta/v1.TypeMeta',
+  'core/v1.PodSignature',
+  'core/v1.AvoidPods',
+  'core/v1.PreferAvoidPodsEntry',
+  'core/v1.PodStatusResult',
+]);
 
 /** The embedded structs that a field is in, outermost first: their protobuf numbers and Go names. */
 interface EmbedPath {
@@ -115,8 +127,10 @@ class Builder {
 
   constructor(models: ReadonlyMap<string, PackageModel>) {
     this.#models = models;
-    this.#idByImport = new Map([...[...models.values()].map((m) => [m.source.importPath, m.source.id] as const),
-      ...LIBRARY_IMPORTS]);
+    this.#idByImport = new Map([
+      ...[...models.values()].map((m) => [m.source.importPath, m.source.id] as const),
+      ...LIBRARY_IMPORTS,
+    ]);
   }
 
   typeFact(model: PackageModel, type: GoType): TypeFact | undefined {
@@ -124,7 +138,11 @@ class Builder {
     if (type.kind === 'named') {
       const target = this.#lookup(model, type.underlying);
       if (target?.type.kind !== 'struct') return undefined;
-      return { ...(this.typeFact(target.model, target.type) as TypeFact), id, definition: `${model.source.definition}.${type.name}` };
+      return {
+        ...(this.typeFact(target.model, target.type) as TypeFact),
+        id,
+        definition: `${model.source.definition}.${type.name}`,
+      };
     }
     const fields = this.#fields(model, type, { numbers: [], names: [] }, id);
     if (fields.some((f) => f.type === '?')) return undefined;
@@ -147,60 +165,49 @@ class Builder {
     const fields: FieldFact[] = [];
     for (const field of type.fields) {
       if (field.json === '-') continue;
-      if (field.type === 'TypeMeta' || field.type.endsWith('.TypeMeta')) {
-        if (field.jsonOptions.includes('inline') || field.json === '') {
-          this.topLevel.add(id);
-          fields.push(typeMetaField('kind'), typeMetaField('apiVersion'));
-          continue;
-        }
+      if (isTypeMeta(field)) {
+        this.topLevel.add(id);
+        fields.push(typeMetaField('kind'), typeMetaField('apiVersion'));
+      } else if (field.json !== '') {
+        fields.push(this.#field(model, field, path));
+      } else if (isInlined(field)) {
+        fields.push(...this.#inlined(model, field, path, id));
       }
-      if (field.json === '' && (field.embedded || field.jsonOptions.includes('inline'))) {
-        const target = this.#lookup(model, field.type.replace('*', ''));
-        if (target === undefined) throw new Error(`${id}: cannot find the embedded ${field.type}`);
-        const numbers = field.proto === 0 ? path.numbers : [...path.numbers, field.proto];
-        const deeper = { numbers, names: [...path.names, field.goName] };
-        fields.push(...this.#fields(target.model, target.type, deeper, id));
-        continue;
-      }
-      if (field.json === '') continue;
-      fields.push(this.#field(model, field, path));
     }
     return fields;
   }
 
+  #inlined(model: PackageModel, field: GoField, path: EmbedPath, id: string): FieldFact[] {
+    const target = this.#lookup(model, field.type.replace('*', ''));
+    if (target === undefined) throw new Error(`${id}: cannot find the embedded ${field.type}`);
+    const numbers = field.proto === 0 ? path.numbers : [...path.numbers, field.proto];
+    return this.#fields(target.model, target.type, { numbers, names: [...path.names, field.goName] }, id);
+  }
+
   #field(model: PackageModel, field: GoField, path: EmbedPath): FieldFact {
-    const resolved = this.resolve(model, field.type);
-    const marker = (name: string) => field.markers.find((m) => m.startsWith(`${name}=`))?.slice(name.length + 1);
-    const omitEmpty = field.jsonOptions.includes('omitempty');
-    const isStruct = resolved.shape === 'single' && !resolved.pointer && isStructLike(resolved.type);
-    const emit = !field.jsonOptions.includes('omitzero') && !resolved.pointer && (!omitEmpty || isStruct);
-    const optional = field.markers.includes('optional') || omitEmpty || field.jsonOptions.includes('omitzero');
-    const required = field.markers.includes('required') || !optional;
-    const listType = marker('listType') as FieldFact['listType'];
+    const { type, shape, pointer, goName: name, enumId } = this.resolve(model, field.type);
+    const marker = (key: string) => field.markers.find((m) => m.startsWith(`${key}=`))?.slice(key.length + 1);
     const listMapKeys = field.markers.filter((m) => m.startsWith('listMapKey=')).map((m) => m.slice(11));
-    const strategy = field.tags['patchStrategy']?.split(',') as FieldFact['patchStrategy'];
-    const mergeKey = field.tags['patchMergeKey'];
-    const defaultText = marker('default');
     const mapType = marker('mapType') ?? marker('structType');
-    const enumId = resolved.enumId;
+    const defaultText = marker('default');
     const fact: FieldFact = {
       name: field.json,
-      type: resolved.type,
-      shape: resolved.shape,
+      type,
+      shape,
       proto: field.proto,
-      ...(path.numbers.length > 0 ? { protoPath: path.numbers } : {}),
-      ...(path.names.length > 0 ? { embeds: path.names } : {}),
-      ...(required ? { required } : {}),
-      ...(resolved.pointer ? { pointer: true } : {}),
-      ...(emit ? { emit } : {}),
-      ...(resolved.goName === undefined ? {} : { goName: resolved.goName }),
-      ...(defaultText === undefined ? {} : { default: this.#default(model, defaultText) }),
-      ...(enumId === undefined ? {} : { enum: this.enums.get(enumId) }),
-      ...(listType === undefined ? {} : { listType }),
-      ...(listMapKeys.length === 0 ? {} : { listMapKeys: [...new Set(listMapKeys)] }),
-      ...(mapType === undefined ? {} : { atomic: mapType === 'atomic' }),
-      ...(strategy === undefined ? {} : { patchStrategy: strategy }),
-      ...(mergeKey === undefined ? {} : { patchMergeKey: mergeKey }),
+      protoPath: path.numbers.length > 0 ? path.numbers : undefined,
+      embeds: path.names.length > 0 ? path.names : undefined,
+      required: isRequired(field),
+      pointer,
+      emit: isEmitted(field, shape === 'single' && isStructLike(type)) && !pointer,
+      goName: name,
+      default: defaultText === undefined ? undefined : this.#default(model, defaultText),
+      enum: enumId === undefined ? undefined : this.enums.get(enumId),
+      listType: marker('listType') as FieldFact['listType'],
+      listMapKeys: listMapKeys.length === 0 ? undefined : [...new Set(listMapKeys)],
+      atomic: mapType === undefined ? undefined : mapType === 'atomic',
+      patchStrategy: field.tags['patchStrategy']?.split(',') as FieldFact['patchStrategy'],
+      patchMergeKey: field.tags['patchMergeKey'],
     };
     if (enumId !== undefined) this.enumOf.set(fact, enumId);
     return fact;
@@ -230,25 +237,29 @@ class Builder {
     const packageId = alias === undefined ? model.source.id : this.#packageId(model, alias);
     const special = SPECIAL.get(`${packageId}.${name}`);
     if (special !== undefined) {
-      return { type: special, shape: 'single', pointer: false, ...(special === 'string' ? { goName: `types.${name}` } : {}) };
+      return {
+        type: special,
+        shape: 'single',
+        pointer: false,
+        ...(special === 'string' ? { goName: `types.${name}` } : {}),
+      };
     }
     const target = this.#lookup(model, expression);
-    if (target === undefined) {
-      if (packageId === undefined || packageId === 'runtime') return { type: '?', shape: 'single', pointer: false };
-      throw new Error(`${model.source.id}: cannot find ${expression}`);
-    }
-    if (target.type.kind === 'struct') {
-      const id = `${target.model.source.id}.${target.type.name}`;
-      return { type: id, shape: 'single', pointer: false };
-    }
+    if (target !== undefined) return this.#declared(target);
+    if (packageId === undefined || packageId === 'runtime') return { type: '?', shape: 'single', pointer: false };
+    throw new Error(`${model.source.id}: cannot find ${expression}`);
+  }
+
+  #declared(target: { model: PackageModel; type: GoType }): Resolved {
+    const id = `${target.model.source.id}.${target.type.name}`;
+    if (target.type.kind === 'struct') return { type: id, shape: 'single', pointer: false };
     const inner = this.resolve(target.model, target.type.underlying);
-    if (inner.shape !== 'single') return { ...inner, goName: inner.goName ?? goName(target) };
-    if (target.model.types.get(target.type.underlying)?.kind === 'struct' || isStructLike(inner.type)) return inner;
     const named = { ...inner, goName: inner.goName ?? goName(target) };
+    if (inner.shape !== 'single') return named;
+    if (isStructLike(inner.type)) return inner;
     if (!target.type.markers.includes('enum')) return named;
-    const enumId = `${target.model.source.id}.${target.type.name}`;
-    this.enums.set(enumId, this.#enumValues(target.model, target.type.name));
-    return { ...named, enumId };
+    this.enums.set(id, this.#enumValues(target.model, target.type.name));
+    return { ...named, enumId: id };
   }
 
   #enumValues(model: PackageModel, name: string): readonly string[] {
@@ -275,12 +286,42 @@ function goName(target: { model: PackageModel; type: GoType }): string {
   return `${target.model.source.id.split('/').at(-1)}.${target.type.name}`;
 }
 
-const STRUCT_SCALARS = new Set(['Time', 'MicroTime', 'Duration', 'Quantity', 'IntOrString', 'RawExtension', 'FieldsV1', 'JSON',
-  'JSONSchemaPropsOrArray', 'JSONSchemaPropsOrBool', 'JSONSchemaPropsOrStringArray']);
+const STRUCT_SCALARS = new Set([
+  'Time',
+  'MicroTime',
+  'Duration',
+  'Quantity',
+  'IntOrString',
+  'RawExtension',
+  'FieldsV1',
+  'JSON',
+  'JSONSchemaPropsOrArray',
+  'JSONSchemaPropsOrBool',
+  'JSONSchemaPropsOrStringArray',
+]);
 
 /** Whether Go's omitempty has no effect on a value of the type: it is a struct there. */
 function isStructLike(type: string): boolean {
   return STRUCT_SCALARS.has(type) || type.includes('.');
+}
+
+function isTypeMeta({ type, json, jsonOptions }: GoField): boolean {
+  return /^(?:\w+\.)?TypeMeta$/.test(type) && (json === '' || jsonOptions.includes('inline'));
+}
+
+function isInlined({ embedded, jsonOptions }: GoField): boolean {
+  return embedded || jsonOptions.includes('inline');
+}
+
+function isRequired({ markers, jsonOptions }: GoField): boolean {
+  const isOptional =
+    markers.includes('optional') || jsonOptions.includes('omitempty') || jsonOptions.includes('omitzero');
+  return markers.includes('required') || !isOptional;
+}
+
+/** Go's omitempty leaves structs in. */
+function isEmitted({ jsonOptions }: GoField, isStruct: boolean): boolean {
+  return !jsonOptions.includes('omitzero') && (isStruct || !jsonOptions.includes('omitempty'));
 }
 
 function typeMetaField(name: string): FieldFact {

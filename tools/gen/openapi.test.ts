@@ -6,7 +6,12 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { createResourceFacts, createTypeFacts } from '../../packages/api/src/facts/index.ts';
 import {
-  aggregatedDiscoveryDocument, apiGroupDocument, apiResourceListDocument, buildOpenApiV2, buildOpenApiV3, groupResources,
+  aggregatedDiscoveryDocument,
+  apiGroupDocument,
+  apiResourceListDocument,
+  buildOpenApiV2,
+  buildOpenApiV3,
+  groupResources,
 } from '../../packages/api/src/openapi/index.ts';
 import { KUBERNETES_VERSION } from './sources.ts';
 
@@ -16,7 +21,9 @@ const kubernetes = join(findModules(), `k8s.io/kubernetes@${KUBERNETES_VERSION}`
 const skip = existsSync(kubernetes) ? false : 'the Go modules of Kubernetes are not in the module cache';
 const facts = createTypeFacts();
 const resources = createResourceFacts();
-const groupVersions = [...new Map(resources.map(({ group, version }) => [`${group}/${version}`, { group, version }])).values()];
+const groupVersions = [
+  ...new Map(resources.map(({ group, version }) => [`${group}/${version}`, { group, version }])).values(),
+];
 
 function findModules(): string {
   try {
@@ -79,14 +86,19 @@ function comparePaths(own: unknown, upstream: unknown, message: string): void {
 
 function summary(path: Tree): unknown {
   const shared = names(path['parameters']);
-  const rows = Object.entries(path).filter(([method]) => method !== 'parameters').map(([method, operation]) => [method, {
-    id: operation['operationId'],
-    action: operation['x-kubernetes-action'],
-    kind: operation['x-kubernetes-group-version-kind'],
-    parameters: [...new Set([...shared, ...names(operation['parameters'])])].sort(),
-    body: operation['requestBody'],
-    responses: operation['responses'],
-  }]);
+  const rows = Object.entries(path)
+    .filter(([method]) => method !== 'parameters')
+    .map(([method, operation]) => [
+      method,
+      {
+        id: operation['operationId'],
+        action: operation['x-kubernetes-action'],
+        kind: operation['x-kubernetes-group-version-kind'],
+        parameters: [...new Set([...shared, ...names(operation['parameters'])])].sort(),
+        body: operation['requestBody'],
+        responses: operation['responses'],
+      },
+    ]);
   return Object.fromEntries(rows) as unknown;
 }
 
@@ -95,7 +107,7 @@ function names(parameters: Tree | undefined): string[] {
   return list.map((p) => `${p.in} ${p.name}`);
 }
 
-test('OpenAPI v2 has upstream\'s definitions and paths', { skip }, () => {
+test("OpenAPI v2 has upstream's definitions and paths", { skip }, () => {
   const upstream = comparable(read('openapi-spec/swagger.json')) as Tree;
   const own = comparable(buildOpenApiV2(resources, { facts })) as Tree;
   for (const [name, definition] of Object.entries(own['definitions'] ?? {})) {
@@ -113,15 +125,20 @@ function withoutKinds(definition: Tree | undefined): unknown {
 
 test('aggregated discovery says of our groups what upstream says', { skip }, () => {
   const groups = groupResources(resources).filter(({ group }) => group !== '');
-  const upstream = (read('discovery/aggregated_v2.json')['items'] as unknown as readonly Tree[]);
+  const upstream = read('discovery/aggregated_v2.json')['items'] as unknown as readonly Tree[];
   const own = aggregatedDiscoveryDocument(groups)['items'] as readonly Tree[];
-  assert.deepEqual(own.map((g) => g['metadata']?.['name']), upstream.map((g) => g['metadata']?.['name'])
-    .filter((name) => groups.some((g) => g.group === String(name))));
+  assert.deepEqual(
+    own.map((g) => g['metadata']?.['name']),
+    upstream.map((g) => g['metadata']?.['name']).filter((name) => groups.some((g) => g.group === String(name))),
+  );
   for (const group of own) {
     const expected = upstream.find((g) => g['metadata']?.['name'] === group['metadata']?.['name']);
     for (const version of group['versions'] as unknown as readonly Tree[]) {
       const versions = expected?.['versions'] as unknown as readonly Tree[];
-      assert.deepEqual(version, versions.find((v) => v['version'] === version['version']));
+      assert.deepEqual(
+        version,
+        versions.find((v) => v['version'] === version['version']),
+      );
     }
   }
   const apps = groups.find((g) => g.group === 'apps');

@@ -58,7 +58,10 @@ function moduleDir(name: string, version: string): string {
   const scratch = join(tmpdir(), 'kapella-gen');
   mkdirSync(scratch, { recursive: true });
   writeFileSync(join(scratch, 'go.mod'), 'module scratch\n');
-  const out = execFileSync('go', ['mod', 'download', '-json', `${name}@${version}`], { cwd: scratch, encoding: 'utf8' });
+  const out = execFileSync('go', ['mod', 'download', '-json', `${name}@${version}`], {
+    cwd: scratch,
+    encoding: 'utf8',
+  });
   return (JSON.parse(out) as { Dir: string }).Dir;
 }
 
@@ -81,26 +84,44 @@ export function findSources(): Sources {
   });
   packages.push(
     {
-      id: 'apiextensions/v1', group: 'apiextensions.k8s.io', version: 'v1', constant: 'apiextensionsV1',
+      id: 'apiextensions/v1',
+      group: 'apiextensions.k8s.io',
+      version: 'v1',
+      constant: 'apiextensionsV1',
       importPath: 'k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1',
       dir: join(extensions, 'pkg/apis/apiextensions/v1'),
-      definition: 'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1', files: ['types.go', 'types_jsonschema.go'],
+      definition: 'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1',
+      files: ['types.go', 'types_jsonschema.go'],
     },
     {
-      id: 'apiregistration/v1', group: 'apiregistration.k8s.io', version: 'v1', constant: 'apiregistrationV1',
+      id: 'apiregistration/v1',
+      group: 'apiregistration.k8s.io',
+      version: 'v1',
+      constant: 'apiregistrationV1',
       importPath: 'k8s.io/kube-aggregator/pkg/apis/apiregistration/v1',
       dir: join(aggregator, 'pkg/apis/apiregistration/v1'),
-      definition: 'io.k8s.kube-aggregator.pkg.apis.apiregistration.v1', files: ['types.go'],
+      definition: 'io.k8s.kube-aggregator.pkg.apis.apiregistration.v1',
+      files: ['types.go'],
     },
     {
-      id: 'meta/v1', group: 'meta.k8s.io', version: 'v1', constant: 'metaV1',
-      importPath: 'k8s.io/apimachinery/pkg/apis/meta/v1', dir: join(machinery, 'pkg/apis/meta/v1'),
-      definition: 'io.k8s.apimachinery.pkg.apis.meta.v1', files: ['types.go', 'watch.go', 'group_version.go'],
+      id: 'meta/v1',
+      group: 'meta.k8s.io',
+      version: 'v1',
+      constant: 'metaV1',
+      importPath: 'k8s.io/apimachinery/pkg/apis/meta/v1',
+      dir: join(machinery, 'pkg/apis/meta/v1'),
+      definition: 'io.k8s.apimachinery.pkg.apis.meta.v1',
+      files: ['types.go', 'watch.go', 'group_version.go'],
     },
     {
-      id: 'version', group: '', version: '', constant: 'version',
-      importPath: 'k8s.io/apimachinery/pkg/version', dir: join(machinery, 'pkg/version'),
-      definition: 'io.k8s.apimachinery.pkg.version', files: ['types.go'],
+      id: 'version',
+      group: '',
+      version: '',
+      constant: 'version',
+      importPath: 'k8s.io/apimachinery/pkg/version',
+      dir: join(machinery, 'pkg/version'),
+      definition: 'io.k8s.apimachinery.pkg.version',
+      files: ['types.go'],
     },
   );
   return { kubernetesDir: moduleDir('k8s.io/kubernetes', KUBERNETES_VERSION), packages };

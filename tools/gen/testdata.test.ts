@@ -1,4 +1,4 @@
-/** Decoding and protobuf against upstream's round-trip data (each kind with every field set), where the cache has it. */
+/** Decoding and protobuf against upstream's round-trip data (kinds with every field set), where the cache has it. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
@@ -11,9 +11,12 @@ import { KUBERNETES_VERSION } from './sources.ts';
 
 const library = KUBERNETES_VERSION.replace('v1', 'v0');
 const cache = findModules();
-const folders = ['api@V/testdata/HEAD', 'apiextensions-apiserver@V/pkg/apis/testdata/HEAD']
-  .map((path) => join(cache, 'k8s.io', path.replace('V', library)));
-const skip = folders.every((folder) => existsSync(folder)) ? false : 'the Go modules of Kubernetes are not in the module cache';
+const folders = ['api@V/testdata/HEAD', 'apiextensions-apiserver@V/pkg/apis/testdata/HEAD'].map((path) =>
+  join(cache, 'k8s.io', path.replace('V', library)),
+);
+const skip = folders.every((folder) => existsSync(folder))
+  ? false
+  : 'the Go modules of Kubernetes are not in the module cache';
 
 const facts = createTypeFacts();
 const decoder = createDecoder(facts);
@@ -35,17 +38,21 @@ function findModules(): string {
 }
 
 function readCases(): Case[] {
-  return folders.flatMap((folder) => readdirSync(folder).filter((f) => f.endsWith('.json')).flatMap((file) => {
-    const json = JSON.parse(readFileSync(join(folder, file), 'utf8')) as Partial<Case['json']> as Case['json'];
-    if (json.apiVersion === undefined) return [];
-    const [group = '', version = json.apiVersion] = json.apiVersion.includes('/') ? json.apiVersion.split('/') : [];
-    const typeId = facts.typeIdOf({ group, version, kind: json.kind });
-    if (typeId === undefined || /Options$/.test(json.kind)) return [];
-    return [{ name: file, typeId, json, pb: readFileSync(join(folder, file.replace(/json$/, 'pb'))) }];
-  }));
+  return folders.flatMap((folder) =>
+    readdirSync(folder)
+      .filter((f) => f.endsWith('.json'))
+      .flatMap((file) => {
+        const json = JSON.parse(readFileSync(join(folder, file), 'utf8')) as Partial<Case['json']> as Case['json'];
+        if (json.apiVersion === undefined) return [];
+        const [group = '', version = json.apiVersion] = json.apiVersion.includes('/') ? json.apiVersion.split('/') : [];
+        const typeId = facts.typeIdOf({ group, version, kind: json.kind });
+        if (typeId === undefined || /Options$/.test(json.kind)) return [];
+        return [{ name: file, typeId, json, pb: readFileSync(join(folder, file.replace(/json$/, 'pb'))) }];
+      }),
+  );
 }
 
-test('every kind decodes without a loss, and its protobuf is upstream\'s byte for byte', { skip }, () => {
+test("every kind decodes without a loss, and its protobuf is upstream's byte for byte", { skip }, () => {
   const cases = readCases();
   for (const { name, typeId, json, pb } of cases) {
     const { object, unknown } = decoder.decode(structuredClone(json), typeId);
@@ -58,4 +65,3 @@ test('every kind decodes without a loss, and its protobuf is upstream\'s byte fo
   }
   assert.ok(cases.length > 75, String(cases.length));
 });
-

@@ -69,7 +69,8 @@ export function decodeFailureMessage(
   expectedKind: string,
   error: Error,
 ): string {
-  return `${named.kind} in version ${JSON.stringify(named.version)} cannot be handled as a ${expectedKind}: ${error.message}`;
+  const { kind, version } = named;
+  return `${kind} in version ${JSON.stringify(version)} cannot be handled as a ${expectedKind}: ${error.message}`;
 }
 
 function parseJson(text: string): unknown {
@@ -85,7 +86,8 @@ function goSyntaxMessage(text: string, error: Error): string {
   if (text.trim() === '' || /unexpected end/i.test(error.message)) return 'unexpected end of JSON input';
   const character = /^Unexpected token '?(.)'?/.exec(error.message)?.[1];
   if (character === undefined) return error.message;
-  return `invalid character '${character}' ${text.trimStart().startsWith(character) ? 'looking for beginning of value' : 'in JSON'}`;
+  const place = text.trimStart().startsWith(character) ? 'looking for beginning of value' : 'in JSON';
+  return `invalid character '${character}' ${place}`;
 }
 
 function unknownField(path: string): string {

@@ -4,8 +4,17 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { createTypeFacts } from '../facts/index.ts';
 import {
-  createDecoder, decodeFailureMessage, DecodeError, decodeText, formatDuration, normalizeMicroTime, normalizeTime, parseDuration,
-  parseText, parseYaml, strictErrorMessage,
+  createDecoder,
+  decodeFailureMessage,
+  DecodeError,
+  decodeText,
+  formatDuration,
+  normalizeMicroTime,
+  normalizeTime,
+  parseDuration,
+  parseText,
+  parseYaml,
+  strictErrorMessage,
 } from './index.ts';
 
 const facts = createTypeFacts();
@@ -38,48 +47,92 @@ test('pointers to empty objects stay', () => {
   const spec = { podSelector: {}, policyTypes: ['Ingress'] };
   assert.deepEqual(decode({ metadata: {}, spec }, 'networking/v1.NetworkPolicy').object['spec'], spec);
   const volumes = [{ name: 'v', emptyDir: {} }];
-  assert.deepEqual((decode({ spec: { containers: [], volumes } }).object['spec'] as { volumes: unknown }).volumes, volumes);
+  assert.deepEqual(
+    (decode({ spec: { containers: [], volumes } }).object['spec'] as { volumes: unknown }).volumes,
+    volumes,
+  );
 });
 
 test('unknown fields are dropped and reported by path', () => {
-  const { object, unknown } = decode({ metadata: { name: 'a', foo: 1 }, spec: { containers: [{ ...container, bar: {} }] }, x: 1 });
+  const { object, unknown } = decode({
+    metadata: { name: 'a', foo: 1 },
+    spec: { containers: [{ ...container, bar: {} }] },
+    x: 1,
+  });
   assert.deepEqual(unknown, ['metadata.foo', 'spec.containers[0].bar', 'x']);
   assert.deepEqual(object['metadata'], { name: 'a' });
 });
 
 const MISMATCHES: readonly (readonly [unknown, string])[] = [
-  [{ spec: { containers: [{ ports: [{ containerPort: 'x' }] }] } },
-    'json: cannot unmarshal string into Go struct field ContainerPort.spec.containers.ports.containerPort of type int32'],
-  [{ spec: { containers: {} } }, 'json: cannot unmarshal object into Go struct field PodSpec.spec.containers of type []v1.Container'],
-  [{ spec: { containers: ['x'] } }, 'json: cannot unmarshal string into Go struct field PodSpec.spec.containers of type v1.Container'],
-  [{ spec: { volumes: [{ emptyDir: 3 }] } },
-    'json: cannot unmarshal number into Go struct field Volume.spec.volumes.VolumeSource.emptyDir of type v1.EmptyDirVolumeSource'],
-  [{ metadata: { labels: { a: 1 } } }, 'json: cannot unmarshal number into Go struct field ObjectMeta.metadata.labels of type string'],
-  [{ metadata: { labels: 'a' } }, 'json: cannot unmarshal string into Go struct field ObjectMeta.metadata.labels of type map[string]string'],
-  [{ spec: { priority: 1.5 } }, 'json: cannot unmarshal number 1.5 into Go struct field PodSpec.spec.priority of type int32'],
-  [{ spec: { priority: 2147483648 } },
-    'json: cannot unmarshal number 2147483648 into Go struct field PodSpec.spec.priority of type int32'],
-  [{ spec: { hostNetwork: 'yes' } }, 'json: cannot unmarshal string into Go struct field PodSpec.spec.hostNetwork of type bool'],
-  [{ spec: { containers: [{ resources: { limits: [] } }] } },
-    'json: cannot unmarshal array into Go struct field ResourceRequirements.spec.containers.resources.limits of type v1.ResourceList'],
-  [{ spec: { containers: [{ resources: { limits: { cpu: 'x' } } }] } },
-    "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"],
-  [{ metadata: { creationTimestamp: 'never' } },
-    'parsing time "never" as "2006-01-02T15:04:05Z07:00": cannot parse "never" as "2006"'],
+  [
+    { spec: { containers: [{ ports: [{ containerPort: 'x' }] }] } },
+    'json: cannot unmarshal string into Go struct field ContainerPort.spec.containers.ports.containerPort of type int32',
+  ],
+  [
+    { spec: { containers: {} } },
+    'json: cannot unmarshal object into Go struct field PodSpec.spec.containers of type []v1.Container',
+  ],
+  [
+    { spec: { containers: ['x'] } },
+    'json: cannot unmarshal string into Go struct field PodSpec.spec.containers of type v1.Container',
+  ],
+  [
+    { spec: { volumes: [{ emptyDir: 3 }] } },
+    'json: cannot unmarshal number into Go struct field Volume.spec.volumes.VolumeSource.emptyDir of type v1.EmptyDirVolumeSource',
+  ],
+  [
+    { metadata: { labels: { a: 1 } } },
+    'json: cannot unmarshal number into Go struct field ObjectMeta.metadata.labels of type string',
+  ],
+  [
+    { metadata: { labels: 'a' } },
+    'json: cannot unmarshal string into Go struct field ObjectMeta.metadata.labels of type map[string]string',
+  ],
+  [
+    { spec: { priority: 1.5 } },
+    'json: cannot unmarshal number 1.5 into Go struct field PodSpec.spec.priority of type int32',
+  ],
+  [
+    { spec: { priority: 2147483648 } },
+    'json: cannot unmarshal number 2147483648 into Go struct field PodSpec.spec.priority of type int32',
+  ],
+  [
+    { spec: { hostNetwork: 'yes' } },
+    'json: cannot unmarshal string into Go struct field PodSpec.spec.hostNetwork of type bool',
+  ],
+  [
+    { spec: { containers: [{ resources: { limits: [] } }] } },
+    'json: cannot unmarshal array into Go struct field ResourceRequirements.spec.containers.resources.limits of type v1.ResourceList',
+  ],
+  [
+    { spec: { containers: [{ resources: { limits: { cpu: 'x' } } }] } },
+    "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
+  ],
+  [
+    { metadata: { creationTimestamp: 'never' } },
+    'parsing time "never" as "2006-01-02T15:04:05Z07:00": cannot parse "never" as "2006"',
+  ],
   ['x', 'json: cannot unmarshal string into Go value of type v1.Pod'],
 ];
 
 for (const [value, message] of MISMATCHES) {
   test(`refuses ${JSON.stringify(value)}`, () => {
-    assert.throws(() => decode(value), (error) => error instanceof DecodeError && error.message === message || assert.fail(String(error)));
+    assert.throws(
+      () => decode(value),
+      (error) => (error instanceof DecodeError && error.message === message) || assert.fail(String(error)),
+    );
   });
 }
 
 test('the message of a mismatch is the one kubectl shows', () => {
-  const error = new DecodeError('json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type int32');
+  const error = new DecodeError(
+    'json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type int32',
+  );
   assert.throws(() => decode({ spec: { replicas: '3' } }, 'apps/v1.Deployment'), { message: error.message });
-  assert.equal(decodeFailureMessage({ version: 'v1', kind: 'Deployment' }, 'Deployment', error),
-    `Deployment in version "v1" cannot be handled as a Deployment: ${error.message}`);
+  assert.equal(
+    decodeFailureMessage({ version: 'v1', kind: 'Deployment' }, 'Deployment', error),
+    `Deployment in version "v1" cannot be handled as a Deployment: ${error.message}`,
+  );
 });
 
 test('quantities are canonical strings, IntOrString keeps its kind', () => {
@@ -87,7 +140,10 @@ test('quantities are canonical strings, IntOrString keeps its kind', () => {
   const { object } = decode({ spec: { containers: [{ ...container, resources: { limits } }] } });
   const [first] = (object['spec'] as { containers: { resources: unknown }[] }).containers;
   assert.deepEqual(first?.resources, { limits: { cpu: '500m', memory: '1Gi', pods: '3' } });
-  const ports = [{ port: 80, targetPort: 'web' }, { port: 81, targetPort: 8080 }];
+  const ports = [
+    { port: 80, targetPort: 'web' },
+    { port: 81, targetPort: 8080 },
+  ];
   assert.deepEqual((decode({ spec: { ports } }, 'core/v1.Service').object['spec'] as { ports: unknown }).ports, ports);
 });
 
@@ -95,14 +151,20 @@ test('schemas keep their short forms, and are not strict inside', () => {
   const schema = {
     type: 'object',
     additionalProperties: false,
-    properties: { a: { items: { type: 'string', foo: 1 }, default: { x: [1] } }, b: { additionalProperties: { type: 'integer' }, bar: 1 } },
+    properties: {
+      a: { items: { type: 'string', foo: 1 }, default: { x: [1] } },
+      b: { additionalProperties: { type: 'integer' }, bar: 1 },
+    },
   };
   const { object, unknown } = decode(schema, 'apiextensions/v1.JSONSchemaProps');
   assert.deepEqual(unknown, ['properties.b.bar']);
   assert.deepEqual(object, {
     type: 'object',
     additionalProperties: false,
-    properties: { a: { items: { type: 'string' }, default: { x: [1] } }, b: { additionalProperties: { type: 'integer' } } },
+    properties: {
+      a: { items: { type: 'string' }, default: { x: [1] } },
+      b: { additionalProperties: { type: 'integer' } },
+    },
   });
 });
 
@@ -111,16 +173,22 @@ test('keys of maps never reach a prototype', () => {
   const { object, unknown } = decoder.decode(value, 'core/v1.Pod');
   assert.deepEqual(unknown, ['__proto__']);
   const labels = (object['metadata'] as { labels: object }).labels;
-  assert.deepEqual(Object.entries(labels), [['__proto__', 'x'], ['a', '']]);
+  assert.deepEqual(Object.entries(labels), [
+    ['__proto__', 'x'],
+    ['a', ''],
+  ]);
   assert.equal((object as { polluted?: unknown }).polluted, undefined);
   assert.equal(({} as { polluted?: unknown }).polluted, undefined);
 });
 
 test('strict errors of a JSON text are in document order', () => {
-  const text = '{"spec":{"unknownField":"foo","replicas":1,"replicas":2},"metadata":{"name":"x","labels":{"a":"1","a":"2"}}}';
+  const text =
+    '{"spec":{"unknownField":"foo","replicas":1,"replicas":2},"metadata":{"name":"x","labels":{"a":"1","a":"2"}}}';
   const { strictErrors } = json(text, 'apps/v1.Deployment');
-  assert.equal(strictErrorMessage(strictErrors),
-    'strict decoding error: unknown field "spec.unknownField", duplicate field "spec.replicas", duplicate field "metadata.labels.a"');
+  assert.equal(
+    strictErrorMessage(strictErrors),
+    'strict decoding error: unknown field "spec.unknownField", duplicate field "spec.replicas", duplicate field "metadata.labels.a"',
+  );
 });
 
 test('duplicates of an untyped JSON text are found in lists too', () => {
@@ -138,17 +206,27 @@ test('duplicates of a YAML text are named by line', () => {
 });
 
 test('texts without duplicates are never taken for such', () => {
-  fc.assert(fc.property(fc.jsonValue(), fc.constantFrom(0, 2), (value, indent) => {
-    assert.deepEqual(parseText(JSON.stringify(value, undefined, indent), 'json', facts).strictErrors, []);
-  }));
+  fc.assert(
+    fc.property(fc.jsonValue(), fc.constantFrom(0, 2), (value, indent) => {
+      assert.deepEqual(parseText(JSON.stringify(value, undefined, indent), 'json', facts).strictErrors, []);
+    }),
+  );
 });
 
 test('texts that do not parse are refused', () => {
   assert.throws(() => json('', 'core/v1.Pod'), SyntaxError);
   assert.throws(() => json('{"a":', 'core/v1.Pod'), { message: 'unexpected end of JSON input' });
   assert.throws(() => parseYaml('a: ['), /^SyntaxError: error converting YAML to JSON: yaml: line 1/);
-  assert.throws(() => parseYaml(`a: &a [x,x,x,x,x,x,x,x,x]\n${'bcdefghi'.split('')
-    .map((c, i) => `${c}: &${c} [${Array(9).fill(`*${'abcdefgh'[i]}`).join()}]`).join('\n')}`), SyntaxError);
+  assert.throws(
+    () =>
+      parseYaml(
+        `a: &a [x,x,x,x,x,x,x,x,x]\n${'bcdefghi'
+          .split('')
+          .map((c, i) => `${c}: &${c} [${Array(9).fill(`*${'abcdefgh'[i]}`).join()}]`)
+          .join('\n')}`,
+      ),
+    SyntaxError,
+  );
 });
 
 test('YAML scalars are those of go-yaml', () => {
@@ -159,17 +237,33 @@ test('YAML scalars are those of go-yaml', () => {
 test('times are UTC', () => {
   assert.equal(normalizeTime('2024-02-29T23:30:00.9-01:00'), '2024-03-01T00:30:00Z');
   assert.equal(normalizeMicroTime('2024-01-01T01:00:00.123456+01:00'), '2024-01-01T00:00:00.123456Z');
-  for (const bad of ['2023-02-29T00:00:00Z', '2024-01-01', '2024-13-01T00:00:00Z', '2024-01-01T24:00:00Z', '2024-01-01T00:00:00', '']) {
+  for (const bad of [
+    '2023-02-29T00:00:00Z',
+    '2024-01-01',
+    '2024-13-01T00:00:00Z',
+    '2024-01-01T24:00:00Z',
+    '2024-01-01T00:00:00',
+    '',
+  ]) {
     assert.throws(() => normalizeTime(bad), /^TimeError: parsing time/, bad);
   }
   assert.throws(() => normalizeMicroTime('2024-01-01T00:00:00Z'), /cannot parse "Z" as ".000000"/);
 });
 
 test('durations are written as Go writes them, and read back', () => {
-  for (const [text, written] of [['90m', '1h30m0s'], ['1.5s', '1.5s'], ['0', '0s'], ['-100ms', '-100ms'], ['1500us', '1.5ms'], ['2ns', '2ns']]) {
+  for (const [text, written] of [
+    ['90m', '1h30m0s'],
+    ['1.5s', '1.5s'],
+    ['0', '0s'],
+    ['-100ms', '-100ms'],
+    ['1500us', '1.5ms'],
+    ['2ns', '2ns'],
+  ]) {
     assert.equal(formatDuration(parseDuration(text as string)), written);
   }
-  fc.assert(fc.property(fc.bigInt({ min: -(2n ** 62n), max: 2n ** 62n }), (n) => parseDuration(formatDuration(n)) === n));
+  fc.assert(
+    fc.property(fc.bigInt({ min: -(2n ** 62n), max: 2n ** 62n }), (n) => parseDuration(formatDuration(n)) === n),
+  );
   assert.throws(() => parseDuration('1'), /time: missing unit in duration "1"/);
   assert.throws(() => parseDuration('1x'), /time: unknown unit "x" in duration "1x"/);
   assert.throws(() => parseDuration('abc'), /time: invalid duration "abc"/);

@@ -64,7 +64,8 @@ class Decoding {
   }
 
   run(value: unknown, typeId: string): Decoded {
-    if (!isObject(value)) throw new DecodeError(`json: cannot unmarshal ${describe(value)} into Go value of type ${goTypeName(typeId)}`);
+    if (!isObject(value))
+      throw new DecodeError(`json: cannot unmarshal ${describe(value)} into Go value of type ${goTypeName(typeId)}`);
     return { object: this.#struct(value, this.#planOf(typeId)), unknown: this.#unknown };
   }
 
@@ -159,7 +160,9 @@ class Decoding {
       case 'double':
         return typeof value === 'number' ? value : this.#mismatch(value, 'float64');
       case 'struct':
-        return isObject(value) ? this.#struct(value, this.#planOf(field.typeId)) : this.#mismatch(value, goElementName(field));
+        return isObject(value)
+          ? this.#struct(value, this.#planOf(field.typeId))
+          : this.#mismatch(value, goElementName(field));
       case 'raw':
         return value;
       case 'strings':
@@ -190,7 +193,8 @@ class Decoding {
 
   #integer(value: unknown, name: string, max: number): number {
     if (typeof value !== 'number') return this.#mismatch(value, name);
-    if (!Number.isInteger(value) || value > max || value < -max - 1) return this.#mismatch(value, name, `number ${value}`);
+    if (!Number.isInteger(value) || value > max || value < -max - 1)
+      return this.#mismatch(value, name, `number ${value}`);
     return value;
   }
 
@@ -222,7 +226,9 @@ class Decoding {
 
   #strings(value: unknown): unknown[] {
     if (!Array.isArray(value)) return this.#mismatch(value, '[]string');
-    return value.map((item: unknown) => item === null ? '' : typeof item === 'string' ? item : this.#mismatch(item, 'string'));
+    return value.map((item: unknown) =>
+      item === null ? '' : typeof item === 'string' ? item : this.#mismatch(item, 'string'),
+    );
   }
 
   /** A JSON schema, or one of the shorter forms that stand for one. */
@@ -237,7 +243,7 @@ class Decoding {
       }
       if (!Array.isArray(value)) return undefined;
       if (field.op === 'schemaOrStrings') return this.#strings(value);
-      return value.map((v: unknown) => isObject(v) ? this.#struct(v, plan) : this.#mismatch(v, 'v1.JSONSchemaProps'));
+      return value.map((v: unknown) => (isObject(v) ? this.#struct(v, plan) : this.#mismatch(v, 'v1.JSONSchemaProps')));
     } finally {
       this.#lenient--;
     }
@@ -306,5 +312,7 @@ function describe(value: unknown): string {
 
 function illegalByte(text: string): number {
   const bad = /[^A-Za-z0-9+/=\r\n]/.exec(text)?.index ?? text.indexOf('=');
-  return bad < 0 || bad === text.length ? Math.floor(text.length / 4) * 4 + (text.length % 4 === 0 ? 0 : text.length % 4) : bad;
+  return bad < 0 || bad === text.length
+    ? Math.floor(text.length / 4) * 4 + (text.length % 4 === 0 ? 0 : text.length % 4)
+    : bad;
 }

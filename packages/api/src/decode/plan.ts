@@ -3,8 +3,23 @@ import type { FieldFact, TypeFacts } from '../schema.ts';
 
 /** Kind of a value: chosen from the fact's type when the plan is made. */
 export type Op =
-  | 'string' | 'boolean' | 'int32' | 'int64' | 'double' | 'bytes' | 'time' | 'microTime' | 'duration' | 'quantity'
-  | 'intOrString' | 'raw' | 'strings' | 'schemaOrArray' | 'schemaOrBool' | 'schemaOrStrings' | 'struct';
+  | 'string'
+  | 'boolean'
+  | 'int32'
+  | 'int64'
+  | 'double'
+  | 'bytes'
+  | 'time'
+  | 'microTime'
+  | 'duration'
+  | 'quantity'
+  | 'intOrString'
+  | 'raw'
+  | 'strings'
+  | 'schemaOrArray'
+  | 'schemaOrBool'
+  | 'schemaOrStrings'
+  | 'struct';
 
 export interface FieldPlan {
   readonly fact: FieldFact;
@@ -25,16 +40,37 @@ export interface TypePlan {
 }
 
 const OPS: ReadonlyMap<string, Op> = new Map<string, Op>([
-  ['string', 'string'], ['boolean', 'boolean'], ['int32', 'int32'], ['int64', 'int64'], ['double', 'double'],
-  ['bytes', 'bytes'], ['Time', 'time'], ['MicroTime', 'microTime'], ['Duration', 'duration'],
-  ['Quantity', 'quantity'], ['IntOrString', 'intOrString'], ['RawExtension', 'raw'], ['FieldsV1', 'raw'], ['JSON', 'raw'],
-  ['StringList', 'strings'], ['JSONSchemaPropsOrArray', 'schemaOrArray'], ['JSONSchemaPropsOrBool', 'schemaOrBool'],
+  ['string', 'string'],
+  ['boolean', 'boolean'],
+  ['int32', 'int32'],
+  ['int64', 'int64'],
+  ['double', 'double'],
+  ['bytes', 'bytes'],
+  ['Time', 'time'],
+  ['MicroTime', 'microTime'],
+  ['Duration', 'duration'],
+  ['Quantity', 'quantity'],
+  ['IntOrString', 'intOrString'],
+  ['RawExtension', 'raw'],
+  ['FieldsV1', 'raw'],
+  ['JSON', 'raw'],
+  ['StringList', 'strings'],
+  ['JSONSchemaPropsOrArray', 'schemaOrArray'],
+  ['JSONSchemaPropsOrBool', 'schemaOrBool'],
   ['JSONSchemaPropsOrStringArray', 'schemaOrStrings'],
 ]);
 
 /** Values that have a zero to fill in. The others stay absent: Go's null and absent mean the same to a reader. */
 const FILLED: ReadonlySet<Op> = new Set<Op>([
-  'string', 'boolean', 'int32', 'int64', 'double', 'struct', 'intOrString', 'quantity', 'strings',
+  'string',
+  'boolean',
+  'int32',
+  'int64',
+  'double',
+  'struct',
+  'intOrString',
+  'quantity',
+  'strings',
 ]);
 
 export function planType(id: string, facts: TypeFacts): TypePlan {
@@ -58,7 +94,10 @@ export function planType(id: string, facts: TypeFacts): TypePlan {
  */
 export function dropsZero(fact: FieldFact, op: Op): boolean {
   if (fact.pointer === true) return false;
-  return fact.emit !== true || (fact.required !== true && (op === 'intOrString' || op === 'string' || fact.shape !== 'single'));
+  return (
+    fact.emit !== true ||
+    (fact.required !== true && (op === 'intOrString' || op === 'string' || fact.shape !== 'single'))
+  );
 }
 
 export function opOf(type: string): Op {
@@ -73,8 +112,16 @@ export function isFilled(fact: FieldFact, op: Op): boolean {
 }
 
 const GO_NAMES: Readonly<Partial<Record<Op, string>>> = {
-  boolean: 'bool', double: 'float64', bytes: '[]uint8', time: 'v1.Time', microTime: 'v1.MicroTime', duration: 'v1.Duration',
-  quantity: 'resource.Quantity', intOrString: 'intstr.IntOrString', raw: 'runtime.RawExtension', strings: '[]string',
+  boolean: 'bool',
+  double: 'float64',
+  bytes: '[]uint8',
+  time: 'v1.Time',
+  microTime: 'v1.MicroTime',
+  duration: 'v1.Duration',
+  quantity: 'resource.Quantity',
+  intOrString: 'intstr.IntOrString',
+  raw: 'runtime.RawExtension',
+  strings: '[]string',
 };
 
 /** Go's name of the type of a field's element: `int32`, `v1.Protocol`, `v1.Container`. */

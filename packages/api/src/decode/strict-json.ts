@@ -154,4 +154,3 @@ function contextOf(field: FieldFact): Context {
   if (field.shape === 'list') return { kind: 'list', element };
   return field.shape === 'map' ? { kind: 'map', value: element } : element;
 }
-

@@ -1,4 +1,4 @@
-/** Times and durations as Go reads and writes them. Source: Go's time package, apimachinery metav1 Time and Duration. */
+/** Times and durations as Go reads and writes them. Source: Go's time package, apimachinery metav1.Time, Duration. */
 
 /** Thrown for text that is not a time or duration; the message is Go's. */
 export class TimeError extends Error {
@@ -11,8 +11,17 @@ const LAYOUT = '2006-01-02T15:04:05Z07:00';
 const MICRO_LAYOUT = '2006-01-02T15:04:05.000000Z07:00';
 /** Parts of the layouts, in order, with what each accepts: the first that fails is the one Go names. */
 const PARTS: readonly (readonly [layout: string, pattern: RegExp])[] = [
-  ['2006', /^\d{4}/], ['-', /^-/], ['01', /^\d\d/], ['-', /^-/], ['02', /^\d\d/], ['T', /^T/],
-  ['15', /^\d\d/], [':', /^:/], ['04', /^\d\d/], [':', /^:/], ['05', /^\d\d/],
+  ['2006', /^\d{4}/],
+  ['-', /^-/],
+  ['01', /^\d\d/],
+  ['-', /^-/],
+  ['02', /^\d\d/],
+  ['T', /^T/],
+  ['15', /^\d\d/],
+  [':', /^:/],
+  ['04', /^\d\d/],
+  [':', /^:/],
+  ['05', /^\d\d/],
 ];
 
 /** RFC 3339 in any zone to `2024-01-02T03:04:05Z`; fractions of a second are cut off. */
@@ -81,8 +90,14 @@ function quote(text: string): string {
 }
 
 const UNIT_NANOS: ReadonlyMap<string, bigint> = new Map([
-  ['ns', 1n], ['us', 1_000n], ['µs', 1_000n], ['μs', 1_000n], ['ms', 1_000_000n],
-  ['s', 1_000_000_000n], ['m', 60_000_000_000n], ['h', 3_600_000_000_000n],
+  ['ns', 1n],
+  ['us', 1_000n],
+  ['µs', 1_000n],
+  ['μs', 1_000n],
+  ['ms', 1_000_000n],
+  ['s', 1_000_000_000n],
+  ['m', 60_000_000_000n],
+  ['h', 3_600_000_000_000n],
 ]);
 const DURATION = /^[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+$/;
 const DURATION_PART = /(\d*)\.?(\d*)(ns|us|µs|μs|ms|s|m|h)/g;

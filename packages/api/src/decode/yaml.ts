@@ -1,4 +1,4 @@
-/** YAML documents as sigs.k8s.io/yaml reads them: YAML 1.1 scalars, JSON values only, duplicate keys reported by line. */
+/** YAML documents as sigs.k8s.io/yaml reads them: YAML 1.1 scalars, JSON values only, duplicates by line. */
 import { isMap, isScalar, LineCounter, parseDocument, visit } from 'yaml';
 import type { Document, YAMLMap } from 'yaml';
 
@@ -50,7 +50,8 @@ function findDuplicates(document: Document.Parsed, lines: LineCounter): string[]
         if (!isScalar(key)) continue;
         const name = String(key.value);
         const line = key.range === undefined || key.range === null ? 0 : lines.linePos(key.range[0]).line;
-        if (seen.has(name) && !isMerge(name)) found.push(`line ${line}: key ${JSON.stringify(name)} already set in map`);
+        if (seen.has(name) && !isMerge(name))
+          found.push(`line ${line}: key ${JSON.stringify(name)} already set in map`);
         seen.add(name);
       }
       return isMap(map) ? undefined : visit.SKIP;

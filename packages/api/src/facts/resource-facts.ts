@@ -49,8 +49,20 @@ export function createResourceFacts(): readonly ResourceFact[] {
 }
 
 function resourceOf(cells: readonly string[], subresources: readonly SubresourceFact[]): ResourceFact {
-  const [group = '', version = '', plural = '', singular = '', kind = '', scope, verbs = '', short = '', categories = '',
-    storageVersionHash = '', , answer] = cells;
+  const [
+    group = '',
+    version = '',
+    plural = '',
+    singular = '',
+    kind = '',
+    scope,
+    verbs = '',
+    short = '',
+    categories = '',
+    storageVersionHash = '',
+    ,
+    answer,
+  ] = cells;
   return {
     group,
     version,

@@ -28,12 +28,16 @@ interface Loaded {
 
 /** Kinds of meta/v1 that every group and version has as its own. */
 const IN_EVERY_GROUP: ReadonlySet<string> = new Set([
-  'WatchEvent', 'ListOptions', 'GetOptions', 'DeleteOptions', 'CreateOptions', 'UpdateOptions', 'PatchOptions',
+  'WatchEvent',
+  'ListOptions',
+  'GetOptions',
+  'DeleteOptions',
+  'CreateOptions',
+  'UpdateOptions',
+  'PatchOptions',
 ]);
 /** Kinds of meta/v1 that are in the core group's v1 only. */
-const IN_CORE: ReadonlySet<string> = new Set([
-  'Status', 'APIVersions', 'APIGroupList', 'APIGroup', 'APIResourceList',
-]);
+const IN_CORE: ReadonlySet<string> = new Set(['Status', 'APIVersions', 'APIGroupList', 'APIGroup', 'APIResourceList']);
 
 export function createTypeFacts(): BuiltInTypeFacts {
   return new TableTypeFacts();
@@ -73,7 +77,8 @@ class TableTypeFacts implements BuiltInTypeFacts {
     const row = this.#packages.find(([id]) => id === typeId.slice(0, dot));
     if (row === undefined || !this.#lines.has(typeId)) return undefined;
     const kind = typeId.slice(dot + 1);
-    if (row[0] === 'meta/v1' && (IN_CORE.has(kind) || IN_EVERY_GROUP.has(kind))) return { group: '', version: 'v1', kind };
+    if (row[0] === 'meta/v1' && (IN_CORE.has(kind) || IN_EVERY_GROUP.has(kind)))
+      return { group: '', version: 'v1', kind };
     return { group: row[1] ?? '', version: row[2] ?? '', kind };
   }
 

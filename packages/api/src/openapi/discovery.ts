@@ -1,13 +1,29 @@
-/** Discovery documents of the served resources. Source: apiserver/pkg/endpoints/discovery and its aggregated package. */
+/** Discovery documents of the served resources. Source: apiserver/pkg/endpoints/discovery and aggregated. */
 import type { OpenApiResource } from './resource.ts';
 import type { Json } from './schemas.ts';
 
 /** Groups in the order upstream lists its own; others follow in the order they come. */
 const GROUP_ORDER = [
-  'apiregistration.k8s.io', 'apps', 'events.k8s.io', 'authentication.k8s.io', 'authorization.k8s.io', 'autoscaling', 'batch',
-  'certificates.k8s.io', 'networking.k8s.io', 'policy', 'rbac.authorization.k8s.io', 'storage.k8s.io',
-  'admissionregistration.k8s.io', 'apiextensions.k8s.io', 'scheduling.k8s.io', 'coordination.k8s.io', 'node.k8s.io',
-  'discovery.k8s.io', 'resource.k8s.io', 'flowcontrol.apiserver.k8s.io',
+  'apiregistration.k8s.io',
+  'apps',
+  'events.k8s.io',
+  'authentication.k8s.io',
+  'authorization.k8s.io',
+  'autoscaling',
+  'batch',
+  'certificates.k8s.io',
+  'networking.k8s.io',
+  'policy',
+  'rbac.authorization.k8s.io',
+  'storage.k8s.io',
+  'admissionregistration.k8s.io',
+  'apiextensions.k8s.io',
+  'scheduling.k8s.io',
+  'coordination.k8s.io',
+  'node.k8s.io',
+  'discovery.k8s.io',
+  'resource.k8s.io',
+  'flowcontrol.apiserver.k8s.io',
 ];
 
 export interface DiscoveryGroup {
@@ -24,11 +40,15 @@ export function groupResources(resources: readonly OpenApiResource[]): readonly 
     groups.set(resource.group, versions);
     versions.set(resource.version, [...(versions.get(resource.version) ?? []), resource]);
   }
-  const rank = (group: string) => group === '' ? -1 : (GROUP_ORDER.indexOf(group) + 1 || GROUP_ORDER.length + 1);
-  return [...groups].sort(([a], [b]) => rank(a) - rank(b)).map(([group, versions]) => ({
-    group,
-    versions: [...versions].sort(([a], [b]) => compareVersions(b, a)).map(([version, own]) => ({ version, resources: own })),
-  }));
+  const rank = (group: string) => (group === '' ? -1 : GROUP_ORDER.indexOf(group) + 1 || GROUP_ORDER.length + 1);
+  return [...groups]
+    .sort(([a], [b]) => rank(a) - rank(b))
+    .map(([group, versions]) => ({
+      group,
+      versions: [...versions]
+        .sort(([a], [b]) => compareVersions(b, a))
+        .map(([version, own]) => ({ version, resources: own })),
+    }));
 }
 
 /**
@@ -50,7 +70,11 @@ function parseVersion(text: string): { major: number; stage: number; minor: numb
 
 /** `/api`. `serverAddress` is host and port. */
 export function apiVersionsDocument(serverAddress: string): Json {
-  return { kind: 'APIVersions', versions: ['v1'], serverAddressByClientCIDRs: [{ clientCIDR: '0.0.0.0/0', serverAddress }] };
+  return {
+    kind: 'APIVersions',
+    versions: ['v1'],
+    serverAddressByClientCIDRs: [{ clientCIDR: '0.0.0.0/0', serverAddress }],
+  };
 }
 
 /** `/apis`. */
@@ -111,7 +135,12 @@ function apiSubresource(r: OpenApiResource, s: OpenApiResource['subresources'][n
  * Give it the core group for `/api`, all others for `/apis`.
  */
 export function aggregatedDiscoveryDocument(groups: readonly DiscoveryGroup[]): Json {
-  return { kind: 'APIGroupDiscoveryList', apiVersion: 'apidiscovery.k8s.io/v2', metadata: {}, items: groups.map(aggregatedGroup) };
+  return {
+    kind: 'APIGroupDiscoveryList',
+    apiVersion: 'apidiscovery.k8s.io/v2',
+    metadata: {},
+    items: groups.map(aggregatedGroup),
+  };
 }
 
 function aggregatedGroup({ group, versions }: DiscoveryGroup): Json {

@@ -1,7 +1,7 @@
 /** OpenAPI v2 and v3 documents of the served resources. Source: kube-openapi pkg/builder and pkg/builder3. */
 import type { BuiltInTypeFacts } from '../facts/index.ts';
 import type { Operation, Parameter, Path } from './operations.ts';
-import { groupTag, groupVersionPath, pathsOf } from './operations.ts';
+import { capital, groupTag, groupVersionPath, pathsOf } from './operations.ts';
 import type { OpenApiResource } from './resource.ts';
 import type { Descriptions, Json, OpenApiVersion } from './schemas.ts';
 import { SchemaBuilder } from './schemas.ts';
@@ -15,10 +15,20 @@ export interface OpenApiOptions {
 
 const MEDIA_TYPES = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'];
 const STREAM_TYPES = ['application/json;stream=watch', 'application/vnd.kubernetes.protobuf;stream=watch'];
-const PATCH_TYPES = ['application/json-patch+json', 'application/merge-patch+json', 'application/strategic-merge-patch+json',
-  'application/apply-patch+yaml'];
-const RESPONSES: ReadonlyMap<number, string> = new Map([[200, 'OK'], [201, 'Created'], [202, 'Accepted']]);
-const SECURITY = { BearerToken: { description: 'Bearer Token authentication', in: 'header', name: 'authorization', type: 'apiKey' } };
+const PATCH_TYPES = [
+  'application/json-patch+json',
+  'application/merge-patch+json',
+  'application/strategic-merge-patch+json',
+  'application/apply-patch+yaml',
+];
+const RESPONSES: ReadonlyMap<number, string> = new Map([
+  [200, 'OK'],
+  [201, 'Created'],
+  [202, 'Accepted'],
+]);
+const SECURITY = {
+  BearerToken: { description: 'Bearer Token authentication', in: 'header', name: 'authorization', type: 'apiKey' },
+};
 
 /** The document of one group and version, `/openapi/v3/apis/apps/v1`. Resources of others are left out. */
 export function buildOpenApiV3(
@@ -88,7 +98,8 @@ function collectPaths(
     return { path, item: { ...rootPath(path, gv, builder), tag: tagOf(gv) } };
   });
   const all = resources.flatMap((resource) =>
-    pathsOf(resource, builder, facts).map((item) => ({ path: item.path, item: { ...item, tag: tagOf(resource) } })));
+    pathsOf(resource, builder, facts).map((item) => ({ path: item.path, item: { ...item, tag: tagOf(resource) } })),
+  );
   return [...roots, ...all].sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
@@ -96,12 +107,25 @@ function tagOf({ group, version }: { readonly group: string; readonly version: s
   return `${groupTag(group)}_${version}`;
 }
 
-function rootPath(path: string, gv: { readonly group: string; readonly version: string }, builder: SchemaBuilder): Path {
+function rootPath(
+  path: string,
+  gv: { readonly group: string; readonly version: string },
+  builder: SchemaBuilder,
+): Path {
   const tag = groupTag(gv.group);
-  const operationId = `get${tag.charAt(0).toUpperCase()}${tag.slice(1)}${gv.version.charAt(0).toUpperCase()}${gv.version.slice(1)}APIResources`;
+  const operationId = `get${capital(tag)}${capital(gv.version)}APIResources`;
   const answer = builder.reference('meta/v1.APIResourceList');
   const kind = { ...gv, kind: '' };
-  const operation: Operation = { method: 'get', action: '', operationId, query: [], answer, codes: [], streams: false, kind };
+  const operation: Operation = {
+    method: 'get',
+    action: '',
+    operationId,
+    query: [],
+    answer,
+    codes: [],
+    streams: false,
+    kind,
+  };
   return { path, parameters: [], operations: [operation] };
 }
 
@@ -132,7 +156,9 @@ function renderV2(operation: Operation, tag: string): Json {
   const { body, bodyRequired, query } = operation;
   const bodyParameter = { name: 'body', in: 'body', ...(bodyRequired ? { required: true } : {}), schema: body };
   const parameters = [...(body === undefined ? [] : [bodyParameter]), ...query.map((p) => renderParameter(p, 'v2'))];
-  const responses = [200, ...operation.codes].map((code) => [String(code), { description: RESPONSES.get(code), schema }] as const);
+  const responses = [200, ...operation.codes].map(
+    (code) => [String(code), { description: RESPONSES.get(code), schema }] as const,
+  );
   return {
     consumes: operation.action === 'patch' ? PATCH_TYPES : ['*/*'],
     operationId: operation.operationId,
@@ -148,14 +174,18 @@ function renderV2(operation: Operation, tag: string): Json {
 function renderV3(operation: Operation, tag: string): Json {
   const schema = operation.answer ?? { type: 'string' };
   const content = Object.fromEntries(producedBy(operation).map((type) => [type, { schema }]));
-  const responses = [200, ...operation.codes].map((code) => [String(code), { description: RESPONSES.get(code), content }] as const);
+  const responses = [200, ...operation.codes].map(
+    (code) => [String(code), { description: RESPONSES.get(code), content }] as const,
+  );
   const { body, bodyRequired, query } = operation;
   const consumed = operation.action === 'patch' ? PATCH_TYPES : ['*/*'];
   const bodyContent = Object.fromEntries(consumed.map((type) => [type, { schema: body }]));
   return {
     operationId: operation.operationId,
     ...(query.length === 0 ? {} : { parameters: query.map((p) => renderParameter(p, 'v3')) }),
-    ...(body === undefined ? {} : { requestBody: { content: bodyContent, ...(bodyRequired ? { required: true } : {}) } }),
+    ...(body === undefined
+      ? {}
+      : { requestBody: { content: bodyContent, ...(bodyRequired ? { required: true } : {}) } }),
     responses: { ...Object.fromEntries(responses), 401: { description: 'Unauthorized' } },
     tags: [tag],
     ...extensionsOf(operation),

@@ -1,4 +1,6 @@
 /** OpenAPI and discovery documents, built from the facts for the resources that a server has. */
+export type { DescriptionTable } from './descriptions.ts';
+export { createDescriptions } from './descriptions.ts';
 export type { DiscoveryGroup } from './discovery.ts';
 export {
   aggregatedDiscoveryDocument,

@@ -4,8 +4,15 @@ import { test } from 'node:test';
 import { createResourceFacts, createTypeFacts } from '../facts/index.ts';
 import type { OpenApiResource } from './index.ts';
 import {
-  aggregatedDiscoveryDocument, apiGroupListDocument, apiResourceListDocument, buildOpenApiV2, buildOpenApiV3, buildOpenApiV3Root,
-  compareVersions, groupResources,
+  aggregatedDiscoveryDocument,
+  apiGroupListDocument,
+  apiResourceListDocument,
+  buildOpenApiV2,
+  buildOpenApiV3,
+  buildOpenApiV3Root,
+  compareVersions,
+  createDescriptions,
+  groupResources,
 } from './index.ts';
 
 type Tree = { readonly [key: string]: Tree };
@@ -27,7 +34,9 @@ const cronTab: OpenApiResource = {
   verbs: ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'],
   storageVersionHash: '',
   returnsDeleted: false,
-  subresources: [{ name: 'status', group: 'stable.example.com', version: 'v1', kind: 'CronTab', verbs: ['get', 'patch', 'update'] }],
+  subresources: [
+    { name: 'status', group: 'stable.example.com', version: 'v1', kind: 'CronTab', verbs: ['get', 'patch', 'update'] },
+  ],
   schema: { type: 'object', properties: { spec: { type: 'object', properties: { cron: { type: 'string' } } } } },
 };
 
@@ -36,15 +45,19 @@ test('schemas carry what strategic merge and apply need', () => {
   assert.equal(containers?.['x-kubernetes-patch-merge-key'], 'name');
   assert.equal(containers?.['x-kubernetes-patch-strategy'], 'merge');
   assert.deepEqual(containers?.['x-kubernetes-list-map-keys'], ['name']);
-  assert.deepEqual(schemas['io.k8s.api.core.v1.PodSpec']?.['properties']?.['restartPolicy'],
-    { type: 'string', enum: ['Always', 'Never', 'OnFailure'] });
+  assert.deepEqual(schemas['io.k8s.api.core.v1.PodSpec']?.['properties']?.['restartPolicy'], {
+    type: 'string',
+    enum: ['Always', 'Never', 'OnFailure'],
+  });
 });
 
 test('every reference is to a schema in the document', () => {
   const v2 = buildOpenApiV2([...resources, cronTab], { facts });
   for (const document of [appsV1, v2 as Tree]) {
     const known = document['definitions'] ?? document['components']?.['schemas'] ?? {};
-    for (const [, reference] of JSON.stringify(document).matchAll(/"\$ref":"#\/(?:definitions|components\/schemas)\/([^"]+)"/g)) {
+    for (const [, reference] of JSON.stringify(document).matchAll(
+      /"\$ref":"#\/(?:definitions|components\/schemas)\/([^"]+)"/g,
+    )) {
       assert.ok(known[reference as string], reference);
     }
   }
@@ -58,9 +71,11 @@ test('kubectl finds that the server validates fields: on the patch of every kind
 });
 
 test('descriptions are shown where there are any', () => {
-  const describe = (typeId: string, field?: string) =>
-    typeId === 'apps/v1.DeploymentSpec' ? `about ${field ?? 'the type'}` : undefined;
-  const document = buildOpenApiV3({ group: 'apps', version: 'v1' }, resources, { facts, descriptions: { describe } }) as Tree;
+  const descriptions = createDescriptions({
+    'apps/v1.DeploymentSpec': { '': 'about the type', selector: 'about selector' },
+  });
+  assert.equal(descriptions.describe('apps/v1.DeploymentSpec', 'constructor'), undefined);
+  const document = buildOpenApiV3({ group: 'apps', version: 'v1' }, resources, { facts, descriptions }) as Tree;
   const spec = document['components']?.['schemas']?.['io.k8s.api.apps.v1.DeploymentSpec'];
   assert.equal(spec?.['description'], 'about the type');
   assert.deepEqual(spec?.['properties']?.['selector'], {
@@ -72,14 +87,21 @@ test('descriptions are shown where there are any', () => {
 test('a custom resource has its schema, its list and its paths', () => {
   const document = buildOpenApiV3(cronTab, [...resources, cronTab], { facts }) as Tree;
   const schema = document['components']?.['schemas']?.['com.example.stable.v1.CronTab'];
-  assert.deepEqual(schema?.['x-kubernetes-group-version-kind'], [{ group: 'stable.example.com', kind: 'CronTab', version: 'v1' }]);
+  assert.deepEqual(schema?.['x-kubernetes-group-version-kind'], [
+    { group: 'stable.example.com', kind: 'CronTab', version: 'v1' },
+  ]);
   assert.deepEqual(Object.keys(schema?.['properties'] ?? {}), ['spec', 'apiVersion', 'kind', 'metadata']);
   assert.ok(document['components']?.['schemas']?.['com.example.stable.v1.CronTabList']);
-  assert.ok(document['paths']?.['/apis/stable.example.com/v1/namespaces/{namespace}/crontabs/{name}/status']?.['patch']);
+  assert.ok(
+    document['paths']?.['/apis/stable.example.com/v1/namespaces/{namespace}/crontabs/{name}/status']?.['patch'],
+  );
 });
 
 test('the root of v3 names the documents', () => {
-  const root = buildOpenApiV3Root([{ group: '', version: 'v1', hash: 'A' }, { group: 'apps', version: 'v1', hash: 'B' }]);
+  const root = buildOpenApiV3Root([
+    { group: '', version: 'v1', hash: 'A' },
+    { group: 'apps', version: 'v1', hash: 'B' },
+  ]);
   assert.deepEqual(root, {
     paths: {
       'api/v1': { serverRelativeURL: '/openapi/v3/api/v1?hash=A' },
@@ -88,10 +110,24 @@ test('the root of v3 names the documents', () => {
   });
 });
 
-test('versions are in Kubernetes\' order', () => {
-  const versions = ['foo1', 'v1alpha1', 'v10', 'v2', 'v1', 'v11beta2', 'v3beta1', 'v12alpha1', 'foo10', 'v11alpha2', 'v10beta3'];
-  assert.deepEqual(versions.toSorted((a, b) => compareVersions(b, a)),
-    ['v10', 'v2', 'v1', 'v11beta2', 'v10beta3', 'v3beta1', 'v12alpha1', 'v11alpha2', 'v1alpha1', 'foo1', 'foo10']);
+test("versions are in Kubernetes' order", () => {
+  const versions = [
+    'foo1',
+    'v1alpha1',
+    'v10',
+    'v2',
+    'v1',
+    'v11beta2',
+    'v3beta1',
+    'v12alpha1',
+    'foo10',
+    'v11alpha2',
+    'v10beta3',
+  ];
+  assert.deepEqual(
+    versions.toSorted((a, b) => compareVersions(b, a)),
+    ['v10', 'v2', 'v1', 'v11beta2', 'v10beta3', 'v3beta1', 'v12alpha1', 'v11alpha2', 'v1alpha1', 'foo1', 'foo10'],
+  );
 });
 
 test('discovery lists groups in order, preferred version first', () => {
@@ -101,7 +137,9 @@ test('discovery lists groups in order, preferred version first', () => {
   const list = (apiGroupListDocument(groups) as Tree)['groups'] as unknown as readonly Tree[];
   const autoscaling = list.find((g) => String(g['name']) === 'autoscaling');
   assert.deepEqual(autoscaling?.['preferredVersion'], { groupVersion: 'autoscaling/v2', version: 'v2' });
-  const core = apiResourceListDocument({ group: '', version: 'v1' }, resources)['resources'] as readonly { readonly name: string }[];
+  const core = apiResourceListDocument({ group: '', version: 'v1' }, resources)['resources'] as readonly {
+    readonly name: string;
+  }[];
   assert.ok(core.some(({ name }) => name === 'pods/exec'));
   const [first] = (aggregatedDiscoveryDocument(groups.slice(0, 1)) as Tree)['items'] as unknown as readonly Tree[];
   assert.deepEqual(first?.['metadata'], {});

@@ -33,18 +33,19 @@ export interface Path {
 }
 
 const LIST_QUERY = parametersOf(
-  'allowWatchBookmarks:b continue:s fieldSelector:s labelSelector:s limit:i resourceVersion:s resourceVersionMatch:s '
-    + 'sendInitialEvents:b shardSelector:s timeoutSeconds:i watch:b',
+  'allowWatchBookmarks:b continue:s fieldSelector:s labelSelector:s limit:i resourceVersion:s resourceVersionMatch:s ' +
+    'sendInitialEvents:b shardSelector:s timeoutSeconds:i watch:b',
 );
 const WRITE_QUERY = parametersOf('dryRun:s fieldManager:s fieldValidation:s');
 const PATCH_QUERY = parametersOf('dryRun:s fieldManager:s fieldValidation:s force:b');
 const DELETE_QUERY = parametersOf(
-  'dryRun:s gracePeriodSeconds:i ignoreStoreReadErrorWithClusterBreakingPotential:b orphanDependents:b propagationPolicy:s',
+  'dryRun:s gracePeriodSeconds:i ignoreStoreReadErrorWithClusterBreakingPotential:b orphanDependents:b ' +
+    'propagationPolicy:s',
 );
 const DELETE_COLLECTION_QUERY = parametersOf(
-  'continue:s dryRun:s fieldSelector:s gracePeriodSeconds:i ignoreStoreReadErrorWithClusterBreakingPotential:b '
-    + 'labelSelector:s limit:i orphanDependents:b propagationPolicy:s resourceVersion:s resourceVersionMatch:s '
-    + 'sendInitialEvents:b shardSelector:s timeoutSeconds:i',
+  'continue:s dryRun:s fieldSelector:s gracePeriodSeconds:i ignoreStoreReadErrorWithClusterBreakingPotential:b ' +
+    'labelSelector:s limit:i orphanDependents:b propagationPolicy:s resourceVersion:s resourceVersionMatch:s ' +
+    'sendInitialEvents:b shardSelector:s timeoutSeconds:i',
 );
 const PRETTY: Parameter = { name: 'pretty', in: 'query', type: 'string' };
 const NAME: Parameter = { name: 'name', in: 'path', type: 'string' };
@@ -69,7 +70,11 @@ export function groupVersionPath({ group, version }: { readonly group: string; r
 /** `rbac.authorization.k8s.io` -> `rbacAuthorization`; the core group is `core`. */
 export function groupTag(group: string): string {
   if (group === '') return 'core';
-  return group.replace(/\.k8s\.io$/, '').split('.').map((part, i) => i === 0 ? part : capital(part)).join('');
+  return group
+    .replace(/\.k8s\.io$/, '')
+    .split('.')
+    .map((part, i) => (i === 0 ? part : capital(part)))
+    .join('');
 }
 
 function parametersOf(text: string): readonly Parameter[] {
@@ -80,7 +85,7 @@ function parametersOf(text: string): readonly Parameter[] {
   });
 }
 
-function capital(text: string): string {
+export function capital(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
@@ -151,12 +156,19 @@ class PathBuilder {
     return [
       this.#can('list') ? this.#listOperation(`list${this.#prefix}${this.#noun}`) : undefined,
       this.#can('create')
-        ? this.#operation('post', 'post', `create${this.#prefix}${this.#noun}`,
-          { query: WRITE_QUERY, body: this.#object, bodyRequired: true, codes: [201, 202] })
+        ? this.#operation('post', 'post', `create${this.#prefix}${this.#noun}`, {
+            query: WRITE_QUERY,
+            body: this.#object,
+            bodyRequired: true,
+            codes: [201, 202],
+          })
         : undefined,
       this.#can('deletecollection')
-        ? this.#operation('delete', 'deletecollection', `delete${this.#prefix}Collection${this.#noun}`,
-          { query: DELETE_COLLECTION_QUERY, body: options(), answer: status() })
+        ? this.#operation('delete', 'deletecollection', `delete${this.#prefix}Collection${this.#noun}`, {
+            query: DELETE_COLLECTION_QUERY,
+            body: options(),
+            answer: status(),
+          })
         : undefined,
     ];
   }
@@ -166,28 +178,48 @@ class PathBuilder {
   }
 
   #itemOperations(): (Operation | undefined)[] {
-    const answer = () => this.#resource.returnsDeleted ? this.#object : this.#builder.reference('meta/v1.Status');
+    const answer = () => (this.#resource.returnsDeleted ? this.#object : this.#builder.reference('meta/v1.Status'));
     const options = () => this.#builder.reference('meta/v1.DeleteOptions');
     return [
       ...this.#readWrite(this.#resource.verbs, `${this.#prefix}${this.#noun}`, this.#object, undefined),
       this.#can('delete')
-        ? this.#operation('delete', 'delete', `delete${this.#prefix}${this.#noun}`,
-          { query: DELETE_QUERY, body: options(), answer: answer(), codes: [202] })
+        ? this.#operation('delete', 'delete', `delete${this.#prefix}${this.#noun}`, {
+            query: DELETE_QUERY,
+            body: options(),
+            answer: answer(),
+            codes: [202],
+          })
         : undefined,
     ];
   }
 
   /** Get, put and patch of an object or a subresource. */
-  #readWrite(verbs: readonly string[], name: string, schema: Json, kind: Operation['kind'] | undefined): (Operation | undefined)[] {
+  #readWrite(
+    verbs: readonly string[],
+    name: string,
+    schema: Json,
+    kind: Operation['kind'] | undefined,
+  ): (Operation | undefined)[] {
     const of = { answer: schema, ...(kind === undefined ? {} : { kind }) };
     return [
       verbs.includes('get') ? this.#operation('get', 'get', `read${name}`, of) : undefined,
       verbs.includes('update')
-        ? this.#operation('put', 'put', `replace${name}`, { ...of, query: WRITE_QUERY, body: schema, bodyRequired: true, codes: [201] })
+        ? this.#operation('put', 'put', `replace${name}`, {
+            ...of,
+            query: WRITE_QUERY,
+            body: schema,
+            bodyRequired: true,
+            codes: [201],
+          })
         : undefined,
       verbs.includes('patch')
-        ? this.#operation('patch', 'patch', `patch${name}`,
-          { ...of, query: PATCH_QUERY, body: this.#builder.reference('Patch'), bodyRequired: true, codes: [201] })
+        ? this.#operation('patch', 'patch', `patch${name}`, {
+            ...of,
+            query: PATCH_QUERY,
+            body: this.#builder.reference('Patch'),
+            bodyRequired: true,
+            codes: [201],
+          })
         : undefined,
     ];
   }
@@ -200,18 +232,28 @@ class PathBuilder {
     const name = `${this.#prefix}${this.#noun}${capital(sub.name)}`;
     if (this.#resource.group === '' && this.#resource.plural === 'pods' && sub.name === 'log') {
       const query = this.#queryOf('core/v1.PodLogOptions');
-      return [this.#path(path, parameters, [this.#operation('get', 'get', `read${name}`, { query, answer: undefined })])];
+      return [
+        this.#path(path, parameters, [this.#operation('get', 'get', `read${name}`, { query, answer: undefined })]),
+      ];
     }
     const typeId = this.#facts.typeIdOf(kind);
     const isOwn = sub.kind === this.#resource.kind && sub.group === this.#resource.group;
     const schema = isOwn || typeId === undefined ? this.#object : this.#builder.reference(typeId);
-    return [this.#path(path, parameters, [
-      ...this.#readWrite(sub.verbs, name, schema, kind),
-      sub.verbs.includes('create')
-        ? this.#operation('post', 'post', `create${name}`,
-          { kind, query: WRITE_QUERY, body: schema, bodyRequired: true, answer: schema, codes: [201, 202] })
-        : undefined,
-    ])];
+    return [
+      this.#path(path, parameters, [
+        ...this.#readWrite(sub.verbs, name, schema, kind),
+        sub.verbs.includes('create')
+          ? this.#operation('post', 'post', `create${name}`, {
+              kind,
+              query: WRITE_QUERY,
+              body: schema,
+              bodyRequired: true,
+              answer: schema,
+              codes: [201, 202],
+            })
+          : undefined,
+      ]),
+    ];
   }
 
   #connect(path: string, sub: SubresourceFact, optionsKind: string): Path[] {
@@ -219,20 +261,23 @@ class PathBuilder {
     const methods = isProxy ? PROXY_METHODS : (['get', 'post'] as const);
     const kind = { group: '', kind: optionsKind, version: 'v1' };
     const parameters = [NAME, ...this.#scope, ...this.#queryOf(`core/v1.${optionsKind}`)];
-    const operations = (suffix: string) => methods.map((method) => {
-      const id = `connect${this.#prefix}${capital(method)}${this.#noun}${capital(sub.name)}${suffix}`;
-      return this.#operation(method, 'connect', id, { kind, answer: undefined });
-    });
+    const operations = (suffix: string) =>
+      methods.map((method) => {
+        const id = `connect${this.#prefix}${capital(method)}${this.#noun}${capital(sub.name)}${suffix}`;
+        return this.#operation(method, 'connect', id, { kind, answer: undefined });
+      });
     const whole = this.#path(path, parameters, operations(''));
     return isProxy ? [whole, this.#path(`${path}/{path}`, [...parameters, REST], operations('WithPath'))] : [whole];
   }
 
   #queryOf(typeId: string): Parameter[] {
     const fields = this.#facts.type(typeId)?.fields.filter((f) => f.name !== 'kind' && f.name !== 'apiVersion') ?? [];
-    return fields.filter((f) => f.type !== 'Time').map(({ name, type }) => {
-      const simple = type === 'boolean' ? 'boolean' : type === 'int32' || type === 'int64' ? 'integer' : 'string';
-      return { name, in: 'query', type: simple };
-    });
+    return fields
+      .filter((f) => f.type !== 'Time')
+      .map(({ name, type }) => {
+        const simple = type === 'boolean' ? 'boolean' : type === 'int32' || type === 'int64' ? 'integer' : 'string';
+        return { name, in: 'query', type: simple };
+      });
   }
 
   #allNamespaces(): Path[] {
@@ -247,14 +292,17 @@ class PathBuilder {
     if (!this.#can('watch')) return [];
     const { plural, kind, namespaced } = this.#resource;
     const answer = this.#builder.reference('meta/v1.WatchEvent');
-    const watch = (action: string, id: string) =>
-      [this.#operation('get', action, `watch${this.#prefix}${id}`, { query: LIST_QUERY, answer, streams: true })];
+    const watch = (action: string, id: string) => [
+      this.#operation('get', action, `watch${this.#prefix}${id}`, { query: LIST_QUERY, answer, streams: true }),
+    ];
     const root = `${this.#base}/watch`;
     const collection = `${root}${namespaced ? '/namespaces/{namespace}' : ''}/${plural}`;
     return [
       this.#path(collection, [...this.#scope, PRETTY], watch('watchlist', `${this.#noun}List`)),
       this.#path(`${collection}/{name}`, [NAME, ...this.#scope, PRETTY], watch('watch', this.#noun)),
-      ...(namespaced ? [this.#path(`${root}/${plural}`, [PRETTY], watch('watchlist', `${kind}ListForAllNamespaces`))] : []),
+      ...(namespaced
+        ? [this.#path(`${root}/${plural}`, [PRETTY], watch('watchlist', `${kind}ListForAllNamespaces`))]
+        : []),
     ];
   }
 }

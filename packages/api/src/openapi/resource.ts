@@ -17,10 +17,15 @@ export interface ResourceSchemas {
   readonly list: Json | undefined;
 }
 
-export function addResourceSchemas(builder: SchemaBuilder, resource: OpenApiResource, facts: BuiltInTypeFacts): ResourceSchemas {
+export function addResourceSchemas(
+  builder: SchemaBuilder,
+  resource: OpenApiResource,
+  facts: BuiltInTypeFacts,
+): ResourceSchemas {
   if (resource.schema !== undefined) return addCustom(builder, resource, resource.schema);
   const typeId = facts.typeIdOf(resource);
-  if (typeId === undefined) throw new Error(`no facts about the kind ${resource.kind} of ${resource.group}/${resource.version}`);
+  if (typeId === undefined)
+    throw new Error(`no facts about the kind ${resource.kind} of ${resource.group}/${resource.version}`);
   const listId = facts.typeIdOf({ ...resource, kind: `${resource.kind}List` });
   return {
     object: builder.reference(typeId),
@@ -41,7 +46,11 @@ function addCustom(builder: SchemaBuilder, resource: OpenApiResource, schema: Js
   });
   const object = builder.referenceTo(`${prefix}.${kind}`);
   builder.add(`${prefix}.${listKind}`, {
-    properties: { ...typeMeta, items: { type: 'array', items: object }, metadata: builder.reference('meta/v1.ListMeta') },
+    properties: {
+      ...typeMeta,
+      items: { type: 'array', items: object },
+      metadata: builder.reference('meta/v1.ListMeta'),
+    },
     required: ['items'],
     type: 'object',
     'x-kubernetes-group-version-kind': [{ group, kind: listKind, version }],

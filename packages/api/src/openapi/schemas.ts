@@ -40,7 +40,11 @@ const PLAIN: ReadonlyMap<string, Json> = new Map<string, Json>([
 ]);
 
 const ZERO: ReadonlyMap<string, unknown> = new Map<string, unknown>([
-  ['string', ''], ['boolean', false], ['int32', 0], ['int64', 0], ['double', 0],
+  ['string', ''],
+  ['boolean', false],
+  ['int32', 0],
+  ['int64', 0],
+  ['double', 0],
 ]);
 
 /** Kinds of meta/v1 that carry the group and version of every API group. */
@@ -107,7 +111,9 @@ export class SchemaBuilder {
     const kinds = this.#kindsOf(fact);
     return {
       ...this.#describe(fact.id),
-      ...(properties.length === 0 ? {} : { properties: Object.fromEntries(properties.sort(([a], [b]) => (a < b ? -1 : 1))) }),
+      ...(properties.length === 0
+        ? {}
+        : { properties: Object.fromEntries(properties.sort(([a], [b]) => (a < b ? -1 : 1))) }),
       ...(required.length === 0 ? {} : { required }),
       type: 'object',
       ...(kinds.length === 0 ? {} : { 'x-kubernetes-group-version-kind': kinds }),
@@ -153,7 +159,8 @@ export class SchemaBuilder {
   }
 
   #element(field: FieldFact): Json {
-    if (field.type === 'StringList') return { type: 'array', items: this.#combine({ type: 'string' }, this.#zero('string')) };
+    if (field.type === 'StringList')
+      return { type: 'array', items: this.#combine({ type: 'string' }, this.#zero('string')) };
     return PLAIN.get(field.type) ?? this.reference(field.type);
   }
 

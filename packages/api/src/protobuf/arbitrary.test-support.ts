@@ -16,7 +16,9 @@ const SCALARS: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   double: fc.double({ noNaN: true, noDefaultInfinity: true }).filter((d) => !Object.is(d, -0)),
   bytes: fc.uint8Array({ maxLength: 9 }).map(base64OfBytes),
   Time: time,
-  MicroTime: fc.tuple(time, fc.nat(999_999)).map(([t, micros]) => `${t.slice(0, 19)}.${String(micros).padStart(6, '0')}Z`),
+  MicroTime: fc
+    .tuple(time, fc.nat(999_999))
+    .map(([t, micros]) => `${t.slice(0, 19)}.${String(micros).padStart(6, '0')}Z`),
   Duration: fc.constantFrom('1h0m0s', '1.5s', '0s', '-2ms'),
   Quantity: fc.constantFrom('1', '500m', '1Gi', '0', '-3k', '100Mi'),
   IntOrString: fc.oneof(fc.integer(), text),
@@ -48,7 +50,9 @@ function elementOf({ type }: FieldFact, facts: TypeFacts, depth: number): fc.Arb
   if (Object.hasOwn(SCALARS, type)) return SCALARS[type];
   if (depth === 0) return undefined;
   if (type.includes('.')) return fc.constant(undefined).chain(() => arbitraryOf(type, facts, depth - 1));
-  const schema = fc.constant(undefined).chain(() => arbitraryOf('apiextensions/v1.JSONSchemaProps', facts, Math.min(depth - 1, 1)));
+  const schema = fc
+    .constant(undefined)
+    .chain(() => arbitraryOf('apiextensions/v1.JSONSchemaProps', facts, Math.min(depth - 1, 1)));
   if (type === 'JSONSchemaPropsOrBool') return fc.oneof(fc.boolean(), schema);
   const rest: fc.Arbitrary<unknown> = type === 'JSONSchemaPropsOrArray' ? schema : text;
   return fc.oneof(fc.array(rest, { minLength: 1, maxLength: 2 }), schema);

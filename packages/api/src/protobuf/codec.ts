@@ -29,7 +29,10 @@ export interface ProtobufCodec {
   /** Throws ProtobufError. The result has neither kind nor apiVersion. */
   decodeMessage(bytes: Uint8Array, typeId: string): Fields;
   /** With envelope. `typeId` is the type of the object's kind. */
-  encodeObject(object: Fields & { readonly apiVersion: string; readonly kind: string }, typeId: string): Uint8Array<ArrayBuffer>;
+  encodeObject(
+    object: Fields & { readonly apiVersion: string; readonly kind: string },
+    typeId: string,
+  ): Uint8Array<ArrayBuffer>;
   /** A list of messages that are already encoded, with envelope. `metadata` is a ListMeta. */
   encodeList(apiVersion: string, kind: string, metadata: Fields, items: readonly Uint8Array[]): Uint8Array<ArrayBuffer>;
 }

@@ -29,7 +29,8 @@ function readFields(reader: Reader, plan: MessagePlan, out: Fields, planOf: Plan
     const wireType = tag % 8;
     if (entry === undefined) reader.skip(wireType);
     else if ('message' in entry) readFields(reader.message(), entry.message, out, planOf, depth + 1);
-    else if (wireType !== wireTypeOf(entry)) throw new ProtobufError(`proto: wrong wireType = ${wireType} for field ${entry.name}`);
+    else if (wireType !== wireTypeOf(entry))
+      throw new ProtobufError(`proto: wrong wireType = ${wireType} for field ${entry.name}`);
     else readField(reader, entry, out, planOf, depth);
   }
 }
@@ -44,14 +45,20 @@ function readField(reader: Reader, field: MessageField, out: Fields, planOf: Pla
   const { name } = field;
   if (field.shape === 'map') {
     const [key, value] = readEntry(reader.message(), field, planOf, depth);
-    const map = (out[name] ??= {}) as Fields;
-    if (key === '__proto__') Object.defineProperty(map, key, { value, enumerable: true, writable: true, configurable: true });
+    out[name] ??= {};
+    const map = out[name] as Fields;
+    if (key === '__proto__')
+      Object.defineProperty(map, key, { value, enumerable: true, writable: true, configurable: true });
     else map[key] = value;
     return;
   }
   const value = readValue(reader, field, planOf, depth);
-  if (field.shape === 'list') ((out[name] ??= []) as unknown[]).push(value ?? zeroOf({ ...field, shape: 'single' }, planOf));
-  else if (value !== undefined && !(field.dropZero && isZero(value))) out[name] = value;
+  if (field.shape === 'list') {
+    out[name] ??= [];
+    (out[name] as unknown[]).push(value ?? zeroOf({ ...field, shape: 'single' }, planOf));
+    return;
+  }
+  if (value !== undefined && !(field.dropZero && isZero(value))) out[name] = value;
 }
 
 function isZero(value: unknown): boolean {
@@ -142,7 +149,9 @@ function readTime(reader: Reader, hasMicros: boolean): string | undefined {
   if (Number.isNaN(date.getTime())) throw new ProtobufError('proto: time is out of range');
   const text = date.toISOString();
   if (text.length !== 24) throw new ProtobufError('proto: time is out of range');
-  return hasMicros ? `${text.slice(0, 19)}.${String(Math.floor(nanos / 1000)).padStart(6, '0')}Z` : `${text.slice(0, 19)}Z`;
+  return hasMicros
+    ? `${text.slice(0, 19)}.${String(Math.floor(nanos / 1000)).padStart(6, '0')}Z`
+    : `${text.slice(0, 19)}Z`;
 }
 
 function readIntOrString(reader: Reader): number | string {

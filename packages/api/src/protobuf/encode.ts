@@ -55,25 +55,31 @@ function writeMap(writer: ReverseWriter, map: Fields, field: MessageField, planO
 function writeZero(writer: ReverseWriter, field: MessageField, planOf: PlanOf): void {
   switch (field.op) {
     case 'string':
-      return writeText(writer, field.number, '');
+      writeText(writer, field.number, '');
+      return;
     case 'boolean':
     case 'int32':
     case 'int64':
-      return writeInteger(writer, field.number, 0);
+      writeInteger(writer, field.number, 0);
+      return;
     case 'double':
       writer.double(0);
-      return writer.tag(field.number, FIXED64);
+      writer.tag(field.number, FIXED64);
+      return;
     case 'bytes':
       return; // nil
     case 'quantity':
-      return writeValue(writer, '0', field.number, field, planOf);
+      writeValue(writer, '0', field.number, field, planOf);
+      return;
     case 'intOrString':
-      return writeValue(writer, 0, field.number, field, planOf);
+      writeValue(writer, 0, field.number, field, planOf);
+      return;
     case 'struct':
-      return writeValue(writer, EMPTY, field.number, field, planOf);
+      writeValue(writer, EMPTY, field.number, field, planOf);
+      return;
     default: // an empty message: the zero time, no raw data
       writer.unsigned(0);
-      return writer.tag(field.number, BYTES);
+      writer.tag(field.number, BYTES);
   }
 }
 
@@ -91,25 +97,31 @@ function writeInteger(writer: ReverseWriter, number: number, value: number): voi
 function writeValue(writer: ReverseWriter, value: unknown, number: number, field: MessageField, planOf: PlanOf): void {
   switch (field.op) {
     case 'string':
-      return writeText(writer, number, value as string);
+      writeText(writer, number, value as string);
+      return;
     case 'boolean':
-      return writeInteger(writer, number, value === true ? 1 : 0);
+      writeInteger(writer, number, value === true ? 1 : 0);
+      return;
     case 'int32':
     case 'int64':
-      return writeInteger(writer, number, value as number);
+      writeInteger(writer, number, value as number);
+      return;
     case 'double':
       writer.double(value as number);
-      return writer.tag(number, FIXED64);
+      writer.tag(number, FIXED64);
+      return;
     case 'bytes': {
       const bytes = bytesOfBase64(value as string);
       writer.bytes(bytes);
       writer.unsigned(bytes.length);
-      return writer.tag(number, BYTES);
+      writer.tag(number, BYTES);
+      return;
     }
     default: {
       const before = writer.length;
       writeContent(writer, value, field, planOf);
-      return writeHeader(writer, number, before);
+      writeHeader(writer, number, before);
+      return;
     }
   }
 }
@@ -118,27 +130,35 @@ function writeValue(writer: ReverseWriter, value: unknown, number: number, field
 function writeContent(writer: ReverseWriter, value: unknown, field: MessageField, planOf: PlanOf): void {
   switch (field.op) {
     case 'struct':
-      return writeMessage(writer, value as Fields, planOf(field.typeId), planOf);
+      writeMessage(writer, value as Fields, planOf(field.typeId), planOf);
+      return;
     case 'time':
-      return writeTime(writer, value as string | null, 0);
+      writeTime(writer, value as string | null, 0);
+      return;
     case 'microTime':
-      return writeTime(writer, value as string | null, Number(String(value).slice(20, 26)) * 1000);
+      writeTime(writer, value as string | null, Number(String(value).slice(20, 26)) * 1000);
+      return;
     case 'duration':
-      return writeInteger(writer, 1, Number(parseDuration(value as string)));
+      writeInteger(writer, 1, Number(parseDuration(value as string)));
+      return;
     case 'quantity':
-      return writeText(writer, 1, String(value));
+      writeText(writer, 1, String(value));
+      return;
     case 'intOrString': {
       const isText = typeof value === 'string';
       writeText(writer, 3, isText ? value : '');
       writeInteger(writer, 2, isText ? 0 : (value as number));
-      return writeInteger(writer, 1, isText ? 1 : 0);
+      writeInteger(writer, 1, isText ? 1 : 0);
+      return;
     }
     case 'raw':
-      return value === null ? undefined : writeText(writer, 1, JSON.stringify(value));
+      if (value !== null) writeText(writer, 1, JSON.stringify(value));
+      return;
     case 'strings':
-      return writeTexts(writer, value as readonly string[], 1);
+      writeTexts(writer, value as readonly string[], 1);
+      return;
     default:
-      return writeSchema(writer, value, field, planOf);
+      writeSchema(writer, value, field, planOf);
   }
 }
 
@@ -157,10 +177,17 @@ function writeTexts(writer: ReverseWriter, texts: readonly string[], number: num
 function writeSchema(writer: ReverseWriter, value: unknown, field: MessageField, planOf: PlanOf): void {
   if (field.op === 'schemaOrBool') {
     if (typeof value === 'object') writeSchemaProps(writer, value as Fields, 2, planOf);
-    return writeInteger(writer, 1, value === false ? 0 : 1);
+    writeInteger(writer, 1, value === false ? 0 : 1);
+    return;
   }
-  if (!Array.isArray(value)) return writeSchemaProps(writer, value as Fields, 1, planOf);
-  if (field.op === 'schemaOrStrings') return writeTexts(writer, value as readonly string[], 2);
+  if (!Array.isArray(value)) {
+    writeSchemaProps(writer, value as Fields, 1, planOf);
+    return;
+  }
+  if (field.op === 'schemaOrStrings') {
+    writeTexts(writer, value as readonly string[], 2);
+    return;
+  }
   for (let i = value.length - 1; i >= 0; i--) writeSchemaProps(writer, value[i] as Fields, 2, planOf);
 }
 

@@ -7,7 +7,13 @@ import { createDecoder } from '../decode/index.ts';
 import { createTypeFacts } from '../facts/index.ts';
 import { arbitraryOf } from './arbitrary.test-support.ts';
 import {
-  createProtobufCodec, decodeWatchEvent, encodeWatchEvent, hasEnvelope, ProtobufError, readEnvelope, wrapEnvelope,
+  createProtobufCodec,
+  decodeWatchEvent,
+  encodeWatchEvent,
+  hasEnvelope,
+  ProtobufError,
+  readEnvelope,
+  wrapEnvelope,
 } from './index.ts';
 import { Reader } from './reader.ts';
 import { ReverseWriter } from './writer.ts';
@@ -18,42 +24,58 @@ const codec = createProtobufCodec(facts);
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
 
 test('varints, texts and doubles are those of protobufjs', () => {
-  const value = fc.oneof(fc.integer(), fc.maxSafeInteger(), fc.double(), fc.string({ unit: 'grapheme' }), fc.constant('x'.repeat(9000)));
-  fc.assert(fc.property(fc.array(value), (values) => {
-    const oracle = protobuf.Writer.create();
-    const writer = new ReverseWriter(4);
-    for (const v of values) {
-      if (typeof v === 'string') oracle.string(v);
-      else if (Number.isSafeInteger(v)) oracle.int64(v);
-      else oracle.double(v);
-    }
-    for (const v of values.toReversed()) {
-      if (typeof v !== 'string') {
-        if (Number.isSafeInteger(v)) writer.integer(v);
-        else writer.double(v);
-        continue;
+  const value = fc.oneof(
+    fc.integer(),
+    fc.maxSafeInteger(),
+    fc.double(),
+    fc.string({ unit: 'grapheme' }),
+    fc.constant('x'.repeat(9000)),
+  );
+  fc.assert(
+    fc.property(fc.array(value), (values) => {
+      const oracle = protobuf.Writer.create();
+      const writer = new ReverseWriter(4);
+      for (const v of values) {
+        if (typeof v === 'string') oracle.string(v);
+        else if (Number.isSafeInteger(v)) oracle.int64(v);
+        else oracle.double(v);
       }
-      const before = writer.length;
-      writer.string(v);
-      writer.unsigned(writer.length - before);
-    }
-    const bytes = writer.finish();
-    assert.equal(hex(bytes), hex(oracle.finish()));
-    const reader = new Reader(bytes);
-    const read = values.map((v) => typeof v === 'string' ? reader.string() : Number.isSafeInteger(v) ? reader.integer() : reader.double());
-    assert.deepEqual(read, values.map((v) => Object.is(v, -0) ? 0 : v));
-  }));
+      for (const v of values.toReversed()) {
+        if (typeof v !== 'string') {
+          if (Number.isSafeInteger(v)) writer.integer(v);
+          else writer.double(v);
+          continue;
+        }
+        const before = writer.length;
+        writer.string(v);
+        writer.unsigned(writer.length - before);
+      }
+      const bytes = writer.finish();
+      assert.equal(hex(bytes), hex(oracle.finish()));
+      const reader = new Reader(bytes);
+      const read = values.map((v) =>
+        typeof v === 'string' ? reader.string() : Number.isSafeInteger(v) ? reader.integer() : reader.double(),
+      );
+      assert.deepEqual(
+        read,
+        values.map((v) => (Object.is(v, -0) ? 0 : v)),
+      );
+    }),
+  );
 });
 
 test('every type survives the round trip', () => {
   for (const typeId of facts.ids()) {
     if (typeId.startsWith('version.') || /^meta\/v1\.Table/.test(typeId)) continue;
-    fc.assert(fc.property(arbitraryOf(typeId, facts), (value) => {
-      const { object, unknown } = decoder.decode(value, typeId);
-      assert.deepEqual(unknown, []);
-      const read = codec.decodeMessage(codec.encodeMessage(object, typeId), typeId);
-      assert.deepEqual(plain(read), plain(object), typeId);
-    }), { numRuns: 3 });
+    fc.assert(
+      fc.property(arbitraryOf(typeId, facts), (value) => {
+        const { object, unknown } = decoder.decode(value, typeId);
+        assert.deepEqual(unknown, []);
+        const read = codec.decodeMessage(codec.encodeMessage(object, typeId), typeId);
+        assert.deepEqual(plain(read), plain(object), typeId);
+      }),
+      { numRuns: 3 },
+    );
   }
 });
 
@@ -67,11 +89,23 @@ test('a Pod, as upstream writes it', () => {
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: { name: 'a', creationTimestamp: '1970-01-01T00:00:01Z', labels: { b: '2', a: '1' } },
-    spec: { containers: [{ name: 'c', resources: { limits: { cpu: '1' } }, ports: [{ containerPort: 80 }] }], priority: -1 },
+    spec: {
+      containers: [{ name: 'c', resources: { limits: { cpu: '1' } }, ports: [{ containerPort: 80 }] }],
+      priority: -1,
+    },
     status: {},
   };
   const message = codec.encodeMessage(pod, 'core/v1.Pod');
-  const metadata = '0a01611200' + '1a00' + '2200' + '2a00' + '3200' + '3800' + '420408011000' + '5a060a0161120131' + '5a060a0162120132';
+  const metadata =
+    '0a01611200' +
+    '1a00' +
+    '2200' +
+    '2a00' +
+    '3200' +
+    '3800' +
+    '420408011000' +
+    '5a060a0161120131' +
+    '5a060a0162120132';
   assert.ok(hex(message).startsWith(`0a${(metadata.length / 2).toString(16)}${metadata}12`), hex(message));
   const { metadata: m, spec, status } = codec.decodeMessage(message, 'core/v1.Pod');
   assert.deepEqual({ apiVersion: 'v1', kind: 'Pod', metadata: m, spec, status }, pod);
@@ -79,17 +113,28 @@ test('a Pod, as upstream writes it', () => {
 
 test('the envelope is read and written', () => {
   const bytes = wrapEnvelope('v1', 'ConfigMap', Uint8Array.of(1, 2, 3));
-  assert.equal(hex(bytes), '6b387300' + '0a0f' + '0a027631' + '1209436f6e6669674d6170' + '1203010203' + '1a00' + '2200');
+  assert.equal(
+    hex(bytes),
+    '6b387300' + '0a0f' + '0a027631' + '1209436f6e6669674d6170' + '1203010203' + '1a00' + '2200',
+  );
   assert.ok(hasEnvelope(bytes));
   const { apiVersion, kind, raw, contentType } = readEnvelope(bytes);
-  assert.deepEqual({ apiVersion, kind, raw: [...raw], contentType }, { apiVersion: 'v1', kind: 'ConfigMap', raw: [1, 2, 3], contentType: '' });
+  assert.deepEqual(
+    { apiVersion, kind, raw: [...raw], contentType },
+    { apiVersion: 'v1', kind: 'ConfigMap', raw: [1, 2, 3], contentType: '' },
+  );
   assert.throws(() => readEnvelope(Uint8Array.of(1, 2, 3, 4)), /does not appear to be a protobuf message/);
 });
 
 test('a list of encoded items is the list', () => {
-  const items = ['a', 'b'].map((name) => decoder.decode({ metadata: { name }, data: { k: name } }, 'core/v1.ConfigMap').object);
+  const items = ['a', 'b'].map(
+    (name) => decoder.decode({ metadata: { name }, data: { k: name } }, 'core/v1.ConfigMap').object,
+  );
   const metadata = { resourceVersion: '7' };
-  const whole = codec.encodeObject({ apiVersion: 'v1', kind: 'ConfigMapList', metadata, items }, 'core/v1.ConfigMapList');
+  const whole = codec.encodeObject(
+    { apiVersion: 'v1', kind: 'ConfigMapList', metadata, items },
+    'core/v1.ConfigMapList',
+  );
   const parts = items.map((item) => codec.encodeMessage(item, 'core/v1.ConfigMap'));
   assert.equal(hex(codec.encodeList('v1', 'ConfigMapList', metadata, parts)), hex(whole));
   assert.deepEqual(codec.decodeMessage(readEnvelope(whole).raw, 'core/v1.ConfigMapList'), { metadata, items });
@@ -104,7 +149,10 @@ test('watch events carry objects with their envelopes', () => {
 });
 
 test('bytes that are no protobuf are refused, never misread for long', () => {
-  const pod = codec.encodeMessage(decoder.decode({ spec: { containers: [{ name: 'c' }] } }, 'core/v1.Pod').object, 'core/v1.Pod');
+  const pod = codec.encodeMessage(
+    decoder.decode({ spec: { containers: [{ name: 'c' }] } }, 'core/v1.Pod').object,
+    'core/v1.Pod',
+  );
   for (let length = 1; length < pod.length; length++) {
     try {
       codec.decodeMessage(pod.subarray(0, length), 'core/v1.Pod');
@@ -112,13 +160,16 @@ test('bytes that are no protobuf are refused, never misread for long', () => {
       assert.ok(error instanceof ProtobufError, String(error));
     }
   }
-  fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
-    try {
-      codec.decodeMessage(bytes, 'apiextensions/v1.CustomResourceDefinition');
-    } catch (error) {
-      assert.ok(error instanceof ProtobufError, String(error));
-    }
-  }), { numRuns: 500 });
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+      try {
+        codec.decodeMessage(bytes, 'apiextensions/v1.CustomResourceDefinition');
+      } catch (error) {
+        assert.ok(error instanceof ProtobufError, String(error));
+      }
+    }),
+    { numRuns: 500 },
+  );
 });
 
 test('nesting has a bound', () => {
@@ -126,7 +177,12 @@ test('nesting has a bound', () => {
   let message = new Uint8Array(0);
   for (let i = 0; i < 3000; i++) {
     const writer = protobuf.Writer.create();
-    message = Uint8Array.from(writer.uint32((not?.proto ?? 0) * 8 + 2).bytes(message).finish());
+    message = Uint8Array.from(
+      writer
+        .uint32((not?.proto ?? 0) * 8 + 2)
+        .bytes(message)
+        .finish(),
+    );
     if (message.length > 100_000) break;
   }
   assert.throws(() => codec.decodeMessage(message, 'apiextensions/v1.JSONSchemaProps'), ProtobufError);

@@ -1,6 +1,7 @@
 /** Writes protobuf from the end to the start: the length of a message is known when its header is written. */
 
 const encoder = new TextEncoder();
+const SHORT_MAX = 64; // characters; longer texts are the encoder's
 const TWO_32 = 4_294_967_296;
 
 export const VARINT = 0;
@@ -40,15 +41,21 @@ export class ReverseWriter {
   /** UTF-8. Short ASCII, nearly all of the API, is written without the encoder. */
   string(value: string): void {
     const { length } = value;
-    if (length > 64) return this.bytes(encoder.encode(value));
+    if (length > SHORT_MAX || !this.#ascii(value)) this.bytes(encoder.encode(value));
+  }
+
+  /** False when a character is not ASCII: then nothing is written. */
+  #ascii(value: string): boolean {
+    const { length } = value;
     this.#reserve(length);
     const start = this.#start - length;
     for (let i = 0; i < length; i++) {
       const code = value.charCodeAt(i);
-      if (code > 127) return this.bytes(encoder.encode(value));
+      if (code > 127) return false;
       this.#buffer[start + i] = code;
     }
     this.#start = start;
+    return true;
   }
 
   tag(number: number, wireType: number): void {
@@ -76,8 +83,11 @@ export class ReverseWriter {
 
   /** int32 and int64: negative numbers take ten bytes. */
   integer(value: number): void {
-    if (value >= 0 && Number.isSafeInteger(value)) return this.unsigned(value);
-    this.#reserve(10);
+    if (value >= 0 && Number.isSafeInteger(value)) this.unsigned(value);
+    else this.#wide(value);
+  }
+
+  #wide(value: number): void {
     const encoded: number[] = [];
     for (let rest = BigInt.asUintN(64, BigInt(value)); ; rest >>= 7n) {
       if (rest < 128n) {

@@ -6,7 +6,6 @@ import {
   checkContainerResourceName,
   checkQuantityValue,
   isHugePages,
-  isNativeResource,
   isOvercommitAllowed,
 } from './quantities.ts';
 
@@ -95,5 +94,3 @@ function checkClaims(
     if (claims !== undefined && !claims.has(name)) errors.notFound(`${at}.name`, name);
   }
 }
-
-export { isNativeResource };

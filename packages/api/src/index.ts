@@ -11,3 +11,4 @@ export * from './decode/index.ts';
 export * from './patch/index.ts';
 export * from './protobuf/index.ts';
 export * from './openapi/index.ts';
+export * from './apply/index.ts';

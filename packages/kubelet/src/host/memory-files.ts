@@ -42,7 +42,7 @@ export function createMemoryFiles(): MemoryFiles {
     read: async (path) => nodes.get(resolve(path))?.data,
     readTail: async (path, bytesMax) => nodes.get(resolve(path))?.data.slice(-bytesMax),
     async write(path, data, mode) {
-      makeDirs(parentOf(path), 0o755);
+      if (!nodes.has(resolve(parentOf(path)))) throw new Error(`ENOENT: no such file or directory, open '${path}'`);
       put(path, 'file', mode, typeof data === 'string' ? encoder.encode(data) : data.slice());
     },
     mkdir: async (path, mode) => makeDirs(path, mode),

@@ -28,6 +28,7 @@ import { startContainer } from './start-container.ts';
 import { StartError } from './start-error.ts';
 
 const RETRY_MS = 10_000;
+const POD_DIR_MODE = 0o750;
 const MOUNT_RETRY_MS = 500;
 const MOUNT_RETRY_MS_MAX = 122_000;
 
@@ -85,6 +86,7 @@ export async function syncPod(
   const { pod, observed } = input;
   if (!state.hasCgroup) await deps.cgroups.ensure(pod);
   state.hasCgroup = true;
+  await deps.files.mkdir(`${deps.settings.podsDir}/${pod.metadata.uid}`, POD_DIR_MODE);
   deps.volumes.register(pod);
   const volumes = await deps.volumes.mount(pod, waitCtx);
   waitCtx.signal.throwIfAborted();

@@ -3,7 +3,7 @@ import { EMPTY_FIELDS, type Fields, makeNode, unionFields } from './fields.ts';
 import { elementOfItem } from './list-items.ts';
 import { fieldElement, type PathElement } from './path-element.ts';
 import type { ApplyType, ListType, MapType } from './schema.ts';
-import { isMixed, isPlain, type Plain, type Shape, sameValue, shapeFor } from './values.ts';
+import { getKey, isMixed, isPlain, type Plain, type Shape, sameValue, shapeFor } from './values.ts';
 
 export interface Comparison {
   readonly removed: Fields;
@@ -71,27 +71,24 @@ function presence(old: unknown, next: unknown): Kind | undefined {
 }
 
 function compareMaps(old: unknown, next: unknown, type: MapType): Found {
-  const left = isPlain(old) ? old : undefined;
-  const right = isPlain(next) ? next : undefined;
+  const left = isPlain(old) ? old : NOTHING;
+  const right = isPlain(next) ? next : NOTHING;
   if (type.atomic || (isBlank(left) && isBlank(right))) return compareLeaves(old, next);
   const change: Change = { self: presence(old, next), below: undefined };
-  if (left !== undefined) {
-    for (const key of Object.keys(left)) {
-      const other = right !== undefined && Object.hasOwn(right, key) ? right[key] : undefined;
-      compareField(change, key, left[key], other, type);
-    }
+  for (const key of Object.keys(left)) compareField(change, key, left[key], getKey(right, key), type);
+  for (const key of Object.keys(right)) {
+    if (getKey(left, key) === undefined) compareField(change, key, undefined, right[key], type);
   }
-  if (right !== undefined) {
-    for (const key of Object.keys(right)) {
-      if (left !== undefined && Object.hasOwn(left, key) && left[key] !== undefined) continue;
-      compareField(change, key, undefined, right[key], type);
-    }
-  }
+  return ifAny(change);
+}
+
+const NOTHING: Readonly<Plain> = Object.freeze({});
+
+function ifAny(change: Change): Found {
   return change.self === undefined && change.below === undefined ? undefined : change;
 }
 
-function isBlank(map: Plain | undefined): boolean {
-  if (map === undefined) return true;
+function isBlank(map: Readonly<Plain>): boolean {
   for (const _ in map) return false;
   return true;
 }
@@ -100,21 +97,19 @@ function compareField(change: Change, key: string, old: unknown, next: unknown, 
   if (old === next) return;
   const fieldType = type.field(key) ?? type.values;
   if (fieldType === undefined) return; // not declared: nothing can own it
-  const found = compareValues(old, next, fieldType);
-  if (found !== undefined) note(change, fieldElement(key), found);
+  note(change, fieldElement(key), compareValues(old, next, fieldType));
 }
 
 function compareLists(old: unknown, next: unknown, type: ListType): Found {
-  const left = Array.isArray(old) ? old : undefined;
-  const right = Array.isArray(next) ? next : undefined;
-  const blank = (left === undefined || left.length === 0) && (right === undefined || right.length === 0);
-  if (!type.associative || blank) return compareLeaves(old, next);
+  const left: readonly unknown[] = Array.isArray(old) ? old : [];
+  const right: readonly unknown[] = Array.isArray(next) ? next : [];
+  if (!type.associative || left.length + right.length === 0) return compareLeaves(old, next);
   const change: Change = { self: presence(old, next), below: undefined };
-  const before = groupItems(left ?? [], type);
-  const after = groupItems(right ?? [], type);
+  const before = groupItems(left, type);
+  const after = groupItems(right, type);
   for (const [element, items] of before) compareItems(change, element, items, after.get(element) ?? [], type.item);
   for (const [element, items] of after) if (!before.has(element)) compareItems(change, element, [], items, type.item);
-  return change.self === undefined && change.below === undefined ? undefined : change;
+  return ifAny(change);
 }
 
 /** Stored objects may hold items that cannot be told apart. */
@@ -138,17 +133,14 @@ function compareItems(
   type: ApplyType,
 ): void {
   if (old.length <= 1 && next.length <= 1) {
-    const found = compareValues(old[0], next[0], type);
-    if (found !== undefined) note(change, element, found);
+    note(change, element, compareValues(old[0], next[0], type));
   } else if (old.length >= 2 && next.length >= 2) {
     if (!sameValue(old, next)) note(change, element, { self: 'modified', below: undefined });
   } else if (old.length >= 2) {
-    const found = next.length === 0 ? undefined : compareValues(undefined, next[0], type);
-    if (found !== undefined) note(change, element, found);
+    if (next.length > 0) note(change, element, compareValues(undefined, next[0], type));
     note(change, element, { self: 'removed', below: undefined });
   } else {
-    const found = old.length === 0 ? undefined : compareValues(old[0], undefined, type);
-    if (found !== undefined) note(change, element, found);
+    if (old.length > 0) note(change, element, compareValues(old[0], undefined, type));
     note(change, element, { self: 'added', below: undefined });
   }
 }
@@ -156,14 +148,16 @@ function compareItems(
 const KINDS = ['removed', 'modified', 'added'] as const;
 
 /** Hangs the change of one element below `change`. */
-function note(change: Change, element: PathElement, found: Change): void {
+function note(change: Change, element: PathElement, found: Found): void {
+  if (found === undefined) return;
   change.below ??= {};
   for (const kind of KINDS) {
     const below = found.below?.[kind];
     if (found.self !== kind && below === undefined) continue;
     const node = makeNode(found.self === kind, below);
     if (node === undefined) continue;
-    const siblings = (change.below[kind] ??= {});
+    const siblings = change.below[kind] ?? {};
+    change.below[kind] = siblings;
     const known = siblings[element];
     siblings[element] = known === undefined ? node : joinNodes(known, node, element);
   }

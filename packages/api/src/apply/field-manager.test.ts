@@ -12,7 +12,9 @@ const fields = createFieldManager(facts);
 const typeId = 'apps/v1.Deployment';
 const T0 = Date.parse('2026-01-01T00:00:00Z');
 
-type Deployment = Record<string, unknown> & { metadata: Record<string, unknown> & { managedFields?: readonly ManagedFieldsEntry[] } };
+type Deployment = Record<string, unknown> & {
+  metadata: Record<string, unknown> & { managedFields?: readonly ManagedFieldsEntry[] };
+};
 
 const deployment = (spec: object, metadata: object = {}): Deployment => ({
   apiVersion: 'apps/v1',
@@ -32,7 +34,11 @@ function apply(live: Deployment | undefined, applied: object, manager: string, o
   const { force = false, seconds = 0 } = options;
   const request = { live, applied, manager, force, subresource: '', nowMs: T0 + seconds * 1000, typeId };
   const { object, managedFields } = fields.apply(request);
-  const metadata = { ...(object.metadata as object), uid: 'u', ...(managedFields === undefined ? {} : { managedFields }) };
+  const metadata = {
+    ...(object.metadata as object),
+    uid: 'u',
+    ...(managedFields === undefined ? {} : { managedFields }),
+  };
   return { ...object, metadata };
 }
 
@@ -46,7 +52,10 @@ function update(
   const request = { live, next, manager, subresource, nowMs: T0 + seconds * 1000, typeId, resetFields };
   const managedFields = fields.trackUpdate(request);
   const { managedFields: _, ...metadata } = next.metadata;
-  return { ...next, metadata: { ...metadata, uid: 'u', ...(managedFields === undefined ? {} : { managedFields }) } } as Deployment;
+  return {
+    ...next,
+    metadata: { ...metadata, uid: 'u', ...(managedFields === undefined ? {} : { managedFields }) },
+  } as Deployment;
 }
 
 const ownedBy = (object: Deployment, manager: string): object | undefined =>
@@ -138,7 +147,10 @@ test('another value is a conflict, with upstream wording', () => {
 test('conflicts with updaters name their version and subresource', () => {
   const live = update(undefined, deployment({ replicas: 1 }), 'kubectl-scale', { subresource: 'scale' });
   const error = conflictOf(() => apply(live, deployment({ replicas: 2 }), 'bob'));
-  assert.match(error.message, /conflict with "kubectl-scale" with subresource "scale" using apps\/v1: \.spec\.replicas$/);
+  assert.match(
+    error.message,
+    /conflict with "kubectl-scale" with subresource "scale" using apps\/v1: \.spec\.replicas$/,
+  );
 });
 
 test('the same value is shared; force takes it', () => {
@@ -151,7 +163,11 @@ test('the same value is shared; force takes it', () => {
 });
 
 test('what is no longer applied goes, unless another owns it', () => {
-  const first = deployment({ replicas: 1, paused: true, ...template({ name: 'a', image: '1' }, { name: 'b', image: '1' }) });
+  const first = deployment({
+    replicas: 1,
+    paused: true,
+    ...template({ name: 'a', image: '1' }, { name: 'b', image: '1' }),
+  });
   const live = apply(apply(undefined, first, 'alice'), deployment({ replicas: 1 }), 'bob');
   const next = apply(live, deployment(template({ name: 'b', image: '1' })), 'alice');
   const spec = next.spec as { replicas: number; paused?: boolean; template: { spec: { containers: object[] } } };
@@ -184,14 +200,19 @@ test('the first apply on an object that nobody tracked conflicts with before-fir
 test('kubectl takes over what it applied from the client', () => {
   const configuration = deployment({ replicas: 1 });
   const annotations = { [LAST_APPLIED_ANNOTATION]: JSON.stringify(configuration) };
-  const live = update(undefined, deployment({ replicas: 1, paused: true }, { annotations }), 'kubectl-client-side-apply');
+  const live = update(
+    undefined,
+    deployment({ replicas: 1, paused: true }, { annotations }),
+    'kubectl-client-side-apply',
+  );
   assert.throws(() => apply(live, deployment({ replicas: 2 }), 'other'), /Apply failed with 1 conflict/);
   const next = apply(live, deployment({ replicas: 2 }), 'kubectl');
   assert.equal((next.spec as { replicas: number }).replicas, 2);
   const written = (next.metadata as { annotations?: Record<string, string> }).annotations?.[LAST_APPLIED_ANNOTATION];
   assert.equal(
     written,
-    '{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web","namespace":"default"},"spec":{"replicas":2}}\n',
+    '{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web","namespace":"default"},' +
+      '"spec":{"replicas":2}}\n',
   );
   const error = conflictOf(() => apply(live, deployment({ replicas: 2, paused: false }), 'kubectl'));
   assert.match(error.message, /^Apply failed with 1 conflict: .*: \.spec\.paused$/);
@@ -260,9 +281,11 @@ const container = fc.record(
   { requiredKeys: ['name'], noNullPrototype: true },
 );
 const containers = fc.uniqueArray(container, { selector: ({ name }) => name, minLength: 1, maxLength: 3 });
-const configuration = fc.tuple(labels, containers, fc.option(fc.nat(3), { nil: undefined })).map(([l, c, replicas]) =>
-  deployment({ ...(replicas === undefined ? {} : { replicas }), ...template(...c) }, { labels: l }),
-);
+const configuration = fc
+  .tuple(labels, containers, fc.option(fc.nat(3), { nil: undefined }))
+  .map(([l, c, replicas]) =>
+    deployment({ ...(replicas === undefined ? {} : { replicas }), ...template(...c) }, { labels: l }),
+  );
 const managers = fc.constantFrom('alice', 'bob', 'carol');
 
 const withoutTimes = (object: Deployment): Deployment =>
@@ -282,7 +305,9 @@ test('applying twice is applying once', () => {
 });
 
 test('managers of disjoint fields commute', () => {
-  const left = configuration.map((config) => deployment({}, { labels: (config.metadata as { labels: object }).labels }));
+  const left = configuration.map((config) =>
+    deployment({}, { labels: (config.metadata as { labels: object }).labels }),
+  );
   const right = configuration.map((config) => deployment(config.spec as object));
   fc.assert(
     fc.property(left, right, (a, b) => {

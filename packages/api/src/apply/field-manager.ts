@@ -114,7 +114,13 @@ class StructuredFieldManager implements FieldManager {
       const remaining =
         request.manager === KUBECTL ? conflictsNotLastApplied(live, error.conflicts, context.type) : error.conflicts;
       if (remaining.length > 0) throw conflictError(remaining);
-      return this.#applyOver(live, applied, this.#readForApply(live, request, context), { ...request, force: true }, context);
+      return this.#applyOver(
+        live,
+        applied,
+        this.#readForApply(live, request, context),
+        { ...request, force: true },
+        context,
+      );
     }
   }
 
@@ -136,13 +142,7 @@ class StructuredFieldManager implements FieldManager {
     return owners;
   }
 
-  #applyOver(
-    live: Plain,
-    applied: Plain,
-    owners: Owners,
-    request: ApplyRequest,
-    context: UpdateContext,
-  ): ApplyResult {
+  #applyOver(live: Plain, applied: Plain, owners: Owners, request: ApplyRequest, context: UpdateContext): ApplyResult {
     const problems = validateObject(applied, context.type);
     if (problems.length > 0) {
       const what = `failed to create typed patch object (${describeObject(applied)}): ${joinProblems(problems)}`;
@@ -249,7 +249,10 @@ function ownersForUpdate(live: Plain | undefined, next: Plain, ignoresClient: bo
 function isReset(entries: readonly ManagedFieldsEntry[]): boolean {
   if (entries.length === 0) return true;
   const [first] = entries;
-  return entries.length === 1 && Object.values(first ?? {}).every((value) => value === undefined || value === '' || value === null);
+  return (
+    entries.length === 1 &&
+    Object.values(first ?? {}).every((value) => value === undefined || value === '' || value === null)
+  );
 }
 
 function orNone(read: () => Owners): Owners {

@@ -18,7 +18,16 @@ import {
 } from './fields.ts';
 import { canonicalElement, compareElements, formatPath } from './path-element.ts';
 
-const element = fc.constantFrom('f:a', 'f:b', 'k:{"name":"x"}', 'k:{"port":80}', 'k:{"port":443}', 'v:"s"', 'v:1', 'i:0');
+const element = fc.constantFrom(
+  'f:a',
+  'f:b',
+  'k:{"name":"x"}',
+  'k:{"port":80}',
+  'k:{"port":443}',
+  'v:"s"',
+  'v:1',
+  'i:0',
+);
 const path = fc.array(element, { minLength: 1, maxLength: 4 });
 const paths = fc.array(path, { maxLength: 8 });
 

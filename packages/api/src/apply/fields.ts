@@ -152,7 +152,9 @@ export function fieldsOfPaths(paths: readonly (readonly PathElement[])[]): Field
 
 /** All paths: those that end at a level first, then those below, each in order. */
 export function pathsOf(set: Fields, prefix: readonly PathElement[] = []): PathElement[][] {
-  const elements = Object.keys(set).filter((element) => element !== SELF).sort(compareElements);
+  const elements = Object.keys(set)
+    .filter((element) => element !== SELF)
+    .sort(compareElements);
   const here = elements.filter((element) => hasElement(set, element)).map((element) => [...prefix, element]);
   const below = elements.flatMap((element) => pathsOf(set[element] as Fields, [...prefix, element]));
   return [...here, ...below];

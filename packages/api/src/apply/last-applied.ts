@@ -51,7 +51,10 @@ export function withLastApplied(object: Readonly<Plain>, applied: Readonly<Plain
   const { [LAST_APPLIED_ANNOTATION]: _, ...others } = annotations as Plain;
   const next: Plain = { ...others, [LAST_APPLIED_ANNOTATION]: lastAppliedText(applied) };
   const metadata = object.metadata as Plain;
-  return { ...object, metadata: { ...metadata, annotations: sizeOf(next) > ANNOTATIONS_SIZE_MAX_BYTES ? others : next } };
+  return {
+    ...object,
+    metadata: { ...metadata, annotations: sizeOf(next) > ANNOTATIONS_SIZE_MAX_BYTES ? others : next },
+  };
 }
 
 function lastAppliedText(applied: Readonly<Plain>): string {

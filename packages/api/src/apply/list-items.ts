@@ -21,7 +21,8 @@ function keyedItem(list: ListType, item: unknown): ItemElement {
   if (pairs.length > 0) return { element: keyElement(pairs) };
   const keys = `["${list.keys.join('" "')}"]`;
   return {
-    problem: `associative list with keys has an element that omits all key fields ${keys} ` +
+    problem:
+      `associative list with keys has an element that omits all key fields ${keys} ` +
       "(and doesn't have default values for any key fields)",
   };
 }

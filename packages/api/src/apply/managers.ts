@@ -53,10 +53,7 @@ export function parseOwners(entries: readonly ManagedFieldsEntry[] | undefined):
   });
 }
 
-function readEntries(
-  entries: readonly ManagedFieldsEntry[] | undefined,
-  read: (fields: unknown) => Fields,
-): Owners {
+function readEntries(entries: readonly ManagedFieldsEntry[] | undefined, read: (fields: unknown) => Fields): Owners {
   const owners: Owners = new Map();
   for (const [i, entry] of (entries ?? []).entries()) {
     const { manager = '', operation, apiVersion = '', subresource = '', time } = entry;

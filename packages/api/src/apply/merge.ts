@@ -2,7 +2,7 @@
 import { elementOfItem } from './list-items.ts';
 import type { PathElement } from './path-element.ts';
 import type { ApplyType, ListType, MapType } from './schema.ts';
-import { isPlain, type Plain, setKey, shapeFor } from './values.ts';
+import { getKey, isPlain, type Plain, setKey, shapeFor } from './values.ts';
 
 /** The live object with every value of `config` in place; neither input changes. */
 export function mergeObjects(live: unknown, config: unknown, type: ApplyType): unknown {
@@ -29,29 +29,26 @@ function keepConfig(live: unknown, config: unknown): unknown {
 }
 
 function mergeMaps(live: unknown, config: unknown, type: MapType): unknown {
-  const left = isPlain(live) ? live : undefined;
-  const right = isPlain(config) ? config : undefined;
+  const left = isPlain(live) ? live : NOTHING;
+  const right = isPlain(config) ? config : NOTHING;
   if (type.atomic || (isBlank(left) && isBlank(right))) return keepConfig(live, config);
   const out: Plain = {};
-  let any = false;
-  const add = (key: string, old: unknown, next: unknown): void => {
-    const fieldType = type.field(key) ?? type.values;
-    const value = fieldType === undefined ? keepConfig(old, next) : mergeValues(old, next, fieldType);
-    if (value === undefined) return;
-    setKey(out, key, value);
-    any = true;
-  };
-  for (const key of Object.keys(left ?? {})) {
-    add(key, left?.[key], right !== undefined && Object.hasOwn(right, key) ? right[key] : undefined);
+  for (const key of Object.keys(left)) mergeField(out, key, left[key], getKey(right, key), type);
+  for (const key of Object.keys(right)) {
+    if (!Object.hasOwn(left, key)) mergeField(out, key, undefined, right[key], type);
   }
-  for (const key of Object.keys(right ?? {})) {
-    if (left === undefined || !Object.hasOwn(left, key)) add(key, undefined, right?.[key]);
-  }
-  return any ? out : undefined;
+  return isBlank(out) ? undefined : out;
 }
 
-function isBlank(map: Plain | undefined): boolean {
-  if (map === undefined) return true;
+const NOTHING: Readonly<Plain> = Object.freeze({});
+
+function mergeField(out: Plain, key: string, live: unknown, config: unknown, type: MapType): void {
+  const fieldType = type.field(key) ?? type.values;
+  const value = fieldType === undefined ? keepConfig(live, config) : mergeValues(live, config, fieldType);
+  if (value !== undefined) setKey(out, key, value);
+}
+
+function isBlank(map: Readonly<Plain>): boolean {
   for (const _ in map) return false;
   return true;
 }
@@ -97,39 +94,46 @@ class ListMerge {
     while (l < live.length || c < config.length) {
       const ours = live[l];
       const theirs = config[c];
-      if (ours !== undefined && theirs !== undefined) {
-        if (ours.element === theirs.element) {
-          this.#take(theirs.element);
-          this.#nextShared++;
+      switch (this.#next(ours?.element, theirs?.element)) {
+        case 'keep':
+          this.#push(ours?.item, undefined);
           l++;
+          break;
+        case 'skip':
+          l++;
+          break;
+        case 'both':
+          l++;
+          this.#take(theirs?.element ?? '');
           c++;
-          continue;
-        }
-        const shared = this.#shared[this.#nextShared];
-        if (this.#config.byElement.has(ours.element) && shared !== undefined && shared !== ours.element) {
-          l++; // out of the order that the configuration wants: it comes when its turn is
-          continue;
-        }
-      }
-      if (ours !== undefined) {
-        if (!this.#config.byElement.has(ours.element)) {
-          this.#push(ours.item, undefined);
-          l++;
-          continue;
-        }
-        if (this.#done.has(ours.element)) l++;
-      }
-      if (theirs !== undefined) {
-        this.#take(theirs.element);
-        c++;
-        if (this.#shared[this.#nextShared] === theirs.element) this.#nextShared++;
+          break;
+        case 'take':
+          this.#take(theirs?.element ?? '');
+          c++;
       }
     }
     return this.#out;
   }
 
+  /** What to do where both lists stand; undefined at the end of one. */
+  #next(ours: PathElement | undefined, theirs: PathElement | undefined): 'keep' | 'skip' | 'both' | 'take' {
+    if (ours === undefined) return 'take';
+    if (!this.#config.byElement.has(ours)) return 'keep';
+    if (theirs === undefined) return 'skip';
+    if (ours === theirs) return 'both';
+    if (this.#isOutOfOrder(ours)) return 'skip'; // it comes when its turn is
+    return this.#done.has(ours) ? 'both' : 'take';
+  }
+
+  /** The configuration wants another shared item before this one. */
+  #isOutOfOrder(ours: PathElement): boolean {
+    const shared = this.#shared[this.#nextShared];
+    return shared !== undefined && shared !== ours;
+  }
+
   #take(element: PathElement): void {
     this.#done.add(element);
+    if (this.#shared[this.#nextShared] === element) this.#nextShared++;
     this.#push(this.#live.byElement.get(element), this.#config.byElement.get(element));
   }
 

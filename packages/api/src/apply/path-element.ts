@@ -1,4 +1,4 @@
-/** One step of a field path, as its FieldsV1 key. Source: structured-merge-diff v6 fieldpath/{element,serialize-pe}.go. */
+/** One step of a field path, as its FieldsV1 key. Source: smd v6 fieldpath/{element,serialize-pe}.go. */
 
 /**
  * `f:name` a field, `k:{"name":"x"}` the item of a list with these keys (sorted), `v:"x"` a value in a set,
@@ -47,7 +47,9 @@ export function formatElement(element: PathElement): string {
     case 'f':
       return `.${element.slice(2)}`;
     case 'k':
-      return `[${pairsOf(element).map(([name, value]) => `${name}=${formatValue(value)}`).join(',')}]`;
+      return `[${pairsOf(element)
+        .map(([name, value]) => `${name}=${formatValue(value)}`)
+        .join(',')}]`;
     case 'v':
       return `[=${formatValue(JSON.parse(element.slice(2)))}]`;
     default:
@@ -109,7 +111,9 @@ function compareValues(a: unknown, b: unknown): number {
 function formatValue(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(formatValue).join(',')}]`;
   if (typeof value === 'object' && value !== null) {
-    return Object.entries(value).map(([name, item]) => `${name}=${formatValue(item)}`).join('');
+    return Object.entries(value)
+      .map(([name, item]) => `${name}=${formatValue(item)}`)
+      .join('');
   }
   return JSON.stringify(value);
 }

@@ -29,7 +29,8 @@ function removeFromMap(value: unknown, fields: Fields, type: MapType): unknown {
     if (hasElement(fields, element)) continue;
     const below = fieldsBelow(fields, element);
     const childType = type.field(key) ?? type.values;
-    const child = isEmptyFields(below) || childType === undefined ? value[key] : removeFields(value[key], below, childType);
+    const child =
+      isEmptyFields(below) || childType === undefined ? value[key] : removeFields(value[key], below, childType);
     setKey(out, key, child);
     any = true;
   }

@@ -32,17 +32,11 @@ export function reconcileFields(set: Fields, type: ApplyType): Fields {
 }
 
 function reconcileBelow(set: Fields, type: ApplyType): Fields {
-  const { map, list } = type;
-  if (map?.untyped === true && !map.atomic) return set;
+  if (type.map?.untyped === true && !type.map.atomic) return set;
   let out: Record<PathElement, Fields> | undefined;
   for (const element in set) {
-    if (element === SELF) continue;
     const node = set[element] as Fields;
-    if (isEmptyFields(node)) continue;
-    const name = fieldNameOf(element);
-    const childType = name === undefined ? list?.item : map !== undefined ? (map.field(name) ?? map.values) : undefined;
-    if (childType === undefined) continue;
-    const next = isWhole(childType) ? EMPTY_FIELDS : reconcileNode(node, childType);
+    const next = reconcileNode(node, typeBelow(type, element));
     if (next === node) continue;
     out ??= { ...set };
     out[element] = next;
@@ -50,8 +44,15 @@ function reconcileBelow(set: Fields, type: ApplyType): Fields {
   return out ?? set;
 }
 
-function reconcileNode(node: Fields, type: ApplyType): Fields {
-  return reconcileBelow(node, type);
+function reconcileNode(node: Fields, type: ApplyType | undefined): Fields {
+  if (type === undefined || isEmptyFields(node)) return node;
+  return isWhole(type) ? EMPTY_FIELDS : reconcileBelow(node, type);
+}
+
+function typeBelow({ map, list }: ApplyType, element: PathElement): ApplyType | undefined {
+  if (element === SELF) return undefined;
+  const name = fieldNameOf(element);
+  return name === undefined ? list?.item : (map?.field(name) ?? map?.values);
 }
 
 /** In the order in which a type of several parts is read without a value: map, scalar, list. */

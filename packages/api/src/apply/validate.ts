@@ -4,7 +4,7 @@ import { fieldElement, formatElement, type PathElement } from './path-element.ts
 import type { ApplyType, ListType, MapType, ScalarKind } from './schema.ts';
 import { isPlain, shapeFor } from './values.ts';
 
-/** Problems as upstream words them, `.spec.replicas: expected numeric (int or float), got string`; none when it fits. */
+/** Problems in upstream's words, `.spec.replicas: expected numeric (int or float), got string`; none when it fits. */
 export function validateObject(value: unknown, type: ApplyType): string[] {
   const problems: string[] = [];
   visit(value, type, '', problems);
@@ -21,9 +21,11 @@ const say = (path: string, message: string): string => (path === '' ? message : 
 function visit(value: unknown, type: ApplyType, path: string, problems: string[]): void {
   switch (shapeFor(type, value)) {
     case 'map':
-      return visitMap(value, type.map as MapType, path, problems);
+      visitMap(value, type.map as MapType, path, problems);
+      return;
     case 'list':
-      return visitList(value, type.list as ListType, path, problems);
+      visitList(value, type.list as ListType, path, problems);
+      return;
     case 'scalar': {
       const problem = scalarProblem(value, type.scalar as ScalarKind);
       if (problem !== undefined) problems.push(say(path, problem));
@@ -91,7 +93,10 @@ function goValue(value: unknown): string {
   if (value === null) return '<nil>';
   if (Array.isArray(value)) return `[${value.map(goValue).join(' ')}]`;
   if (!isPlain(value)) return String(value);
-  return `map[${Object.keys(value).sort().map((key) => `${key}:${goValue(value[key])}`).join(' ')}]`;
+  return `map[${Object.keys(value)
+    .sort()
+    .map((key) => `${key}:${goValue(value[key])}`)
+    .join(' ')}]`;
 }
 
 /** As Go's `%#v`. */
@@ -99,7 +104,9 @@ function goSyntax(value: unknown): string {
   if (value === null) return 'interface {}(nil)';
   if (Array.isArray(value)) return `[]interface {}{${value.map(goSyntax).join(', ')}}`;
   if (!isPlain(value)) return JSON.stringify(value);
-  const fields = Object.keys(value).sort().map((key) => `${JSON.stringify(key)}:${goSyntax(value[key])}`);
+  const fields = Object.keys(value)
+    .sort()
+    .map((key) => `${JSON.stringify(key)}:${goSyntax(value[key])}`);
   return `map[string]interface {}{${fields.join(', ')}}`;
 }
 

@@ -49,19 +49,22 @@ export function isMixed({ scalar, list, map }: ApplyType): boolean {
 export function sameValue(a: unknown, b: unknown): boolean {
   if (a === b) return true;
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
-  if (Array.isArray(a)) {
-    if (!Array.isArray(b) || a.length !== b.length) return false;
-    for (let i = 0; i < a.length; i++) if (!sameValue(a[i], b[i])) return false;
-    return true;
-  }
-  if (Array.isArray(b)) return false;
-  const left = a as Plain;
-  const right = b as Plain;
+  if (Array.isArray(a) || Array.isArray(b)) return Array.isArray(a) && Array.isArray(b) && sameList(a, b);
+  return sameMap(a as Plain, b as Plain);
+}
+
+function sameList(a: readonly unknown[], b: readonly unknown[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (!sameValue(a[i], b[i])) return false;
+  return true;
+}
+
+function sameMap(a: Readonly<Plain>, b: Readonly<Plain>): boolean {
   let count = 0;
-  for (const key in left) {
-    if (!Object.hasOwn(right, key) || !sameValue(left[key], right[key])) return false;
+  for (const key in a) {
+    if (!Object.hasOwn(b, key) || !sameValue(a[key], b[key])) return false;
     count++;
   }
-  for (const _ in right) count--;
+  for (const _ in b) count--;
   return count === 0;
 }

@@ -30,7 +30,9 @@ export function scaledValueOf(value: IntOrString | undefined, total: number, rou
   if (!value.endsWith('%')) throw wrong('invalid type: string is not a percentage');
   const digits = value.slice(0, -1);
   if (!/^[-+]?[0-9]+$/.test(digits)) {
-    throw wrong(`invalid value ${JSON.stringify(value)}: strconv.Atoi: parsing ${JSON.stringify(digits)}: invalid syntax`);
+    throw wrong(
+      `invalid value ${JSON.stringify(value)}: strconv.Atoi: parsing ${JSON.stringify(digits)}: invalid syntax`,
+    );
   }
   const share = (Number(digits) * total) / 100;
   return (rounding === 'up' ? Math.ceil(share) : Math.floor(share)) + 0;

@@ -88,7 +88,7 @@ export function validateWildcardDns1123Subdomain(value: string): string[] {
   return problems(tooLong(value, SUBDOMAIN_LENGTH_MAX), [!wildcard.pattern.test(value), wildcard.message]);
 }
 
-/** A name with at least three labels: names of signers and finalizers of old. `''` when it is missing is up to callers. */
+/** A name with at least three labels: names of signers. That it is not empty is up to callers. */
 export function validateFullyQualifiedName(value: string): string[] {
   const found = validateDns1123Subdomain(value);
   if (found.length > 0) return [found.join(',')];

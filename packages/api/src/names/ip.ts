@@ -55,7 +55,8 @@ export function warningsForIp(field: string, value: string): string[] {
   const ip = parseIp(value);
   if (ip === undefined) return [];
   const text = formatIp(ip);
-  if (ip.sloppy || ip.mapped) return [`${field}: non-standard IP address ${quote(value)} is invalid: use ${quote(text)}`];
+  if (ip.sloppy || ip.mapped)
+    return [`${field}: non-standard IP address ${quote(value)} is invalid: use ${quote(text)}`];
   if (ip.family === 4 || text === value) return [];
   return [`${field}: IPv6 address ${quote(value)} should be in RFC 5952 canonical format (${quote(text)})`];
 }
@@ -69,17 +70,14 @@ export function warningsForCidr(field: string, value: string): string[] {
   if (hasHostBits(cidr)) {
     const bits = cidr.address.family === 4 && !cidr.address.mapped ? 32 : 128;
     const single = `${formatIp(cidr.address)}/${bits}`;
-    warnings.push(
-      `${field}: CIDR value ${quote(value)} is ambiguous in this context (should be ${quote(text)} or ${quote(single)}?)`,
-    );
+    const choice = `(should be ${quote(text)} or ${quote(single)}?)`;
+    warnings.push(`${field}: CIDR value ${quote(value)} is ambiguous in this context ${choice}`);
   }
   if (cidr.sloppy || cidr.address.mapped) {
     warnings.push(`${field}: non-standard CIDR value ${quote(value)} is invalid: use ${quote(text)}`);
   }
   if (warnings.length === 0 && cidr.address.family === 6 && text !== value) {
-    warnings.push(
-      `${field}: IPv6 CIDR value ${quote(value)} should be in RFC 5952 canonical format (${quote(text)})`,
-    );
+    warnings.push(`${field}: IPv6 CIDR value ${quote(value)} should be in RFC 5952 canonical format (${quote(text)})`);
   }
   return warnings;
 }

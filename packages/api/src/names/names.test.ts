@@ -13,7 +13,11 @@ for (const [name, rows] of Object.entries(golden)) {
     assert.ok(validate, `${name} is exported`);
     for (const [value = '', ...messages] of rows) {
       const prefixed = name.startsWith('nameIs');
-      const found: string[] = warners.includes(name) ? validate('f', value) : prefixed ? validate(value, true) : validate(value);
+      const found: string[] = warners.includes(name)
+        ? validate('f', value)
+        : prefixed
+          ? validate(value, true)
+          : validate(value);
       assert.deepEqual(found, messages, JSON.stringify(value));
     }
   });

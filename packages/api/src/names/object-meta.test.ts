@@ -47,7 +47,10 @@ test('name and namespace', () => {
   assert.deepEqual(onCreate({ name: '' }), ['metadata.name: Required value: name or generateName is required']);
   assert.deepEqual(onCreate({ namespace: '' }), ['metadata.namespace: Required value']);
   assert.deepEqual(onCreate({}, false), ['metadata.namespace: Forbidden: not allowed on this type']);
-  assert.match(onCreate({ namespace: 'a.b' })[0] ?? '', /^metadata.namespace: Invalid value: "a.b": must not contain dots$/);
+  assert.match(
+    onCreate({ namespace: 'a.b' })[0] ?? '',
+    /^metadata.namespace: Invalid value: "a.b": must not contain dots$/,
+  );
   assert.equal(onCreate({ name: 'Web', generateName: 'Web-' }).length, 2);
   assert.deepEqual(onCreate({ generation: -1 }), [
     'metadata.generation: Invalid value: -1: must be greater than or equal to 0',
@@ -56,7 +59,10 @@ test('name and namespace', () => {
 
 test('labels and annotations', () => {
   assert.match(onCreate({ labels: { 'a b': 'x' } })[0] ?? '', /^metadata.labels: Invalid value: "a b": name part must/);
-  assert.match(onCreate({ labels: { a: 'x y' } })[0] ?? '', /^metadata.labels: Invalid value: "x y": a valid label must/);
+  assert.match(
+    onCreate({ labels: { a: 'x y' } })[0] ?? '',
+    /^metadata.labels: Invalid value: "x y": a valid label must/,
+  );
   const half = 'x'.repeat(128 * 1024 - 1);
   assert.deepEqual(onCreate({ annotations: { a: half, b: half } }), []);
   assert.deepEqual(onCreate({ annotations: { a: half, b: `${half}x` } }), [

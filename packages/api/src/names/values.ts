@@ -44,8 +44,8 @@ const configKey = defineFormat(
 );
 const httpPath = defineFormat('Invalid path', "[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+");
 const conditionReason = defineFormat(
-  "a condition reason must start with alphabetic character, optionally followed by a string of alphanumeric characters " +
-    "or '_,:', and must end with an alphanumeric character or '_'",
+  'a condition reason must start with alphabetic character, optionally followed by a string of alphanumeric ' +
+    "characters or '_,:', and must end with an alphanumeric character or '_'",
   '[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?',
   'my_name',
   'MY_NAME',

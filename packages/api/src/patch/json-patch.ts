@@ -13,7 +13,8 @@ type Container = Plain | unknown[];
 class OperationError extends Error {}
 
 const missing = (text: string) => new OperationError(`${text}: missing value`);
-const badIndex = (index: number) => new OperationError(`Unable to access invalid index: ${index}: invalid index referenced`);
+const badIndex = (index: number) =>
+  new OperationError(`Unable to access invalid index: ${index}: invalid index referenced`);
 
 /**
  * The document after all operations; the input stays as it is, and what did not change is shared.
@@ -55,36 +56,31 @@ class PatchTarget {
   /** Containers made here: they may be changed in place. */
   readonly #owned = new WeakSet<object>();
   #copiedBytes = 0;
+  readonly #handlers: ReadonlyMap<string, (operation: Plain) => void> = new Map([
+    ['add', (operation) => this.#add(operation)],
+    ['remove', (operation) => this.#remove(operation)],
+    ['replace', (operation) => this.#replace(operation)],
+    ['move', (operation) => this.#move(operation)],
+    ['test', (operation) => this.#test(operation)],
+    ['copy', (operation) => this.#copy(operation)],
+  ]);
 
   constructor(root: unknown) {
     this.root = root;
   }
 
   apply(operation: Plain): void {
-    const kind = getKey(operation, 'op') ?? 'unknown';
-    switch (kind) {
-      case 'add':
-        return this.#add(operation);
-      case 'remove':
-        return this.#remove(operation);
-      case 'replace':
-        return this.#replace(operation);
-      case 'move':
-        return this.#move(operation);
-      case 'test':
-        return this.#test(operation);
-      case 'copy':
-        return this.#copy(operation);
-      default:
-        throw new OperationError(`Unexpected kind: ${String(kind)}`);
-    }
+    const kind = String(getKey(operation, 'op') ?? 'unknown');
+    const handler = this.#handlers.get(kind);
+    if (handler === undefined) throw new OperationError(`Unexpected kind: ${kind}`);
+    handler(operation);
   }
 
   #add(operation: Plain): void {
     const path = pathOf(operation, 'path', 'add operation failed to decode path');
     const place = this.#find(path);
     if (place === undefined) throw missing(`add operation does not apply: doc is missing path: "${path}"`);
-    within(`error in add for path: '${path}'`, () => place.add(valueOf(operation)));
+    within(`error in add for path: '${path}'`, () => place.add(newValueOf(operation)));
   }
 
   #remove(operation: Plain): void {
@@ -96,7 +92,7 @@ class PatchTarget {
 
   #replace(operation: Plain): void {
     const path = pathOf(operation, 'path', 'replace operation failed to decode path: operation missing path field');
-    const value = valueOf(operation);
+    const value = newValueOf(operation);
     if (path === '') {
       if (typeof value !== 'object' || value === null) {
         throw new OperationError('replace operation value must be object or array');
@@ -253,7 +249,7 @@ function pathOf(operation: Plain, field: 'path' | 'from', otherwise: string): st
   return value;
 }
 
-const valueOf = (operation: Plain): unknown => getKey(operation, 'value') ?? null;
+const newValueOf = (operation: Plain): unknown => getKey(operation, 'value') ?? null;
 const isContainer = (value: unknown): value is Container => typeof value === 'object' && value !== null;
 const decodeKey = (key: string): string => key.replace(/~[01]/g, (code) => (code === '~1' ? '/' : '~'));
 

@@ -25,7 +25,8 @@ export class PatchSchema {
 
   object(parent: PatchType, key: string): PatchField {
     const field = this.#field(parent, key);
-    if (field.shape !== 'single') return describe(field, { typeId: undefined, goKind: field.shape === 'list' ? 'slice' : 'map' });
+    if (field.shape !== 'single')
+      return describe(field, { typeId: undefined, goKind: field.shape === 'list' ? 'slice' : 'map' });
     return describe(field, typeOf(field));
   }
 

@@ -70,7 +70,10 @@ test('JSON Patch has limits', () => {
   assert.equal(errorOf(() => applyJsonPatch({ a: 'x' }, doubling)).code, 422);
   const growing = Array.from({ length: 40 }, (_, i) => ({ op: 'copy', from: '/a', path: `/a/${i}` }));
   const tooMuch = errorOf(() => applyJsonPatch({ a: { x: 'y' } }, growing));
-  assert.match((tooMuch.cause as Error).message, /^Unable to complete the copy, the accumulated size increase of copy is/);
+  assert.match(
+    (tooMuch.cause as Error).message,
+    /^Unable to complete the copy, the accumulated size increase of copy is/,
+  );
 });
 
 test('what is no patch is a bad request', () => {
@@ -99,7 +102,12 @@ test('no key reaches a prototype', () => {
     applyMergePatch({ a: 1 }, evil),
     applyMergePatch(applyMergePatch({}, evil), evil),
     applyStrategicMergePatch({}, { metadata: { labels: evil } }, 'core/v1.Pod', facts),
-    applyStrategicMergePatch({ metadata: { labels: { a: 'b' } } }, { metadata: { labels: evil } }, 'core/v1.Pod', facts),
+    applyStrategicMergePatch(
+      { metadata: { labels: { a: 'b' } } },
+      { metadata: { labels: evil } },
+      'core/v1.Pod',
+      facts,
+    ),
     applyJsonPatch({ a: {} }, [
       { op: 'add', path: '/a/__proto__', value: { polluted: true } },
       { op: 'add', path: '/a/__proto__/polluted', value: true },
@@ -131,7 +139,10 @@ test('a field without a merge key in the type is upstream wording', () => {
 const json = fc.letrec((tie) => ({
   value: fc.oneof({ depthSize: 'small' }, fc.constantFrom(1, 'x', true, null), tie('array'), tie('object')),
   array: fc.array(tie('value'), { maxLength: 3 }),
-  object: fc.dictionary(fc.constantFrom('a', 'b', '__proto__', 'c/d'), tie('value'), { maxKeys: 3, noNullPrototype: true }),
+  object: fc.dictionary(fc.constantFrom('a', 'b', '__proto__', 'c/d'), tie('value'), {
+    maxKeys: 3,
+    noNullPrototype: true,
+  }),
 }));
 
 // Without arrays: upstream's library prunes nulls in an array only where the document had no object.

@@ -1,7 +1,15 @@
 /** Strategic merge patch, driven by type facts. Source: apimachinery/pkg/util/strategicpatch/patch.go. */
 import type { TypeFacts } from '../schema.ts';
 import { badPatch, unexpectedPatch, unprocessable } from './errors.ts';
-import { itemKind, keyOfItem, noMergeKey, orderItems, positionsByKey, requireList, requireObject } from './list-order.ts';
+import {
+  itemKind,
+  keyOfItem,
+  noMergeKey,
+  orderItems,
+  positionsByKey,
+  requireList,
+  requireObject,
+} from './list-order.ts';
 import { PatchSchema, type PatchType } from './patch-schema.ts';
 import { formatGo, getKey, isPlain, jsonKind, type Plain, setKey } from './plain.ts';
 
@@ -23,7 +31,8 @@ export function applyStrategicMergePatch(document: unknown, patch: unknown, type
   try {
     return new Merger(new PatchSchema(facts)).merge(original, patch, { typeId, goKind: 'struct' });
   } catch (error) {
-    if ((error as { listOfLists?: boolean }).listOfLists === true) throw unprocessable('lists of lists are not supported');
+    if ((error as { listOfLists?: boolean }).listOfLists === true)
+      throw unprocessable('lists of lists are not supported');
     throw error;
   }
 }

@@ -16,8 +16,7 @@ export interface ParsedQuantity {
   readonly keepsText: boolean;
 }
 
-const WRONG_FORMAT =
-  "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
+const WRONG_FORMAT = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
 const WRONG_SUFFIX = "unable to parse quantity's suffix";
 
 // Sticks to what upstream's scanner accepts, which is a little more than the expression its error quotes ("+" is 0).

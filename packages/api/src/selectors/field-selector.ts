@@ -100,19 +100,11 @@ function splitTerms(text: string): string[] {
 }
 
 function unescapeFieldValue(text: string): string {
-  let value = '';
-  for (let i = 0; i < text.length; i++) {
-    const character = text[i] ?? '';
-    if (character === '\\') {
-      i++;
-      const escaped = i < text.length ? String.fromCodePoint(text.codePointAt(i) ?? 0) : '';
-      if (escaped === '' || !'\\,='.includes(escaped)) {
-        throw new SelectorError(`invalid field selector: invalid escape sequence: \\${escaped}`);
-      }
-      value += escaped;
-    } else if (character === ',' || character === '=') {
-      throw new SelectorError(`invalid field selector: unescaped character in value: ${character.charCodeAt(0)}`);
-    } else value += character;
-  }
-  return value;
+  return text.replace(/\\(.?)|[,=]/gsu, (found, escaped: string | undefined) => {
+    if (escaped === undefined) {
+      throw new SelectorError(`invalid field selector: unescaped character in value: ${found.charCodeAt(0)}`);
+    }
+    if (escaped !== '' && '\\,='.includes(escaped)) return escaped;
+    throw new SelectorError(`invalid field selector: invalid escape sequence: \\${escaped}`);
+  });
 }

@@ -1,6 +1,12 @@
 /** Reads `a=b,c!=d,e in (x,y),!f,g>1`. Source: apimachinery/pkg/labels/selector.go, Lexer and Parser. */
 import { validateQualifiedName } from '../names/index.ts';
-import { BINARY_OPERATORS, createRequirement, type Requirement, SelectorError, type SelectorOperator } from './requirement.ts';
+import {
+  BINARY_OPERATORS,
+  createRequirement,
+  type Requirement,
+  SelectorError,
+  type SelectorOperator,
+} from './requirement.ts';
 
 type TokenKind = 'end' | 'identifier' | ')' | ',' | '!' | '==' | '=' | '>' | 'in' | '<' | '!=' | 'notin' | '(';
 
@@ -9,8 +15,6 @@ interface Token {
   readonly literal: string;
 }
 
-const SPECIAL = '=!(),><';
-const SPACE = ' \t\r\n';
 const OPERATORS: ReadonlyMap<TokenKind, SelectorOperator> = new Map<TokenKind, SelectorOperator>([
   ['in', 'in'],
   ['notin', 'notin'],
@@ -26,36 +30,20 @@ export function parseRequirements(text: string): Requirement[] {
   return new Parser(tokenize(text)).parse();
 }
 
+const END: Token = { kind: 'end', literal: '' };
+// White space, an operator or delimiter, or a word; a NUL ends the text, or a word, with which it is dropped.
+const TOKEN = /[ \t\r\n]+|([!=]=|[=!(),><])|([^=!(),>< \t\r\n\0]+)\0?/gy;
+
 function tokenize(text: string): Token[] {
   const tokens: Token[] = [];
-  let at = 0;
-  while (at < text.length && text[at] !== '\0') {
-    const start = text[at] ?? '';
-    if (SPACE.includes(start)) {
-      at++;
-    } else if (SPECIAL.includes(start)) {
-      const two = text.slice(at, at + 2);
-      const literal = two === '==' || two === '!=' ? two : start;
-      tokens.push({ kind: literal as TokenKind, literal });
-      at += literal.length;
-    } else {
-      let end = at;
-      while (end < text.length && !isDelimiter(text[end] ?? '')) end++;
-      const literal = text.slice(at, end);
-      tokens.push({ kind: literal === 'in' || literal === 'notin' ? literal : 'identifier', literal });
-      // A NUL ends an identifier and is dropped.
-      at = text[end] === '\0' ? end + 1 : end;
-    }
+  for (const [, special, word] of text.matchAll(TOKEN)) {
+    if (special !== undefined) tokens.push({ kind: special as TokenKind, literal: special });
+    else if (word === 'in' || word === 'notin') tokens.push({ kind: word, literal: word });
+    else if (word !== undefined) tokens.push({ kind: 'identifier', literal: word });
   }
-  tokens.push({ kind: 'end', literal: '' });
+  tokens.push(END);
   return tokens;
 }
-
-function isDelimiter(character: string): boolean {
-  return SPECIAL.includes(character) || SPACE.includes(character) || character === '\0';
-}
-
-const END: Token = { kind: 'end', literal: '' };
 
 class Parser {
   readonly #tokens: readonly Token[];
@@ -139,20 +127,19 @@ class Parser {
   /** Up to the closing parenthesis; between two commas stands the empty value. */
   #identifiers(): string[] {
     const values: string[] = [];
-    for (;;) {
+    do {
       const token = this.#take();
       const next = this.#peek();
       if (token.kind === 'identifier') {
         values.push(token.literal);
-        if (next.kind === ')') return values;
-        if (next.kind !== ',') throw new SelectorError(`found '${next.literal}', expected: ',' or ')'`);
+        if (next.kind !== ')' && next.kind !== ',') {
+          throw new SelectorError(`found '${next.literal}', expected: ',' or ')'`);
+        }
       } else if (token.kind === ',') {
         if (values.length === 0 || next.kind === ',' || next.kind === ')') values.push('');
-        if (next.kind === ')') return values;
-      } else {
-        throw new SelectorError(`found '${token.literal}', expected: ',', or identifier`);
-      }
-    }
+      } else throw new SelectorError(`found '${token.literal}', expected: ',', or identifier`);
+    } while (this.#peek().kind !== ')');
+    return values;
   }
 
   #exactValue(): string[] {

@@ -7,11 +7,14 @@ import { createRequirement, type Labels, Requirement, SelectorError, type Select
 /** metav1.LabelSelector. */
 export interface LabelSelectorFields {
   readonly matchLabels?: Labels;
-  readonly matchExpressions?: readonly {
-    readonly key: string;
-    readonly operator: string;
-    readonly values?: readonly string[];
-  }[];
+  readonly matchExpressions?: readonly LabelSelectorExpression[];
+}
+
+/** metav1.LabelSelectorRequirement. */
+export interface LabelSelectorExpression {
+  readonly key: string;
+  readonly operator: string;
+  readonly values?: readonly string[];
 }
 
 /** Compiled once, matched often. Immutable. */
@@ -91,7 +94,8 @@ export function compileLabelSelector(selector: LabelSelectorFields | null | unde
   );
   for (const { key, operator, values = [] } of selector.matchExpressions ?? []) {
     const known = OPERATORS.get(operator);
-    if (known === undefined) throw new SelectorError(`${JSON.stringify(operator)} is not a valid label selector operator`);
+    if (known === undefined)
+      throw new SelectorError(`${JSON.stringify(operator)} is not a valid label selector operator`);
     requirements.push(createRequirement(key, known, values));
   }
   return requirements.length === 0 ? everySelector : new Requirements(requirements);
@@ -121,20 +125,30 @@ export function validateLabelSelector(
 ): void {
   if (selector === undefined || selector === null) return;
   validateLabels(selector.matchLabels, errors, `${field}.matchLabels`);
-  for (const [i, { key, operator, values = [] }] of (selector.matchExpressions ?? []).entries()) {
+  for (const [i, expression] of (selector.matchExpressions ?? []).entries()) {
     const at = `${field}.matchExpressions[${i}]`;
-    if (operator === 'In' || operator === 'NotIn') {
-      if (values.length === 0) errors.required(`${at}.values`, "must be specified when `operator` is 'In' or 'NotIn'");
-    } else if (operator === 'Exists' || operator === 'DoesNotExist') {
-      const detail = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'";
-      if (values.length > 0) errors.forbidden(`${at}.values`, detail);
-    } else if (rules.allowUnknownOperators !== true) {
-      errors.invalid(`${at}.operator`, operator ?? '', 'not a valid selector operator');
-    }
+    const { key, values = [] } = expression;
+    validateOperator(expression, errors, at, rules);
     validateLabelName(key ?? '', errors, `${at}.key`);
     if (rules.allowInvalidValues === true) continue;
     for (const [j, value] of values.entries()) {
       for (const message of validateLabelValue(value)) errors.invalid(`${at}.values[${j}]`, value, message);
     }
+  }
+}
+
+function validateOperator(
+  { operator, values = [] }: LabelSelectorExpression,
+  errors: FieldErrors,
+  at: string,
+  rules: LabelSelectorRules,
+): void {
+  if (operator === 'In' || operator === 'NotIn') {
+    if (values.length === 0) errors.required(`${at}.values`, "must be specified when `operator` is 'In' or 'NotIn'");
+  } else if (operator === 'Exists' || operator === 'DoesNotExist') {
+    const detail = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'";
+    if (values.length > 0) errors.forbidden(`${at}.values`, detail);
+  } else if (rules.allowUnknownOperators !== true) {
+    errors.invalid(`${at}.operator`, operator ?? '', 'not a valid selector operator');
   }
 }

@@ -27,7 +27,11 @@ test('label selectors are read, written and matched as upstream does', () => {
     }
     const selector = parseLabelSelector(text);
     assert.equal(String(selector), label, text);
-    assert.equal(bits((set) => selector.matches(set)), labelMatches, text);
+    assert.equal(
+      bits((set) => selector.matches(set)),
+      labelMatches,
+      text,
+    );
   }
 });
 
@@ -39,7 +43,11 @@ test('field selectors are read, written and matched as upstream does', () => {
     }
     const selector = parseFieldSelector(text);
     assert.equal(String(selector), field, text);
-    assert.equal(bits((set) => selector.matches((name) => set[name] ?? '')), fieldMatches, text);
+    assert.equal(
+      bits((set) => selector.matches((name) => set[name] ?? '')),
+      fieldMatches,
+      text,
+    );
   }
 });
 
@@ -127,7 +135,9 @@ const value = fc.constantFrom('', 'a', 'b', '1', '23');
 const key = fc.constantFrom('app', 'tier', 'in', 'example.com/x');
 const requirement = fc.oneof(
   fc.tuple(key, fc.constantFrom('=', '==', '!='), value).map((parts) => parts.join('')),
-  fc.tuple(key, fc.constantFrom('in', 'notin'), fc.array(value, { minLength: 1 })).map(([k, o, v]) => `${k} ${o} (${v})`),
+  fc
+    .tuple(key, fc.constantFrom('in', 'notin'), fc.array(value, { minLength: 1 }))
+    .map(([k, o, v]) => `${k} ${o} (${v})`),
   key,
   key.map((name) => `!${name}`),
 );

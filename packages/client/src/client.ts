@@ -137,6 +137,7 @@ export interface Cache {
   has(kind: KindRef<unknown>, options?: InformerOptions): boolean;
   /** Stops and forgets an informer, e.g. of a custom resource that is gone. */
   drop(kind: KindRef<unknown>, options?: InformerOptions): void;
+  /** This and the next two throw while the kind's first list is not there. */
   get<T>(kind: KindRef<T>, key: string): T | undefined;
   list<T>(kind: KindRef<T>, namespace?: string): readonly T[];
   ownedBy<T>(kind: KindRef<T>, uid: string): readonly T[];

@@ -2,6 +2,7 @@
 import type { KindRef } from '@kapella/api';
 import type { Ctx } from '@kapella/base';
 import type { Cache, Client, EventRecorder } from '@kapella/client';
+import type { Expectations } from './expectations.ts';
 
 export interface ReconcileResult {
   /** Reconcile the key again after this long, even if nothing happens. */
@@ -25,26 +26,55 @@ export interface WatchSource<T> {
   keysOf(object: T, old: T | undefined, deleted: boolean): readonly string[];
 }
 
+/** What a controller may do to its own queue. */
+export interface KeyQueue {
+  add(key: string): void;
+  addAfter(key: string, delayMs: number): void;
+}
+
 export interface ControllerSpec<T> {
   readonly name: string;
   readonly primary: KindRef<T>;
   /** An event on an object whose controller reference names a primary queues that primary's key. */
   readonly owns?: readonly KindRef<any>[];
   readonly watches?: readonly WatchSource<any>[];
+  /** Further kinds that `reconcile` reads from the cache: they are synced first, but their events queue nothing. */
+  readonly reads?: readonly KindRef<any>[];
+  /** Told of each creation and deletion of an owned object, so that a slow cache never makes one twice. */
+  readonly expectations?: Expectations;
+  /** Queues every primary again so often, whatever happened. */
+  readonly resyncMs?: number;
+  /** First delay of a failing key, doubled each time up to `retryMaxMs`; 5 ms and 1000 s where absent. */
+  readonly retryMinMs?: number;
+  readonly retryMaxMs?: number;
   /** Keys in flight; a key is never reconciled twice at once. */
   readonly concurrencyMax?: number;
   /** Anything thrown is logged once by the loop and retried with exponential back-off; TerminalError is not retried. */
   reconcile(key: string, ctx: Ctx): Promise<ReconcileResult>;
-  /** Runs beside the queue, e.g. for periodic work. */
-  readonly background?: (ctx: Ctx, queue: { add(key: string): void }) => Promise<void>;
+  /** Runs beside the queue once all that is read is synced, e.g. for periodic work. Begun again when it throws. */
+  readonly background?: (ctx: Ctx, queue: KeyQueue) => Promise<void>;
 }
 
 export interface Controller {
   readonly name: string;
   /** Every kind the controller reads: its informers are started before it runs. */
   readonly reads: readonly KindRef<unknown>[];
-  /** Settles after all workers have settled. */
-  run(ctx: Ctx): Promise<void>;
+  /** Waits until all that is read is synced, works until ctx aborts, settles after all workers have settled. */
+  run(runtime: ControllerRuntime, ctx: Ctx): Promise<void>;
+}
+
+/** What one process gives all its controllers. */
+export interface ControllerRuntime {
+  readonly cache: Cache;
+  readonly hooks?: ControllerHooks;
+}
+
+/** For metrics; must be quick and not throw. */
+export interface ControllerHooks {
+  /** A key was worked on; `error` undefined when that went well. */
+  reconciled?(controller: string, durationMs: number, error: unknown): void;
+  /** Keys waiting, told after each change that a worker makes. */
+  queueLength?(controller: string, length: number): void;
 }
 
 /** Do not retry: the object must change first. */

@@ -46,15 +46,15 @@ class InformerCache implements Cache {
   }
 
   get<T>(kind: KindRef<T>, key: string): T | undefined {
-    return this.informer(kind).get(key);
+    return this.#ready(kind).get(key);
   }
 
   list<T>(kind: KindRef<T>, namespace?: string): readonly T[] {
-    return this.informer(kind).list(namespace);
+    return this.#ready(kind).list(namespace);
   }
 
   ownedBy<T>(kind: KindRef<T>, uid: string): readonly T[] {
-    return this.informer(kind).ownedBy(uid);
+    return this.#ready(kind).ownedBy(uid);
   }
 
   async synced(ctx: Ctx): Promise<void> {
@@ -69,6 +69,13 @@ class InformerCache implements Cache {
       else ctx.signal.addEventListener('abort', () => resolve(), { once: true });
     });
     await Promise.all(this.#running);
+  }
+
+  /** An answer from half a list would be wrong: who asks for a kind that was not waited for must try again. */
+  #ready<T>(kind: KindRef<T>): Informer<T> {
+    const informer = this.informer(kind);
+    if (!informer.hasSynced) throw new Error(`the cache of ${kind.plural} has not synced yet`);
+    return informer;
   }
 
   #start({ informer, stop }: Entry): void {

@@ -76,32 +76,29 @@ export function createPodManager({ pods, deps }: PodManagerOptions): PodManager 
     }
   };
 
-  const wakeOwner = (id: string, ctx: Ctx): boolean => {
-    const uid = podOf.get(id);
-    const worker = uid === undefined ? undefined : workers.get(uid);
-    worker?.wake(true);
-    return worker !== undefined;
+  /** Also of what was made since the last list: the worker that made it has seen it. */
+  const ownerOf = (id: string): PodWorker | undefined => {
+    const known = podOf.get(id);
+    if (known !== undefined) return workers.get(known);
+    const owner = [...workers.values()].find((worker) => knows(worker, id));
+    if (owner !== undefined) podOf.set(id, owner.uid);
+    return owner;
   };
 
-  const onEvent = (event: CriEvent, ctx: Ctx): void => {
+  const onEvent = (event: CriEvent, gaps: GapSignal, ctx: Ctx): void => {
     if (event.podUid !== '') {
       podOf.set(event.id, event.podUid);
       workers.get(event.podUid)?.wake(true);
       return;
     }
     if (event.type === 'created' || event.type === 'deleted') return; // of our own doing
-    if (!wakeOwner(event.id, ctx)) {
-      for (const worker of workers.values()) {
-        if (!knows(worker, event.id)) continue;
-        podOf.set(event.id, worker.uid);
-        worker.wake(true);
-      }
-    }
-    if (event.type === 'stopped') for (const delayMs of LOOK_AGAIN_MS) {
+    ownerOf(event.id)?.wake(true);
+    if (event.type !== 'stopped') return;
+    for (const delayMs of LOOK_AGAIN_MS) {
       ctx.clock.setTimer(delayMs, () => {
-        const uid = podOf.get(event.id);
-        const worker = uid === undefined ? undefined : workers.get(uid);
-        if (worker !== undefined && stillRuns(worker, event.id)) worker.wake(true);
+        const owner = ownerOf(event.id);
+        if (owner !== undefined && stillRuns(owner, event.id)) owner.wake(true);
+        else if (owner === undefined && delayMs === LOOK_AGAIN_MS.at(-1)) gaps.raise();
       });
     }
   };
@@ -125,7 +122,7 @@ export function createPodManager({ pods, deps }: PodManagerOptions): PodManager 
       const gaps = createGapSignal();
       const own = childCtx(ctx, ctx.signal);
       await Promise.all([
-        deps.cri.watch((event) => onEvent(event, own), gaps.raise, own),
+        deps.cri.watch((event) => onEvent(event, gaps, own), gaps.raise, own),
         reconcileLoop(gaps, reconcile, own),
       ]);
       unsubscribe();

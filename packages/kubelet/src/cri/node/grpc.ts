@@ -30,7 +30,8 @@ const CODES: Readonly<Record<number, readonly [CriErrorCode, string]>> = {
 export function toCriError(error: unknown): CriError {
   const { code, details, message } = error as { code?: number; details?: string; message?: string };
   const [name, grpcName] = CODES[code ?? 2] ?? ['unknown', 'Unknown'];
-  return new CriError(name, grpcName, details ?? message ?? String(error), error);
+  // Without the cause: it says the same in other words, and messages of chains are shown to users.
+  return new CriError(name, grpcName, details ?? message ?? String(error));
 }
 
 export interface GrpcService {

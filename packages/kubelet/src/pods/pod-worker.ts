@@ -233,7 +233,9 @@ export class PodWorker {
   async #terminate(): Promise<void> {
     const { prober, cri } = this.#deps;
     if (this.#look) await this.#observe();
-    this.#report(false);
+    // What is known to be over and does not run was reported by whoever saw it end.
+    const settled = isFinished(this.#pod) && this.#status === undefined && !mayRun(this.#observed);
+    if (!settled) this.#report(false);
     this.#timer?.cancel();
     prober.stopLivenessAndStartup(this.uid);
     await this.#killContainers();
@@ -241,8 +243,7 @@ export class PodWorker {
     prober.remove(this.uid);
     await this.#observe();
     if (mayRun(this.#observed)) throw new Error('containers still run after the runtime has stopped them');
-    const untouched = isFinished(this.#pod) && this.#status === undefined;
-    if (!untouched) this.#report(true);
+    if (!settled) this.#report(true);
     await this.#deps.volumes.unmount(this.uid);
     await this.#deps.cgroups.remove(this.#pod);
     this.#deps.images.forget(this.uid);

@@ -1,5 +1,5 @@
 /** A resource is a table: everything the generic server must know of one kind. It knows no kind itself. */
-import type { KindRef, KubeObject, UnknownObject } from '@kapella/api';
+import type { ApplyType, KindRef, KubeObject, UnknownObject } from '@kapella/api';
 import type { Ctx, FieldErrors } from '@kapella/base';
 
 export interface UserInfo {
@@ -77,8 +77,10 @@ export interface ActionSubresource<T> {
   /** Kind of the request body and the response, for decoding, discovery and OpenAPI. */
   readonly kind: { readonly group: string; readonly version: string; readonly kind: string };
   readonly verbs: readonly ('create' | 'get' | 'update' | 'patch')[];
-  /** 'object' (default): parent must exist, else 404. */
+  /** HTTP code of the answer; default 201 for create, else 200. */
   readonly status?: number;
+  /** The handler is called even when the parent does not exist; default: 404. */
+  readonly parentless?: boolean;
   handle(request: SubresourceRequest<T>, ctx: Ctx): Promise<object>;
 }
 
@@ -173,6 +175,8 @@ export interface ResourceDefinition<T extends KubeObject = UnknownObject> {
   readonly ttlSeconds?: number;
   /** Custom resources: drops the fields that the schema does not know and tells their paths. Pure. */
   readonly prune?: (object: UnknownObject) => { readonly object: UnknownObject; readonly unknown: readonly string[] };
+  /** Custom resources: the type that server-side apply works with, from `applyTypeOfStructuralSchema`. */
+  readonly applyType?: ApplyType;
   /** Keep decoded objects in memory: for few, small objects that the server itself reads often (namespaces, roles). */
   readonly keepDecoded?: boolean;
   /** DELETE answers the deleted object instead of a Status (Pods, ServiceAccounts, claims, …), as upstream does per kind. */

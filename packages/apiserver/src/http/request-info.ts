@@ -1,0 +1,104 @@
+/** What a request is about, from its method and path alone. Source: apiserver/pkg/endpoints/request/requestinfo.go. */
+import { parseFieldSelector } from '@kapella/api';
+
+export interface RequestInfo {
+  readonly isResource: boolean;
+  /** As upstream names it: get list watch create update patch delete deletecollection; else the lower-case method. */
+  readonly verb: string;
+  /** Decoded path. */
+  readonly path: string;
+  /** `api` or `apis`; '' for other paths. */
+  readonly prefix: string;
+  readonly group: string;
+  readonly version: string;
+  readonly namespace: string;
+  readonly resource: string;
+  readonly subresource: string;
+  readonly name: string;
+  /** Behind the subresource, without leading slash and still as the client wrote it; undefined when there is nothing. */
+  readonly rest: string | undefined;
+  /** Segments of the path: discovery is routed by them. */
+  readonly parts: readonly string[];
+}
+
+const METHOD_VERBS: ReadonlyMap<string, string> = new Map([
+  ['POST', 'create'], ['GET', 'get'], ['HEAD', 'get'], ['PUT', 'update'], ['PATCH', 'patch'], ['DELETE', 'delete'],
+]);
+
+/** Never throws: a path that cannot be decoded is taken as it is. */
+export function parseRequestInfo(method: string, rawPath: string, query: URLSearchParams): RequestInfo {
+  const raw = rawPath.split('/');
+  if (raw[0] === '') raw.shift();
+  while (raw.length > 0 && raw[raw.length - 1] === '') raw.pop();
+  const parts = rawPath.includes('%') ? raw.map(decodeSegment) : raw;
+  const prefix = parts[0];
+  const isCore = prefix === 'api';
+  const start = isCore ? 2 : 3;
+  if ((!isCore && prefix !== 'apis') || parts.length <= start) return nonResource(method, parts, rawPath);
+
+  const group = isCore ? '' : (parts[1] as string);
+  const version = parts[start - 1] as string;
+  let at = start;
+  let verb = METHOD_VERBS.get(method) ?? '';
+  const viaPath = parts[at] === 'watch' && parts.length > at + 1;
+  if (viaPath) {
+    verb = 'watch';
+    at++;
+  }
+  let namespace = '';
+  if (parts[at] === 'namespaces' && parts.length > at + 1) {
+    namespace = parts[at + 1] as string;
+    const third = parts[at + 2];
+    if (third !== undefined && third !== 'status' && third !== 'finalize') at += 2;
+  }
+  const resource = parts[at] as string;
+  let name = parts[at + 1] ?? '';
+  const subresource = parts[at + 2] ?? '';
+  const rest = raw.length > at + 3 ? restOf(rawPath, raw, at + 3) : undefined;
+  if (name === '' && verb === 'get') {
+    verb = isTrue(query.get('watch')) ? 'watch' : 'list';
+    name = nameOfSelector(query);
+  } else if (name === '' && verb === 'delete') verb = 'deletecollection';
+  return {
+    isResource: true, verb, path: `/${parts.join('/')}`, prefix: prefix as string, group, version, namespace, resource,
+    subresource, name, rest, parts,
+  };
+}
+
+/** A query parameter as upstream reads a bool: present and neither `false` nor `0`. */
+export function isTrue(value: string | null): boolean {
+  return value !== null && value !== '0' && value.toLowerCase() !== 'false';
+}
+
+function nonResource(method: string, parts: readonly string[], rawPath: string): RequestInfo {
+  const prefix = parts[0] === 'api' || parts[0] === 'apis' ? parts[0] : '';
+  return {
+    isResource: false, verb: method.toLowerCase(), path: rawPath.includes('%') ? decodeSegment(rawPath) : rawPath, prefix,
+    group: '', version: '', namespace: '', resource: '', subresource: '', name: '', rest: undefined, parts,
+  };
+}
+
+/** A trailing slash is kept: what is proxied to may care. */
+function restOf(rawPath: string, raw: readonly string[], from: number): string {
+  return raw.slice(from).join('/') + (rawPath.endsWith('/') ? '/' : '');
+}
+
+/** `fieldSelector=metadata.name=x` is authorized as if `x` were in the path. */
+function nameOfSelector(query: URLSearchParams): string {
+  const text = query.get('fieldSelector');
+  if (text === null || !text.includes('metadata.name')) return '';
+  try {
+    const name = parseFieldSelector(text).exactMatch('metadata.name') ?? '';
+    return name.includes('/') || name.includes('%') || name === '.' || name === '..' ? '' : name;
+  } catch {
+    return ''; // the handler answers 400 for it
+  }
+}
+
+function decodeSegment(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,127 @@
+/** All resources that are served now, by group, version and plural. Custom resources come and go. */
+import type { BuiltInTypeFacts } from '@kapella/api';
+import type { Ctx } from '@kapella/base';
+import { ApiError } from '@kapella/base';
+import type { Store } from '@kapella/store';
+import { type AnyDefinition, createResourceType, type ResourceType } from './resource-type.ts';
+import { createStorage, type Storage } from './storage.ts';
+
+export interface Registry {
+  find(group: string, version: string, plural: string): ResourceType | undefined;
+  /** By kind, any version when `version` is undefined. */
+  findKind(group: string, version: string | undefined, kind: string): ResourceType | undefined;
+  /** In the order they were added. */
+  all(): readonly ResourceType[];
+  hasGroupVersion(group: string, version: string): boolean;
+  add(definition: AnyDefinition): ResourceType;
+  remove(group: string, version: string, plural: string): void;
+  /** Grows with each change: caches of discovery and OpenAPI are valid for one generation. */
+  readonly generation: number;
+  /** Resolves when every cache has been loaded. */
+  ready(ctx: Ctx): Promise<void>;
+  close(): void;
+}
+
+export function createRegistry(store: Store, facts: BuiltInTypeFacts, ctx: Ctx): Registry {
+  return new StoreRegistry(store, facts, ctx);
+}
+
+class StoreRegistry implements Registry {
+  readonly #store: Store;
+  readonly #facts: BuiltInTypeFacts;
+  readonly #ctx: Ctx;
+  readonly #byGroupVersion = new Map<string, Map<string, ResourceType>>();
+  readonly #storages = new Map<string, Storage>();
+  #all: ResourceType[] = [];
+  generation = 0;
+
+  constructor(store: Store, facts: BuiltInTypeFacts, ctx: Ctx) {
+    this.#store = store;
+    this.#facts = facts;
+    this.#ctx = ctx;
+  }
+
+  find(group: string, version: string, plural: string): ResourceType | undefined {
+    return this.#byGroupVersion.get(`${group}/${version}`)?.get(plural);
+  }
+
+  findKind(group: string, version: string | undefined, kind: string): ResourceType | undefined {
+    return this.#all.find(
+      (type) => type.kind === kind && type.group === group && (version === undefined || type.version === version),
+    );
+  }
+
+  all(): readonly ResourceType[] {
+    return this.#all;
+  }
+
+  hasGroupVersion(group: string, version: string): boolean {
+    return (this.#byGroupVersion.get(`${group}/${version}`)?.size ?? 0) > 0;
+  }
+
+  add(definition: AnyDefinition): ResourceType {
+    const { id } = definition;
+    const typeId = this.#facts.typeIdOf(id);
+    const type = createResourceType(definition, typeId, this.#storageOf(definition));
+    const key = `${id.group}/${id.version}`;
+    let byPlural = this.#byGroupVersion.get(key);
+    if (byPlural === undefined) {
+      byPlural = new Map();
+      this.#byGroupVersion.set(key, byPlural);
+    }
+    const replaced = byPlural.get(id.plural);
+    byPlural.set(id.plural, type);
+    this.#all = [...this.#all.filter((other) => other !== replaced), type];
+    this.generation++;
+    return type;
+  }
+
+  remove(group: string, version: string, plural: string): void {
+    const type = this.find(group, version, plural);
+    if (type === undefined) return;
+    this.#byGroupVersion.get(`${group}/${version}`)?.delete(plural);
+    this.#all = this.#all.filter((other) => other !== type);
+    this.generation++;
+    const stillUsed = this.#all.some((other) => other.storage === type.storage);
+    if (stillUsed || type.storage === undefined) return;
+    type.storage.cache.close();
+    this.#storages.delete(type.storage.prefix);
+  }
+
+  async ready(ctx: Ctx): Promise<void> {
+    await Promise.all([...this.#storages.values()].map((storage) => storage.cache.ready(ctx)));
+  }
+
+  close(): void {
+    for (const storage of this.#storages.values()) storage.cache.close();
+  }
+
+  /** The storage version's definition decides what can be selected: it is added before the versions stored as it. */
+  #storageOf(definition: AnyDefinition): Storage | undefined {
+    if (definition.virtual !== undefined) return undefined;
+    const { id, storedAs } = definition;
+    const group = storedAs?.group ?? id.group;
+    const version = storedAs?.version ?? id.version;
+    const prefix = `/registry/${group === '' ? '' : `${group}/`}${id.plural}/`;
+    const known = this.#storages.get(prefix);
+    if (known !== undefined) return known;
+    if (storedAs !== undefined) {
+      throw new ApiError('InternalError', `${id.plural}: the storage version ${group}/${version} must be added first`);
+    }
+    const storage = createStorage(
+      this.#store,
+      {
+        group,
+        version,
+        kind: id.kind,
+        plural: id.plural,
+        namespaced: definition.scope === 'namespaced',
+        ...(definition.selectableFields === undefined ? {} : { selectableFields: definition.selectableFields }),
+        ...(definition.keepDecoded === undefined ? {} : { keepDecoded: definition.keepDecoded }),
+      },
+      this.#ctx,
+    );
+    this.#storages.set(prefix, storage);
+    return storage;
+  }
+}

@@ -1,0 +1,70 @@
+/** A definition made ready to serve: names, storage, and how its objects look in this version. */
+import { apiVersionOf, type UnknownObject } from '@kapella/api';
+import type { CachedObject } from '@kapella/store';
+import type { ResourceDefinition } from '../resource.ts';
+import type { Storage } from './storage.ts';
+
+// biome-ignore lint/suspicious/noExplicitAny: the table mixes kinds; each definition is checked where it is written
+export type AnyDefinition = ResourceDefinition<any>;
+
+export const VERBS_DEFAULT = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
+const encoder = new TextEncoder();
+
+export interface ResourceType {
+  readonly definition: AnyDefinition;
+  readonly group: string;
+  readonly version: string;
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly listKind: string;
+  readonly plural: string;
+  readonly singular: string;
+  readonly namespaced: boolean;
+  readonly verbs: ReadonlySet<string>;
+  /** A kind with generated facts: it has a protobuf form, and its list items go without kind and apiVersion. */
+  readonly typeId: string | undefined;
+  readonly custom: boolean;
+  /** undefined for kinds that are never stored. */
+  readonly storage: Storage | undefined;
+  /** `{"kind":…,"apiVersion":…,`: left out of list items. */
+  readonly headLength: number;
+  /** JSON of an object in this version. */
+  bytesOf(object: CachedObject): Uint8Array;
+  /** The object in this version; read only. */
+  objectOf(object: CachedObject): UnknownObject;
+  toStorage(object: UnknownObject): UnknownObject;
+  fromStorage(object: UnknownObject): UnknownObject;
+}
+
+export function createResourceType(
+  definition: AnyDefinition,
+  typeId: string | undefined,
+  storage: Storage | undefined,
+): ResourceType {
+  const { id, storedAs } = definition;
+  const apiVersion = apiVersionOf(id);
+  const variantName = `json ${apiVersion}`;
+  const fromStorage = (object: UnknownObject): UnknownObject =>
+    storedAs === undefined ? object : { ...storedAs.fromStorage(object), kind: id.kind, apiVersion };
+  const convert = (self: CachedObject) => encoder.encode(JSON.stringify(fromStorage(self.object<UnknownObject>())));
+  return {
+    definition,
+    group: id.group,
+    version: id.version,
+    apiVersion,
+    kind: id.kind,
+    listKind: `${id.kind}List`,
+    plural: id.plural,
+    singular: id.singular ?? id.kind.toLowerCase(),
+    namespaced: definition.scope === 'namespaced',
+    verbs: new Set(definition.verbs ?? (definition.virtual === undefined ? VERBS_DEFAULT : ['create'])),
+    typeId,
+    custom: typeId === undefined,
+    storage,
+    headLength: encoder.encode(`{"kind":"${id.kind}","apiVersion":"${apiVersion}",`).length,
+    bytesOf: storedAs === undefined ? (object) => object.bytes : (object) => object.variant(variantName, convert),
+    objectOf: (object) => fromStorage(object.object<UnknownObject>()),
+    toStorage: (object) => (storedAs === undefined ? object : storedAs.toStorage(object)),
+    fromStorage,
+  };
+}

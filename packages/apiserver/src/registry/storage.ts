@@ -1,0 +1,99 @@
+/** Where the objects of one kind are kept: a prefix of the store and the watch cache over it, shared by its versions. */
+import type { UnknownObject } from '@kapella/api';
+import { apiVersionOf } from '@kapella/api';
+import type { Ctx } from '@kapella/base';
+import { type CachedObject, createWatchCache, type KeyValue, type Store, type WatchCache } from '@kapella/store';
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+export interface StorageOptions {
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+  readonly plural: string;
+  readonly namespaced: boolean;
+  readonly selectableFields?: Readonly<Record<string, (object: never) => string>>;
+  readonly keepDecoded?: boolean;
+}
+
+/** One stored object as a write sees it. */
+export interface Stored {
+  readonly object: UnknownObject;
+  readonly revision: number;
+  readonly bytes: Uint8Array;
+}
+
+export interface Storage {
+  readonly group: string;
+  readonly version: string;
+  readonly prefix: string;
+  readonly cache: WatchCache;
+  /** Bytes as they are stored: without resourceVersion. */
+  encode(object: UnknownObject): Uint8Array;
+  /** With resourceVersion in place. */
+  decode(value: KeyValue): UnknownObject;
+  /** Puts the resourceVersion into stored bytes. */
+  splice(value: Uint8Array, revision: number): Uint8Array;
+}
+
+export function createStorage(store: Store, options: StorageOptions, ctx: Ctx): Storage {
+  const { group, version, kind, plural } = options;
+  const prefix = `/registry/${group === '' ? '' : `${group}/`}${plural}/`;
+  const apiVersion = apiVersionOf(options);
+  const head = `{"kind":${JSON.stringify(kind)},"apiVersion":${JSON.stringify(apiVersion)},"metadata":{`;
+  const headLength = encoder.encode(head).length;
+  const cache = createWatchCache(
+    store,
+    {
+      prefix,
+      head,
+      namespaced: options.namespaced,
+      ...(options.selectableFields === undefined ? {} : { selectableFields: options.selectableFields }),
+      ...(options.keepDecoded === undefined ? {} : { keepDecoded: options.keepDecoded }),
+    },
+    ctx,
+  );
+  const splice = (value: Uint8Array, revision: number): Uint8Array => {
+    const insert = encoder.encode(`"resourceVersion":"${revision}",`);
+    const bytes = new Uint8Array(value.length + insert.length);
+    bytes.set(value.subarray(0, headLength), 0);
+    bytes.set(insert, headLength);
+    bytes.set(value.subarray(headLength), headLength + insert.length);
+    return bytes;
+  };
+  return {
+    group,
+    version,
+    prefix,
+    cache,
+    splice,
+    encode({ kind: _kind, apiVersion: _apiVersion, metadata, ...rest }) {
+      const { resourceVersion: _resourceVersion, ...meta } = metadata;
+      return encoder.encode(JSON.stringify({ kind, apiVersion, metadata: meta, ...rest }));
+    },
+    decode: (value) => JSON.parse(decoder.decode(splice(value.value, value.modRevision))) as UnknownObject,
+  };
+}
+
+/** An object that is not in the cache (a dry run, a past state) in the shape of one that is. */
+export function detached(object: UnknownObject, bytes: Uint8Array, revision: number): CachedObject {
+  const { namespace = '', name } = object.metadata;
+  const variants = new Map<string, unknown>();
+  const self: CachedObject = {
+    key: namespace === '' ? name : `${namespace}/${name}`,
+    namespace,
+    name,
+    revision,
+    createRevision: 0,
+    bytes,
+    labels: object.metadata.labels ?? {},
+    fields: {},
+    object: <T>() => object as T,
+    variant<V>(variantName: string, make: (of: CachedObject) => V): V {
+      if (!variants.has(variantName)) variants.set(variantName, make(self));
+      return variants.get(variantName) as V;
+    },
+  };
+  return self;
+}

@@ -1,0 +1,109 @@
+/** Objects and lists as bytes in the negotiated form. The common case, JSON of whole objects, only joins what is cached. */
+import { type UnknownObject, wrapEnvelope } from '@kapella/api';
+import type { CachedObject } from '@kapella/store';
+import type { Codecs } from '../codec/codecs.ts';
+import type { Media } from '../http/media.ts';
+import type { ResourceType } from '../registry/resource-type.ts';
+import { type IncludeObject, partialOf, tableOf, tableRow } from './table.ts';
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+const BRACE = 123;
+const COMMA = 44;
+const META_VERSION = 'meta.k8s.io/v1';
+
+export interface ListMetadata {
+  readonly resourceVersion: string;
+  readonly continue?: string | undefined;
+  readonly remainingItemCount?: number | undefined;
+}
+
+export interface View {
+  readonly codecs: Codecs;
+  readonly type: ResourceType;
+  readonly media: Media;
+  readonly include: IncludeObject;
+  readonly nowMs: number;
+}
+
+export function renderObject(view: View, object: CachedObject): Uint8Array {
+  const { codecs, type, media } = view;
+  if (media.form === 'object') {
+    if (media.encoding === 'protobuf') return wrapEnvelope(type.apiVersion, type.kind, messageOf(view, object));
+    const bytes = type.bytesOf(object);
+    if (media.encoding === 'json' && !media.pretty) return bytes;
+    return codecs.encode(JSON.parse(decoder.decode(bytes)) as object, media.encoding, media.pretty);
+  }
+  const decoded = type.objectOf(object);
+  if (media.form === 'Table') {
+    const rows = [tableRow(type, decoded, view.include, view.nowMs)];
+    const metadata = { resourceVersion: decoded.metadata.resourceVersion };
+    return codecs.encode(tableOf(type, rows, metadata), media.encoding, media.pretty);
+  }
+  if (media.encoding === 'protobuf') {
+    return wrapEnvelope(META_VERSION, 'PartialObjectMetadata', partialMessage(view, decoded));
+  }
+  return codecs.encode(partialOf(decoded), media.encoding, media.pretty);
+}
+
+export function renderList(view: View, items: readonly CachedObject[], metadata: ListMetadata): Uint8Array {
+  const { codecs, type, media } = view;
+  if (media.form === 'object') {
+    if (media.encoding === 'protobuf') {
+      const messages = items.map((item) => messageOf(view, item));
+      return codecs.protobuf.encodeList(type.apiVersion, type.listKind, { ...metadata }, messages);
+    }
+    const bytes = joinList(type, items, metadata);
+    if (media.encoding === 'json' && !media.pretty) return bytes;
+    return codecs.encode(JSON.parse(decoder.decode(bytes)) as object, media.encoding, media.pretty);
+  }
+  const decoded = items.map((item) => type.objectOf(item));
+  if (media.form === 'Table') {
+    const rows = decoded.map((object) => tableRow(type, object, view.include, view.nowMs));
+    return codecs.encode(tableOf(type, rows, metadata), media.encoding, media.pretty);
+  }
+  if (media.encoding === 'protobuf') {
+    const messages = decoded.map((object) => partialMessage(view, object));
+    return codecs.protobuf.encodeList(META_VERSION, 'PartialObjectMetadataList', { ...metadata }, messages);
+  }
+  const list = {
+    kind: 'PartialObjectMetadataList', apiVersion: META_VERSION, metadata, items: decoded.map(partialOf),
+  };
+  return codecs.encode(list, media.encoding, media.pretty);
+}
+
+/** The protobuf message of an object, made on first request and kept beside its JSON. */
+function messageOf({ codecs, type }: View, object: CachedObject): Uint8Array {
+  return object.variant(`protobuf ${type.apiVersion}`, (self) =>
+    codecs.protobuf.encodeMessage(type.objectOf(self), type.typeId as string),
+  );
+}
+
+function partialMessage({ codecs }: View, { metadata }: UnknownObject): Uint8Array {
+  return codecs.protobuf.encodeMessage({ metadata }, 'meta/v1.PartialObjectMetadata');
+}
+
+/** Items of built-in lists go without kind and apiVersion, as Go's typed lists do. */
+function joinList(type: ResourceType, items: readonly CachedObject[], metadata: ListMetadata): Uint8Array {
+  const head = encoder.encode(
+    `{"kind":${JSON.stringify(type.listKind)},"apiVersion":${JSON.stringify(type.apiVersion)},` +
+      `"metadata":${JSON.stringify(metadata)},"items":[`,
+  );
+  const skip = type.custom ? 0 : type.headLength;
+  const parts = items.map((item) => type.bytesOf(item));
+  let length = head.length + 2;
+  for (const part of parts) length += part.length - skip + (skip === 0 ? 1 : 2);
+  if (parts.length > 0) length--;
+  const bytes = new Uint8Array(length);
+  bytes.set(head, 0);
+  let at = head.length;
+  for (let i = 0; i < parts.length; i++) {
+    if (i > 0) bytes[at++] = COMMA;
+    if (skip > 0) bytes[at++] = BRACE;
+    const part = parts[i] as Uint8Array;
+    bytes.set(skip > 0 ? part.subarray(skip) : part, at);
+    at += part.length - skip;
+  }
+  bytes.set(encoder.encode(']}'), at);
+  return bytes;
+}

@@ -1,0 +1,94 @@
+/** What every verb works with: the parts of the server, and what one write is about. */
+import type { BuiltInTypeFacts, UnknownObject } from '@kapella/api';
+import type { Ctx } from '@kapella/base';
+import type { CachedObject, Store } from '@kapella/store';
+import type { AdmissionChain } from '../admission-chain.ts';
+import type { AdmissionRequest } from '../admission.ts';
+import type { Codecs } from '../codec/codecs.ts';
+import type { FieldManagement } from '../codec/field-management.ts';
+import type { Registry } from '../registry/registry.ts';
+import type { ResourceType } from '../registry/resource-type.ts';
+import type { ServerAccess, StrategyContext, UserInfo } from '../resource.ts';
+
+export interface Core {
+  readonly store: Store;
+  /** The store's cache stands at the newest revision as soon as a write is acknowledged. */
+  readonly embedded: boolean;
+  readonly registry: Registry;
+  readonly facts: BuiltInTypeFacts;
+  readonly codecs: Codecs;
+  readonly fields: FieldManagement;
+  readonly admission: AdmissionChain;
+  /** Set once, right after construction: it needs the core itself. */
+  access: ServerAccess;
+}
+
+/** One write, whoever asked for it: a client or the server itself. */
+export interface WriteScope {
+  readonly core: Core;
+  readonly type: ResourceType;
+  readonly user: UserInfo;
+  readonly namespace: string;
+  readonly name: string;
+  readonly subresource: string;
+  readonly dryRun: boolean;
+  readonly manager: string;
+  /** The server's own writes skip admission. */
+  readonly admission: boolean;
+  readonly nowMs: number;
+  /** The server's own update of any part, status and the like included. */
+  readonly whole?: boolean;
+  warn(message: string): void;
+}
+
+/** What a verb answers with. `created` decides between 200 and 201. */
+export interface Written {
+  readonly object: CachedObject;
+  readonly created: boolean;
+}
+
+export function strategyContext(scope: WriteScope, operation: string): StrategyContext {
+  const { user, namespace, nowMs, subresource, dryRun } = scope;
+  return { user, namespace, nowMs, operation, subresource, dryRun };
+}
+
+export function admissionRequest(
+  scope: WriteScope,
+  operation: AdmissionRequest['operation'],
+  object: UnknownObject | undefined,
+  oldObject: UnknownObject | undefined,
+): AdmissionRequest {
+  const { type } = scope;
+  return {
+    operation,
+    resource: { group: type.group, version: type.version, resource: type.plural },
+    kind: { group: type.group, version: type.version, kind: type.kind, plural: type.plural, namespaced: type.namespaced },
+    subresource: scope.subresource,
+    namespace: scope.namespace,
+    name: scope.name === '' ? (object?.metadata.name ?? '') : scope.name,
+    user: scope.user,
+    object,
+    oldObject,
+    dryRun: scope.dryRun,
+    warn: scope.warn,
+  };
+}
+
+export function resourceName(type: ResourceType, name: string): { group: string; resource: string; name: string } {
+  return { group: type.group, resource: type.plural, name };
+}
+
+export function keyIn(type: ResourceType, namespace: string, name: string): string {
+  return type.namespaced ? `${namespace}/${name}` : name;
+}
+
+/** Waits until the cache has seen everything that was acknowledged before this call. */
+export async function makeConsistent(core: Core, type: ResourceType, ctx: Ctx): Promise<void> {
+  const cache = type.storage?.cache;
+  if (cache === undefined) return;
+  if (core.embedded) {
+    if (cache.revision === 0) await cache.ready(ctx);
+    return;
+  }
+  await cache.waitFor(await core.store.currentRevision(ctx), ctx);
+}

@@ -1,0 +1,141 @@
+/** POST. Source: apiserver/pkg/endpoints/handlers/create.go, registry/generic/registry/store.go and registry/rest. */
+import {
+  nameIsDns1035Label, nameIsDnsLabel, nameIsDnsSubdomain, nameIsPathSegment, type NameValidator, type UnknownObject,
+  validateObjectMeta,
+} from '@kapella/api';
+import { ApiError, type Ctx, errors, FieldErrors, formatTime, randomSuffix } from '@kapella/base';
+import type { ResourceType } from '../registry/resource-type.ts';
+import { commitObject } from './commit.ts';
+import { admissionRequest, resourceName, strategyContext, type WriteScope, type Written } from './core.ts';
+
+const NAME_TRIES_MAX = 8; // upstream: RetryGenerateName
+const GENERATED_PREFIX_MAX = 63 - 5;
+const SUFFIX_LENGTH = 5;
+
+/** `body` is decoded and defaulted. Throws AlreadyExists, Invalid, Forbidden, BadRequest. */
+export async function createObject(
+  scope: WriteScope, body: UnknownObject, ctx: Ctx, trackedAlready = false,
+): Promise<Written> {
+  const { core, type } = scope;
+  if ((body.metadata.resourceVersion ?? '') !== '') {
+    throw new ApiError('', 'resourceVersion should not be set on objects to be created', { code: 500 });
+  }
+  let object = withNamespace(type, scope.namespace, body);
+  if (!trackedAlready) {
+    object = core.fields.onUpdate(type, undefined, object, scope.manager, scope.subresource, scope.nowMs);
+  }
+  if (scope.admission) {
+    const admitted = await core.admission.mutate(admissionRequest(scope, 'CREATE', object, undefined), core.access, ctx);
+    // As upstream, what admission changes has no owner in managedFields.
+    if (admitted !== undefined && admitted !== object) object = withDefaults(type, admitted);
+  }
+  return createAdmitted(scope, object, ctx);
+}
+
+/** From the system's metadata to the commit; a generated name that is taken is generated again. */
+export async function createAdmitted(scope: WriteScope, admitted: UnknownObject, ctx: Ctx): Promise<Written> {
+  const generateName = admitted.metadata.generateName ?? '';
+  const generates = (admitted.metadata.name ?? '') === '' && generateName !== '';
+  for (let tries = 1; ; tries++) {
+    const name = generates ? generateName.slice(0, GENERATED_PREFIX_MAX) + randomSuffix(SUFFIX_LENGTH, ctx.random) : undefined;
+    const prepared = prepareNew(scope, withSystemFields(scope, admitted, name, ctx));
+    const written = await allocateAndCommit(scope, prepared, ctx);
+    if (written !== undefined) return written;
+    if (!generates) throw errors.alreadyExists(resourceName(scope.type, admitted.metadata.name));
+    if (tries >= NAME_TRIES_MAX) throw generatedNameTaken(scope.type, name ?? '');
+  }
+}
+
+/** undefined: the name is taken. */
+async function allocateAndCommit(scope: WriteScope, fresh: UnknownObject, ctx: Ctx): Promise<Written | undefined> {
+  const { core, type } = scope;
+  const { definition } = type;
+  const context = strategyContext(scope, 'create');
+  const allocated = await definition.allocate?.onCreate(fresh, core.access, context, ctx);
+  let done = false;
+  try {
+    let object: UnknownObject = allocated?.object ?? fresh;
+    if (definition.prepareForCreate !== undefined) object = definition.prepareForCreate(object, context);
+    validateNew(type, object);
+    for (const warning of definition.warnings?.(object, undefined) ?? []) scope.warn(warning);
+    if (scope.admission) {
+      await core.admission.validate(admissionRequest(scope, 'CREATE', object, undefined), core.access, ctx);
+    }
+    if (scope.dryRun && type.storage?.cache.get(keyOfObject(type, object)) !== undefined) return undefined;
+    const committed = await commitObject(core, type, object, 0, scope.dryRun, ctx);
+    if (!committed.ok) return undefined;
+    done = !scope.dryRun;
+    return { object: committed.object, created: true };
+  } finally {
+    if (!done) allocated?.rollback();
+  }
+}
+
+function keyOfObject(type: ResourceType, object: UnknownObject): string {
+  return type.namespaced ? `${object.metadata.namespace}/${object.metadata.name}` : object.metadata.name;
+}
+
+/** The namespace of the path goes into the object; a different one in the object is an error. */
+export function withNamespace(type: ResourceType, namespace: string, object: UnknownObject): UnknownObject {
+  const given = object.metadata.namespace ?? '';
+  const wanted = type.namespaced ? namespace : '';
+  if (given === wanted) return object;
+  if (given !== '' && wanted !== '') {
+    throw errors.badRequest('the namespace of the provided object does not match the namespace sent on the request');
+  }
+  const { namespace: _, ...rest } = object.metadata;
+  return { ...object, metadata: wanted === '' ? rest : { ...rest, namespace: wanted } };
+}
+
+export function withDefaults(type: ResourceType, object: UnknownObject): UnknownObject {
+  return type.definition.withDefaults === undefined ? object : type.definition.withDefaults(object);
+}
+
+function withSystemFields(
+  { nowMs }: WriteScope, object: UnknownObject, generated: string | undefined, ctx: Ctx,
+): UnknownObject {
+  const {
+    deletionTimestamp: _d, deletionGracePeriodSeconds: _g, selfLink: _s, resourceVersion: _r, ...metadata
+  } = object.metadata;
+  return {
+    ...object,
+    metadata: {
+      ...metadata,
+      ...(generated === undefined ? {} : { name: generated }),
+      uid: ctx.random.uuid(),
+      creationTimestamp: formatTime(nowMs),
+    },
+  } as UnknownObject;
+}
+
+/** What the kind drops on creation, and its first generation. */
+function prepareNew({ type }: WriteScope, object: UnknownObject): UnknownObject {
+  const { clearedOnCreate, generationBumpsOn } = type.definition;
+  const next: Record<string, unknown> = { ...object };
+  for (const field of clearedOnCreate ?? []) delete next[field];
+  const { generation: _, ...metadata } = object.metadata;
+  next.metadata = generationBumpsOn === undefined ? metadata : { ...metadata, generation: 1 };
+  return withDefaults(type, next as unknown as UnknownObject);
+}
+
+function validateNew(type: ResourceType, object: UnknownObject): void {
+  const found = new FieldErrors();
+  type.definition.validate?.(object, found);
+  validateObjectMeta(object.metadata, { namespaced: type.namespaced, validateName: nameValidator(type) }, found);
+  if (found.any) throw found.toApiError({ group: type.group, kind: type.kind, name: object.metadata.name ?? '' });
+}
+
+export function nameValidator(type: ResourceType): NameValidator {
+  switch (type.definition.nameRule) {
+    case 'dns-label': return nameIsDnsLabel;
+    case 'dns1035-label': return nameIsDns1035Label;
+    case 'path-segment': return nameIsPathSegment;
+    default: return nameIsDnsSubdomain;
+  }
+}
+
+function generatedNameTaken(type: ResourceType, name: string): ApiError {
+  const taken = errors.alreadyExists(resourceName(type, name));
+  const message = `${taken.message}, the server was not able to generate a unique name for the object`;
+  return new ApiError('AlreadyExists', message, { details: { ...taken.details, retryAfterSeconds: 1 } });
+}

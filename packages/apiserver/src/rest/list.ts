@@ -1,0 +1,141 @@
+/** GET of one object and LIST. Source: apiserver/pkg/endpoints/handlers/get.go, pkg/storage/etcd3/store.go GetList. */
+import { ApiError, type Ctx, errors, isReason, type Status } from '@kapella/base';
+import type { CachedObject, CacheList } from '@kapella/store';
+import { type ListParameters, parseRevision } from '../http/parameters.ts';
+import type { ResourceType } from '../registry/resource-type.ts';
+import type { ListMetadata } from '../respond/render.ts';
+import { storageOf } from './commit.ts';
+import { type Core, keyIn, makeConsistent, resourceName } from './core.ts';
+import { cacheQuery } from './selectors.ts';
+
+const CONTINUE_VERSION = 'meta.k8s.io/v1';
+const INCONSISTENT =
+  'The provided continue parameter is too old to display a consistent list result. You can start a new list without ' +
+  'the continue parameter, or use the continue token in this response to retrieve the remainder of the results. ' +
+  'Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted ' +
+  'between the time the first chunk was returned and now may show up in the list.';
+
+/** Throws NotFound. */
+export async function getObject(
+  core: Core, type: ResourceType, namespace: string, name: string, resourceVersion: string, ctx: Ctx,
+): Promise<CachedObject> {
+  const { cache } = storageOf(type);
+  const wanted = resourceVersion === '' ? undefined : parseRevision(resourceVersion);
+  if (wanted === undefined) {
+    if (!core.embedded || cache.revision === 0) await makeConsistent(core, type, ctx);
+  } else if (wanted > cache.revision) await cache.waitFor(wanted, ctx);
+  const found = cache.get(keyIn(type, namespace, name));
+  if (found === undefined) throw errors.notFound(resourceName(type, name));
+  return found;
+}
+
+export interface Listed {
+  readonly items: readonly CachedObject[];
+  readonly metadata: ListMetadata;
+}
+
+/** Throws BadRequest, Expired, Timeout (resource version too large). */
+export async function listObjects(
+  core: Core, type: ResourceType, namespace: string, pathName: string, parameters: ListParameters, ctx: Ctx,
+): Promise<Listed> {
+  const { cache } = storageOf(type);
+  const { limit, continueToken } = parameters;
+  const query = cacheQuery(type, namespace, pathName, parameters.labels, parameters.fields);
+  const isPlain = query.matches === undefined && query.name === undefined;
+  const token = continueToken === '' ? undefined : decodeToken(continueToken, parameters.resourceVersion);
+  const revision = token === undefined ? await revisionOf(core, type, parameters, ctx) : token.revision;
+  const isFromCacheAsIs = token === undefined && parameters.resourceVersion === '0' && parameters.resourceVersionMatch !== 'Exact';
+  let found: CacheList;
+  try {
+    found = cache.list({
+      ...query,
+      ...(revision === undefined ? {} : { revision }),
+      ...(limit > 0 && !isFromCacheAsIs ? { limit } : {}),
+      ...(token === undefined ? {} : { startAfter: token.startAfter }),
+    });
+  } catch (error) {
+    if (token !== undefined && isReason(error, 'Expired')) throw inconsistent(token.startAfter);
+    if (isReason(error, 'Expired')) throw errors.expired('The resourceVersion for the provided list is too old.');
+    throw error;
+  }
+  const last = found.items.at(-1);
+  const metadata: ListMetadata = {
+    resourceVersion: String(found.revision),
+    ...(found.more && last !== undefined ? { continue: encodeToken(found.revision, last.key) } : {}),
+    ...(found.more && isPlain ? { remainingItemCount: found.remaining } : {}),
+  };
+  return { items: found.items, metadata };
+}
+
+/** undefined: whatever the cache has. */
+async function revisionOf(
+  core: Core, type: ResourceType, parameters: ListParameters, ctx: Ctx,
+): Promise<number | undefined> {
+  const { cache } = storageOf(type);
+  const wanted = parseRevision(parameters.resourceVersion);
+  if (wanted === undefined) {
+    await makeConsistent(core, type, ctx);
+    return undefined;
+  }
+  if (wanted > cache.revision || cache.revision === 0) await cache.waitFor(wanted, ctx);
+  // As upstream: with a limit, a plain resourceVersion means exactly that version.
+  const exact =
+    parameters.resourceVersionMatch === 'Exact' ||
+    (parameters.resourceVersionMatch === '' && parameters.limit > 0 && wanted > 0);
+  return exact ? wanted : undefined;
+}
+
+
+function encodeToken(revision: number, key: string): string {
+  const json = JSON.stringify({ v: CONTINUE_VERSION, rv: revision, start: `${key}\u0000` });
+  return btoa(json).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+}
+
+interface Token {
+  /** undefined: at the newest revision. */
+  readonly revision: number | undefined;
+  readonly startAfter: string;
+}
+
+/** Throws BadRequest. */
+function decodeToken(text: string, resourceVersion: string): Token {
+  if (resourceVersion !== '' && resourceVersion !== '0') {
+    throw errors.badRequest('specifying resource version is not allowed when using continue');
+  }
+  let token: { v?: unknown; rv?: unknown; start?: unknown };
+  try {
+    token = JSON.parse(atob(text.replaceAll('-', '+').replaceAll('_', '/'))) as typeof token;
+  } catch (error) {
+    throw new ApiError('BadRequest', `continue key is not valid: ${(error as Error).message}`, { cause: error });
+  }
+  const { v, rv, start } = token;
+  if (v !== CONTINUE_VERSION) {
+    throw errors.badRequest(`continue key is not valid: server does not recognize this encoded version ${String(v)}`);
+  }
+  if (typeof rv !== 'number' || rv === 0) {
+    throw errors.badRequest('continue key is not valid: incorrect encoded start resourceVersion (version meta.k8s.io/v1)');
+  }
+  if (typeof start !== 'string' || start === '') {
+    throw errors.badRequest('continue key is not valid: encoded start key empty (version meta.k8s.io/v1)');
+  }
+  return { revision: rv < 0 ? undefined : rv, startAfter: start.replace(/\0$/, '') };
+}
+
+/** 410 with a token that goes on at the newest revision. */
+function inconsistent(startAfter: string): ApiError {
+  const continueToken = encodeToken(-1, startAfter);
+  return new ExpiredToken(continueToken);
+}
+
+class ExpiredToken extends ApiError {
+  readonly #token: string;
+
+  constructor(token: string) {
+    super('Expired', INCONSISTENT);
+    this.#token = token;
+  }
+
+  override toStatus(): Status {
+    return { ...super.toStatus(), metadata: { continue: this.#token } };
+  }
+}

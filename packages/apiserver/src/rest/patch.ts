@@ -1,0 +1,74 @@
+/** PATCH in its four types. Source: apiserver/pkg/endpoints/handlers/patch.go. */
+import { applyJsonPatch, applyMergePatch, applyStrategicMergePatch, parseText, type UnknownObject } from '@kapella/api';
+import { ApiError, errors, FieldErrors } from '@kapella/base';
+import type { Codecs, ExpectedKind } from '../codec/codecs.ts';
+import { unsupportedMediaType } from '../http/media.ts';
+import type { FieldValidation } from '../http/parameters.ts';
+
+export type PatchType = 'json' | 'merge' | 'strategic' | 'apply';
+
+const CONTENT_TYPES: ReadonlyMap<string, PatchType> = new Map([
+  ['application/json-patch+json', 'json'],
+  ['application/merge-patch+json', 'merge'],
+  ['application/strategic-merge-patch+json', 'strategic'],
+  ['application/apply-patch+yaml', 'apply'],
+]);
+const decoder = new TextDecoder('utf-8', { fatal: true });
+
+/** Throws UnsupportedMediaType; custom resources have no strategic merge. */
+export function patchTypeOf(contentType: string | undefined, custom: boolean): PatchType {
+  const name = (contentType ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
+  const type = CONTENT_TYPES.get(name);
+  if (type !== undefined && !(custom && type === 'strategic')) return type;
+  const allowed = [...CONTENT_TYPES].filter(([, kind]) => !(custom && kind === 'strategic')).map(([text]) => text);
+  throw unsupportedMediaType(name, allowed);
+}
+
+/** Throws BadRequest. */
+export function parsePatch(bytes: Uint8Array, type: PatchType, codecs: Codecs): unknown {
+  try {
+    const text = decoder.decode(bytes);
+    return parseText(text, type === 'apply' ? 'yaml' : 'json', codecs.facts).value;
+  } catch (error) {
+    const what = type === 'apply' ? 'error decoding YAML' : 'error decoding patch';
+    throw new ApiError('BadRequest', `${what}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/** The patched object, decoded again so that it has only what its type has. `old` stays as it is. */
+export function patchObject(
+  codecs: Codecs, expected: ExpectedKind, type: Exclude<PatchType, 'apply'>, old: UnknownObject, patch: unknown,
+  validation: FieldValidation, warn: (text: string) => void,
+): UnknownObject {
+  let patched: unknown;
+  if (type === 'json') patched = applyJsonPatch(old, patch);
+  else if (type === 'merge') patched = applyMergePatch(old, patch);
+  else patched = applyStrategicMergePatch(old, patch, expected.typeId as string, codecs.facts);
+  // The decoder keeps parts of what it is given, and shared objects must not change.
+  return codecs.normalize(structuredClone(patched), expected, validation, warn);
+}
+
+/** Throws Invalid for options that do not go with the type. */
+export function checkPatchOptions(type: PatchType, query: URLSearchParams): void {
+  const found = new FieldErrors();
+  if (type === 'apply') {
+    if ((query.get('fieldManager') ?? '') === '') found.required('fieldManager', 'is required for apply patch');
+  } else if (query.get('force') !== null) found.forbidden('force', 'may not be specified for non-apply patch');
+  if (found.any) throw found.toApiError({ group: 'meta.k8s.io', kind: 'PatchOptions', name: '' });
+}
+
+/** Throws BadRequest when the body names another object than the path. Absent names are filled in by the caller. */
+export function checkNames(object: UnknownObject, name: string, namespace: string): void {
+  const { name: given = '', namespace: givenNamespace = '' } = object.metadata;
+  if (given === '') {
+    throw errors.badRequest(`the name of the object (${name} based on URL) was undeterminable: name must be provided`);
+  }
+  if (given !== name) {
+    throw errors.badRequest(`the name of the object (${given}) does not match the name on the URL (${name})`);
+  }
+  if (namespace !== '' && givenNamespace !== '' && givenNamespace !== namespace) {
+    throw errors.badRequest(
+      `the namespace of the object (${givenNamespace}) does not match the namespace on the request (${namespace})`,
+    );
+  }
+}

@@ -1,0 +1,48 @@
+/** Label and field selectors of a request as a query of the watch cache. */
+import type { FieldSelector, LabelSelector } from '@kapella/api';
+import { errors } from '@kapella/base';
+import type { CachedObject, CacheQuery } from '@kapella/store';
+import type { ResourceType } from '../registry/resource-type.ts';
+
+/** Throws BadRequest with upstream's words for a field that the kind does not select by. */
+export function cacheQuery(
+  type: ResourceType, namespace: string, pathName: string, labels: LabelSelector, fields: FieldSelector,
+): CacheQuery {
+  const selectable = type.definition.selectableFields;
+  for (const { field } of fields.requirements) {
+    if (field === 'metadata.name' || (field === 'metadata.namespace' && type.namespaced)) continue;
+    if (selectable !== undefined && Object.hasOwn(selectable, field)) continue;
+    throw errors.badRequest(unsupportedField(type, field));
+  }
+  const inField = type.namespaced ? fields.exactMatch('metadata.namespace') : undefined;
+  const isImpossible = inField !== undefined && namespace !== '' && inField !== namespace;
+  const wanted = namespace !== '' ? namespace : inField;
+  const name = pathName !== '' ? pathName : fields.exactMatch('metadata.name');
+  const matches = isImpossible ? () => false : matcherOf(type, labels, fields);
+  return {
+    ...(wanted === undefined || !type.namespaced ? {} : { namespace: wanted }),
+    ...(name === undefined ? {} : { name }),
+    ...(matches === undefined ? {} : { matches }),
+  };
+}
+
+function unsupportedField(type: ResourceType, field: string): string {
+  if (type.custom || type.definition.selectableFields === undefined) return `field label not supported: ${field}`;
+  return `field label not supported: ${field}`;
+}
+
+function matcherOf(
+  type: ResourceType, labels: LabelSelector, fields: FieldSelector,
+): ((object: CachedObject) => boolean) | undefined {
+  const rest = fields.requirements.some(({ field, operator }) => operator === '!=' || !field.startsWith('metadata.name'));
+  if (!rest) return labels.isEmpty ? undefined : (object) => labels.matches(object.labels);
+  return (object) => labels.matches(object.labels) && fields.matches((field) => fieldValue(type, object, field));
+}
+
+function fieldValue(type: ResourceType, object: CachedObject, field: string): string {
+  if (field === 'metadata.name') return object.name;
+  if (field === 'metadata.namespace') return object.namespace;
+  const known = object.fields[field];
+  if (known !== undefined) return known;
+  return type.definition.selectableFields?.[field]?.(type.objectOf(object) as never) ?? '';
+}

@@ -1,0 +1,229 @@
+/** WATCH: frames made once per event and shared by all watchers. Source: apiserver/pkg/endpoints/handlers/watch.go. */
+import { encodeWatchEvent, type UnknownObject, wrapEnvelope } from '@kapella/api';
+import { ApiError, type Ctx, type Timer } from '@kapella/base';
+import type { ByteSink, ResponseStream } from '@kapella/client';
+import type { CachedObject, CacheEvent, WatchOptions } from '@kapella/store';
+import type { Codecs } from '../codec/codecs.ts';
+import { type ListParameters, parseRevision } from '../http/parameters.ts';
+import { renderObject, type View } from '../respond/render.ts';
+import { tableOf, tableRow } from '../respond/table.ts';
+import { storageOf } from './commit.ts';
+import { type Core, makeConsistent } from './core.ts';
+import { cacheQuery } from './selectors.ts';
+
+const encoder = new TextEncoder();
+const NEWLINE = encoder.encode('\n');
+const BOOKMARK_EVERY_MS = 60_000;
+const TIMEOUT_MS_MIN = 1_800_000; // upstream: --min-request-timeout, then up to twice as long
+/** Bytes that may wait for one slow client before it is cut off: it lists again. */
+const PENDING_BYTES_MAX = 16 << 20;
+
+/** Frames of events that are being sent right now, so that equal watchers share them. */
+export interface FrameCache {
+  frame(view: View, event: CacheEvent): Uint8Array;
+}
+
+export function createFrameCache(): FrameCache {
+  const frames = new Map<CachedObject, Map<string, Uint8Array>>();
+  return {
+    frame(view, event) {
+      let byForm = frames.get(event.object);
+      if (byForm === undefined) {
+        if (frames.size === 0) queueMicrotask(() => frames.clear());
+        byForm = new Map();
+        frames.set(event.object, byForm);
+      }
+      const { media, type, include } = view;
+      const key = `${event.type}${media.encoding}${media.form}${include}${type.apiVersion}`;
+      let frame = byForm.get(key);
+      if (frame === undefined) {
+        frame = frameOf(view, event.type, eventObject(view, event.object));
+        byForm.set(key, frame);
+      }
+      return frame;
+    },
+  };
+}
+
+/** Tables describe their columns in a watcher's first frame only; those frames are not shared. */
+function eventObject(view: View, object: CachedObject): Uint8Array {
+  if (view.media.form !== 'Table') return renderObject(view, object);
+  const decoded = view.type.objectOf(object);
+  const rows = [tableRow(view.type, decoded, view.include, view.nowMs)];
+  const metadata = { resourceVersion: decoded.metadata.resourceVersion };
+  return view.codecs.encodeJson(tableOf(view.type, rows, metadata, false));
+}
+
+/** One event on the wire: a line of JSON, or a length and a protobuf message. */
+export function frameOf({ media }: View, type: string, object: Uint8Array): Uint8Array {
+  if (media.encoding === 'protobuf') {
+    const message = encodeWatchEvent(type, object);
+    const frame = new Uint8Array(message.length + 4);
+    new DataView(frame.buffer).setUint32(0, message.length);
+    frame.set(message, 4);
+    return frame;
+  }
+  const head = encoder.encode(`{"type":"${type}","object":`);
+  const frame = new Uint8Array(head.length + object.length + 2);
+  frame.set(head, 0);
+  frame.set(object, head.length);
+  frame[frame.length - 2] = 125;
+  frame[frame.length - 1] = NEWLINE[0] as number;
+  return frame;
+}
+
+export interface WatchRequest {
+  readonly core: Core;
+  readonly frames: FrameCache;
+  readonly view: View;
+  readonly namespace: string;
+  readonly name: string;
+  readonly parameters: ListParameters;
+}
+
+/** Throws BadRequest and Expired before the stream starts; later errors are ERROR events. */
+export async function watchObjects(request: WatchRequest, ctx: Ctx): Promise<ResponseStream> {
+  const { core, view, parameters } = request;
+  const { cache } = storageOf(view.type);
+  const query = cacheQuery(view.type, request.namespace, request.name, parameters.labels, parameters.fields);
+  const revision = parseRevision(parameters.resourceVersion);
+  const wantsInitial = parameters.sendInitialEvents ?? (revision === undefined || revision === 0);
+  if (revision === undefined) await makeConsistent(core, view.type, ctx);
+  else if (wantsInitial || cache.revision === 0) await cache.waitFor(revision, ctx);
+  const after = revision === undefined || revision === 0 ? 'now' : revision;
+  const options: WatchOptions = { ...query, after, ...(wantsInitial ? { initial: true } : {}) };
+  return { start: (sink, signal) => new WatchStream(request, options, sink, ctx).run(signal) };
+}
+
+class WatchStream {
+  readonly #request: WatchRequest;
+  readonly #options: WatchOptions;
+  readonly #sink: ByteSink;
+  readonly #ctx: Ctx;
+  readonly #pending: Uint8Array[] = [];
+  #pendingBytes = 0;
+  #blocked = false;
+  #ended = false;
+  #cancel: () => void = () => {};
+  #deadline: Timer | undefined;
+  #bookmarks: Timer | undefined;
+  #columnsSent = false;
+
+  constructor(request: WatchRequest, options: WatchOptions, sink: ByteSink, ctx: Ctx) {
+    this.#request = request;
+    this.#options = options;
+    this.#sink = sink;
+    this.#ctx = ctx;
+  }
+
+  run(signal: AbortSignal): void {
+    const { view, parameters } = this.#request;
+    const { cache } = storageOf(view.type);
+    signal.addEventListener('abort', () => this.#end(false), { once: true });
+    if (signal.aborted) return;
+    this.#sink.onDrain(() => this.#drain());
+    try {
+      const cancel = cache.watch(this.#options, {
+        events: (events) => this.#events(events),
+        initialEnd: (revision) => {
+          if (parameters.sendInitialEvents === true) this.#bookmark(revision, true);
+        },
+        closed: (error) => this.#closed(error),
+      });
+      if (this.#ended) cancel();
+      else this.#cancel = cancel;
+    } catch (error) {
+      this.#closed(error as Error);
+    }
+    if (this.#ended) return;
+    const { clock, random } = this.#ctx;
+    const seconds = parameters.timeoutSeconds;
+    const timeoutMs = seconds === undefined ? TIMEOUT_MS_MIN * (1 + random.float()) : seconds * 1000;
+    this.#deadline = clock.setTimer(timeoutMs, () => this.#end(true));
+    if (parameters.allowBookmarks) this.#scheduleBookmark();
+  }
+
+  #scheduleBookmark(): void {
+    const { clock } = this.#ctx;
+    this.#bookmarks = clock.setTimer(BOOKMARK_EVERY_MS, () => {
+      this.#bookmark(storageOf(this.#request.view.type).cache.revision, false);
+      this.#scheduleBookmark();
+    });
+  }
+
+  #events(events: readonly CacheEvent[]): void {
+    if (this.#ended) return;
+    const { frames, view } = this.#request;
+    for (const event of events) {
+      if (view.media.form === 'Table' && !this.#columnsSent) {
+        this.#columnsSent = true;
+        this.#send(frameOf(view, event.type, renderObject(view, event.object)));
+      } else this.#send(frames.frame(view, event));
+    }
+  }
+
+  #bookmark(revision: number, initialEnd: boolean): void {
+    const { view } = this.#request;
+    const annotations = initialEnd ? { annotations: { 'k8s.io/initial-events-end': 'true' } } : {};
+    const metadata = { resourceVersion: String(revision), creationTimestamp: null, ...annotations };
+    this.#send(frameOf(view, 'BOOKMARK', bookmarkObject(view, metadata)));
+  }
+
+  #closed(error: Error | undefined): void {
+    if (this.#ended) return;
+    if (error !== undefined) {
+      const status = error instanceof ApiError ? error : new ApiError('InternalError', error.message);
+      const { view } = this.#request;
+      const { codecs, media } = view;
+      this.#send(frameOf(view, 'ERROR', codecs.encode(status.toStatus(), media.encoding, false)));
+    }
+    this.#end(true);
+  }
+
+  #send(frame: Uint8Array): void {
+    if (this.#ended) return;
+    if (!this.#blocked) {
+      if (!this.#sink.write(frame)) this.#blocked = true;
+      return;
+    }
+    this.#pending.push(frame);
+    this.#pendingBytes += frame.length;
+    if (this.#pendingBytes > PENDING_BYTES_MAX) this.#end(true);
+  }
+
+  #drain(): void {
+    this.#blocked = false;
+    let sent = 0;
+    while (sent < this.#pending.length && !this.#blocked) {
+      const frame = this.#pending[sent++] as Uint8Array;
+      this.#pendingBytes -= frame.length;
+      if (!this.#sink.write(frame)) this.#blocked = true;
+    }
+    this.#pending.splice(0, sent);
+  }
+
+  #end(close: boolean): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#deadline?.cancel();
+    this.#bookmarks?.cancel();
+    this.#cancel();
+    this.#pending.length = 0;
+    if (close) this.#sink.close();
+  }
+}
+
+/** An object of the watched form that carries nothing but metadata. */
+function bookmarkObject(view: View, metadata: object): Uint8Array {
+  const { codecs, type, media } = view;
+  if (media.form === 'Table') return codecs.encode(tableOf(type, [], metadata, false), media.encoding, false);
+  if (media.form === 'PartialObjectMetadata') {
+    if (media.encoding === 'protobuf') {
+      const message = codecs.protobuf.encodeMessage({ metadata }, 'meta/v1.PartialObjectMetadata');
+      return wrapEnvelope('meta.k8s.io/v1', 'PartialObjectMetadata', message);
+    }
+    return codecs.encode({ kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata }, media.encoding, false);
+  }
+  const object = { kind: type.kind, apiVersion: type.apiVersion, metadata } as unknown as UnknownObject;
+  return codecs.encode(object, media.encoding, false);
+}

@@ -1,0 +1,90 @@
+/** The server's own way to its objects: reads from the caches, writes without admission. */
+import type { KindRef, UnknownObject } from '@kapella/api';
+import { type Ctx, errors, invariant } from '@kapella/base';
+import type { ResourceType } from '../registry/resource-type.ts';
+import type { ServerAccess, UserInfo } from '../resource.ts';
+import { createObject, withDefaults } from '../rest/create.ts';
+import { type DeleteRequest, deleteObject } from '../rest/delete.ts';
+import { type Core, keyIn, type WriteScope } from '../rest/core.ts';
+import { updateObject } from '../rest/update.ts';
+
+export const SERVER_USER: UserInfo = Object.freeze({
+  username: 'system:apiserver', groups: Object.freeze(['system:masters', 'system:authenticated']),
+});
+const MANAGER = 'kapella-apiserver';
+
+export function createServerAccess(core: Core, services: ReadonlyMap<string, unknown>, nowMs: () => number): ServerAccess {
+  return new CoreAccess(core, services, nowMs);
+}
+
+class CoreAccess implements ServerAccess {
+  readonly #core: Core;
+  readonly #services: ReadonlyMap<string, unknown>;
+  readonly #nowMs: () => number;
+
+  constructor(core: Core, services: ReadonlyMap<string, unknown>, nowMs: () => number) {
+    this.#core = core;
+    this.#services = services;
+    this.#nowMs = nowMs;
+  }
+
+  async get<K>(kind: KindRef<K>, namespace: string, name: string): Promise<K | undefined> {
+    const type = this.#type(kind);
+    const found = type.storage?.cache.get(keyIn(type, namespace, name));
+    return found === undefined ? undefined : (type.objectOf(found) as K);
+  }
+
+  async list<K>(kind: KindRef<K>, namespace?: string): Promise<readonly K[]> {
+    const type = this.#type(kind);
+    const query = namespace === undefined || namespace === '' ? {} : { namespace };
+    return (type.storage?.cache.list(query).items ?? []).map((item) => type.objectOf(item) as K);
+  }
+
+  async create<K>(kind: KindRef<K>, object: K, ctx: Ctx): Promise<K> {
+    const type = this.#type(kind);
+    const given = { ...(object as UnknownObject), kind: type.kind, apiVersion: type.apiVersion };
+    const body = withDefaults(type, given as UnknownObject);
+    const scope = this.#scope(type, body.metadata.namespace ?? '', '', false);
+    return type.objectOf((await createObject(scope, body, ctx)).object) as K;
+  }
+
+  async update<K>(
+    kind: KindRef<K>, namespace: string, name: string, change: (old: K) => K | undefined, ctx: Ctx,
+  ): Promise<K> {
+    const type = this.#type(kind);
+    const scope = this.#scope(type, namespace, name, false);
+    const next = (old: UnknownObject) => (change(old as K) ?? old) as UnknownObject;
+    const written = await updateObject({ ...scope, whole: true }, { next, retries: true }, ctx);
+    return type.objectOf(written.object) as K;
+  }
+
+  async delete(
+    kind: KindRef<unknown>, namespace: string, name: string, options: object, ctx: Ctx,
+  ): Promise<UnknownObject | undefined> {
+    const type = this.#type(kind);
+    const { dryRun, ...request } = options as DeleteRequest & { readonly dryRun?: boolean | readonly string[] };
+    const isDry = dryRun === true || (Array.isArray(dryRun) && dryRun.length > 0);
+    const deleted = await deleteObject(this.#scope(type, namespace, name, isDry), request, ctx);
+    return deleted.gone ? undefined : type.objectOf(deleted.object);
+  }
+
+  service<S>(name: string): S {
+    const found = this.#services.get(name);
+    invariant(found !== undefined, `no service ${JSON.stringify(name)} was given to the API server`);
+    return found as S;
+  }
+
+  #type(kind: KindRef<unknown>): ResourceType {
+    const type = this.#core.registry.find(kind.group, kind.version, kind.plural);
+    if (type === undefined) throw errors.internal(`the server does not serve ${kind.group}/${kind.version} ${kind.plural}`);
+    return type;
+  }
+
+  #scope(type: ResourceType, namespace: string, name: string, dryRun: boolean): WriteScope {
+    return {
+      core: this.#core, type, user: SERVER_USER, namespace: type.namespaced ? namespace : '', name, subresource: '', dryRun,
+      manager: MANAGER, admission: false, nowMs: this.#nowMs(), warn: () => {},
+    };
+  }
+}
+

@@ -1,0 +1,50 @@
+/** Subresources with a handler of their own: eviction, binding, token, approval and the like. */
+import type { UnknownObject } from '@kapella/api';
+import { type Ctx, errors } from '@kapella/base';
+import type { ApiResponse } from '@kapella/client';
+import type { ActionSubresource } from '../resource.ts';
+import { methodNotAllowed, respondValue } from '../respond/respond.ts';
+import { readStored } from '../rest/commit.ts';
+import { admissionRequest, keyIn, makeConsistent, resourceName } from '../rest/core.ts';
+import { decodeBody, mediaOf, type RequestScope, writeScope } from './scope.ts';
+
+export async function serveAction(
+  scope: RequestScope, action: ActionSubresource<never>, ctx: Ctx,
+): Promise<ApiResponse> {
+  const { core, type, info, query, user, namespace, nowMs } = scope;
+  const verb = info.verb as (typeof action.verbs)[number];
+  if (!action.verbs.includes(verb)) throw methodNotAllowed();
+  const media = mediaOf(scope, false);
+  const write = writeScope(scope, 'CreateOptions');
+  await makeConsistent(core, type, ctx);
+  const parent = (await readStored(core, type, keyIn(type, namespace, info.name), false, ctx))?.object;
+  let body = verb === 'get' ? undefined : decodeAction(scope, action);
+  if (parent === undefined && action.parentless !== true) throw errors.notFound(resourceName(type, info.name));
+  if (body !== undefined) {
+    const admission = { ...admissionRequest(write, 'CREATE', body, undefined), kind: kindRef(scope, action) };
+    const admitted = await core.admission.mutate(admission, core.access, ctx);
+    if (admitted !== undefined) body = admitted;
+    await core.admission.validate({ ...admission, object: body }, core.access, ctx);
+  }
+  const answer = await action.handle(
+    {
+      name: info.name, namespace, parent: parent as never, body, query, user, dryRun: write.dryRun, nowMs, server: core.access,
+    },
+    ctx,
+  );
+  return respondValue(core.codecs, action.status ?? (verb === 'create' ? 201 : 200), media, answer);
+}
+
+function decodeAction(scope: RequestScope, action: ActionSubresource<never>): UnknownObject {
+  const { request, core } = scope;
+  const typeId = core.facts.typeIdOf(action.kind);
+  const expected = { ...action.kind, typeId };
+  if ((request.body?.length ?? 0) === 0) {
+    return core.codecs.normalize({}, expected, 'Ignore', () => {});
+  }
+  return decodeBody(scope, expected, 'CreateOptions');
+}
+
+function kindRef({ type }: RequestScope, { kind }: ActionSubresource<never>) {
+  return { ...kind, plural: type.plural, namespaced: type.namespaced };
+}

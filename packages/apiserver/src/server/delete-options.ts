@@ -1,0 +1,78 @@
+/** DeleteOptions from the body or, without one, from the query. Source: apiserver/pkg/endpoints/handlers/delete.go. */
+import type { UnknownObject } from '@kapella/api';
+import { parseText, readEnvelope } from '@kapella/api';
+import { ApiError, errors, FieldErrors } from '@kapella/base';
+import { parseDryRun } from '../http/parameters.ts';
+import { isTrue } from '../http/request-info.ts';
+import type { DeleteRequest } from '../rest/delete.ts';
+import type { RequestScope } from './scope.ts';
+
+const TYPE_ID = 'meta/v1.DeleteOptions';
+const POLICIES = ['Background', 'Foreground', 'Orphan'];
+
+interface DeleteOptionsBody {
+  readonly gracePeriodSeconds?: number;
+  readonly propagationPolicy?: string;
+  readonly orphanDependents?: boolean;
+  readonly dryRun?: readonly string[];
+  readonly preconditions?: { readonly uid?: string; readonly resourceVersion?: string };
+}
+
+export interface DeleteOptions {
+  readonly request: DeleteRequest;
+  readonly dryRun: boolean;
+}
+
+/** Throws BadRequest, Invalid. */
+export function readDeleteOptions(scope: RequestScope): DeleteOptions {
+  const body = scope.request.body;
+  const options = body === undefined || body.length === 0 ? fromQuery(scope.query) : fromBody(scope, body);
+  validate(options);
+  const dryRun = parseDryRun([...(options.dryRun ?? []), ...scope.query.getAll('dryRun')], 'DeleteOptions');
+  const { gracePeriodSeconds, propagationPolicy, orphanDependents, preconditions } = options;
+  const seconds = gracePeriodSeconds !== undefined && gracePeriodSeconds < 0 ? 1 : gracePeriodSeconds;
+  return { request: { gracePeriodSeconds: seconds, propagationPolicy, orphanDependents, preconditions }, dryRun };
+}
+
+function fromQuery(query: URLSearchParams): DeleteOptionsBody {
+  const grace = query.get('gracePeriodSeconds');
+  const policy = query.get('propagationPolicy');
+  const orphan = query.get('orphanDependents');
+  if (grace !== null && !/^-?\d+$/.test(grace)) {
+    throw errors.badRequest(`strconv.ParseInt: parsing ${JSON.stringify(grace)}: invalid syntax`);
+  }
+  return {
+    ...(grace === null ? {} : { gracePeriodSeconds: Number(grace) }),
+    ...(policy === null || policy === '' ? {} : { propagationPolicy: policy }),
+    ...(orphan === null ? {} : { orphanDependents: isTrue(orphan) }),
+  };
+}
+
+function fromBody({ core, request }: RequestScope, body: Uint8Array): DeleteOptionsBody {
+  const { codecs } = core;
+  const encoding = codecs.encodingOf(request.headers['content-type'], true);
+  try {
+    if (encoding === 'protobuf') return codecs.protobuf.decodeMessage(readEnvelope(body).raw, TYPE_ID) as DeleteOptionsBody;
+    const { value } = parseText(new TextDecoder().decode(body), encoding, codecs.facts);
+    if (typeof value !== 'object' || value === null) return {};
+    const { kind } = value as UnknownObject;
+    if (kind !== undefined && kind !== 'DeleteOptions') {
+      throw errors.badRequest(`decoded object cannot be converted to DeleteOptions`);
+    }
+    return codecs.normalize(value, { group: '', version: 'v1', kind: 'DeleteOptions', typeId: TYPE_ID }, 'Ignore', () => {}) as DeleteOptionsBody;
+  } catch (error) {
+    if (error instanceof ApiError) throw error;
+    throw new ApiError('BadRequest', (error as Error).message, { cause: error });
+  }
+}
+
+function validate({ propagationPolicy, orphanDependents }: DeleteOptionsBody): void {
+  const found = new FieldErrors();
+  if (orphanDependents !== undefined && propagationPolicy !== undefined) {
+    found.invalid('propagationPolicy', propagationPolicy, 'orphanDependents and deletionPropagation cannot be both set');
+  }
+  if (propagationPolicy !== undefined && !POLICIES.includes(propagationPolicy)) {
+    found.notSupported('propagationPolicy', propagationPolicy, [...POLICIES, 'nil']);
+  }
+  if (found.any) throw found.toApiError({ group: 'meta.k8s.io', kind: 'DeleteOptions', name: '' });
+}

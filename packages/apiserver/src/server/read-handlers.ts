@@ -1,0 +1,51 @@
+/** GET, LIST and WATCH of a resource. */
+import type { Ctx } from '@kapella/base';
+import type { ApiResponse } from '@kapella/client';
+import { contentTypeOf } from '../http/media.ts';
+import { parseListParameters } from '../http/parameters.ts';
+import { renderList, renderObject } from '../respond/render.ts';
+import { respondBytes, respondValue } from '../respond/respond.ts';
+import { getObject, listObjects } from '../rest/list.ts';
+import { scaleOf } from '../rest/scale.ts';
+import { watchObjects } from '../rest/watch.ts';
+import { mediaOf, type RequestScope, viewOf } from './scope.ts';
+
+export async function serveGet(scope: RequestScope, ctx: Ctx): Promise<ApiResponse> {
+  const { core, type, info, namespace, query } = scope;
+  if (info.subresource === 'scale') return serveGetScale(scope, ctx);
+  const media = mediaOf(scope, true);
+  const version = query.size === 0 ? '' : (query.get('resourceVersion') ?? '');
+  const object = await getObject(core, type, namespace, info.name, version, ctx);
+  return respondBytes(200, media, renderObject(viewOf(scope, media), object));
+}
+
+async function serveGetScale(scope: RequestScope, ctx: Ctx): Promise<ApiResponse> {
+  const { core, type, info, namespace, query } = scope;
+  const media = mediaOf(scope, false);
+  const object = await getObject(core, type, namespace, info.name, query.get('resourceVersion') ?? '', ctx);
+  return respondValue(core.codecs, 200, media, scaleOf(type, type.objectOf(object)));
+}
+
+export async function serveList(scope: RequestScope, ctx: Ctx): Promise<ApiResponse> {
+  const { core, type, info, namespace, query } = scope;
+  const media = mediaOf(scope, true);
+  const listed = await listObjects(core, type, namespace, info.name, parseListParameters(query, false), ctx);
+  return respondBytes(200, media, renderList(viewOf(scope, media), listed.items, listed.metadata));
+}
+
+export async function serveWatch(scope: RequestScope, ctx: Ctx): Promise<ApiResponse> {
+  const { core, frames, type, info, namespace, query } = scope;
+  const media = mediaOf(scope, true);
+  const view = viewOf(scope, { ...media, pretty: false });
+  const parameters = parseListParameters(query, true);
+  const body = await watchObjects({ core, frames, view, namespace, name: info.name, parameters }, ctx);
+  const contentType = contentTypeOf(media.encoding);
+  return {
+    status: 200,
+    headers: {
+      'content-type': media.encoding === 'protobuf' ? `${contentType};stream=watch` : contentType,
+      'cache-control': 'no-cache, private',
+    },
+    body,
+  };
+}

@@ -1,0 +1,79 @@
+/** One request on one resource, and what every verb's handler makes of it. */
+import type { UnknownObject } from '@kapella/api';
+import type { ApiRequest, ApiResponse } from '@kapella/client';
+import type { CachedObject } from '@kapella/store';
+import { type ExpectedKind, expectedOf } from '../codec/codecs.ts';
+import type { Media, Negotiator } from '../http/media.ts';
+import { fieldManagerOf, type FieldValidation, parseDryRun, parseFieldValidation } from '../http/parameters.ts';
+import type { RequestInfo } from '../http/request-info.ts';
+import type { ResourceType } from '../registry/resource-type.ts';
+import type { UserInfo } from '../resource.ts';
+import { renderObject, type View } from '../respond/render.ts';
+import { respondBytes } from '../respond/respond.ts';
+import { parseIncludeObject } from '../respond/table.ts';
+import type { Core, WriteScope } from '../rest/core.ts';
+import type { FrameCache } from '../rest/watch.ts';
+
+export interface RequestScope {
+  readonly core: Core;
+  readonly frames: FrameCache;
+  readonly negotiator: Negotiator;
+  readonly type: ResourceType;
+  readonly info: RequestInfo;
+  readonly query: URLSearchParams;
+  readonly request: ApiRequest;
+  readonly user: UserInfo;
+  readonly namespace: string;
+  readonly nowMs: number;
+  warn(message: string): void;
+}
+
+const EMPTY = new Uint8Array(0);
+
+/** Throws NotAcceptable. `forms`: tables and metadata alone are possible. */
+export function mediaOf(scope: RequestScope, forms: boolean): Media {
+  const { negotiator, request, query, type } = scope;
+  return negotiator.choose(request.headers.accept, query, type.typeId !== undefined, forms);
+}
+
+export function viewOf(scope: RequestScope, media: Media): View {
+  const include = media.form === 'Table' ? parseIncludeObject(scope.query.get('includeObject')) : 'Metadata';
+  return { codecs: scope.core.codecs, type: scope.type, media, include, nowMs: scope.nowMs };
+}
+
+export function respondObject(scope: RequestScope, status: number, object: CachedObject): ApiResponse {
+  const media = mediaOf(scope, true);
+  return respondBytes(status, media, renderObject(viewOf(scope, media), object));
+}
+
+export function writeScope(scope: RequestScope, optionsKind: string, dryRunOverride?: boolean): WriteScope {
+  const { core, type, user, info, query, request } = scope;
+  return {
+    core,
+    type,
+    user,
+    namespace: scope.namespace,
+    name: info.name,
+    subresource: info.subresource,
+    dryRun: dryRunOverride ?? parseDryRun(query.getAll('dryRun'), optionsKind),
+    manager: fieldManagerOf(query, request.headers['user-agent']),
+    admission: true,
+    nowMs: scope.nowMs,
+    warn: scope.warn,
+  };
+}
+
+export function validationOf(scope: RequestScope, optionsKind: string): FieldValidation {
+  return parseFieldValidation(scope.query, optionsKind);
+}
+
+/** Throws BadRequest, UnsupportedMediaType. */
+export function decodeBody(scope: RequestScope, expected: ExpectedKind, optionsKind: string): UnknownObject {
+  const { core, request } = scope;
+  const encoding = core.codecs.encodingOf(request.headers['content-type'], expected.typeId !== undefined);
+  return core.codecs.decode(request.body ?? EMPTY, encoding, expected, validationOf(scope, optionsKind), scope.warn);
+}
+
+export function decodeOwn(scope: RequestScope, optionsKind: string): UnknownObject {
+  return decodeBody(scope, expectedOf(scope.type), optionsKind);
+}

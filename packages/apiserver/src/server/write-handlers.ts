@@ -1,0 +1,171 @@
+/** POST, PUT, PATCH, DELETE of a resource and of its stored subresources. */
+import type { UnknownObject } from '@kapella/api';
+import { type Ctx, errors, isReason } from '@kapella/base';
+import type { ApiResponse } from '@kapella/client';
+import { type ExpectedKind, expectedOf } from '../codec/codecs.ts';
+import { parseListParameters } from '../http/parameters.ts';
+import type { ResourceType } from '../registry/resource-type.ts';
+import { renderList } from '../respond/render.ts';
+import { respondBytes, respondJson, respondValue } from '../respond/respond.ts';
+import { createObject, withDefaults } from '../rest/create.ts';
+import { type Deleted, deleteObject } from '../rest/delete.ts';
+import { listObjects } from '../rest/list.ts';
+import { checkNames, checkPatchOptions, parsePatch, patchObject, patchTypeOf } from '../rest/patch.ts';
+import { SCALE_KIND, scaleOf, withScale } from '../rest/scale.ts';
+import { updateObject, type UpdateRequest } from '../rest/update.ts';
+import { isTrue } from '../http/request-info.ts';
+import { readDeleteOptions } from './delete-options.ts';
+import {
+  decodeBody, decodeOwn, mediaOf, type RequestScope, respondObject, validationOf, viewOf, writeScope,
+} from './scope.ts';
+
+const EMPTY = new Uint8Array(0);
+
+export async function serveCreate(scope: RequestScope, ctx: Ctx): Promise<ApiResponse> {
+  mediaOf(scope, true); // an answer that cannot be given must not leave an object behind
+  const write = writeScope(scope, 'CreateOptions');
+  const body = withDefaults(scope.type, decodeOwn(scope, 'CreateOptions'));
+  const { object } = await createObject(write, body, ctx);
+  return respondObject(scope, 201, object);
+}
+
+export async function serveUpdate(scope: RequestScope, ctx: Ctx): Promise<ApiResponse> {
+  const { type, info, namespace } = scope;
+  mediaOf(scope, true);
+  const write = writeScope(scope, 'UpdateOptions');
+  if (info.subresource === 'scale') return updateScale(scope, ctx);
+  const body = withDefaults(type, decodeOwn(scope, 'UpdateOptions'));
+  checkNames(body, info.name, namespace);
+  const isMain = info.subresource === '';
+  const uid = body.metadata.uid ?? '';
+  const request: UpdateRequest = {
+    next: () => body,
+    retries: false,
+    ...(uid === '' ? {} : { preconditions: { uid } }),
+    ...(isMain && type.definition.allowCreateOnUpdate === true ? { create: () => body } : {}),
+  };
+  const written = await updateObject(write, request, ctx);
+  return respondObject(scope, written.created ? 201 : 200, written.object);
+}
+
+async function updateScale(scope: RequestScope, ctx: Ctx): Promise<ApiResponse> {
+  const { core, type } = scope;
+  const scale = decodeBody(scope, SCALE_KIND, 'UpdateOptions');
+  const request: UpdateRequest = { next: (old) => withScale(type, old, scale), retries: false };
+  const { object } = await updateObject(writeScope(scope, 'UpdateOptions'), request, ctx);
+  return respondValue(core.codecs, 200, mediaOf(scope, false), scaleOf(type, type.objectOf(object)));
+}
+
+export async function servePatch(scope: RequestScope, ctx: Ctx): Promise<ApiResponse> {
+  const { core, type, info, request, query } = scope;
+  const isScale = info.subresource === 'scale';
+  mediaOf(scope, !isScale);
+  const patchType = patchTypeOf(request.headers['content-type'], type.custom);
+  checkPatchOptions(patchType, query);
+  const write = writeScope(scope, 'PatchOptions');
+  const patch = parsePatch(request.body ?? EMPTY, patchType, core.codecs);
+  const update = patchType === 'apply' ? applyRequest(scope, patch) : patchRequest(scope, patchType, patch);
+  const written = await updateObject(write, update, ctx);
+  if (isScale) return respondValue(core.codecs, 200, mediaOf(scope, false), scaleOf(type, type.objectOf(written.object)));
+  return respondObject(scope, written.created ? 201 : 200, written.object);
+}
+
+function patchRequest(scope: RequestScope, patchType: 'json' | 'merge' | 'strategic', patch: unknown): UpdateRequest {
+  const { core, type, info, namespace } = scope;
+  const validation = validationOf(scope, 'PatchOptions');
+  const change = (expected: ExpectedKind, old: UnknownObject) =>
+    patchObject(core.codecs, expected, patchType, old, patch, validation, scope.warn);
+  return {
+    retries: true,
+    next: (old) => {
+      if (info.subresource === 'scale') return withScale(type, old, change(SCALE_KIND, scaleOf(type, old)));
+      const patched = withDefaults(type, change(expectedOf(type), old));
+      checkNames(patched, info.name, namespace);
+      return patched;
+    },
+  };
+}
+
+function applyRequest(scope: RequestScope, patch: unknown): UpdateRequest {
+  const { core, type, info, namespace, query, nowMs } = scope;
+  if (typeof patch !== 'object' || patch === null || Array.isArray(patch)) throw errors.badRequest('error decoding YAML: not an object');
+  const isScale = info.subresource === 'scale';
+  const expected = isScale ? SCALE_KIND : expectedOf(type);
+  const checked = core.codecs.normalize(structuredClone(patch), expected, validationOf(scope, 'PatchOptions'), scope.warn);
+  const given = patch as UnknownObject;
+  const applied = { ...given, metadata: { ...given.metadata, name: checked.metadata.name ?? info.name } };
+  if (type.namespaced) applied.metadata = { ...applied.metadata, namespace: applied.metadata.namespace ?? namespace };
+  checkNames(applied, info.name, namespace);
+  const merge = (live: UnknownObject | undefined) => {
+    const merged = core.fields.apply({
+      type, live, applied, manager: query.get('fieldManager') ?? '', subresource: info.subresource,
+      force: isTrue(query.get('force')), nowMs,
+    });
+    const normal = core.codecs.normalize(structuredClone(merged), expectedOf(type), 'Ignore', () => {});
+    return withDefaults(type, normal);
+  };
+  if (isScale) return { retries: true, next: (old) => withScale(type, old, checked) };
+  return {
+    retries: true,
+    trackedAlready: true,
+    next: merge,
+    ...(info.subresource === '' ? { create: () => merge(undefined) } : {}),
+  };
+}
+
+export async function serveDelete(scope: RequestScope, ctx: Ctx): Promise<ApiResponse> {
+  const { type } = scope;
+  const { request, dryRun } = readDeleteOptions(scope);
+  const deleted = await deleteObject(writeScope(scope, 'DeleteOptions', dryRun), request, ctx);
+  if (!deleted.gone || type.definition.returnsDeleted === true) {
+    const isAccepted = !deleted.gone && request.orphanDependents === false;
+    return respondObject(scope, isAccepted ? 202 : 200, deleted.object);
+  }
+  return respondValue(scope.core.codecs, 200, mediaOf(scope, false), successStatus(type, deleted));
+}
+
+function successStatus(type: ResourceType, { object }: Deleted): object {
+  const { uid } = type.objectOf(object).metadata;
+  return {
+    kind: 'Status',
+    apiVersion: 'v1',
+    metadata: {},
+    status: 'Success',
+    details: { name: object.name, ...(type.group === '' ? {} : { group: type.group }), kind: type.plural, uid },
+  };
+}
+
+export async function serveDeleteCollection(scope: RequestScope, ctx: Ctx): Promise<ApiResponse> {
+  const { core, type, namespace, query } = scope;
+  const media = mediaOf(scope, true);
+  const { request, dryRun } = readDeleteOptions(scope);
+  const parameters = parseListParameters(query, false);
+  const listed = await listObjects(core, type, namespace, '', parameters, ctx);
+  const write = writeScope(scope, 'DeleteOptions', dryRun);
+  const deletions = listed.items.map(async (item) => {
+    try {
+      await deleteObject({ ...write, namespace: item.namespace, name: item.name }, request, ctx);
+    } catch (error) {
+      if (!isReason(error, 'NotFound')) throw error;
+    }
+  });
+  const failed = (await Promise.allSettled(deletions)).find((result) => result.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+  return respondBytes(200, media, renderList(viewOf(scope, media), listed.items, listed.metadata));
+}
+
+/** Reviews and other kinds that are answered, not stored. */
+export async function serveVirtual(scope: RequestScope, ctx: Ctx): Promise<ApiResponse> {
+  const { core, type, user, query, namespace, nowMs } = scope;
+  const media = mediaOf(scope, false);
+  const write = writeScope(scope, 'CreateOptions');
+  const body = withDefaults(type, decodeOwn(scope, 'CreateOptions'));
+  const request = {
+    name: '', namespace, parent: undefined, body, query, user, dryRun: write.dryRun, nowMs, server: core.access,
+  };
+  const answer = await type.definition.virtual?.(body, request, ctx);
+  const shown = { ...(answer as object), kind: type.kind, apiVersion: type.apiVersion };
+  return type.typeId === undefined && media.encoding === 'protobuf'
+    ? respondJson(201, shown)
+    : respondValue(core.codecs, 201, media, shown);
+}

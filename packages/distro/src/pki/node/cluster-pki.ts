@@ -1,6 +1,7 @@
 /** The files under `<data-dir>/pki`: made once, kept, renewed when they near their end or lack a name. */
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { NODE_NETWORK_GROUP } from '../groups.ts';
 import { createAuthority, createSigningKey, isUsable, issueLeaf, type KeyPairPem, type LeafRequest } from './certificates.ts';
 
 /** A leaf is renewed at start when less than this is left. */
@@ -17,8 +18,17 @@ export interface ClusterPki {
   readonly kubeletClient: KeyPairPem;
   readonly frontProxyClient: KeyPairPem;
   readonly admin: KeyPairPem;
-  /** A client and a serving certificate for one node. */
-  node(name: string, addresses: readonly string[]): Promise<{ readonly client: KeyPairPem; readonly server: KeyPairPem }>;
+  /** The certificates of one node. */
+  node(name: string, addresses: readonly string[]): Promise<NodePki>;
+}
+
+export interface NodePki {
+  /** `system:node:<name>`: the agent itself. */
+  readonly client: KeyPairPem;
+  /** `kapella:node-network:<name>`: proxy and DNS, which may read Services and nothing of Pods' secrets. */
+  readonly network: KeyPairPem;
+  /** Of the agent's own HTTPS server. */
+  readonly server: KeyPairPem;
 }
 
 export interface PkiOptions {
@@ -68,6 +78,7 @@ export async function ensureClusterPki(options: PkiOptions): Promise<ClusterPki>
       };
       return {
         client: await leaf(`kubelet-${name}-client`, ca, client(`system:node:${name}`, 'system:nodes')),
+        network: await leaf(`network-${name}-client`, ca, client(`${NODE_NETWORK_GROUP}:${name}`, NODE_NETWORK_GROUP)),
         server: await leaf(`kubelet-${name}-server`, ca, serving),
       };
     },

@@ -1,0 +1,144 @@
+/** What every new cluster holds before anyone asks: namespaces, roles, priorities, the API's own Service, DNS. */
+import { dnsService } from '@kapella/dns';
+import { RBAC_POLICY } from '@kapella/apiserver';
+import { NODE_NETWORK_GROUP } from '../pki/groups.ts';
+
+/** An object in plain JSON; `apiVersion` and `kind` say where it belongs. */
+export interface Manifest {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
+  };
+  readonly [field: string]: unknown;
+}
+
+export interface BootstrapFacts {
+  /** First address of the Service network. */
+  readonly serviceAddress: string;
+  /** Address of the cluster's DNS Service. */
+  readonly dnsAddress: string;
+  /** Where the API server is reached from Pods. */
+  readonly apiAddress: string;
+  readonly apiPort: number;
+  readonly clientCa: string;
+  readonly requestHeaderCa: string;
+}
+
+const NAMESPACES = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
+
+export function namespaces(): Manifest[] {
+  return NAMESPACES.map((name) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } }));
+}
+
+export function rbacObjects(): Manifest[] {
+  return [...(RBAC_POLICY as readonly Manifest[]), ...nodeNetworkRbac()];
+}
+
+/** What proxy and DNS of a node may do: see Services and where they lead, and say where the node's DNS listens. */
+function nodeNetworkRbac(): Manifest[] {
+  const rbac = 'rbac.authorization.k8s.io';
+  const subject = { kind: 'Group', apiGroup: rbac, name: NODE_NETWORK_GROUP };
+  const roleRef = (kind: string, name: string) => ({ apiGroup: rbac, kind, name });
+  const name = 'kapella:node-network';
+  return [
+    {
+      apiVersion: `${rbac}/v1`,
+      kind: 'ClusterRole',
+      metadata: { name },
+      rules: [
+        { apiGroups: [''], resources: ['services', 'namespaces', 'pods', 'nodes'], verbs: ['get', 'list', 'watch'] },
+        { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['get', 'list', 'watch'] },
+        { apiGroups: ['', 'events.k8s.io'], resources: ['events'], verbs: ['create', 'patch', 'update'] },
+      ],
+    },
+    { apiVersion: `${rbac}/v1`, kind: 'ClusterRoleBinding', metadata: { name }, subjects: [subject], roleRef: roleRef('ClusterRole', name) },
+    {
+      apiVersion: `${rbac}/v1`,
+      kind: 'Role',
+      metadata: { name, namespace: 'kube-system' },
+      rules: [{ apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['create', 'update', 'patch'] }],
+    },
+    {
+      apiVersion: `${rbac}/v1`,
+      kind: 'RoleBinding',
+      metadata: { name, namespace: 'kube-system' },
+      subjects: [subject],
+      roleRef: roleRef('Role', name),
+    },
+  ];
+}
+
+export function priorityClasses(): Manifest[] {
+  const make = (name: string, value: number, description: string): Manifest => ({
+    apiVersion: 'scheduling.k8s.io/v1',
+    kind: 'PriorityClass',
+    metadata: { name },
+    value,
+    description,
+  });
+  return [
+    make('system-cluster-critical', 2_000_000_000, 'Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.'),
+    make('system-node-critical', 2_000_001_000, 'Used for system critical pods that must not be moved from their current node.'),
+  ];
+}
+
+/** `default/kubernetes`: Pods find the API server under it. Its endpoints are replaced at every start. */
+export function apiService({ serviceAddress, apiAddress, apiPort }: BootstrapFacts): { service: Manifest; endpoints: Manifest[] } {
+  const labels = { component: 'apiserver', provider: 'kubernetes' };
+  const metadata = { name: 'kubernetes', namespace: 'default' };
+  const ports = [{ name: 'https', port: apiPort, protocol: 'TCP' }];
+  return {
+    service: {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { ...metadata, labels },
+      spec: {
+        type: 'ClusterIP',
+        clusterIP: serviceAddress,
+        clusterIPs: [serviceAddress],
+        ports: [{ name: 'https', port: 443, targetPort: apiPort, protocol: 'TCP' }],
+      },
+    },
+    endpoints: [
+      {
+        apiVersion: 'v1',
+        kind: 'Endpoints',
+        metadata: { ...metadata, labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' } },
+        subsets: [{ addresses: [{ ip: apiAddress }], ports }],
+      },
+      {
+        apiVersion: 'discovery.k8s.io/v1',
+        kind: 'EndpointSlice',
+        metadata: { ...metadata, labels: { 'kubernetes.io/service-name': 'kubernetes' } },
+        addressType: 'IPv4',
+        endpoints: [{ addresses: [apiAddress], conditions: { ready: true } }],
+        ports,
+      },
+    ],
+  };
+}
+
+export function dnsObjects({ dnsAddress }: BootstrapFacts): Manifest[] {
+  return [dnsService(dnsAddress) as unknown as Manifest];
+}
+
+/** What extension API servers need to trust this one. */
+export function extensionAuthentication({ clientCa, requestHeaderCa }: BootstrapFacts): Manifest {
+  return {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'extension-apiserver-authentication', namespace: 'kube-system' },
+    data: {
+      'client-ca-file': clientCa,
+      'requestheader-allowed-names': '["front-proxy-client"]',
+      'requestheader-client-ca-file': requestHeaderCa,
+      'requestheader-extra-headers-prefix': '["X-Remote-Extra-"]',
+      'requestheader-group-headers': '["X-Remote-Group"]',
+      'requestheader-username-headers': '["X-Remote-User"]',
+    },
+  };
+}

@@ -1,0 +1,189 @@
+/** `kapella node`: the agent, Pod network, Service rules and cluster DNS of this machine in one process. */
+import { coreV1, discoveryV1 } from '@kapella/api';
+import type { Node } from '@kapella/api/types/core-v1';
+import { addressAt, type ClusterOptions } from '@kapella/cli';
+import { type Client, createCache, createClient } from '@kapella/client';
+import { createHttpsTransport } from '@kapella/client/node';
+import { cniBackends } from '@kapella/cni';
+import { freeLeakedAddresses, setUpPodNetwork, uplinkMtuBytes } from '@kapella/cni/node';
+import { dnsEndpointSlice } from '@kapella/dns';
+import { startDns } from '@kapella/dns/node';
+import { startNode } from '@kapella/kubelet/node';
+import { runProxy } from '@kapella/proxy';
+import { createNftablesBackend } from '@kapella/proxy/node';
+import { type Ctx, describeError, isReason, sleep } from '@kapella/base';
+import { runtimePaths } from '../../host/paths.ts';
+import type { KeyPairPem } from '../../pki/node/certificates.ts';
+import { ensureClusterPki } from '../../pki/node/cluster-pki.ts';
+import { KUBERNETES_VERSION } from '../../version.ts';
+import { primaryAddress } from './host-address.ts';
+
+const API_RETRY_MS = 200;
+/** DNS Service: the tenth address of the Service network, as kubeadm and k3s have it. */
+export const DNS_ADDRESS_INDEX = 10;
+const KUBELET_PORT = 10_250;
+
+export interface NodeAgentHooks {
+  /** The node is registered and takes Pods. */
+  readonly onReady?: (facts: { readonly address: string; readonly kubeletPort: number | undefined }) => void;
+}
+
+/** Runs until `ctx` aborts; containers go on. Rejects when the machine is not fit. */
+export async function runNodeAgent(options: ClusterOptions, hooks: NodeAgentHooks, ctx: Ctx): Promise<void> {
+  const address = (await primaryAddress()) ?? '127.0.0.1';
+  const pki = await ensureClusterPki({
+    directory: `${options.dataDir}/pki`,
+    apiServerHosts: [],
+    nowMs: ctx.clock.nowMs(),
+  });
+  const node = await pki.node(options.nodeName, [address, '127.0.0.1']);
+  const server = `https://127.0.0.1:${options.apiPort}`;
+  const clientOf = (pair: KeyPairPem, userAgent: string) =>
+    createClient(createHttpsTransport({ server, ca: pki.ca.cert, ...pair }), { userAgent });
+  const agentClient = clientOf(node.client, `kubelet/${KUBERNETES_VERSION}`);
+  await untilApiAnswers(agentClient, ctx);
+
+  const cache = createCache(agentClient);
+  const paths = runtimePaths(options.name, options.dataDir);
+  const network = createNetwork(options, ctx);
+  const cacheRun = cache.run(ctx);
+  const running = await startNode(
+    {
+      nodeName: options.nodeName,
+      nodeIps: [address],
+      dataDir: `${options.dataDir}/node`,
+      imageDir: paths.rootDir,
+      criSocket: paths.socket,
+      clusterDns: [addressAt(options.serviceCidr, DNS_ADDRESS_INDEX)],
+      clusterDomain: options.clusterDomain,
+      cgroupRoot: `/kapella-${options.name}/kubepods`,
+      version: KUBERNETES_VERSION,
+      server: { address: '0.0.0.0', port: await kubeletPort(options), cert: node.server.cert, key: node.server.key, clientCa: pki.ca.cert },
+      onNode: (seen) => network.onNode(seen),
+    },
+    { client: agentClient, cache },
+    ctx,
+  );
+  network.onSandboxes(async () => (await running.cri.listPodSandboxes({}, ctx)).map((sandbox) => sandbox.id));
+  const services = runServices(options, address, clientOf(node.network, 'kube-proxy/kapella'), ctx);
+  hooks.onReady?.({ address, kubeletPort: running.port });
+  await Promise.all([running.done, services, cacheRun]);
+}
+
+/** The usual port on the first cluster of a machine; others take what is free. */
+async function kubeletPort(options: ClusterOptions): Promise<number> {
+  return options.apiPort === 6443 ? KUBELET_PORT : 0;
+}
+
+/** The server may be started at the same time: its first refusals are no error. */
+async function untilApiAnswers(client: Client, ctx: Ctx): Promise<void> {
+  let lastLogMs = ctx.clock.monotonicMs();
+  for (;;) {
+    try {
+      await client.list(coreV1.Node, { limit: 1 }, ctx);
+      return;
+    } catch (error) {
+      ctx.signal.throwIfAborted();
+      if (isReason(error, 'Unauthorized')) throw error;
+      if (ctx.clock.monotonicMs() - lastLogMs > 5_000) {
+        lastLogMs = ctx.clock.monotonicMs();
+        ctx.log.info('waiting for the API server', { cause: describeError(error) });
+      }
+      await sleep(API_RETRY_MS, ctx);
+    }
+  }
+}
+
+/** Sets up the Pod network once the node has its piece of it. */
+function createNetwork(options: ClusterOptions, ctx: Ctx) {
+  let podCidr: string | undefined;
+  let liveSandboxIds: (() => Promise<string[]>) | undefined;
+  const paths = runtimePaths(options.name, options.dataDir);
+  const ipamDir = `${options.dataDir}/cni/ipam`;
+
+  async function setUp(cidr: string): Promise<void> {
+    await setUpPodNetwork(
+      {
+        backend: cniBackends.ptp,
+        binDir: paths.cniBinDir,
+        confDir: paths.cniConfDir,
+        network: {
+          clusterName: options.name,
+          podCIDRs: [cidr],
+          clusterCIDRs: [options.podCidr],
+          mtuBytes: await uplinkMtuBytes(ctx),
+          ipamDir,
+        },
+      },
+      ctx,
+    );
+    ctx.log.info('pod network ready', { podCidr: cidr });
+    const ids = await liveSandboxIds?.();
+    if (ids !== undefined) await freeLeakedAddresses({ ipamDir, clusterName: options.name, liveSandboxIds: new Set(ids) }, ctx);
+  }
+
+  return {
+    onNode(node: Node): void {
+      const cidr = node.spec.podCIDR;
+      if (cidr === undefined || cidr === podCidr) return;
+      podCidr = cidr;
+      setUp(cidr).catch((error) => {
+        podCidr = undefined;
+        ctx.log.error('pod network not set up', { podCidr: cidr, error: describeError(error) });
+      });
+    },
+    onSandboxes(list: () => Promise<string[]>): void {
+      liveSandboxIds = list;
+    },
+  };
+}
+
+/** Service rules and DNS, on an identity that sees Services and nothing else. */
+async function runServices(options: ClusterOptions, address: string, client: Client, ctx: Ctx): Promise<void> {
+  const cache = createCache(client);
+  const services = cache.informer(coreV1.Service);
+  const endpointSlices = cache.informer(discoveryV1.EndpointSlice);
+  const namespaces = cache.informer(coreV1.Namespace);
+  const pods = cache.informer(coreV1.Pod, { fieldSelector: `spec.nodeName=${options.nodeName}` });
+  const proxyNode = {
+    name: options.nodeName,
+    nodePortAddresses: [address],
+    podCIDRs: [options.podCidr],
+    families: ['IPv4' as const],
+  };
+  const backend = createNftablesBackend({ clusterName: options.name, node: proxyNode });
+  const dns = await startDns(
+    {
+      address,
+      port: 0,
+      allowedCIDRs: [options.podCidr, `${address}/32`, '127.0.0.0/8'],
+      sources: { services, endpointSlices, namespaces },
+      clusterDomain: options.clusterDomain,
+      resolvConfPath: '/etc/resolv.conf',
+    },
+    ctx,
+  );
+  ctx.signal.addEventListener('abort', () => void dns.close(), { once: true });
+  await Promise.all([
+    cache.run(ctx),
+    runProxy({ services, endpointSlices, pods, backend, node: proxyNode }, ctx),
+    publishDns(client, options.nodeName, dns.address, dns.port, ctx),
+  ]);
+}
+
+/** Says where this node's DNS server listens; the port changes with each start. */
+async function publishDns(client: Client, nodeName: string, address: string, port: number, ctx: Ctx): Promise<void> {
+  const slice = dnsEndpointSlice({ nodeName, address, port });
+  const options = { fieldManager: 'kapella-dns', force: true };
+  while (!ctx.signal.aborted) {
+    try {
+      const name = { name: slice.metadata.name as string, namespace: slice.metadata.namespace as string };
+      await client.patch(discoveryV1.EndpointSlice, name, { type: 'apply', body: slice }, ctx, options);
+      return;
+    } catch (error) {
+      if (ctx.signal.aborted) return;
+      ctx.log.warn('DNS address not published', { error: describeError(error) });
+      await sleep(1_000, ctx).catch(() => {});
+    }
+  }
+}

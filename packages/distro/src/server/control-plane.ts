@@ -1,0 +1,93 @@
+/** The control plane in one process: API server, scheduler and controllers, which meet only through the API. Host-free. */
+import { admissionPlugins } from '@kapella/admission';
+import {
+  type ApiServer,
+  type Authenticator,
+  type Authorizer,
+  createApiServer,
+  createInMemoryTransport,
+  type UserInfo,
+} from '@kapella/apiserver';
+import { childCtx, type Ctx, describeError } from '@kapella/base';
+import { type Client, createCache, createClient, createEventRecorder } from '@kapella/client';
+import { type Controller, type ControllerDeps, runControllers, slowStart } from '@kapella/controller';
+import { createScheduler } from '@kapella/scheduler';
+import { KUBERNETES_VERSION } from '../version.ts';
+
+export interface ControlPlaneRoles {
+  readonly scheduler: boolean;
+  readonly controllers: boolean;
+}
+
+export interface ComponentOptions {
+  readonly server: ApiServer;
+  readonly roles: ControlPlaneRoles;
+  /** Makes the controllers of this process; each is given a client of its own identity. */
+  readonly controllers: (depsOf: (component: string) => ControllerDeps) => readonly Controller[];
+}
+
+const SERVICE_ACCOUNTS = 'kube-system';
+
+/** The user that a component is: upstream's names, so that upstream's roles fit. */
+export function componentUser(component: string): UserInfo {
+  if (component.startsWith('system:')) return { username: component, groups: ['system:authenticated'] };
+  return {
+    username: `system:serviceaccount:${SERVICE_ACCOUNTS}:${component}`,
+    groups: ['system:serviceaccounts', `system:serviceaccounts:${SERVICE_ACCOUNTS}`, 'system:authenticated'],
+  };
+}
+
+export function clientFor(server: ApiServer, user: UserInfo, userAgent: string): Client {
+  return createClient(createInMemoryTransport(server, user), { userAgent });
+}
+
+/** Runs until `ctx` aborts, then settles. Rejects when a component fails, which is a bug, after stopping the others. */
+export async function runComponents({ server, roles, controllers }: ComponentOptions, ctx: Ctx): Promise<void> {
+  const stop = new AbortController();
+  const inner = childCtx(ctx, stop.signal);
+  let failure: unknown;
+  const guarded = (name: string, work: Promise<void>) =>
+    work.catch((error) => {
+      if (inner.signal.aborted) return;
+      ctx.log.error('component failed', { component: name, error: describeError(error) });
+      failure ??= error;
+      stop.abort();
+    });
+  const work: Promise<void>[] = [];
+  if (roles.scheduler) work.push(guarded('scheduler', runScheduler(server, inner)));
+  if (roles.controllers) work.push(guarded('controllers', runControllerManager(server, controllers, inner)));
+  await Promise.all(work);
+  if (failure !== undefined) throw failure;
+}
+
+async function runScheduler(server: ApiServer, ctx: Ctx): Promise<void> {
+  const client = clientFor(server, componentUser('system:kube-scheduler'), `kube-scheduler/${KUBERNETES_VERSION}`);
+  const cache = createCache(client);
+  const events = createEventRecorder(client, { component: 'default-scheduler' }, ctx);
+  await Promise.all([cache.run(ctx), events.run(ctx), createScheduler({ client, cache, events }).run(ctx)]);
+}
+
+async function runControllerManager(server: ApiServer, make: ComponentOptions['controllers'], ctx: Ctx): Promise<void> {
+  // One cache for all: its identity may read everything and write nothing.
+  const cache = createCache(clientFor(server, componentUser('system:kube-controller-manager'), `kube-controller-manager/${KUBERNETES_VERSION}`));
+  const recorders: Promise<void>[] = [];
+  const controllers = make((component) => {
+    const client = clientFor(server, componentUser(component), `kube-controller-manager/${KUBERNETES_VERSION}/${component}`);
+    const events = createEventRecorder(client, { component }, ctx);
+    recorders.push(events.run(ctx));
+    return { cache, client, events, batch: slowStart };
+  });
+  await Promise.all([...recorders, runControllers(controllers, { cache }, ctx)]);
+}
+
+export interface ApiServerParts {
+  readonly store: Parameters<typeof createApiServer>[0]['store'];
+  readonly resources: Parameters<typeof createApiServer>[0]['resources'];
+  readonly authenticator: Authenticator;
+  readonly authorizer: Authorizer;
+}
+
+/** The default admission chain. */
+export function defaultAdmission() {
+  return admissionPlugins.filter((row) => row.onByDefault).map((row) => row.plugin);
+}

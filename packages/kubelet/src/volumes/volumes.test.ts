@@ -1,0 +1,179 @@
+/** Volumes on the real file system of this machine: content, modes, owners, links; and what must be refused. */
+import assert from 'node:assert/strict';
+import { mkdtemp, readdir, readFile, readlink, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { test, type TestContext } from 'node:test';
+import type { Pod, Volume } from '@kapella/api/types/core-v1';
+import { silentLogger, type Ctx } from '@kapella/base';
+import { hostClock, hostRandom } from '@kapella/base/node';
+import { hostFiles } from '../host/node/host-files.ts';
+import { containerMounts } from '../pods/mounts.ts';
+import { createFakeApi } from '../testing/fake-api.ts';
+import { testPod } from '../testing/test-node.ts';
+import { writeAtomically } from './atomic-writer.ts';
+import { checkHostPath } from './host-path/host-path.ts';
+import { volumePlugins } from './index.ts';
+import { createTokenSource } from './tokens.ts';
+import { createVolumeManager } from './volume-manager.ts';
+
+const ctx: Ctx = { signal: new AbortController().signal, log: silentLogger, clock: hostClock, random: hostRandom };
+
+async function scratch(t: TestContext): Promise<string> {
+  const dir = await mkdtemp(`${tmpdir()}/kapella-volumes-`);
+  t.after(() => rm(dir, { recursive: true, force: true }));
+  return dir;
+}
+
+async function node(t: TestContext) {
+  const dir = await scratch(t);
+  const api = createFakeApi(hostClock);
+  const facts = () => ({ hostIps: [], podIps: [] });
+  const deps = {
+    files: hostFiles,
+    objects: api.objects,
+    tokens: createTokenSource(api.client),
+    random: hostRandom,
+    node: { cpuMilli: 1, memoryBytes: 1, ephemeralBytes: 1 },
+    facts,
+  };
+  const manager = createVolumeManager(volumePlugins, deps, { podsDir: `${dir}/pods`, memoryDir: `${dir}/memory` });
+  return { api, manager, dir };
+}
+
+const podWith = (volume: Volume, spec: object = {}): Pod =>
+  testPod('web', { volumes: [volume], containers: [{ name: 'main', volumeMounts: [{ name: volume.name, mountPath: '/v' }] }], ...spec });
+
+const object = (kind: string, name: string, data: object) => ({
+  apiVersion: 'v1',
+  kind,
+  metadata: { name, namespace: 'default', uid: name, resourceVersion: '1', creationTimestamp: '' },
+  ...data,
+});
+
+async function pathOf(manager: Awaited<ReturnType<typeof node>>['manager'], pod: Pod): Promise<string> {
+  const { volumes, failures } = await manager.mount(pod, ctx);
+  assert.deepEqual(failures, []);
+  return volumes.values().next().value?.hostPath ?? '';
+}
+
+test('configMap: all keys or chosen ones, text and binary, modes', async (t) => {
+  const { api, manager } = await node(t);
+  api.putObject('ConfigMap', object('ConfigMap', 'c', { data: { a: 'A' }, binaryData: { b: btoa('B') } }));
+  const all = await pathOf(manager, podWith({ name: 'v', configMap: { name: 'c', defaultMode: 0o640 } }));
+  assert.equal(await readFile(`${all}/a`, 'utf8'), 'A');
+  assert.equal(await readFile(`${all}/b`, 'utf8'), 'B');
+  assert.equal((await stat(`${all}/a`)).mode & 0o777, 0o640);
+  const items = [{ key: 'a', path: 'deep/er', mode: 0o400 }];
+  const some = await pathOf(manager, podWith({ name: 'w', configMap: { name: 'c', items } }, {}));
+  assert.deepEqual((await readdir(some)).filter((name) => !name.startsWith('..')), ['deep']);
+  assert.equal((await stat(`${some}/deep/er`)).mode & 0o777, 0o400);
+});
+
+test('what is missing is said as upstream says it, unless it is optional', async (t) => {
+  const { manager } = await node(t);
+  const message = async (volume: Volume) => (await manager.mount(podWith(volume), ctx)).failures[0]?.message;
+  assert.equal(await message({ name: 'v', secret: { secretName: 's' } }), 'MountVolume.SetUp failed for volume "v" : secret "s" not found');
+  assert.equal(await message({ name: 'v', secret: { secretName: 's', optional: true } }), undefined);
+  assert.match((await message({ name: 'v', persistentVolumeClaim: { claimName: 'p' } })) ?? '', /persistentvolumeclaims "p" not found/);
+  assert.match((await message({ name: 'v', nfs: { server: 's', path: '/' } })) ?? '', /no volume plugin matched/);
+});
+
+test('projected: several sources in one directory; the token is narrow when a user or group is known', async (t) => {
+  const { api, manager } = await node(t);
+  api.putObject('ConfigMap', object('ConfigMap', 'c', { data: { 'ca.crt': 'CA' } }));
+  const sources = [
+    { serviceAccountToken: { path: 'token' } },
+    { configMap: { name: 'c' } },
+    { downwardAPI: { items: [{ path: 'namespace', fieldRef: { fieldPath: 'metadata.namespace' } }] } },
+  ];
+  const wide = await pathOf(manager, podWith({ name: 'v', projected: { sources } }));
+  assert.equal(await readFile(`${wide}/token`, 'utf8'), 'token');
+  assert.equal(await readFile(`${wide}/ca.crt`, 'utf8'), 'CA');
+  assert.equal(await readFile(`${wide}/namespace`, 'utf8'), 'default');
+  assert.equal((await stat(`${wide}/token`)).mode & 0o777, 0o644);
+  const narrow = await pathOf(manager, podWith({ name: 'w', projected: { sources } }, { securityContext: { runAsUser: 1234 } }));
+  const info = await stat(`${narrow}/token`);
+  assert.deepEqual([info.mode & 0o777, info.uid], [0o600, 1234]);
+});
+
+test('fsGroup: the group may read content and write scratch space', async (t) => {
+  const { api, manager } = await node(t);
+  api.putObject('Secret', object('Secret', 's', { data: { k: btoa('v') } }));
+  const securityContext = { fsGroup: 4321 };
+  const secret = await pathOf(manager, podWith({ name: 'v', secret: { secretName: 's', defaultMode: 0o400 } }, { securityContext }));
+  const key = await stat(`${secret}/k`);
+  assert.deepEqual([key.mode & 0o777, key.gid], [0o440, 4321]);
+  const empty = await stat(await pathOf(manager, podWith({ name: 'e', emptyDir: {} }, { securityContext })));
+  assert.deepEqual([empty.mode & 0o7777, empty.gid], [0o2777, 4321]);
+});
+
+test('a new version replaces the old one at once; names that are gone disappear', async (t) => {
+  const dir = `${await scratch(t)}/v`;
+  const encoder = new TextEncoder();
+  const write = (files: Readonly<Record<string, string>>) =>
+    writeAtomically(
+      dir,
+      new Map(Object.entries(files).map(([path, text]) => [path, { data: encoder.encode(text), mode: 0o644 }])),
+      hostFiles,
+      hostRandom,
+      async () => {},
+    );
+  assert.equal(await write({ a: '1', 'd/b': '2' }), true);
+  const first = await readlink(`${dir}/..data`);
+  assert.equal(await write({ a: '1', 'd/b': '2' }), false);
+  assert.equal(await readlink(`${dir}/..data`), first);
+  assert.equal(await write({ a: '3', c: '4' }), true);
+  assert.equal(await readFile(`${dir}/a`, 'utf8'), '3');
+  assert.deepEqual((await readdir(dir)).filter((name) => !/^\.\.[0-9a-f]+$/.test(name)).sort(), ['..data', 'a', 'c']);
+  assert.equal((await readdir(dir)).length, 4);
+  for (const bad of ['../x', '/x', '', '..x']) await assert.rejects(write({ [bad]: '' }), /invalid path/);
+});
+
+test('hostPath types', async (t) => {
+  const dir = await scratch(t);
+  await writeFile(`${dir}/file`, '');
+  await checkHostPath(dir, 'Directory', hostFiles);
+  await checkHostPath(`${dir}/new/dir`, 'DirectoryOrCreate', hostFiles);
+  await checkHostPath(`${dir}/newfile`, 'FileOrCreate', hostFiles);
+  await checkHostPath('/dev/null', 'CharDevice', hostFiles);
+  await checkHostPath(`${dir}/nothing`, '', hostFiles);
+  await assert.rejects(checkHostPath(`${dir}/file`, 'Directory', hostFiles), { message: `hostPath type check failed: ${dir}/file is not a directory` });
+  await assert.rejects(checkHostPath(`${dir}/no`, 'File', hostFiles), /is not a file$/);
+  await assert.rejects(checkHostPath(dir, 'Socket', hostFiles), /is not a socket file$/);
+});
+
+test('a subPath is made where missing, and never leads out of its volume', async (t) => {
+  const dir = await scratch(t);
+  await hostFiles.mkdir(`${dir}/vol`, 0o755);
+  await symlink('/etc', `${dir}/vol/out`);
+  const settings = { podsDir: dir, clusterDomain: 'c', recursiveReadOnly: true } as never;
+  const mounts = (mount: object) =>
+    containerMounts({
+      pod: testPod('web', {}),
+      container: { name: 'main', volumeMounts: [{ name: 'v', mountPath: '/v', ...mount }] },
+      volumes: new Map([['v', { hostPath: `${dir}/vol`, readOnly: false }]]),
+      env: new Map([['N', 'x']]),
+      podIps: [],
+      settings,
+      files: hostFiles,
+      random: hostRandom,
+    });
+  assert.equal((await mounts({ subPath: 'a/b' }))[0]?.hostPath, `${dir}/vol/a/b`);
+  assert.equal((await mounts({ subPathExpr: 'p-$(N)' }))[0]?.hostPath, `${dir}/vol/p-x`);
+  await assert.rejects(mounts({ subPath: 'out' }), /failed to prepare subPath/);
+  await assert.rejects(mounts({ subPath: '../x' }), /must not contain/);
+  await assert.rejects(mounts({ subPath: '/x' }), /must not be an absolute path/);
+  await assert.rejects(mounts({ subPathExpr: '$(MISSING)' }), /missing value for MISSING/);
+  const [readOnly] = await mounts({ readOnly: true, recursiveReadOnly: 'IfPossible', mountPropagation: 'HostToContainer' });
+  assert.equal(readOnly?.recursiveReadOnly, true);
+  assert.equal(readOnly?.propagation, 'PROPAGATION_HOST_TO_CONTAINER');
+});
+
+test('unmounting removes volumes, and refuses to remove what is mounted elsewhere below', async (t) => {
+  const { api, manager, dir } = await node(t);
+  api.putObject('Secret', object('Secret', 's', { data: { k: btoa('v') } }));
+  await pathOf(manager, podWith({ name: 'v', secret: { secretName: 's' } }));
+  await manager.unmount('uid-web');
+  await manager.removePodDir('uid-web');
+  assert.deepEqual(await readdir(`${dir}/memory`), []);
+});

@@ -12,3 +12,5 @@ export { SERVER_USER } from './server/access.ts';
 export type { ConnectDialer } from './server/connect-handlers.ts';
 export { type ApiServer, type ApiServerOptions, createApiServer } from './server/server.ts';
 export { RBAC_POLICY } from './bootstrap/rbac-policy.gen.ts';
+export { createNodeAuthorizer, type NodeAuthorizer } from './auth/node-authorizer/node-authorizer.ts';
+export { createRbacAuthorizer, type RbacAuthorizer, type RbacSource } from './auth/rbac/rbac-authorizer.ts';

@@ -30,7 +30,7 @@ export function createAuthenticator(options: AuthenticationOptions): Authenticat
       }
       const token = bearerToken(request);
       if (token !== undefined) return withAuthenticated((await checkToken(options.tokens, token, undefined, ctx)).user);
-      return options.anonymous === false ? undefined : ANONYMOUS;
+      return options.anonymous === false || request.hasBadCertificate === true ? undefined : ANONYMOUS;
     },
   };
 }

@@ -14,6 +14,8 @@ export interface ServerRequest extends ApiRequest {
   /** Set by the in-memory transport: who calls is known, and what they may do is still asked. */
   readonly user?: UserInfo;
   readonly clientCertificate?: ClientCertificate;
+  /** A certificate came that the cluster's CA did not sign: other credentials count, but it is not anonymous. */
+  readonly hasBadCertificate?: boolean;
   readonly remoteAddress?: string;
 }
 

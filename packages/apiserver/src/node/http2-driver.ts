@@ -1,0 +1,78 @@
+/** HTTP/2 by the core stream API, which costs a fifth less than the compatibility one. */
+import type { IncomingHttpHeaders, OutgoingHttpHeaders, ServerHttp2Stream } from 'node:http2';
+import type { TLSSocket } from 'node:tls';
+import { ApiError } from '@kapella/base';
+import type { ByteSink } from '@kapella/client';
+import { toApiError } from '../respond/respond.ts';
+import { answer, type Answerer, type Exchange, hasBody, readBody, requestOf } from './exchange.ts';
+import type { Peers } from './peer.ts';
+
+const INTERNAL_ERROR = 2; // RFC 9113, section 7
+
+export function serveStream(
+  stream: ServerHttp2Stream, headers: IncomingHttpHeaders, peers: Peers, exchange: Exchange,
+): void {
+  stream.on('error', () => {}); // the client went away; 'close' follows
+  const socket = stream.session?.socket as unknown as TLSSocket | undefined;
+  if (socket === undefined) return;
+  const peer = peers.of(socket);
+  const method = headers[':method'] as string;
+  const url = headers[':path'] as string;
+  const fields = headers as unknown as Record<string, string>;
+  const to = new StreamAnswerer(stream, method === 'HEAD');
+  if (!hasBody(method)) {
+    void answer(exchange, requestOf(method, url, fields, peer, undefined), to);
+    return;
+  }
+  readBody(stream, fields['content-length'], exchange.ctx).then(
+    (body) => answer(exchange, requestOf(method, url, fields, peer, body), to),
+    (error: unknown) => refuse(to, error),
+  );
+}
+
+function refuse(to: Answerer, error: unknown): void {
+  if (!(error instanceof ApiError)) return;
+  const status = toApiError(error);
+  to.send(status.code, { 'content-type': 'application/json' }, Buffer.from(JSON.stringify(status.toStatus())));
+}
+
+class StreamAnswerer implements Answerer {
+  readonly #stream: ServerHttp2Stream;
+  readonly isHead: boolean;
+
+  constructor(stream: ServerHttp2Stream, isHead: boolean) {
+    this.#stream = stream;
+    this.isHead = isHead;
+  }
+
+  send(status: number, headers: Record<string, string | readonly string[]>, body: Uint8Array): void {
+    const stream = this.#stream;
+    if (stream.destroyed || stream.closed) return;
+    const fields = { ':status': status, 'content-length': String(body.length), ...headers } as OutgoingHttpHeaders;
+    if (this.isHead) {
+      stream.respond(fields, { endStream: true });
+      return;
+    }
+    stream.respond(fields);
+    stream.end(body);
+  }
+
+  open(status: number, headers: Record<string, string | readonly string[]>): ByteSink {
+    const stream = this.#stream;
+    if (!stream.destroyed) stream.respond({ ':status': status, ...headers } as OutgoingHttpHeaders);
+    return {
+      write: (chunk) => stream.destroyed || stream.writableEnded || stream.write(chunk),
+      close: (error) => {
+        if (stream.destroyed) return;
+        if (error === undefined) stream.end();
+        else stream.close(INTERNAL_ERROR);
+      },
+      onDrain: (fn) => void stream.on('drain', fn),
+    };
+  }
+
+  onClose(fn: () => void): void {
+    if (this.#stream.destroyed) fn();
+    else this.#stream.once('close', fn);
+  }
+}

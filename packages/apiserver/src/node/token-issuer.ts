@@ -1,0 +1,204 @@
+/** Tokens of service accounts: signed, checked, published. Source: kubernetes pkg/serviceaccount/{jwt,claims}.go. */
+import { createHash, createPublicKey } from 'node:crypto';
+import { coreV1, type UnknownObject } from '@kapella/api';
+import { ApiError, type Ctx, parseTime } from '@kapella/base';
+import { type CryptoKey, exportJWK, importPKCS8, type JWK, jwtVerify, SignJWT } from 'jose';
+import type { TokenAuthenticator, TokenUser } from '../auth/contract.ts';
+import type { ServerAccess, UserInfo } from '../resource.ts';
+
+export interface TokenIssuerOptions {
+  /** `https://kubernetes.default.svc.cluster.local` */
+  readonly issuer: string;
+  /** Audiences of the API server; by default the issuer. */
+  readonly audiences?: readonly string[];
+  /** PKCS 8 in PEM, RSA or EC P-256. */
+  readonly privateKey: string;
+}
+
+export interface IssueRequest {
+  readonly serviceAccount: { readonly metadata: { readonly name: string; readonly namespace?: string; readonly uid: string } };
+  readonly audiences: readonly string[];
+  readonly expirationSeconds: number;
+  readonly boundTo?: { readonly kind: 'Pod' | 'Secret' | 'Node'; readonly name: string; readonly uid: string };
+  readonly node?: { readonly name: string; readonly uid: string };
+}
+
+/** Also the service `tokenIssuer`. */
+export interface ServiceAccountTokens {
+  readonly defaultAudiences: readonly string[];
+  readonly issuer: string;
+  issue(request: IssueRequest, ctx: Ctx): Promise<{ readonly token: string; readonly expirationTimestamp: string }>;
+  /** `access` tells whether what a token is bound to still exists. */
+  authenticator(access: () => ServerAccess): TokenAuthenticator;
+  /** The document at /openid/v1/jwks. */
+  jwks(): object;
+}
+
+const POD_GONE_LEEWAY_MS = 60_000;
+const VERIFIED_MAX = 5_000;
+
+interface Bound {
+  readonly name: string;
+  readonly uid: string;
+}
+
+interface Claims {
+  readonly iss?: string;
+  readonly exp?: number;
+  readonly jti?: string;
+  readonly aud?: string | string[];
+  readonly 'kubernetes.io'?: {
+    readonly namespace: string;
+    readonly serviceaccount: Bound;
+    readonly pod?: Bound;
+    readonly node?: Bound;
+    readonly secret?: Bound;
+  };
+}
+
+export async function createTokenIssuer(options: TokenIssuerOptions): Promise<ServiceAccountTokens> {
+  const publicKeyObject = createPublicKey(options.privateKey);
+  const algorithm = publicKeyObject.asymmetricKeyType === 'rsa' ? 'RS256' : 'ES256';
+  const privateKey = await importPKCS8(options.privateKey, algorithm);
+  const der = publicKeyObject.export({ type: 'spki', format: 'der' });
+  const keyId = createHash('sha256').update(der).digest('base64url');
+  const jwk: JWK = { ...(await exportJWK(publicKeyObject)), use: 'sig', kid: keyId, alg: algorithm };
+  const audiences = options.audiences ?? [options.issuer];
+  return {
+    defaultAudiences: audiences,
+    issuer: options.issuer,
+    issue: (request, ctx) => issue(request, options.issuer, privateKey, algorithm, keyId, ctx),
+    authenticator: (access) => new JwtAuthenticator(options.issuer, audiences, publicKeyObject, algorithm, access),
+    jwks: () => ({ keys: [jwk] }),
+  };
+}
+
+async function issue(
+  request: IssueRequest, issuer: string, key: CryptoKey, algorithm: string, keyId: string, ctx: Ctx,
+): Promise<{ token: string; expirationTimestamp: string }> {
+  const { serviceAccount, boundTo, node } = request;
+  const { name, namespace = '', uid } = serviceAccount.metadata;
+  const nowSeconds = Math.floor(ctx.clock.nowMs() / 1000);
+  const expires = nowSeconds + request.expirationSeconds;
+  const bound = boundTo === undefined ? {} : { [boundTo.kind.toLowerCase()]: { name: boundTo.name, uid: boundTo.uid } };
+  const claims = {
+    'kubernetes.io': { namespace, serviceaccount: { name, uid }, ...bound, ...(node === undefined ? {} : { node }) },
+  };
+  const token = await new SignJWT(claims)
+    .setProtectedHeader({ alg: algorithm, kid: keyId })
+    .setIssuer(issuer)
+    .setSubject(`system:serviceaccount:${namespace}:${name}`)
+    .setAudience([...request.audiences])
+    .setIssuedAt(nowSeconds)
+    .setNotBefore(nowSeconds)
+    .setExpirationTime(expires)
+    .setJti(ctx.random.uuid())
+    .sign(key);
+  return { token, expirationTimestamp: new Date(expires * 1000).toISOString().replace('.000Z', 'Z') };
+}
+
+class JwtAuthenticator implements TokenAuthenticator {
+  readonly #issuer: string;
+  readonly #audiences: readonly string[];
+  readonly #key: Parameters<typeof exportJWK>[0];
+  readonly #algorithm: string;
+  readonly #access: () => ServerAccess;
+  /** Signatures once found good stay good: only time and the bound objects are looked at again. */
+  readonly #verified = new Map<string, Claims>();
+
+  constructor(
+    issuer: string, audiences: readonly string[], key: Parameters<typeof exportJWK>[0], algorithm: string,
+    access: () => ServerAccess,
+  ) {
+    this.#issuer = issuer;
+    this.#audiences = audiences;
+    this.#key = key;
+    this.#algorithm = algorithm;
+    this.#access = access;
+  }
+
+  async authenticateToken(token: string, audiences: readonly string[] | undefined, ctx: Ctx): Promise<TokenUser | undefined> {
+    if (!this.#isOurs(token)) return undefined;
+    const claims = await this.#claims(token, ctx);
+    const given = claims.aud === undefined ? [] : Array.isArray(claims.aud) ? claims.aud : [claims.aud];
+    const shared = (audiences ?? this.#audiences).filter((audience) => given.includes(audience));
+    if (shared.length === 0) {
+      throw refused(`token audiences ${JSON.stringify(given)} is invalid for the target audiences ${JSON.stringify(audiences ?? this.#audiences)}`);
+    }
+    const bound = claims['kubernetes.io'];
+    if (bound === undefined) throw refused('not a token of a service account');
+    await this.#checkBound(bound, ctx.clock.nowMs());
+    return { user: userOf(bound, claims.jti), audiences: shared };
+  }
+
+  /** Other issuers' tokens are for other authenticators. */
+  #isOurs(token: string): boolean {
+    const [, payload = ''] = token.split('.');
+    if (payload === '') return false;
+    try {
+      return (JSON.parse(Buffer.from(payload, 'base64url').toString()) as Claims).iss === this.#issuer;
+    } catch {
+      return false;
+    }
+  }
+
+  async #claims(token: string, ctx: Ctx): Promise<Claims> {
+    const nowMs = ctx.clock.nowMs();
+    const known = this.#verified.get(token);
+    if (known !== undefined) {
+      if ((known.exp ?? 0) * 1000 > nowMs) return known;
+      this.#verified.delete(token);
+      throw refused('token has expired');
+    }
+    try {
+      const { payload } = await jwtVerify(token, this.#key as CryptoKey, {
+        issuer: this.#issuer, algorithms: [this.#algorithm], currentDate: new Date(nowMs), clockTolerance: 10,
+      });
+      if (this.#verified.size >= VERIFIED_MAX) this.#verified.clear();
+      this.#verified.set(token, payload as Claims);
+      return payload as Claims;
+    } catch (cause) {
+      throw new ApiError('Unauthorized', 'Unauthorized', { details: {}, cause });
+    }
+  }
+
+  async #checkBound({ namespace, serviceaccount, pod, secret, node }: NonNullable<Claims['kubernetes.io']>, nowMs: number): Promise<void> {
+    const access = this.#access();
+    const check = async (found: Promise<unknown>, wanted: Bound, what: string) => {
+      const object = (await found) as UnknownObject | undefined;
+      const deletedMs = parseTime(object?.metadata.deletionTimestamp);
+      const isGone = object === undefined || object.metadata.uid !== wanted.uid;
+      if (isGone || (deletedMs !== undefined && deletedMs + POD_GONE_LEEWAY_MS < nowMs)) {
+        throw refused(`${what} ${namespace}/${wanted.name} of the token is gone`);
+      }
+    };
+    await check(access.get(coreV1.ServiceAccount, namespace, serviceaccount.name), serviceaccount, 'service account');
+    if (pod !== undefined) await check(access.get(coreV1.Pod, namespace, pod.name), pod, 'pod');
+    if (secret !== undefined) await check(access.get(coreV1.Secret, namespace, secret.name), secret, 'secret');
+    if (node !== undefined && pod === undefined) await check(access.get(coreV1.Node, '', node.name), node, 'node');
+  }
+}
+
+function refused(why: string): ApiError {
+  return new ApiError('Unauthorized', 'Unauthorized', { details: {}, cause: new Error(why) });
+}
+
+function userOf(bound: NonNullable<Claims['kubernetes.io']>, tokenId: string | undefined): UserInfo {
+  const { namespace, serviceaccount, pod, node } = bound;
+  const extra: Record<string, readonly string[]> = {};
+  if (tokenId !== undefined) extra['authentication.kubernetes.io/credential-id'] = [`JTI=${tokenId}`];
+  if (pod !== undefined) {
+    extra['authentication.kubernetes.io/pod-name'] = [pod.name];
+    extra['authentication.kubernetes.io/pod-uid'] = [pod.uid];
+  }
+  if (node !== undefined) {
+    extra['authentication.kubernetes.io/node-name'] = [node.name];
+    extra['authentication.kubernetes.io/node-uid'] = [node.uid];
+  }
+  return {
+    username: `system:serviceaccount:${namespace}:${serviceaccount.name}`,
+    uid: serviceaccount.uid,
+    groups: ['system:serviceaccounts', `system:serviceaccounts:${namespace}`],
+    extra,
+  };
+}

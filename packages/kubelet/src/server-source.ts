@@ -22,11 +22,30 @@ export interface NodeServerSource {
   pods(): readonly Pod[];
   /** `uid` '' = any. */
   podByName(namespace: string, name: string, uid: string): Pod | undefined;
-  containerLog(namespace: string, pod: string, container: string, previous: boolean, ctx: Ctx): Promise<ContainerLogLocation>;
+  containerLog(
+    namespace: string,
+    pod: string,
+    container: string,
+    previous: boolean,
+    ctx: Ctx,
+  ): Promise<ContainerLogLocation>;
   /** Runs to the end and answers its output (the `run` endpoint). */
-  runInContainer(namespace: string, pod: string, container: string, cmd: readonly string[], ctx: Ctx): Promise<Uint8Array>;
+  runInContainer(
+    namespace: string,
+    pod: string,
+    container: string,
+    cmd: readonly string[],
+    ctx: Ctx,
+  ): Promise<Uint8Array>;
   /** URLs of the runtime's streaming server (on this node's loopback). `container` '' = the only or default one. */
-  execUrl(namespace: string, pod: string, container: string, cmd: readonly string[], o: StreamOptions, ctx: Ctx): Promise<string>;
+  execUrl(
+    namespace: string,
+    pod: string,
+    container: string,
+    cmd: readonly string[],
+    o: StreamOptions,
+    ctx: Ctx,
+  ): Promise<string>;
   attachUrl(namespace: string, pod: string, container: string, options: StreamOptions, ctx: Ctx): Promise<string>;
   portForwardUrl(namespace: string, pod: string, ports: readonly number[], ctx: Ctx): Promise<string>;
 }

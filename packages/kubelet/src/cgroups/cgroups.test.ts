@@ -20,8 +20,17 @@ test('each class has its place; the burstable group weighs what its Pods ask for
   for (const each of [one, two, three]) await cgroups.ensure(each);
   assert.equal(cgroups.parentOf(one), '/k/kubepods/burstable/poduid-one');
   assert.equal(cgroups.parentOf(three), '/k/kubepods/poduid-three');
-  assert.deepEqual(driver.groups.get('/k/kubepods/burstable/poduid-one'), { cpuShares: 512, memoryBytes: 8 * 1024 * 1024, pidsMax: 100 });
-  assert.deepEqual(driver.groups.get('/k/kubepods/poduid-three'), { cpuShares: 1024, cpuQuotaUs: 100_000, memoryBytes: 2 ** 30, pidsMax: 100 });
+  assert.deepEqual(driver.groups.get('/k/kubepods/burstable/poduid-one'), {
+    cpuShares: 512,
+    memoryBytes: 8 * 1024 * 1024,
+    pidsMax: 100,
+  });
+  assert.deepEqual(driver.groups.get('/k/kubepods/poduid-three'), {
+    cpuShares: 1024,
+    cpuQuotaUs: 100_000,
+    memoryBytes: 2 ** 30,
+    pidsMax: 100,
+  });
   assert.equal(driver.groups.get('/k/kubepods/burstable')?.cpuShares, 768);
   assert.deepEqual([...(await cgroups.uids())].sort(), ['uid-one', 'uid-three', 'uid-two']);
   await cgroups.remove(two);

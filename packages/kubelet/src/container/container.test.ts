@@ -16,7 +16,13 @@ import { serviceEnv } from './service-env.ts';
 
 const facts = { hostIps: ['192.0.2.1'], podIps: ['10.0.0.5', 'fd00::5'] };
 const node = { cpuMilli: 4000, memoryBytes: 1024 ** 3, ephemeralBytes: 0 };
-const meta = (name: string, namespace = 'default') => ({ name, namespace, uid: name, resourceVersion: '1', creationTimestamp: '' });
+const meta = (name: string, namespace = 'default') => ({
+  name,
+  namespace,
+  uid: name,
+  resourceVersion: '1',
+  creationTimestamp: '',
+});
 
 test('expansion: known, unknown, escaped and broken references', () => {
   const known = (name: string) => ({ A: '1', B: '' })[name];
@@ -37,9 +43,13 @@ test('expansion: known, unknown, escaped and broken references', () => {
 
 const sources = (more: Partial<EnvSources> = {}): EnvSources => ({
   configMap: (name) =>
-    name === 'conf' ? { apiVersion: 'v1', kind: 'ConfigMap', metadata: meta('conf'), data: { a: '1', b: '2' } } : undefined,
+    name === 'conf'
+      ? { apiVersion: 'v1', kind: 'ConfigMap', metadata: meta('conf'), data: { a: '1', b: '2' } }
+      : undefined,
   secret: (name) =>
-    name === 'sec' ? { apiVersion: 'v1', kind: 'Secret', metadata: meta('sec'), data: { pw: btoa('geheim') } } : undefined,
+    name === 'sec'
+      ? { apiVersion: 'v1', kind: 'Secret', metadata: meta('sec'), data: { pw: btoa('geheim') } }
+      : undefined,
   envFile: () => undefined,
   services: new Map([['KUBERNETES_PORT', 'tcp://10.96.0.1:443']]),
   node,
@@ -53,7 +63,11 @@ test('environment: later sources win, references see what came before', () => {
     {
       name: 'main',
       resources: { requests: { memory: '64Mi' } },
-      envFrom: [{ prefix: 'P_', configMapRef: { name: 'conf' } }, { secretRef: { name: 'sec' } }, { secretRef: { name: 'no', optional: true } }],
+      envFrom: [
+        { prefix: 'P_', configMapRef: { name: 'conf' } },
+        { secretRef: { name: 'sec' } },
+        { secretRef: { name: 'no', optional: true } },
+      ],
       env: [
         { name: 'EARLY', value: '$(LATE)' },
         { name: 'LATE', value: '$(P_a)-$(KUBERNETES_PORT)' },
@@ -118,7 +132,8 @@ test('service variables: of the namespace when wanted, of kubernetes always', ()
     service('headless', 'shop', 'None', [{ port: 1 }]),
     service('other', 'elsewhere', '10.96.0.3', [{ port: 1 }]),
   ];
-  const names = (links: boolean) => [...serviceEnv(all, 'shop', links).keys()].filter((name) => name.endsWith('_SERVICE_HOST'));
+  const names = (links: boolean) =>
+    [...serviceEnv(all, 'shop', links).keys()].filter((name) => name.endsWith('_SERVICE_HOST'));
   assert.deepEqual(names(true), ['KUBERNETES_SERVICE_HOST', 'MY_DB_SERVICE_HOST']);
   assert.deepEqual(names(false), ['KUBERNETES_SERVICE_HOST']);
   const env = serviceEnv(all, 'shop', true);
@@ -129,7 +144,11 @@ test('service variables: of the namespace when wanted, of kubernetes always', ()
 
 test('resolv.conf of Pods by policy', () => {
   const host = parseResolvConf('# x\nnameserver 192.0.2.53\nsearch a.example. b.example\noptions ndots:1 rotate\n');
-  assert.deepEqual(host, { servers: ['192.0.2.53'], searches: ['a.example', 'b.example'], options: ['ndots:1', 'rotate'] });
+  assert.deepEqual(host, {
+    servers: ['192.0.2.53'],
+    searches: ['a.example', 'b.example'],
+    options: ['ndots:1', 'rotate'],
+  });
   const settings = { clusterDns: ['10.96.0.10'], clusterDomain: 'cluster.local', host };
   const dns = (spec: Partial<PodSpec>) => podDns(testPod('web', spec), settings).config;
   const cluster = {
@@ -141,8 +160,16 @@ test('resolv.conf of Pods by policy', () => {
   assert.deepEqual(dns({ dnsPolicy: 'ClusterFirst', hostNetwork: true }), host);
   assert.deepEqual(dns({ dnsPolicy: 'ClusterFirstWithHostNet', hostNetwork: true }), cluster);
   assert.deepEqual(dns({ dnsPolicy: 'Default' }), host);
-  const own = { nameservers: ['1.1.1.1'], searches: ['x.y'], options: [{ name: 'ndots', value: '2' }, { name: 'edns0' }] };
-  assert.deepEqual(dns({ dnsPolicy: 'None', dnsConfig: own }), { servers: ['1.1.1.1'], searches: ['x.y'], options: ['ndots:2', 'edns0'] });
+  const own = {
+    nameservers: ['1.1.1.1'],
+    searches: ['x.y'],
+    options: [{ name: 'ndots', value: '2' }, { name: 'edns0' }],
+  };
+  assert.deepEqual(dns({ dnsPolicy: 'None', dnsConfig: own }), {
+    servers: ['1.1.1.1'],
+    searches: ['x.y'],
+    options: ['ndots:2', 'edns0'],
+  });
   assert.deepEqual(dns({ dnsConfig: own }).options, ['ndots:2', 'edns0']);
   const many = podDns(testPod('web', { dnsConfig: { nameservers: ['1.1.1.1', '2.2.2.2', '3.3.3.3'] } }), settings);
   assert.deepEqual(many.config.servers, ['10.96.0.10', '1.1.1.1', '2.2.2.2']);
@@ -161,7 +188,10 @@ test('host names', () => {
   const hosts = hostsFile(fqdn, podHostname(fqdn, 'cluster.local'), ['10.0.0.5'], '');
   assert.match(hosts, /^# Kubernetes-managed hosts file\.\n127\.0\.0\.1\tlocalhost\n/);
   assert.match(hosts, /10\.0\.0\.5\tweb\.s\.default\.svc\.cluster\.local\tweb\n/);
-  assert.match(hostsFile(testPod('web', { hostNetwork: true }), { hostname: '', domain: '' }, [], '1.2.3.4 x\n'), /host network.*\n1\.2\.3\.4 x/);
+  assert.match(
+    hostsFile(testPod('web', { hostNetwork: true }), { hostname: '', domain: '' }, [], '1.2.3.4 x\n'),
+    /host network.*\n1\.2\.3\.4 x/,
+  );
 });
 
 test('shares, quota and who is killed first', () => {
@@ -182,7 +212,13 @@ test('shares, quota and who is killed first', () => {
   const limits = { nodeMemoryBytes: 2 ** 33, oomScoreAdjMin: 0 };
   const pod = { ...testPod('web', { containers: [guaranteed] }), status: {} };
   const resources = runtimeResources(pod, guaranteed, limits);
-  assert.deepEqual(resources, { cpuPeriod: 100_000, cpuQuota: 100_000, cpuShares: 1024, memoryLimitInBytes: 2 ** 30, oomScoreAdj: 0 });
+  assert.deepEqual(resources, {
+    cpuPeriod: 100_000,
+    cpuQuota: 100_000,
+    cpuShares: 1024,
+    memoryLimitInBytes: 2 ** 30,
+    oomScoreAdj: 0,
+  });
 });
 
 test('quality of service and the amounts of a Pod', () => {
@@ -196,7 +232,10 @@ test('quality of service and the amounts of a Pod', () => {
   assert.equal(computeQos({ containers: [c('a', {}, { cpu: '1', memory: '1Gi' }), c('b', {}, {})] }), 'Burstable');
   assert.equal(computeQos({ containers: [c('a', { cpu: '100m' }, {})] }), 'Burstable');
   const amounts = podAmounts({
-    initContainers: [c('side', { cpu: '100m' }, { cpu: '200m' }, { restartPolicy: 'Always' }), c('init', { cpu: '2' }, { cpu: '2' })],
+    initContainers: [
+      c('side', { cpu: '100m' }, { cpu: '200m' }, { restartPolicy: 'Always' }),
+      c('init', { cpu: '2' }, { cpu: '2' }),
+    ],
     containers: [c('a', { cpu: '500m' }, { cpu: '1' }), c('b', { cpu: '250m' }, { cpu: '500m' })],
     overhead: { cpu: '10m' },
   });
@@ -206,7 +245,11 @@ test('quality of service and the amounts of a Pod', () => {
 });
 
 test('security: the container over the Pod, the image last; root is refused where it is not wanted', () => {
-  const of = (own: SecurityContext | undefined, spec: Partial<PodSpec>, imageUser: object = { uid: 0, username: '' }) => {
+  const of = (
+    own: SecurityContext | undefined,
+    spec: Partial<PodSpec>,
+    imageUser: object = { uid: 0, username: '' },
+  ) => {
     const container = { name: 'main', ...(own && { securityContext: own }) };
     return containerSecurity({
       pod: testPod('web', { ...spec, containers: [container] }),
@@ -216,18 +259,32 @@ test('security: the container over the Pod, the image last; root is refused wher
     });
   };
   assert.deepEqual(of(undefined, {}).runAsUser, { value: 0 });
-  assert.deepEqual(of({ runAsUser: 5 }, { securityContext: { runAsUser: 6, fsGroup: 7, supplementalGroups: [8] } }).runAsUser, { value: 5 });
-  assert.deepEqual(of(undefined, { securityContext: { fsGroup: 7, supplementalGroups: [8] } }).supplementalGroups, [7, 8]);
+  assert.deepEqual(
+    of({ runAsUser: 5 }, { securityContext: { runAsUser: 6, fsGroup: 7, supplementalGroups: [8] } }).runAsUser,
+    { value: 5 },
+  );
+  assert.deepEqual(
+    of(undefined, { securityContext: { fsGroup: 7, supplementalGroups: [8] } }).supplementalGroups,
+    [7, 8],
+  );
   assert.equal(of(undefined, {}, { username: 'app' }).runAsUsername, 'app');
   assert.equal(of({ allowPrivilegeEscalation: false }, {}).noNewPrivs, true);
-  assert.deepEqual(of(undefined, { securityContext: { seccompProfile: { type: 'Localhost', localhostProfile: 'p.json' } } }).seccomp, {
-    profileType: 'Localhost',
-    localhostRef: '/seccomp/p.json',
+  assert.deepEqual(
+    of(undefined, { securityContext: { seccompProfile: { type: 'Localhost', localhostProfile: 'p.json' } } }).seccomp,
+    {
+      profileType: 'Localhost',
+      localhostRef: '/seccomp/p.json',
+    },
+  );
+  assert.deepEqual(of({ privileged: true, seccompProfile: { type: 'RuntimeDefault' } }, {}).seccomp, {
+    profileType: 'Unconfined',
   });
-  assert.deepEqual(of({ privileged: true, seccompProfile: { type: 'RuntimeDefault' } }, {}).seccomp, { profileType: 'Unconfined' });
   assert.deepEqual(of({ procMount: 'Unmasked' }, {}).maskedPaths, []);
   const nonRoot = { securityContext: { runAsNonRoot: true } };
-  assert.throws(() => of(undefined, nonRoot), /^Error: container has runAsNonRoot and image will run as root \(pod: "web_default\(uid-web\)", container: main\)/);
+  assert.throws(
+    () => of(undefined, nonRoot),
+    /^Error: container has runAsNonRoot and image will run as root \(pod: "web_default\(uid-web\)", container: main\)/,
+  );
   assert.throws(() => of({ runAsUser: 0 }, nonRoot), /runAsUser breaks non-root policy/);
   assert.throws(() => of(undefined, nonRoot, { username: 'app' }), /non-numeric user \(app\)/);
   assert.doesNotThrow(() => of(undefined, nonRoot, { uid: 1000, username: '' }));
@@ -250,8 +307,17 @@ test('sandbox: no host name on the host network, ports of sidecars too, sysctls 
   const sysctls = config({ securityContext: { sysctls: [{ name: 'net/ipv4/x', value: '1' }] } }).linux.sysctls;
   assert.equal(sysctls['net.ipv4.x'], '1');
   const ports = config({
-    initContainers: [{ name: 's', restartPolicy: 'Always', ports: [{ containerPort: 1, hostPort: 2 }] }, { name: 'i', ports: [{ containerPort: 9 }] }],
+    initContainers: [
+      { name: 's', restartPolicy: 'Always', ports: [{ containerPort: 1, hostPort: 2 }] },
+      { name: 'i', ports: [{ containerPort: 9 }] },
+    ],
     containers: [{ name: 'm', ports: [{ containerPort: 3, protocol: 'UDP' }] }],
   }).portMappings;
-  assert.deepEqual(ports.map(({ containerPort, hostPort, protocol }) => [containerPort, hostPort, protocol]), [[1, 2, 'TCP'], [3, 0, 'UDP']]);
+  assert.deepEqual(
+    ports.map(({ containerPort, hostPort, protocol }) => [containerPort, hostPort, protocol]),
+    [
+      [1, 2, 'TCP'],
+      [3, 0, 'UDP'],
+    ],
+  );
 });

@@ -31,17 +31,27 @@ export function podDns(pod: Pod, settings: DnsSettings): PodDns {
     searches: unique([...config.searches, ...(extra?.searches ?? [])]),
     options: mergeOptions(config.options, extra?.options ?? []),
   };
-  const limited = { ...merged, servers: limitServers(merged.servers, warnings), searches: limitSearches(merged.searches, warnings) };
+  const limited = {
+    ...merged,
+    servers: limitServers(merged.servers, warnings),
+    searches: limitSearches(merged.searches, warnings),
+  };
   return { config: limited, warnings, missingClusterDns: missing };
 }
 
-function baseConfig(pod: Pod, { clusterDns, clusterDomain, host }: DnsSettings): { config: DnsConfig; missing: boolean } {
+function baseConfig(
+  pod: Pod,
+  { clusterDns, clusterDomain, host }: DnsSettings,
+): { config: DnsConfig; missing: boolean } {
   const policy = pod.spec.dnsPolicy ?? 'ClusterFirst';
   if (policy === 'None') return { config: { servers: [], searches: [], options: [] }, missing: false };
-  const wantsCluster = policy === 'ClusterFirstWithHostNet' || (policy === 'ClusterFirst' && pod.spec.hostNetwork !== true);
+  const wantsCluster =
+    policy === 'ClusterFirstWithHostNet' || (policy === 'ClusterFirst' && pod.spec.hostNetwork !== true);
   if (!wantsCluster || clusterDns.length === 0) return { config: host, missing: wantsCluster };
   const domains =
-    clusterDomain === '' ? [] : [`${pod.metadata.namespace}.svc.${clusterDomain}`, `svc.${clusterDomain}`, clusterDomain];
+    clusterDomain === ''
+      ? []
+      : [`${pod.metadata.namespace}.svc.${clusterDomain}`, `svc.${clusterDomain}`, clusterDomain];
   const searches = unique([...domains, ...host.searches]);
   return { config: { servers: clusterDns, searches, options: ['ndots:5'] }, missing: false };
 }
@@ -88,7 +98,10 @@ export function parseResolvConf(text: string): DnsConfig {
     if (line.trim().startsWith('#')) continue;
     if (fields[0] === 'nameserver' && fields[1] !== undefined) servers.push(fields[1]);
     else if (fields[0] === 'search') {
-      searches = fields.slice(1).filter((s) => s !== '.').map((s) => (s.endsWith('.') ? s.slice(0, -1) : s));
+      searches = fields
+        .slice(1)
+        .filter((s) => s !== '.')
+        .map((s) => (s.endsWith('.') ? s.slice(0, -1) : s));
     } else if (fields[0] === 'options') {
       for (const option of fields.slice(1)) options.set(option.split(':')[0] as string, option);
     }

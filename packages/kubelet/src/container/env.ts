@@ -1,5 +1,12 @@
 /** The environment of a container. Source: kubernetes pkg/kubelet/kubelet_pods.go (makeEnvironmentVariables). */
-import type { ConfigMap, EnvVar, Pod, Secret } from '@kapella/api/types/core-v1';
+import type {
+  ConfigMap,
+  EnvFromSource,
+  EnvVarSource,
+  Pod,
+  ResourceFieldSelector,
+  Secret,
+} from '@kapella/api/types/core-v1';
 import type { AnyContainer } from '../lifecycle/observed.ts';
 import { findContainer } from '../lifecycle/observed.ts';
 import { expand } from './expansion.ts';
@@ -25,55 +32,57 @@ export function containerEnv(
 ): ReadonlyMap<string, string> {
   const env = new Map<string, string>();
   for (const from of container.envFrom ?? []) {
-    const prefix = from.prefix ?? '';
-    if (from.configMapRef !== undefined) {
-      const data = wanted(configMapOf(pod, from.configMapRef, sources)?.data);
-      for (const [key, value] of data) env.set(prefix + key, value);
-    } else if (from.secretRef !== undefined) {
-      const data = wanted(secretOf(pod, from.secretRef, sources)?.data);
-      for (const [key, value] of data) env.set(prefix + key, decodeText(value));
-    }
+    for (const [key, value] of bulk(from, sources)) env.set((from.prefix ?? '') + key, value);
   }
   const lookup = (name: string) => env.get(name) ?? sources.services.get(name);
   for (const variable of container.env ?? []) {
-    const value = variable.value ? expand(variable.value, lookup) : valueFrom(variable, pod, container, facts, sources);
+    const value = variable.value
+      ? expand(variable.value, lookup)
+      : valueFrom(variable.valueFrom, pod, container, facts, sources);
     if (value !== undefined) env.set(variable.name, value);
   }
   for (const [name, value] of sources.services) if (!env.has(name)) env.set(name, value);
   return env;
 }
 
-const wanted = (data: Readonly<Record<string, string>> | undefined) => Object.entries(data ?? {});
+function bulk({ configMapRef, secretRef }: EnvFromSource, sources: EnvSources): readonly (readonly [string, string])[] {
+  if (configMapRef !== undefined) return Object.entries(configMapOf(configMapRef, sources)?.data ?? {});
+  if (secretRef === undefined) return [];
+  const data = Object.entries(secretOf(secretRef, sources)?.data ?? {});
+  return data.map(([key, value]) => [key, decodeText(value)] as const);
+}
 
 /** undefined = leave the variable out. */
 function valueFrom(
-  { valueFrom: from }: EnvVar,
+  from: EnvVarSource | undefined,
   pod: Pod,
   container: AnyContainer,
   facts: PodFacts,
   sources: EnvSources,
 ): string | undefined {
-  if (from === undefined) return '';
-  if (from.fieldRef !== undefined) return podField(from.fieldRef.fieldPath, pod, facts);
-  if (from.resourceFieldRef !== undefined) {
-    const name = from.resourceFieldRef.containerName;
-    const target = name ? findContainer(pod.spec, name)?.container : container;
-    if (target === undefined) throw new Error(`container ${name} not found`);
-    return resourceField(from.resourceFieldRef, target, sources.node);
+  if (from?.fieldRef !== undefined) return podField(from.fieldRef.fieldPath, pod, facts);
+  if (from?.resourceFieldRef !== undefined) {
+    return resourceField(from.resourceFieldRef, resourceTarget(from.resourceFieldRef, pod, container), sources.node);
   }
-  if (from.configMapKeyRef !== undefined) {
+  if (from?.configMapKeyRef !== undefined) {
     const ref = from.configMapKeyRef;
-    const data = configMapOf(pod, ref, sources)?.data ?? {};
-    return keyOfData(Object.hasOwn(data, ref.key) ? data[ref.key] : undefined, 'ConfigMap', ref, pod);
+    return keyOfData(pick(configMapOf(ref, sources)?.data, ref.key), 'ConfigMap', ref, pod);
   }
-  if (from.secretKeyRef !== undefined) {
+  if (from?.secretKeyRef !== undefined) {
     const ref = from.secretKeyRef;
-    const data = secretOf(pod, ref, sources)?.data ?? {};
-    const value = Object.hasOwn(data, ref.key) ? decodeText(data[ref.key] as string) : undefined;
-    return keyOfData(value, 'Secret', ref, pod);
+    const value = pick(secretOf(ref, sources)?.data, ref.key);
+    return keyOfData(value === undefined ? undefined : decodeText(value), 'Secret', ref, pod);
   }
-  if (from.fileKeyRef !== undefined) return fileKey(from.fileKeyRef, sources);
-  return '';
+  return from?.fileKeyRef === undefined ? '' : fileKey(from.fileKeyRef, sources);
+}
+
+const pick = (data: Readonly<Record<string, string>> | undefined, key: string): string | undefined =>
+  data !== undefined && Object.hasOwn(data, key) ? data[key] : undefined;
+
+function resourceTarget({ containerName }: ResourceFieldSelector, pod: Pod, container: AnyContainer): AnyContainer {
+  const target = containerName ? findContainer(pod.spec, containerName)?.container : container;
+  if (target === undefined) throw new Error(`container ${containerName} not found`);
+  return target;
 }
 
 interface Ref {
@@ -81,13 +90,13 @@ interface Ref {
   readonly optional?: boolean;
 }
 
-function configMapOf(pod: Pod, ref: Ref, sources: EnvSources): ConfigMap | undefined {
+function configMapOf(ref: Ref, sources: EnvSources): ConfigMap | undefined {
   const found = sources.configMap(ref.name ?? '');
   if (found === undefined && ref.optional !== true) throw new Error(`configmap "${ref.name}" not found`);
   return found;
 }
 
-function secretOf(pod: Pod, ref: Ref, sources: EnvSources): Secret | undefined {
+function secretOf(ref: Ref, sources: EnvSources): Secret | undefined {
   const found = sources.secret(ref.name ?? '');
   if (found === undefined && ref.optional !== true) throw new Error(`secret "${ref.name}" not found`);
   return found;

@@ -37,7 +37,9 @@ export function hostsFile(pod: Pod, name: PodHostname, podIps: readonly string[]
   const aliases = aliasLines(pod.spec.hostAliases ?? []);
   if (pod.spec.hostNetwork === true) return `${HOST_NETWORK_HEADER}${nodeHosts}${aliases}`;
   const { hostname, domain } = name;
-  const own = podIps.map((ip) => (domain === '' ? `${ip}\t${hostname}\n` : `${ip}\t${hostname}.${domain}\t${hostname}\n`));
+  const own = podIps.map((ip) =>
+    domain === '' ? `${ip}\t${hostname}\n` : `${ip}\t${hostname}.${domain}\t${hostname}\n`,
+  );
   return `${HEADER}127.0.0.1\tlocalhost
 ::1\tlocalhost ip6-localhost ip6-loopback
 fe00::0\tip6-localnet

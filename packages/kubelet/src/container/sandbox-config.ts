@@ -3,7 +3,7 @@ import type { Pod } from '@kapella/api/types/core-v1';
 import type { DnsConfig, PodSandboxConfig, PortMapping } from '../cri/config.ts';
 import { sandboxLabels } from '../lifecycle/labels.ts';
 import { kernelHostname, podHostname } from './hosts.ts';
-import { namespacesOf } from './security.ts';
+import { groupsOf, namespacesOf } from './security.ts';
 
 export interface SandboxConfigInput {
   readonly pod: Pod;
@@ -19,7 +19,6 @@ export function sandboxConfig(input: SandboxConfigInput): PodSandboxConfig {
   const { pod } = input;
   const { spec, metadata } = pod;
   const context = spec.securityContext ?? {};
-  const groups = [...(context.fsGroup === undefined ? [] : [context.fsGroup]), ...(context.supplementalGroups ?? [])];
   const sysctls: Record<string, string> = Object.create(null);
   for (const { name, value } of context.sysctls ?? []) sysctls[name.replaceAll('/', '.')] = value;
   return {
@@ -37,10 +36,7 @@ export function sandboxConfig(input: SandboxConfigInput): PodSandboxConfig {
         namespaceOptions: namespacesOf(spec),
         ...(context.runAsUser === undefined ? {} : { runAsUser: { value: context.runAsUser } }),
         ...(context.runAsGroup === undefined ? {} : { runAsGroup: { value: context.runAsGroup } }),
-        supplementalGroups: groups,
-        ...(context.supplementalGroupsPolicy === undefined
-          ? {}
-          : { supplementalGroupsPolicy: context.supplementalGroupsPolicy }),
+        ...groupsOf(context),
         privileged: allContainers(pod).some((container) => container.securityContext?.privileged === true),
         seccomp: { profileType: 'RuntimeDefault' },
       },

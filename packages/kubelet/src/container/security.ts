@@ -1,5 +1,5 @@
 /** Security context of a container: its own fields over the Pod's. Source: kubernetes pkg/securitycontext, kuberuntime. */
-import type { Pod, PodSpec, SecurityContext } from '@kapella/api/types/core-v1';
+import type { Pod, PodSecurityContext, PodSpec, SecurityContext } from '@kapella/api/types/core-v1';
 import type { ContainerSecurityContext, NamespaceOption, SecurityProfile } from '../cri/config.ts';
 import { type AnyContainer, describePod } from '../lifecycle/observed.ts';
 
@@ -52,33 +52,40 @@ export function containerSecurity(input: SecurityInput): ContainerSecurityContex
   const user = own.runAsUser ?? shared.runAsUser;
   const group = own.runAsGroup ?? shared.runAsGroup;
   verifyNonRoot(input, own.runAsNonRoot ?? shared.runAsNonRoot, user);
-  const runAs = user ?? imageUser.uid;
-  const groups = [...(shared.fsGroup === undefined ? [] : [shared.fsGroup]), ...(shared.supplementalGroups ?? [])];
   const privileged = own.privileged === true;
   const unmasked = own.procMount === 'Unmasked';
   return {
-    ...(own.capabilities === undefined
-      ? {}
-      : {
-          capabilities: {
-            addCapabilities: own.capabilities.add ?? [],
-            dropCapabilities: own.capabilities.drop ?? [],
-          },
-        }),
+    ...capabilitiesOf(own),
     privileged,
     namespaceOptions: withTarget(namespacesOf(pod.spec), input.targetId),
-    ...(runAs === undefined ? {} : { runAsUser: { value: runAs } }),
+    ...userOf(user ?? imageUser.uid, imageUser.username),
     ...(group === undefined ? {} : { runAsGroup: { value: group } }),
-    ...(runAs === undefined && imageUser.username !== '' ? { runAsUsername: imageUser.username } : {}),
     readonlyRootfs: own.readOnlyRootFilesystem === true,
-    supplementalGroups: groups,
-    ...(shared.supplementalGroupsPolicy === undefined
-      ? {}
-      : { supplementalGroupsPolicy: shared.supplementalGroupsPolicy }),
+    ...groupsOf(shared),
     noNewPrivs: own.allowPrivilegeEscalation === false,
     maskedPaths: unmasked ? [] : MASKED_PATHS,
     readonlyPaths: unmasked ? [] : READONLY_PATHS,
     seccomp: seccompOf(input, privileged),
+  };
+}
+
+function capabilitiesOf({ capabilities }: SecurityContext) {
+  if (capabilities === undefined) return {};
+  return {
+    capabilities: { addCapabilities: capabilities.add ?? [], dropCapabilities: capabilities.drop ?? [] },
+  };
+}
+
+function userOf(uid: number | undefined, username: string) {
+  if (uid !== undefined) return { runAsUser: { value: uid } };
+  return username === '' ? {} : { runAsUsername: username };
+}
+
+/** Of sandbox and containers alike. */
+export function groupsOf({ fsGroup, supplementalGroups = [], supplementalGroupsPolicy: policy }: PodSecurityContext) {
+  return {
+    supplementalGroups: [...(fsGroup === undefined ? [] : [fsGroup]), ...supplementalGroups],
+    ...(policy === undefined ? {} : { supplementalGroupsPolicy: policy }),
   };
 }
 
@@ -97,7 +104,11 @@ function seccompOf({ pod, container, seccompDir }: SecurityInput, privileged: bo
   return { profileType: 'Localhost', localhostRef: `${seccompDir}/${profile.localhostProfile}` };
 }
 
-function verifyNonRoot({ pod, container, imageUser }: SecurityInput, nonRoot: boolean | undefined, user: number | undefined) {
+function verifyNonRoot(
+  { pod, container, imageUser }: SecurityInput,
+  nonRoot: boolean | undefined,
+  user: number | undefined,
+) {
   if (nonRoot !== true) return;
   const where = `(pod: "${describePod(pod)}", container: ${container.name})`;
   if (user !== undefined) {

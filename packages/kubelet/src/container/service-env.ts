@@ -4,7 +4,11 @@ import type { Service } from '@kapella/api/types/core-v1';
 const MASTER_SERVICE = 'kubernetes';
 
 /** Services of the Pod's namespace (if it wants them) and always `default/kubernetes`. */
-export function serviceEnv(services: readonly Service[], namespace: string, links: boolean): ReadonlyMap<string, string> {
+export function serviceEnv(
+  services: readonly Service[],
+  namespace: string,
+  links: boolean,
+): ReadonlyMap<string, string> {
   const chosen = new Map<string, Service>();
   for (const service of services) {
     const { name } = service.metadata;

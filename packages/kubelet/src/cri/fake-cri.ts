@@ -20,7 +20,10 @@ export interface FakeCriOptions {
   readonly onPull?: (image: string, auth: CriAuth | undefined) => Promise<void> | void;
   /** Called before each call, by method name; throws to make it fail. */
   readonly onCall?: (method: string, subject: string) => Promise<void> | void;
-  readonly exec?: (config: ContainerConfig, cmd: readonly string[]) => { readonly exitCode: number; readonly stdout: string };
+  readonly exec?: (
+    config: ContainerConfig,
+    cmd: readonly string[],
+  ) => { readonly exitCode: number; readonly stdout: string };
 }
 
 interface FakeContainer {
@@ -220,10 +223,14 @@ export function createFakeCri(options: FakeCriOptions): FakeCri {
       new Promise((resolve) => {
         watchers.add(onEvent);
         onGap();
-        signal.addEventListener('abort', () => {
-          watchers.delete(onEvent);
-          resolve();
-        }, { once: true });
+        signal.addEventListener(
+          'abort',
+          () => {
+            watchers.delete(onEvent);
+            resolve();
+          },
+          { once: true },
+        );
       }),
     close: () => {},
   };

@@ -63,7 +63,9 @@ export function createMemoryFiles(): MemoryFiles {
     async list(path) {
       const dir = resolve(path);
       if (nodes.get(dir)?.info.kind !== 'directory') return undefined;
-      const below = [...nodes.keys()].filter((other) => other.startsWith(`${dir}/`)).map((other) => other.slice(dir.length + 1));
+      const below = [...nodes.keys()]
+        .filter((other) => other.startsWith(`${dir}/`))
+        .map((other) => other.slice(dir.length + 1));
       return below.filter((name) => !name.includes('/'));
     },
     lstat: async (path) => nodes.get(path)?.info,
@@ -83,6 +85,8 @@ export function createMemoryFiles(): MemoryFiles {
     },
     unmount: async (path) => void mounts.delete(path),
     mountsUnder: async (prefix) =>
-      [...mounts].filter((point) => point === prefix || point.startsWith(`${prefix}/`)).toSorted((a, b) => b.length - a.length),
+      [...mounts]
+        .filter((point) => point === prefix || point.startsWith(`${prefix}/`))
+        .toSorted((a, b) => b.length - a.length),
   };
 }

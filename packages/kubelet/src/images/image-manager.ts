@@ -74,7 +74,11 @@ export function createImageManager(cri: Cri, pullCtx: Ctx): ImageManager {
       }
       const present = policy === 'Always' ? undefined : await inspect(cri, image, event, ctx);
       if (present !== undefined) {
-        event('Normal', 'Pulled', `Container image "${asked}" already present on machine and can be accessed by the pod`);
+        event(
+          'Normal',
+          'Pulled',
+          `Container image "${asked}" already present on machine and can be accessed by the pod`,
+        );
         return present;
       }
       if (policy === 'Never') {

@@ -2,7 +2,8 @@
 
 const DEFAULT_DOMAIN = 'docker.io';
 const PATH = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
-const DOMAIN = /^(?:(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])(?:\.(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9]))*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?$/;
+const DOMAIN =
+  /^(?:(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])(?:\.(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9]))*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?$/;
 const TAG = /^[\w][\w.-]{0,127}$/;
 const DIGEST = /^[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}$/;
 const NAME_MAX = 255;
@@ -18,23 +19,25 @@ export interface ImageName {
 export function parseImageName(image: string): ImageName | undefined {
   const at = image.indexOf('@');
   const digest = at < 0 ? '' : image.slice(at + 1);
-  let name = at < 0 ? image : image.slice(0, at);
   if (at >= 0 && !DIGEST.test(digest)) return undefined;
-  const colon = name.lastIndexOf(':');
-  let tag = '';
-  if (colon > name.lastIndexOf('/')) {
-    tag = name.slice(colon + 1);
-    name = name.slice(0, colon);
-    if (!TAG.test(tag)) return undefined;
-  }
+  const tagged = at < 0 ? image : image.slice(0, at);
+  const colon = tagged.lastIndexOf(':');
+  const hasTag = colon > tagged.lastIndexOf('/');
+  const tag = hasTag ? tagged.slice(colon + 1) : '';
+  if (hasTag && !TAG.test(tag)) return undefined;
+  const repository = normalizeRepository(hasTag ? tagged.slice(0, colon) : tagged);
+  return repository === undefined ? undefined : { repository, tag, digest };
+}
+
+function normalizeRepository(name: string): string | undefined {
   const slash = name.indexOf('/');
   const head = slash < 0 ? '' : name.slice(0, slash);
   const hasDomain = head !== '' && (/[.:]/.test(head) || head === 'localhost' || head !== head.toLowerCase());
   const domain = hasDomain ? head : DEFAULT_DOMAIN;
-  let path = hasDomain ? name.slice(slash + 1) : name;
-  if (!hasDomain && !path.includes('/')) path = `library/${path}`;
+  const rest = hasDomain ? name.slice(slash + 1) : name;
+  const path = hasDomain || rest.includes('/') ? rest : `library/${rest}`;
   if (path.length > NAME_MAX || !PATH.test(path) || !DOMAIN.test(domain)) return undefined;
-  return { repository: `${domain === 'index.docker.io' ? DEFAULT_DOMAIN : domain}/${path}`, tag, digest };
+  return `${domain === 'index.docker.io' ? DEFAULT_DOMAIN : domain}/${path}`;
 }
 
 /** What the runtime is asked for: `:latest` when neither tag nor digest is said. undefined = invalid. */

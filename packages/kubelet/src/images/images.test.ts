@@ -50,7 +50,8 @@ const secret = (type: string, key: string, value: unknown): Secret => ({
   data: { [key]: btoa(JSON.stringify(value)) },
 });
 const config = (auths: object) => secret('kubernetes.io/dockerconfigjson', '.dockerconfigjson', { auths });
-const users = (repository: string, ...secrets: Secret[]) => credentialsFor(repository, secrets).map(({ username }) => username);
+const users = (repository: string, ...secrets: Secret[]) =>
+  credentialsFor(repository, secrets).map(({ username }) => username);
 
 test('credentials: by host, glob, port and path; the narrowest first', () => {
   const auths = config({
@@ -67,7 +68,9 @@ test('credentials: by host, glob, port and path; the narrowest first', () => {
   assert.deepEqual(users('a.b.corp.example/x', auths), []);
   assert.deepEqual(users('local:5000/x', auths), ['port']);
   assert.deepEqual(users('local/x', auths), []);
-  assert.deepEqual(users('x.io/a', secret('kubernetes.io/dockercfg', '.dockercfg', { 'x.io': { username: 'old' } })), ['old']);
+  assert.deepEqual(users('x.io/a', secret('kubernetes.io/dockercfg', '.dockercfg', { 'x.io': { username: 'old' } })), [
+    'old',
+  ]);
   const broken: Secret = { ...auths, data: { '.dockerconfigjson': btoa('{') } };
   assert.deepEqual(users('reg.example.com/other', broken, auths), ['wide']);
 });

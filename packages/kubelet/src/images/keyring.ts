@@ -21,10 +21,12 @@ export function credentialsFor(repository: string, secrets: readonly Secret[]): 
   const matching = entries.filter(({ pattern }) => matches(pattern, repository));
   const sorted = matching.toSorted((a, b) => (a.pattern < b.pattern ? 1 : a.pattern > b.pattern ? -1 : 0));
   const seen = new Set<string>();
-  return sorted.map(({ auth }) => auth).filter((auth) => {
-    const key = JSON.stringify(auth);
-    return !seen.has(key) && seen.add(key);
-  });
+  return sorted
+    .map(({ auth }) => auth)
+    .filter((auth) => {
+      const key = JSON.stringify(auth);
+      return !seen.has(key) && seen.add(key);
+    });
 }
 
 function entriesOf({ type, data = {} }: Secret): readonly Entry[] {
@@ -55,7 +57,10 @@ function authOf({ username, password, auth, identitytoken }: DockerEntry): CriAu
 
 /** `https://index.docker.io/v1/` to `docker.io`, `https://host:5000/v2/` to `host:5000`. */
 function normalize(key: string): string {
-  const bare = key.replace(/^https?:\/\//, '').replace(/\/v[12]\/?$/, '').replace(/\/$/, '');
+  const bare = key
+    .replace(/^https?:\/\//, '')
+    .replace(/\/v[12]\/?$/, '')
+    .replace(/\/$/, '');
   return bare === 'index.docker.io' ? 'docker.io' : bare;
 }
 

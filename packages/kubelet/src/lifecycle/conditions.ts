@@ -51,7 +51,9 @@ export function podConditions(input: ConditionsInput): readonly PodCondition[] {
 
 function containersReadyOf({ pod, statuses, phase }: ConditionsInput): Verdict {
   const type = 'ContainersReady';
-  const watched = [...(pod.spec.initContainers ?? []).filter(isSidecar), ...pod.spec.containers].map(({ name }) => name);
+  const watched = [...(pod.spec.initContainers ?? []).filter(isSidecar), ...pod.spec.containers].map(
+    ({ name }) => name,
+  );
   const { unknown, lacking } = sortOut(watched, statuses, (status) => status.ready);
   if (phase === 'Failed') return { type, status: 'False', reason: 'PodFailed' };
   if (phase === 'Succeeded' && unknown.length === 0) return { type, status: 'False', reason: 'PodCompleted' };
@@ -94,7 +96,11 @@ function initializedOf({ pod, statuses, phase }: ConditionsInput): Verdict {
     : { type, status: 'False', reason: 'ContainersNotInitialized', message };
 }
 
-function sortOut(names: readonly string[], statuses: readonly ContainerStatus[], good: (s: ContainerStatus) => boolean) {
+function sortOut(
+  names: readonly string[],
+  statuses: readonly ContainerStatus[],
+  good: (s: ContainerStatus) => boolean,
+) {
   const unknown: string[] = [];
   const lacking: string[] = [];
   for (const name of names) {

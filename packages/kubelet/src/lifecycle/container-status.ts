@@ -66,7 +66,8 @@ function oneStatus(
 ): ContainerStatus {
   const instances = input.observed.containers.filter(({ name }) => name === container.name);
   const [newest, before] = instances;
-  let status = newest === undefined ? withoutInstance(container, old, input) : fromInstance(container, newest, old, input);
+  let status =
+    newest === undefined ? withoutInstance(container, old, input) : fromInstance(container, newest, old, input);
   if (before !== undefined) status = { ...status, lastState: fromInstance(container, before, old, input).state };
   else if (newest !== undefined) status = { ...status, lastState: lastStateOf(status, old) };
   return applyFailure(kind, container, status, input);
@@ -75,7 +76,8 @@ function oneStatus(
 /** Of an instance whose predecessor is gone from the runtime: what was reported about the predecessor. */
 function lastStateOf(status: ContainerStatus, old: ContainerStatus | undefined): ContainerState {
   if (old === undefined || status.restartCount === 0) return {};
-  if (old.containerID !== status.containerID && old.state?.terminated !== undefined) return { terminated: old.state.terminated };
+  if (old.containerID !== status.containerID && old.state?.terminated !== undefined)
+    return { terminated: old.state.terminated };
   return old.lastState?.terminated === undefined ? {} : { terminated: old.lastState.terminated };
 }
 
@@ -185,7 +187,12 @@ function applyFailure(
   if (kind === 'init') {
     const instance = latest(observed, container.name);
     if (instance?.state === 'exited' && instance.exitCode === 0 && !isSidecar(container)) return status;
-    if (instance === undefined && !isSidecar(container) && status.state?.waiting && anyMainContainerCreated(pod, observed)) {
+    if (
+      instance === undefined &&
+      !isSidecar(container) &&
+      status.state?.waiting &&
+      anyMainContainerCreated(pod, observed)
+    ) {
       return { ...status, state: { terminated: forgottenInit } };
     }
   }

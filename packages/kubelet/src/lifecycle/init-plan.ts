@@ -52,7 +52,13 @@ export function planInitContainers(input: PlanInput): InitPlan {
 }
 
 /** True when the Pod has failed by it. */
-function judgeInit(i: number, container: Container, status: ObservedContainer, state: State, input: PlanInput): boolean {
+function judgeInit(
+  i: number,
+  container: Container,
+  status: ObservedContainer,
+  state: State,
+  input: PlanInput,
+): boolean {
   const { pod, observed } = input;
   switch (status.state) {
     case 'created':
@@ -76,7 +82,13 @@ function judgeInit(i: number, container: Container, status: ObservedContainer, s
   }
 }
 
-function judgeSidecar(i: number, container: Container, status: ObservedContainer, state: State, input: PlanInput): boolean {
+function judgeSidecar(
+  i: number,
+  container: Container,
+  status: ObservedContainer,
+  state: State,
+  input: PlanInput,
+): boolean {
   switch (status.state) {
     case 'running':
       judgeRunningSidecar(i, container, status, state, input);

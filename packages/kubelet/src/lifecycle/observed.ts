@@ -51,7 +51,10 @@ export type AnyContainer = Container | EphemeralContainer;
 export type ContainerKind = 'init' | 'main' | 'ephemeral';
 
 /** Any container of the spec by name, and which list it is in. */
-export function findContainer(spec: PodSpec, name: string): { container: AnyContainer; kind: ContainerKind } | undefined {
+export function findContainer(
+  spec: PodSpec,
+  name: string,
+): { container: AnyContainer; kind: ContainerKind } | undefined {
   const main = spec.containers.find((c) => c.name === name);
   if (main !== undefined) return { container: main, kind: 'main' };
   const init = spec.initContainers?.find((c) => c.name === name);

@@ -12,7 +12,11 @@ export const httpHook: HttpHook = async (action, at, ctx) => {
   const url = `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}${path}`;
   await new Promise<void>((resolve, reject) => {
     const send = scheme === 'https' ? httpsRequest : httpRequest;
-    const request = send(url, { headers: { ...headers, connection: 'close' }, agent: false, rejectUnauthorized: false });
+    const request = send(url, {
+      headers: { ...headers, connection: 'close' },
+      agent: false,
+      rejectUnauthorized: false,
+    });
     const onAbort = () => request.destroy(new Error('the hook was given up'));
     ctx.signal.addEventListener('abort', onAbort, { once: true });
     request.on('error', reject);

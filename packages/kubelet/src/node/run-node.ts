@@ -187,7 +187,13 @@ interface Parts {
   readonly recorder: RunningEventRecorder;
 }
 
-async function podDeps(options: NodeOptions, settings: NodeSettings, machine: MachineFacts, parts: Parts, ctx: Ctx): Promise<PodDeps> {
+async function podDeps(
+  options: NodeOptions,
+  settings: NodeSettings,
+  machine: MachineFacts,
+  parts: Parts,
+  ctx: Ctx,
+): Promise<PodDeps> {
   const { client, cache, cri, recorder } = parts;
   const { podsDir, memoryDir } = dirsOf(options.dataDir);
   const objects = createObjectCache(client, ctx);
@@ -243,13 +249,19 @@ function identityOf(options: NodeOptions, port: number): NodeIdentity {
   };
 }
 
-async function startServer({ server }: NodeOptions, source: NodeServerSource, ctx: Ctx): Promise<KubeletServer | undefined> {
+async function startServer(
+  { server }: NodeOptions,
+  source: NodeServerSource,
+  ctx: Ctx,
+): Promise<KubeletServer | undefined> {
   return server === undefined ? undefined : await startKubeletServer({ ...server, source }, ctx);
 }
 
 function watchNode({ nodeName, onNode }: NodeOptions, cache: Cache): void {
   if (onNode === undefined) return;
-  cache.informer<Node>(coreV1.Node, { fieldSelector: `metadata.name=${nodeName}` }).subscribe({ add: onNode, update: onNode });
+  cache
+    .informer<Node>(coreV1.Node, { fieldSelector: `metadata.name=${nodeName}` })
+    .subscribe({ add: onNode, update: onNode });
 }
 
 /** Once, when the truth is known: files and control groups of Pods that neither the API nor the runtime has. */

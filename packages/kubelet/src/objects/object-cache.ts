@@ -34,7 +34,8 @@ interface Entry {
 export function createObjectCache(client: Client, ctx: Ctx): ObjectCache {
   const entries = new Map<string, Entry>();
   let listener: (owners: readonly string[]) => void = () => {};
-  const keyOf = (kind: KindRef<unknown>, namespace: string, name: string) => `${kind.group}/${kind.plural}/${namespace}/${name}`;
+  const keyOf = (kind: KindRef<unknown>, namespace: string, name: string) =>
+    `${kind.group}/${kind.plural}/${namespace}/${name}`;
 
   const start = (kind: KindRef<unknown>, namespace: string, name: string): Entry => {
     const abort = new AbortController();
@@ -104,10 +105,15 @@ async function follow(
       pauseMs = RETRY_MS;
       const resourceVersion = list.metadata.resourceVersion ?? '0';
       const options = { namespace, fieldSelector, resourceVersion };
-      await client.watch(kind as KindRef<KubeObject>, options, ({ type, object }) => {
-        if (type === 'ADDED' || type === 'MODIFIED') seen(object);
-        else if (type === 'DELETED') seen(undefined);
-      }, ctx);
+      await client.watch(
+        kind as KindRef<KubeObject>,
+        options,
+        ({ type, object }) => {
+          if (type === 'ADDED' || type === 'MODIFIED') seen(object);
+          else if (type === 'DELETED') seen(undefined);
+        },
+        ctx,
+      );
     } catch (error) {
       if (ctx.signal.aborted) break;
       seen(undefined, error);

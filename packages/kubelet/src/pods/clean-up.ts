@@ -26,7 +26,10 @@ export async function removeRuntimePod(podUid: string, cri: Cri, ctx: Ctx): Prom
 }
 
 /** Instances that no status and no log request needs. */
-export function superfluous(observed: ObservedPod): { readonly containers: readonly string[]; readonly sandboxes: readonly string[] } {
+export function superfluous(observed: ObservedPod): {
+  readonly containers: readonly string[];
+  readonly sandboxes: readonly string[];
+} {
   const seen = new Map<string, number>();
   const containers: string[] = [];
   for (const { id, name, state } of observed.containers) {
@@ -34,8 +37,13 @@ export function superfluous(observed: ObservedPod): { readonly containers: reado
     seen.set(name, count);
     if (count > INSTANCES_KEPT && state === 'exited') containers.push(id);
   }
-  const used = new Set(observed.containers.filter(({ id }) => !containers.includes(id)).map(({ sandboxId }) => sandboxId));
-  const sandboxes = observed.sandboxes.slice(1).filter(({ id, ready }) => !ready && !used.has(id)).map(({ id }) => id);
+  const used = new Set(
+    observed.containers.filter(({ id }) => !containers.includes(id)).map(({ sandboxId }) => sandboxId),
+  );
+  const sandboxes = observed.sandboxes
+    .slice(1)
+    .filter(({ id, ready }) => !ready && !used.has(id))
+    .map(({ id }) => id);
   return { containers, sandboxes };
 }
 

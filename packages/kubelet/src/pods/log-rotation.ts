@@ -8,7 +8,11 @@ const BYTES_MAX = 10 * 1024 * 1024;
 const FILES_MAX = 5; // with the one being written
 
 /** Until `ctx` aborts. */
-export async function runLogRotation(manager: PodManager, deps: Pick<PodDeps, 'cri' | 'files'>, ctx: Ctx): Promise<void> {
+export async function runLogRotation(
+  manager: PodManager,
+  deps: Pick<PodDeps, 'cri' | 'files'>,
+  ctx: Ctx,
+): Promise<void> {
   while (!ctx.signal.aborted) {
     await sleep(CHECK_MS, ctx).catch(() => {});
     for (const { observed } of manager.workers()) {
@@ -22,7 +26,12 @@ export async function runLogRotation(manager: PodManager, deps: Pick<PodDeps, 'c
   }
 }
 
-export async function rotate(containerId: string, path: string, { cri, files }: Pick<PodDeps, 'cri' | 'files'>, ctx: Ctx): Promise<void> {
+export async function rotate(
+  containerId: string,
+  path: string,
+  { cri, files }: Pick<PodDeps, 'cri' | 'files'>,
+  ctx: Ctx,
+): Promise<void> {
   const info = await files.stat(path);
   if (info === undefined || info.sizeBytes < BYTES_MAX) return;
   const slash = path.lastIndexOf('/');

@@ -111,7 +111,10 @@ async function hostsMount({ pod, podIps, settings, files }: MountsInput): Promis
   return { containerPath: HOSTS, hostPath, readonly: false, propagation: 'PROPAGATION_PRIVATE' };
 }
 
-async function messageMount(path: string, { pod, container, settings, files, random }: MountsInput): Promise<MountConfig> {
+async function messageMount(
+  path: string,
+  { pod, container, settings, files, random }: MountsInput,
+): Promise<MountConfig> {
   const dir = `${settings.podsDir}/${pod.metadata.uid}/containers/${container.name}`;
   await files.mkdir(dir, 0o750);
   const hostPath = `${dir}/${random.uuid().slice(0, 8)}`;

@@ -37,7 +37,12 @@ export async function observePod(
   };
 }
 
-async function observeSandbox(cri: Cri, sandbox: CriSandbox, newest: boolean, ctx: Ctx): Promise<ObservedSandbox | undefined> {
+async function observeSandbox(
+  cri: Cri,
+  sandbox: CriSandbox,
+  newest: boolean,
+  ctx: Ctx,
+): Promise<ObservedSandbox | undefined> {
   const { id, attempt } = sandbox;
   if (!newest) return { id, attempt, ready: sandbox.state === 'ready', hostNetwork: false, ips: [] };
   const status = await cri.podSandboxStatus(id, ctx);

@@ -24,13 +24,10 @@ test('a Pod comes up, is deleted and leaves nothing behind', async (t) => {
   assert.equal(status?.hostIP, '192.0.2.1');
   assert.equal(status?.containerStatuses?.[0]?.ready, true);
   assert.equal(status?.containerStatuses?.[0]?.containerID, 'fake://container-2');
-  assert.deepEqual(status?.conditions?.map(({ type, status: s }) => `${type}=${s}`), [
-    'PodReadyToStartContainers=True',
-    'Initialized=True',
-    'Ready=True',
-    'ContainersReady=True',
-    'PodScheduled=True',
-  ]);
+  assert.deepEqual(
+    status?.conditions?.map(({ type, status: s }) => `${type}=${s}`),
+    ['PodReadyToStartContainers=True', 'Initialized=True', 'Ready=True', 'ContainersReady=True', 'PodScheduled=True'],
+  );
   const first = node.api.statuses.get('web')?.[0];
   assert.equal(first?.phase, 'Pending');
   assert.equal(first?.containerStatuses?.[0]?.state?.waiting?.reason, 'ContainerCreating');
@@ -44,7 +41,10 @@ test('a Pod comes up, is deleted and leaves nothing behind', async (t) => {
   assert.equal(node.api.get('web'), undefined);
   assert.equal(node.cri.sandboxCount(), 0);
   assert.deepEqual(node.manager.workers(), []);
-  assert.deepEqual(node.files.paths().filter((path) => path.includes('uid-web')), []);
+  assert.deepEqual(
+    node.files.paths().filter((path) => path.includes('uid-web')),
+    [],
+  );
 });
 
 test('init containers run in order before the main ones, sidecars stay and end last', async (t) => {
@@ -204,7 +204,10 @@ test('a volume that is missing keeps the Pod waiting until it appears', async (t
   node.api.add(testPod('web', { volumes, containers: [container('main', { volumeMounts })] }));
   await node.clock.advance(100);
   assert.equal(node.cri.sandboxCount(), 0);
-  assert.deepEqual(node.api.events[0]?.message, 'MountVolume.SetUp failed for volume "conf" : configmap "settings" not found');
+  assert.deepEqual(
+    node.api.events[0]?.message,
+    'MountVolume.SetUp failed for volume "conf" : configmap "settings" not found',
+  );
   const metadata = { name: 'settings', namespace: 'default', uid: 'c', resourceVersion: '1', creationTimestamp: '' };
   const configMap = { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { a: '1' } };
   node.api.putObject('ConfigMap', configMap);
@@ -215,7 +218,10 @@ test('a volume that is missing keeps the Pod waiting until it appears', async (t
     return new TextDecoder().decode(bytes);
   };
   assert.equal(await read(), '1');
-  node.api.putObject('ConfigMap', { ...configMap, ...{ metadata: { ...metadata, resourceVersion: '2' }, data: { a: '2' } } });
+  node.api.putObject('ConfigMap', {
+    ...configMap,
+    ...{ metadata: { ...metadata, resourceVersion: '2' }, data: { a: '2' } },
+  });
   await node.clock.advance(100);
   assert.equal(await read(), '2');
   assert.deepEqual(node.cri.running(), ['web/main']);

@@ -49,7 +49,10 @@ export function createPodManager({ pods, deps }: PodManagerOptions): PodManager 
   };
 
   const list = async (ctx: Ctx): Promise<Listing> => {
-    const [sandboxes, containers] = await Promise.all([deps.cri.listPodSandboxes({}, ctx), deps.cri.listContainers({}, ctx)]);
+    const [sandboxes, containers] = await Promise.all([
+      deps.cri.listPodSandboxes({}, ctx),
+      deps.cri.listContainers({}, ctx),
+    ]);
     const ids = new Map<string, string>();
     const uidOf = new Map(sandboxes.map(({ id, podUid }) => [id, podUid]));
     for (const { id, podUid } of sandboxes) ids.set(id, podUid);
@@ -67,6 +70,7 @@ export function createPodManager({ pods, deps }: PodManagerOptions): PodManager 
     for (const { id, state } of containers) add(podOf.get(id) ?? '', `${id} ${state}`);
     for (const worker of workers.values()) {
       if (pictureOf(worker) !== (pictures.get(worker.uid) ?? []).sort().join('\n')) worker.wake(true);
+      else worker.retry();
     }
     for (const sandbox of sandboxes) {
       if (workers.has(sandbox.podUid)) continue;
@@ -106,7 +110,9 @@ export function createPodManager({ pods, deps }: PodManagerOptions): PodManager 
   return {
     workers: () => [...workers.values()],
     worker: (namespace, name) =>
-      [...workers.values()].findLast(({ pod: { metadata } }) => metadata.name === name && metadata.namespace === namespace),
+      [...workers.values()].findLast(
+        ({ pod: { metadata } }) => metadata.name === name && metadata.namespace === namespace,
+      ),
     byUid: (uid) => workers.get(uid),
     async run(ctx) {
       await pods.synced(ctx);
@@ -144,7 +150,8 @@ function pictureOf({ observed }: PodWorker): string {
 }
 
 const knows = ({ observed }: PodWorker, id: string) =>
-  observed.containers.some((container) => container.id === id) || observed.sandboxes.some((sandbox) => sandbox.id === id);
+  observed.containers.some((container) => container.id === id) ||
+  observed.sandboxes.some((sandbox) => sandbox.id === id);
 
 const stillRuns = ({ observed }: PodWorker, id: string) =>
   observed.containers.some((container) => container.id === id && container.state === 'running') ||

@@ -76,14 +76,21 @@ test('one instance of a container at a time; a deleted Pod goes with all its tra
         await node.clock.advance(1300);
       }
       const counts = (node.api.statuses.get('web') ?? []).map((s) => s.containerStatuses?.[0]?.restartCount ?? 0);
-      assert.deepEqual(counts, counts.toSorted((a, b) => a - b), 'restart counts go up');
+      assert.deepEqual(
+        counts,
+        counts.toSorted((a, b) => a - b),
+        'restart counts go up',
+      );
       node.api.remove('web', 1);
       await node.clock.advance(60_000);
       assert.deepEqual(node.cri.running(), []);
       assert.equal(node.cri.sandboxCount(), 0);
       assert.equal(node.api.get('web'), undefined);
       assert.deepEqual(node.manager.workers(), []);
-      assert.deepEqual(node.files.paths().filter((path) => path.includes('uid-web')), []);
+      assert.deepEqual(
+        node.files.paths().filter((path) => path.includes('uid-web')),
+        [],
+      );
       await node.stop();
     }),
     { numRuns: 40 },
@@ -111,7 +118,10 @@ test('a Pod that may end does end, by the exit codes of its main containers', as
       assert.deepEqual(node.cri.running(), []);
       const phases = (node.api.statuses.get('job') ?? []).map(({ phase }) => phase);
       const order = ['Pending', 'Running', expected];
-      assert.deepEqual(phases, phases.toSorted((a, b) => order.indexOf(a ?? '') - order.indexOf(b ?? '')));
+      assert.deepEqual(
+        phases,
+        phases.toSorted((a, b) => order.indexOf(a ?? '') - order.indexOf(b ?? '')),
+      );
       await node.stop();
     }),
     { numRuns: 25 },

@@ -73,7 +73,8 @@ export class PodWorker {
   update(pod: Pod): void {
     const old = this.#pod;
     this.#pod = pod;
-    if (pod.metadata.deletionTimestamp !== undefined) this.#endRunning(graceSeconds(pod, undefined) < graceSeconds(old, undefined));
+    if (pod.metadata.deletionTimestamp !== undefined)
+      this.#endRunning(graceSeconds(pod, undefined) < graceSeconds(old, undefined));
     if (matters(old, pod)) this.wake(false);
   }
 
@@ -98,6 +99,11 @@ export class PodWorker {
     this.#look ||= look;
     this.#dirty = true;
     this.#wakeUp?.();
+  }
+
+  /** The runtime answers again: what failed need not wait any longer. */
+  retry(): void {
+    if (this.#failures > 0) this.wake(true);
   }
 
   #endRunning(sooner: boolean): void {
@@ -188,7 +194,9 @@ export class PodWorker {
       nowMs: this.#ctx.clock.nowMs(),
       terminal,
       hostIps: settings.hostIps,
-      ...(this.#verdict === undefined ? {} : { verdict: { reason: this.#verdict.reason, message: this.#verdict.message } }),
+      ...(this.#verdict === undefined
+        ? {}
+        : { verdict: { reason: this.#verdict.reason, message: this.#verdict.message } }),
       mayRun: !terminal && mayRun(this.#observed),
     });
     this.#status = status;
@@ -306,7 +314,13 @@ export class PodWorker {
 /** Our own status writes come back as updates: they are no news. */
 function matters(old: Pod, next: Pod): boolean {
   const others = ({ status }: Pod) => (status?.conditions ?? []).filter(({ type }) => !OWNED_CONDITIONS.includes(type));
-  const meta = ({ metadata: m }: Pod) => [m.labels, m.annotations, m.deletionTimestamp, m.deletionGracePeriodSeconds, m.generation];
+  const meta = ({ metadata: m }: Pod) => [
+    m.labels,
+    m.annotations,
+    m.deletionTimestamp,
+    m.deletionGracePeriodSeconds,
+    m.generation,
+  ];
   return (
     !jsonEqual(meta(old), meta(next)) ||
     !jsonEqual(old.spec, next.spec) ||

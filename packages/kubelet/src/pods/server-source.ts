@@ -7,14 +7,20 @@ import type { PodDeps } from './deps.ts';
 import type { PodManager } from './pod-manager.ts';
 import type { PodWorker } from './pod-worker.ts';
 
-export function createServerSource(manager: PodManager, { cri, settings }: Pick<PodDeps, 'cri' | 'settings'>): NodeServerSource {
+export function createServerSource(
+  manager: PodManager,
+  { cri, settings }: Pick<PodDeps, 'cri' | 'settings'>,
+): NodeServerSource {
   const workerOf = (namespace: string, name: string): PodWorker => {
     const worker = manager.worker(namespace, name);
     if (worker === undefined) throw new ApiError('NotFound', `pod does not exist`, { code: 404 });
     return worker;
   };
   const runningId = (namespace: string, pod: string, container: string): string => {
-    const { observed, pod: { spec } } = workerOf(namespace, pod);
+    const {
+      observed,
+      pod: { spec },
+    } = workerOf(namespace, pod);
     const name = container === '' ? (spec.containers[0]?.name ?? '') : container;
     const found = observed.containers.find((candidate) => candidate.name === name);
     if (found === undefined) throw new ApiError('NotFound', `container not found ("${name}")`, { code: 404 });
@@ -54,7 +60,8 @@ export function createServerSource(manager: PodManager, { cri, settings }: Pick<
     portForwardUrl: (namespace, pod, ports, ctx) =>
       answer(() => {
         const sandbox = workerOf(namespace, pod).observed.sandboxes.find(({ ready }) => ready);
-        if (sandbox === undefined) throw new ApiError('NotFound', `pod not found ("${pod}_${namespace}")`, { code: 404 });
+        if (sandbox === undefined)
+          throw new ApiError('NotFound', `pod not found ("${pod}_${namespace}")`, { code: 404 });
         return cri.portForward(sandbox.id, ports, ctx);
       }),
   };
@@ -64,7 +71,12 @@ const answer = async <T>(call: () => Promise<T>): Promise<T> => await call();
 
 const refuse = (message: string) => new ApiError('BadRequest', message, { code: 400 });
 
-function locate({ pod, observed }: PodWorker, container: string, previous: boolean, logsDir: string): ContainerLogLocation {
+function locate(
+  { pod, observed }: PodWorker,
+  container: string,
+  previous: boolean,
+  logsDir: string,
+): ContainerLogLocation {
   const id = logContainerId(pod, container, previous);
   const found = observed.containers.find((candidate) => candidate.id === id);
   if (found !== undefined) return { path: found.logPath, containerId: id, running: found.state === 'running' };

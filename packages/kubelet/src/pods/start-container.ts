@@ -73,7 +73,8 @@ async function ensureImage(input: StartInput, deps: PodDeps, event: PodEvent, ct
     }
     return await deps.images.ensure({ pod, image, policy, secrets, sandbox, event: onEvent }, ctx);
   } catch (error) {
-    if (error instanceof StartError && error.isNew) event('Warning', 'Failed', `Error: ${error.reason}`, container.name);
+    if (error instanceof StartError && error.isNew)
+      event('Warning', 'Failed', `Error: ${error.reason}`, container.name);
     throw error;
   }
 }
@@ -83,7 +84,9 @@ async function pullSecrets({ spec, metadata }: Pod, deps: PodDeps, ctx: Ctx): Pr
   const secrets: Secret[] = [];
   for (const { name } of spec.imagePullSecrets ?? []) {
     if (!name) continue;
-    const secret = await deps.objects.get<Secret>(coreV1.Secret, metadata.namespace ?? '', name, ctx).catch(() => undefined);
+    const secret = await deps.objects
+      .get<Secret>(coreV1.Secret, metadata.namespace ?? '', name, ctx)
+      .catch(() => undefined);
     if (secret !== undefined) secrets.push(secret);
   }
   return secrets;
@@ -188,7 +191,12 @@ async function postStart(
   } catch (error) {
     waitCtx.signal.throwIfAborted();
     event('Warning', 'FailedPostStartHook', 'PostStartHook failed', container.name);
-    const kill = { containerId, name: container.name, message: 'FailedPostStartHook', reason: 'FailedPostStartHook' } as const;
+    const kill = {
+      containerId,
+      name: container.name,
+      message: 'FailedPostStartHook',
+      reason: 'FailedPostStartHook',
+    } as const;
     await killOne({ pod, observed: input.observed, podIp, hooked: input.hooked }, kill, deps, ctx);
     throw new StartError('PostStartHookError', describeError(error));
   }

@@ -26,7 +26,11 @@ test('fields that are gone are removed, addresses replaced, conditions of others
   const to: PodStatus = {
     phase: 'Running',
     podIPs: [{ ip: '2' }],
-    conditions: [{ type: 'Ready', status: 'True' }, { type: 'example.com/gate', status: 'True' }, { type: 'PodScheduled', status: 'True' }],
+    conditions: [
+      { type: 'Ready', status: 'True' },
+      { type: 'example.com/gate', status: 'True' },
+      { type: 'PodScheduled', status: 'True' },
+    ],
   };
   const patch = statusPatch(from, to, 'u');
   assert.deepEqual((patch as { metadata: object }).metadata, { uid: 'u' });

@@ -17,7 +17,10 @@ export function statusPatch(from: PodStatus, to: PodStatus, uid: string): object
     if (jsonEqual(before[key], after[key])) continue;
     const value = after[key];
     if (value === undefined) changes[key] = null;
-    else changes[key] = (REPLACED as readonly string[]).includes(key) ? [{ $patch: 'replace' }, ...(value as object[])] : value;
+    else
+      changes[key] = (REPLACED as readonly string[]).includes(key)
+        ? [{ $patch: 'replace' }, ...(value as object[])]
+        : value;
   }
   const conditions = changedConditions(from.conditions ?? [], to.conditions ?? []);
   if (conditions.length > 0) changes['conditions'] = conditions;

@@ -45,11 +45,16 @@ export function createStatusWriter(client: Client, ctx: Ctx): StatusWriter {
         pauseMs = RETRY_MS;
       } catch (error) {
         if (isReason(error, 'NotFound', 'Conflict', 'Invalid')) {
-          if (isReason(error, 'Invalid')) ctx.log.error('pod status refused', { pod: pod.metadata.name, error: describeError(error) });
+          if (isReason(error, 'Invalid'))
+            ctx.log.error('pod status refused', { pod: pod.metadata.name, error: describeError(error) });
           entry.gone = !isReason(error, 'Invalid');
           return;
         }
-        ctx.log.warn('pod status not written', { pod: pod.metadata.name, retryMs: pauseMs, error: describeError(error) });
+        ctx.log.warn('pod status not written', {
+          pod: pod.metadata.name,
+          retryMs: pauseMs,
+          error: describeError(error),
+        });
         await sleep(pauseMs, ctx).catch(() => {});
         pauseMs = Math.min(pauseMs * 2, RETRY_MS_MAX);
       }
@@ -77,7 +82,8 @@ export function createStatusWriter(client: Client, ctx: Ctx): StatusWriter {
       });
     },
     async flushed(uid) {
-      for (let running = entries.get(uid)?.running; running !== undefined; running = entries.get(uid)?.running) await running;
+      for (let running = entries.get(uid)?.running; running !== undefined; running = entries.get(uid)?.running)
+        await running;
     },
     forget: (uid) => void entries.delete(uid),
   };

@@ -101,7 +101,13 @@ export async function syncPod(
   return { acted: sync.acted, wakeAtMs: sync.wakeAtMs };
 }
 
-function mountsFailed(volumes: MountedVolumes, { pod }: SyncInput, state: SyncState, deps: PodDeps, ctx: Ctx): SyncOutcome {
+function mountsFailed(
+  volumes: MountedVolumes,
+  { pod }: SyncInput,
+  state: SyncState,
+  deps: PodDeps,
+  ctx: Ctx,
+): SyncOutcome {
   const event = podEvents(deps.recorder, pod);
   for (const { message } of volumes.failures) event('Warning', 'FailedMount', message);
   const pauseMs = Math.min(MOUNT_RETRY_MS * 2 ** state.mountFailures++, MOUNT_RETRY_MS_MAX);
@@ -246,7 +252,11 @@ function backOff(container: AnyContainer, { input, state, ctx, deps }: Sync): vo
   const text = `Back-off restarting failed container ${container.name} in pod ${where}`;
   podEvents(deps.recorder, pod)('Warning', 'BackOff', text, container.name);
   const delay = formatDuration(entry?.delayMs ?? 0);
-  throw new StartError('CrashLoopBackOff', `back-off ${delay} restarting failed container=${container.name} pod=${where}`, until);
+  throw new StartError(
+    'CrashLoopBackOff',
+    `back-off ${delay} restarting failed container=${container.name} pod=${where}`,
+    until,
+  );
 }
 
 function wakeBy(sync: Sync, atMs: number): void {

@@ -3,8 +3,16 @@ import { coordinationV1, coreV1 } from '@kapella/api';
 import type { Node, NodeStatus } from '@kapella/api/types/core-v1';
 import { type Ctx, describeError, formatMicroTime, formatTime, isReason, jsonEqual, sleep } from '@kapella/base';
 import type { Client, EventRecorder } from '@kapella/client';
-import { type Cri, type CriImage } from '../cri/cri.ts';
-import { type MachineFacts, type MachineLoad, newNode, type NodeIdentity, nodeStatus, type RuntimeView, withoutHeartbeats } from './node-object.ts';
+import type { Cri, CriImage } from '../cri/cri.ts';
+import {
+  type MachineFacts,
+  type MachineLoad,
+  newNode,
+  type NodeIdentity,
+  nodeStatus,
+  type RuntimeView,
+  withoutHeartbeats,
+} from './node-object.ts';
 
 const CHECK_MS = 10_000;
 const REPORT_MS = 300_000;
@@ -64,7 +72,9 @@ export function createNodeReporter(deps: NodeReporterDeps): NodeReporter {
     if (!due && reported !== undefined && jsonEqual(withoutHeartbeats(status), withoutHeartbeats(reported))) return;
     recordChanges(deps, reported, status);
     const body = { status: { ...status, addresses: [{ $patch: 'replace' }, ...(status.addresses ?? [])] } };
-    await client.patch(coreV1.Node, { name: identity.name }, { type: 'strategic', body }, ctx, { subresource: 'status' });
+    await client.patch(coreV1.Node, { name: identity.name }, { type: 'strategic', body }, ctx, {
+      subresource: 'status',
+    });
     reported = status;
     reportedAtMs = ctx.clock.monotonicMs();
   };
@@ -106,7 +116,12 @@ export function createNodeReporter(deps: NodeReporterDeps): NodeReporter {
 }
 
 /** Labels that the agent owns follow the machine; all others stay. */
-async function updateLabels(client: Client, node: Node, labels: Readonly<Record<string, string>>, ctx: Ctx): Promise<Node> {
+async function updateLabels(
+  client: Client,
+  node: Node,
+  labels: Readonly<Record<string, string>>,
+  ctx: Ctx,
+): Promise<Node> {
   const present = node.metadata.labels ?? {};
   if (Object.entries(labels).every(([key, value]) => present[key] === value)) return node;
   const body = { metadata: { labels } };
@@ -132,7 +147,11 @@ const CHANGE_EVENTS: Readonly<Record<string, readonly [string, string]>> = {
   Ready: ['NodeReady', 'NodeNotReady'],
 };
 
-function recordChanges({ recorder, identity }: NodeReporterDeps, before: NodeStatus | undefined, after: NodeStatus): void {
+function recordChanges(
+  { recorder, identity }: NodeReporterDeps,
+  before: NodeStatus | undefined,
+  after: NodeStatus,
+): void {
   for (const { type, status } of after.conditions ?? []) {
     const old = before?.conditions?.find((condition) => condition.type === type)?.status;
     const names = Object.hasOwn(CHANGE_EVENTS, type) ? CHANGE_EVENTS[type] : undefined;
@@ -162,9 +181,14 @@ type Lease = NonNullable<(typeof coordinationV1.Lease)['__type']>;
 
 async function renew(client: Client, name: string, known: Lease | undefined, ctx: Ctx): Promise<Lease> {
   const id = { namespace: LEASE_NAMESPACE, name };
-  const spec = { holderIdentity: name, leaseDurationSeconds: LEASE_SECONDS, renewTime: formatMicroTime(ctx.clock.nowMs()) };
+  const spec = {
+    holderIdentity: name,
+    leaseDurationSeconds: LEASE_SECONDS,
+    renewTime: formatMicroTime(ctx.clock.nowMs()),
+  };
   const lease = known ?? (await client.get(coordinationV1.Lease, id, ctx));
-  if (lease !== undefined) return await client.update(coordinationV1.Lease, { ...lease, spec: { ...lease.spec, ...spec } }, ctx);
+  if (lease !== undefined)
+    return await client.update(coordinationV1.Lease, { ...lease, spec: { ...lease.spec, ...spec } }, ctx);
   const node = await client.get(coreV1.Node, { name }, ctx);
   const uid = node?.metadata.uid;
   const ownerReferences = uid === undefined ? [] : [{ apiVersion: 'v1', kind: 'Node', name, uid }];

@@ -68,14 +68,16 @@ export function createFakeApi(clock: Clock): FakeApi {
   const client = {
     async patch(_kind: unknown, named: Named, { body }: { body: { metadata: { uid: string }; status: object } }) {
       const pod = find(named);
-      if (body.metadata.uid !== pod.metadata.uid) throw errors.conflict({ group: '', resource: 'pods', name: pod.metadata.name }, 'uid');
+      if (body.metadata.uid !== pod.metadata.uid)
+        throw errors.conflict({ group: '', resource: 'pods', name: pod.metadata.name }, 'uid');
       const status = mergeStatus(pod.status ?? {}, body.status);
       statuses.set(pod.metadata.name, [...(statuses.get(pod.metadata.name) ?? []), status]);
       return store({ ...pod, status }, pod);
     },
     async delete(_kind: unknown, named: Named, _ctx: unknown, options: { uid?: string } = {}) {
       const pod = find(named);
-      if (options.uid !== pod.metadata.uid) throw errors.conflict({ group: '', resource: 'pods', name: pod.metadata.name }, 'uid');
+      if (options.uid !== pod.metadata.uid)
+        throw errors.conflict({ group: '', resource: 'pods', name: pod.metadata.name }, 'uid');
       drop(pod);
     },
     async createSubresource() {
@@ -129,7 +131,10 @@ export function createFakeApi(clock: Clock): FakeApi {
       const grace = graceSeconds ?? pod.spec.terminationGracePeriodSeconds ?? 30;
       const over = pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
       if (grace === 0 || over) {
-        drop({ ...pod, metadata: { ...pod.metadata, deletionTimestamp: formatTime(clock.nowMs()), deletionGracePeriodSeconds: 0 } });
+        drop({
+          ...pod,
+          metadata: { ...pod.metadata, deletionTimestamp: formatTime(clock.nowMs()), deletionGracePeriodSeconds: 0 },
+        });
         return;
       }
       const deletionTimestamp = formatTime(clock.nowMs() + grace * 1000);

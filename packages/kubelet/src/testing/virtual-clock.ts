@@ -15,7 +15,8 @@ export function createVirtualClock(settle: () => Promise<void>): VirtualClock {
   const timers = new Map<number, { readonly atMs: number; readonly fn: () => void }>();
   const next = (untilMs: number) => {
     let best: [number, { readonly atMs: number; readonly fn: () => void }] | undefined;
-    for (const entry of timers) if (entry[1].atMs <= untilMs && (best === undefined || entry[1].atMs < best[1].atMs)) best = entry;
+    for (const entry of timers)
+      if (entry[1].atMs <= untilMs && (best === undefined || entry[1].atMs < best[1].atMs)) best = entry;
     return best;
   };
   return {

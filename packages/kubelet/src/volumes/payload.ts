@@ -77,12 +77,17 @@ function pickKeys(
   for (const item of items) {
     const bytes = data.get(item.key);
     if (bytes !== undefined) files.set(normalize(item.path), { data: bytes, mode: item.mode ?? mode });
-    else if (!optional) throw new Error(`${kind} references non-existent ${kind === 'secret' ? 'secret' : 'config'} key: ${item.key}`);
+    else if (!optional)
+      throw new Error(`${kind} references non-existent ${kind === 'secret' ? 'secret' : 'config'} key: ${item.key}`);
   }
   return files;
 }
 
-const normalize = (path: string) => path.split('/').filter((part) => part !== '' && part !== '.').join('/');
+const normalize = (path: string) =>
+  path
+    .split('/')
+    .filter((part) => part !== '' && part !== '.')
+    .join('/');
 
 export function downwardFiles(
   items: readonly DownwardAPIVolumeFile[],

@@ -35,11 +35,17 @@ export function createTokenSource(client: Client): TokenSource {
       const nowMs = ctx.clock.nowMs();
       if (known !== undefined && nowMs < known.renewAtMs) return known;
       try {
-        const token = await request(client, account, namespace, {
-          ...(audience ? { audiences: [audience] } : {}),
-          expirationSeconds,
-          boundObjectRef: { kind: 'Pod', apiVersion: 'v1', name, uid },
-        }, ctx);
+        const token = await request(
+          client,
+          account,
+          namespace,
+          {
+            ...(audience ? { audiences: [audience] } : {}),
+            expirationSeconds,
+            boundObjectRef: { kind: 'Pod', apiVersion: 'v1', name, uid },
+          },
+          ctx,
+        );
         cache.set(key, token);
         return token;
       } catch (error) {
@@ -67,5 +73,9 @@ async function request(client: Client, account: string, namespace: string, spec:
   const expiresAtMs = parseTime(answer.status.expirationTimestamp) ?? nowMs;
   const lifeMs = expiresAtMs - nowMs;
   const jitterMs = ctx.random.float() * Math.min(JITTER_MS_MAX, lifeMs / 10);
-  return { token: answer.status.token, expiresAtMs, renewAtMs: nowMs + Math.min(lifeMs * RENEW_AT, MAX_AGE_MS) - jitterMs };
+  return {
+    token: answer.status.token,
+    expiresAtMs,
+    renewAtMs: nowMs + Math.min(lifeMs * RENEW_AT, MAX_AGE_MS) - jitterMs,
+  };
 }

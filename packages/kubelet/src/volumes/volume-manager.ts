@@ -46,7 +46,11 @@ export function createVolumeManager(
     const plugin = plugins.find((candidate) => candidate.supports(volume));
     if (plugin === undefined) throw new Error('no volume plugin matched');
     const below = `${pod.metadata.uid}/volumes/kubernetes.io~${plugin.name}/${volume.name}`;
-    return await plugin.mount({ pod, volume, dir: `${podsDir}/${below}`, memoryDir: `${memoryDir}/${below}` }, deps, ctx);
+    return await plugin.mount(
+      { pod, volume, dir: `${podsDir}/${below}`, memoryDir: `${memoryDir}/${below}` },
+      deps,
+      ctx,
+    );
   };
   return {
     register: (pod) => acquireAll(pod, deps.objects),
@@ -59,7 +63,8 @@ export function createVolumeManager(
           try {
             const mounted = await mountOne(pod, volume, ctx);
             volumes.set(volume.name, mounted);
-            if (mounted.refreshAtMs !== undefined) refreshAtMs = Math.min(refreshAtMs ?? mounted.refreshAtMs, mounted.refreshAtMs);
+            if (mounted.refreshAtMs !== undefined)
+              refreshAtMs = Math.min(refreshAtMs ?? mounted.refreshAtMs, mounted.refreshAtMs);
           } catch (error) {
             const message = `MountVolume.SetUp failed for volume "${volume.name}" : ${describeError(error)}`;
             failures.push({ volume: volume.name, message });
@@ -85,7 +90,8 @@ function usedVolumes({ spec }: Pod): readonly Volume[] {
   const containers = [...(spec.initContainers ?? []), ...spec.containers, ...(spec.ephemeralContainers ?? [])];
   const used = new Set(containers.flatMap(({ volumeMounts = [] }) => volumeMounts.map(({ name }) => name)));
   for (const container of containers) {
-    for (const { valueFrom } of container.env ?? []) if (valueFrom?.fileKeyRef) used.add(valueFrom.fileKeyRef.volumeName);
+    for (const { valueFrom } of container.env ?? [])
+      if (valueFrom?.fileKeyRef) used.add(valueFrom.fileKeyRef.volumeName);
   }
   return (spec.volumes ?? []).filter(({ name }) => used.has(name));
 }

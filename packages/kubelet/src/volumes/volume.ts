@@ -47,6 +47,9 @@ export interface VolumePlugin {
   readonly live?: boolean;
 }
 
-export const podContainers = ({ spec }: Pod): readonly Container[] => [...(spec.initContainers ?? []), ...spec.containers];
+export const podContainers = ({ spec }: Pod): readonly Container[] => [
+  ...(spec.initContainers ?? []),
+  ...spec.containers,
+];
 
 export type PodMeta = Pick<ObjectMeta, 'name' | 'namespace' | 'uid'>;

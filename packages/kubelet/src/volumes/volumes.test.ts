@@ -41,7 +41,11 @@ async function node(t: TestContext) {
 }
 
 const podWith = (volume: Volume, spec: object = {}): Pod =>
-  testPod('web', { volumes: [volume], containers: [{ name: 'main', volumeMounts: [{ name: volume.name, mountPath: '/v' }] }], ...spec });
+  testPod('web', {
+    volumes: [volume],
+    containers: [{ name: 'main', volumeMounts: [{ name: volume.name, mountPath: '/v' }] }],
+    ...spec,
+  });
 
 const object = (kind: string, name: string, data: object) => ({
   apiVersion: 'v1',
@@ -65,16 +69,25 @@ test('configMap: all keys or chosen ones, text and binary, modes', async (t) => 
   assert.equal((await stat(`${all}/a`)).mode & 0o777, 0o640);
   const items = [{ key: 'a', path: 'deep/er', mode: 0o400 }];
   const some = await pathOf(manager, podWith({ name: 'w', configMap: { name: 'c', items } }, {}));
-  assert.deepEqual((await readdir(some)).filter((name) => !name.startsWith('..')), ['deep']);
+  assert.deepEqual(
+    (await readdir(some)).filter((name) => !name.startsWith('..')),
+    ['deep'],
+  );
   assert.equal((await stat(`${some}/deep/er`)).mode & 0o777, 0o400);
 });
 
 test('what is missing is said as upstream says it, unless it is optional', async (t) => {
   const { manager } = await node(t);
   const message = async (volume: Volume) => (await manager.mount(podWith(volume), ctx)).failures[0]?.message;
-  assert.equal(await message({ name: 'v', secret: { secretName: 's' } }), 'MountVolume.SetUp failed for volume "v" : secret "s" not found');
+  assert.equal(
+    await message({ name: 'v', secret: { secretName: 's' } }),
+    'MountVolume.SetUp failed for volume "v" : secret "s" not found',
+  );
   assert.equal(await message({ name: 'v', secret: { secretName: 's', optional: true } }), undefined);
-  assert.match((await message({ name: 'v', persistentVolumeClaim: { claimName: 'p' } })) ?? '', /persistentvolumeclaims "p" not found/);
+  assert.match(
+    (await message({ name: 'v', persistentVolumeClaim: { claimName: 'p' } })) ?? '',
+    /persistentvolumeclaims "p" not found/,
+  );
   assert.match((await message({ name: 'v', nfs: { server: 's', path: '/' } })) ?? '', /no volume plugin matched/);
 });
 
@@ -91,7 +104,10 @@ test('projected: several sources in one directory; the token is narrow when a us
   assert.equal(await readFile(`${wide}/ca.crt`, 'utf8'), 'CA');
   assert.equal(await readFile(`${wide}/namespace`, 'utf8'), 'default');
   assert.equal((await stat(`${wide}/token`)).mode & 0o777, 0o644);
-  const narrow = await pathOf(manager, podWith({ name: 'w', projected: { sources } }, { securityContext: { runAsUser: 1234 } }));
+  const narrow = await pathOf(
+    manager,
+    podWith({ name: 'w', projected: { sources } }, { securityContext: { runAsUser: 1234 } }),
+  );
   const info = await stat(`${narrow}/token`);
   assert.deepEqual([info.mode & 0o777, info.uid], [0o600, 1234]);
 });
@@ -100,7 +116,10 @@ test('fsGroup: the group may read content and write scratch space', async (t) =>
   const { api, manager } = await node(t);
   api.putObject('Secret', object('Secret', 's', { data: { k: btoa('v') } }));
   const securityContext = { fsGroup: 4321 };
-  const secret = await pathOf(manager, podWith({ name: 'v', secret: { secretName: 's', defaultMode: 0o400 } }, { securityContext }));
+  const secret = await pathOf(
+    manager,
+    podWith({ name: 'v', secret: { secretName: 's', defaultMode: 0o400 } }, { securityContext }),
+  );
   const key = await stat(`${secret}/k`);
   assert.deepEqual([key.mode & 0o777, key.gid], [0o440, 4321]);
   const empty = await stat(await pathOf(manager, podWith({ name: 'e', emptyDir: {} }, { securityContext })));
@@ -137,7 +156,9 @@ test('hostPath types', async (t) => {
   await checkHostPath(`${dir}/newfile`, 'FileOrCreate', hostFiles);
   await checkHostPath('/dev/null', 'CharDevice', hostFiles);
   await checkHostPath(`${dir}/nothing`, '', hostFiles);
-  await assert.rejects(checkHostPath(`${dir}/file`, 'Directory', hostFiles), { message: `hostPath type check failed: ${dir}/file is not a directory` });
+  await assert.rejects(checkHostPath(`${dir}/file`, 'Directory', hostFiles), {
+    message: `hostPath type check failed: ${dir}/file is not a directory`,
+  });
   await assert.rejects(checkHostPath(`${dir}/no`, 'File', hostFiles), /is not a file$/);
   await assert.rejects(checkHostPath(dir, 'Socket', hostFiles), /is not a socket file$/);
 });
@@ -164,7 +185,11 @@ test('a subPath is made where missing, and never leads out of its volume', async
   await assert.rejects(mounts({ subPath: '../x' }), /must not contain/);
   await assert.rejects(mounts({ subPath: '/x' }), /must not be an absolute path/);
   await assert.rejects(mounts({ subPathExpr: '$(MISSING)' }), /missing value for MISSING/);
-  const [readOnly] = await mounts({ readOnly: true, recursiveReadOnly: 'IfPossible', mountPropagation: 'HostToContainer' });
+  const [readOnly] = await mounts({
+    readOnly: true,
+    recursiveReadOnly: 'IfPossible',
+    mountPropagation: 'HostToContainer',
+  });
   assert.equal(readOnly?.recursiveReadOnly, true);
   assert.equal(readOnly?.propagation, 'PROPAGATION_HOST_TO_CONTAINER');
 });

@@ -51,7 +51,10 @@ async function removeTree(path: string): Promise<void> {
 
 async function killAll(path: string): Promise<void> {
   const text = await fs.readFile(`${path}/cgroup.procs`, 'utf8').catch(() => '');
-  for (const pid of text.split('\n').map(Number).filter((n) => n > 1)) {
+  for (const pid of text
+    .split('\n')
+    .map(Number)
+    .filter((n) => n > 1)) {
     try {
       process.kill(pid, 'SIGKILL');
     } catch {

@@ -1,14 +1,7 @@
 /** The Cri interface over a runtime's unix socket. Source: cri-api v0.36.3; tried with containerd 1.6 and 2.1. */
 import type { Ctx } from '@kapella/base';
 import type { PodSandboxConfig } from '../config.ts';
-import {
-  type Cri,
-  type CriAuth,
-  type CriImage,
-  CriError,
-  isCriError,
-  type SandboxFilter,
-} from '../cri.ts';
+import { type Cri, type CriAuth, type CriImage, CriError, isCriError, type SandboxFilter } from '../cri.ts';
 import {
   decodeContainer,
   decodeContainerStats,
@@ -43,8 +36,7 @@ export function createCri({ socket }: CriDriverOptions): Cri {
     ...containerCalls(runtime),
     ...streamingCalls(runtime),
     ...imageCalls(images),
-    watch: (onEvent, onGap, ctx) =>
-      watchRuntime({ runtime, events, subjectOf: subjectOfEvent }, onEvent, onGap, ctx),
+    watch: (onEvent, onGap, ctx) => watchRuntime({ runtime, events, subjectOf: subjectOfEvent }, onEvent, onGap, ctx),
     close() {
       runtime.close();
       images.close();

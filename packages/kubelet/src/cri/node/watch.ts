@@ -26,17 +26,21 @@ export async function watchRuntime(
   ctx: Ctx,
 ): Promise<void> {
   let mode: Mode = 'cri';
+  let failedBefore = false;
   while (!ctx.signal.aborted) {
     try {
       if (mode === 'relist') onGap();
       else await stream(mode, services, onEvent, onGap, ctx);
+      failedBefore = false;
     } catch (error) {
       if (isCriError(error, 'unimplemented')) {
         mode = mode === 'cri' ? 'containerd' : 'relist';
         ctx.log.info('runtime events unavailable', { next: mode });
         continue;
       }
-      ctx.log.warn('runtime event stream broke', { mode, error: describeError(error) });
+      const level = failedBefore ? 'debug' : 'warn';
+      ctx.log[level]('runtime event stream broke', { mode, error: describeError(error) });
+      failedBefore = true;
     }
     await sleep(mode === 'relist' ? RELIST_MS : RETRY_MS, ctx).catch(() => {});
   }
@@ -58,10 +62,16 @@ async function stream(
     }
     const request = { filters: ['namespace==k8s.io'] };
     const metadata = { 'containerd-namespace': 'k8s.io' };
-    await services.events.serverStream('Subscribe', request, metadata, (m) => {
-      const event = containerdEvent(m, services.subjectOf);
-      if (event !== undefined) onEvent(event);
-    }, ctx);
+    await services.events.serverStream(
+      'Subscribe',
+      request,
+      metadata,
+      (m) => {
+        const event = containerdEvent(m, services.subjectOf);
+        if (event !== undefined) onEvent(event);
+      },
+      ctx,
+    );
   } finally {
     gap.cancel();
   }

@@ -23,8 +23,17 @@ test('statuses', () => {
     network: { ip: '10.0.0.1', additionalIps: [{ ip: 'fd00::1' }] },
     linux: { namespaces: { options: { network: 'POD' } } },
   });
-  assert.deepEqual([sandbox.state, sandbox.ips, sandbox.hostNetwork, sandbox.attempt], ['ready', ['10.0.0.1', 'fd00::1'], false, 2]);
-  const container = decodeContainerStatus({ id: 'c', state: 'CONTAINER_EXITED', exitCode: 137, reason: 'OOMKilled', createdAt: '0' });
+  assert.deepEqual(
+    [sandbox.state, sandbox.ips, sandbox.hostNetwork, sandbox.attempt],
+    ['ready', ['10.0.0.1', 'fd00::1'], false, 2],
+  );
+  const container = decodeContainerStatus({
+    id: 'c',
+    state: 'CONTAINER_EXITED',
+    exitCode: 137,
+    reason: 'OOMKilled',
+    createdAt: '0',
+  });
   assert.deepEqual([container.state, container.exitCode, container.reason], ['exited', 137, 'OOMKilled']);
 });
 
@@ -32,8 +41,14 @@ test('the subject of an event is its container; processes executed in one are no
   const field = (tag: number, text: string) => [tag, text.length, ...new TextEncoder().encode(text)];
   const id = 'a'.repeat(64);
   assert.equal(subjectOfEvent('/tasks/exit', Uint8Array.from([...field(0x0a, id), ...field(0x12, id)])), id);
-  assert.equal(subjectOfEvent('/tasks/exit', Uint8Array.from([...field(0x0a, id), ...field(0x12, 'b'.repeat(64))])), '');
-  assert.equal(subjectOfEvent('/containers/create', Uint8Array.from([...field(0x0a, id), ...field(0x12, 'image')])), id);
+  assert.equal(
+    subjectOfEvent('/tasks/exit', Uint8Array.from([...field(0x0a, id), ...field(0x12, 'b'.repeat(64))])),
+    '',
+  );
+  assert.equal(
+    subjectOfEvent('/containers/create', Uint8Array.from([...field(0x0a, id), ...field(0x12, 'image')])),
+    id,
+  );
   assert.equal(subjectOfEvent('/tasks/oom', Uint8Array.from(field(0x0a, id))), id);
   assert.equal(subjectOfEvent('/tasks/oom', new Uint8Array()), '');
 });

@@ -1,6 +1,6 @@
 /** HostFiles over node:fs; mounting through mount(8), as Node has no system call for it. */
 import { execFile } from 'node:child_process';
-import { type Stats } from 'node:fs';
+import type { Stats } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { promisify } from 'node:util';
 import type { FileInfo, FileKind, HostFiles } from '../host-files.ts';
@@ -31,11 +31,12 @@ const infoOf = (stats: Stats | undefined): FileInfo | undefined =>
   stats && { kind: kindOf(stats), mode: stats.mode & MODE_BITS, uid: stats.uid, gid: stats.gid, sizeBytes: stats.size };
 
 /** Octal escapes of /proc/self/mountinfo. */
-const unescape = (text: string) => text.replace(/\\([0-7]{3})/g, (_, code) => String.fromCharCode(Number.parseInt(code, 8)));
+const unescapeOctal = (text: string) =>
+  text.replace(/\\([0-7]{3})/g, (_, code) => String.fromCharCode(Number.parseInt(code, 8)));
 
 async function mountsUnder(prefix: string): Promise<readonly string[]> {
   const table = await fs.readFile('/proc/self/mountinfo', 'utf8');
-  const points = table.split('\n').map((line) => unescape(line.split(' ')[4] ?? ''));
+  const points = table.split('\n').map((line) => unescapeOctal(line.split(' ')[4] ?? ''));
   const below = points.filter((point) => point === prefix || point.startsWith(`${prefix}/`));
   return below.toSorted((a, b) => b.length - a.length);
 }

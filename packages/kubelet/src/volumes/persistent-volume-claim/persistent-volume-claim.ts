@@ -13,9 +13,12 @@ export const persistentVolumeClaim: VolumePlugin = {
     const claim = await boundClaim(pod, volume, deps, ctx);
     const name = claim.spec.volumeName ?? '';
     const pv = await deps.objects.get<PersistentVolume>(coreV1.PersistentVolume, '', name, ctx);
-    if (pv === undefined) throw new Error(`failed to fetch PV ${name} from API server: persistentvolumes "${name}" not found`);
+    if (pv === undefined)
+      throw new Error(`failed to fetch PV ${name} from API server: persistentvolumes "${name}" not found`);
     if (pv.spec.claimRef?.uid !== undefined && pv.spec.claimRef.uid !== claim.metadata.uid) {
-      throw new Error(`PV ${name} spec.claimRef.UID ${pv.spec.claimRef.uid} does not match PVC UID ${claim.metadata.uid}`);
+      throw new Error(
+        `PV ${name} spec.claimRef.UID ${pv.spec.claimRef.uid} does not match PVC UID ${claim.metadata.uid}`,
+      );
     }
     const readOnly = volume.persistentVolumeClaim?.readOnly === true;
     return { ...(await mountPath(pod, pv, readOnly, deps)), readOnly };
@@ -31,7 +34,9 @@ async function boundClaim(pod: Pod, volume: Volume, deps: VolumeDeps, ctx: Ctx):
   const what = `PVC ${namespace}/${name}`;
   const claim = await deps.objects.get<PersistentVolumeClaim>(coreV1.PersistentVolumeClaim, namespace, name, ctx);
   if (claim === undefined) {
-    throw new Error(`error processing ${what}: failed to fetch PVC from API server: persistentvolumeclaims "${name}" not found`);
+    throw new Error(
+      `error processing ${what}: failed to fetch PVC from API server: persistentvolumeclaims "${name}" not found`,
+    );
   }
   if (claim.metadata.deletionTimestamp !== undefined && claim.status?.phase !== 'Bound') {
     throw new Error(`error processing ${what}: PVC is being deleted`);
@@ -43,7 +48,12 @@ async function boundClaim(pod: Pod, volume: Volume, deps: VolumeDeps, ctx: Ctx):
   return claim;
 }
 
-async function mountPath(pod: Pod, pv: PersistentVolume, readOnly: boolean, { files }: VolumeDeps): Promise<MountedVolume> {
+async function mountPath(
+  pod: Pod,
+  pv: PersistentVolume,
+  readOnly: boolean,
+  { files }: VolumeDeps,
+): Promise<MountedVolume> {
   const { hostPath, local } = pv.spec;
   if (hostPath !== undefined) {
     await checkHostPath(hostPath.path, hostPath.type ?? '', files);

@@ -29,7 +29,13 @@ export const projectedVolume: VolumePlugin = {
   },
 };
 
-async function project(source: VolumeProjection, mode: number, pod: Pod, deps: VolumeDeps, ctx: Ctx): Promise<Projection> {
+async function project(
+  source: VolumeProjection,
+  mode: number,
+  pod: Pod,
+  deps: VolumeDeps,
+  ctx: Ctx,
+): Promise<Projection> {
   if (source.configMap !== undefined) return { files: await configMapFiles(source.configMap, mode, pod, deps, ctx) };
   if (source.secret !== undefined) return { files: await secretFiles(source.secret, mode, pod, deps, ctx) };
   if (source.downwardAPI !== undefined) {

@@ -109,19 +109,19 @@ test('a key is never worked on twice at once', async () => {
 
 test('expectations hold a key back until seen, or for five minutes', async () => {
   const clock = createVirtualClock();
-  const expectations = createExpectations(clock);
-  assert.ok(expectations.satisfied('k'));
-  expectations.expectCreations('k', 2);
+  const expectations = createExpectations();
+  assert.ok(expectations.satisfied('k', clock.monotonicMs()));
+  expectations.expectCreations('k', 2, clock.monotonicMs());
   expectations.creationObserved('k');
-  assert.equal(expectations.satisfied('k'), false);
+  assert.equal(expectations.satisfied('k', clock.monotonicMs()), false);
   expectations.creationObserved('k');
-  assert.ok(expectations.satisfied('k'));
-  expectations.expectDeletions('k', ['u1', 'u2']);
+  assert.ok(expectations.satisfied('k', clock.monotonicMs()));
+  expectations.expectDeletions('k', ['u1', 'u2'], clock.monotonicMs());
   expectations.deletionObserved('k', 'u1');
   expectations.deletionObserved('k', 'u1');
-  assert.equal(expectations.satisfied('k'), false);
+  assert.equal(expectations.satisfied('k', clock.monotonicMs()), false);
   await clock.advance(5 * 60_000);
-  assert.ok(expectations.satisfied('k'));
+  assert.ok(expectations.satisfied('k', clock.monotonicMs()));
 });
 
 test('slow start doubles its batches and stops at the first that fails', async () => {

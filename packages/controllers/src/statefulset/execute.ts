@@ -3,14 +3,14 @@ import { coreV1, keyOf } from '@kapella/api';
 import type { StatefulSet } from '@kapella/api/types/apps-v1';
 import type { PersistentVolumeClaim, Pod } from '@kapella/api/types/core-v1';
 import { type Ctx, describeError, isReason } from '@kapella/base';
-import type { ControllerDeps, Expectations } from '@kapella/controller';
-import type { NewPod } from '../workload/index.ts';
+import type { ControllerDeps } from '@kapella/controller';
+import type { LateExpectations, NewPod } from '../workload/index.ts';
 import { planClaimOwners } from './claim-owners.ts';
 import { type AnyPod, claimsOf, identityMatches, ordinalOf, storageMatches, withIdentity } from './identity.ts';
 import type { Action, Phase } from './plan-statefulset.ts';
 
 export interface Execution extends ControllerDeps {
-  readonly expectations: Expectations;
+  readonly expectations: LateExpectations;
   readonly set: StatefulSet;
   /** The set at its update revision: its claim templates and policy count for Pods that exist. */
   readonly updateSet: StatefulSet;
@@ -48,7 +48,7 @@ async function create(run: Execution, pod: NewPod, ctx: Ctx): Promise<void> {
   await told(run, 'Create', pod, () => createClaims(run, set, pod, ctx), { onlyFailure: true });
   const key = keyOf(set);
   let created: AnyPod = pod;
-  expectations.expectCreations(key, 1, ctx.clock.monotonicMs());
+  expectations.expectCreations(key, 1);
   try {
     await told(run, 'Create', pod, async () => {
       created = await client.create(coreV1.Pod, pod, ctx);
@@ -64,7 +64,7 @@ async function remove(run: Execution, pod: Pod, ctx: Ctx): Promise<void> {
   const { set, client, expectations } = run;
   const key = keyOf(set);
   const { uid } = pod.metadata;
-  expectations.expectDeletions(key, [uid], ctx.clock.monotonicMs());
+  expectations.expectDeletions(key, [uid]);
   await told(run, 'Delete', pod, async () => {
     try {
       await client.delete(coreV1.Pod, pod, ctx, { uid });

@@ -3,9 +3,9 @@ import { appsV1, compileLabelSelector, coreV1, type KubeObject } from '@kapella/
 import type { ControllerRevision, StatefulSet, StatefulSetStatus } from '@kapella/api/types/apps-v1';
 import type { Pod } from '@kapella/api/types/core-v1';
 import type { Ctx } from '@kapella/base';
-import { type Controller, type ControllerDeps, createExpectations, defineController, type Expectations } from '@kapella/controller';
+import { type Controller, type ControllerDeps, defineController } from '@kapella/controller';
 import { chooseRevision, claimRevisions, createRevision, deleteRevisions, planTruncation, sortRevisions, templateOf } from '../history/index.ts';
-import { candidatesOf, claim, indexOrphans, omitZero, orphanWatch, planClaim } from '../workload/index.ts';
+import { candidatesOf, claim, createLateExpectations, indexOrphans, type LateExpectations, omitZero, orphanWatch, planClaim } from '../workload/index.ts';
 import { executePhases } from './execute.ts';
 import { isMember, revisionOf } from './identity.ts';
 import { planStatefulSet, type StatefulSetPlan } from './plan-statefulset.ts';
@@ -15,7 +15,7 @@ const HISTORY_LIMIT_DEFAULT = 10;
 
 export function createStatefulSetController(deps: ControllerDeps): Controller {
   const { cache } = deps;
-  const expectations = createExpectations();
+  const expectations = createLateExpectations();
   indexOrphans(cache, coreV1.Pod);
   indexOrphans(cache, appsV1.ControllerRevision);
   return defineController({
@@ -27,12 +27,13 @@ export function createStatefulSetController(deps: ControllerDeps): Controller {
     expectations,
     concurrencyMax: CONCURRENCY_MAX,
     async reconcile(key, ctx) {
+      expectations.bind(ctx.clock);
       const set = cache.get(appsV1.StatefulSet, key);
       if (set === undefined) {
         expectations.forget(key);
         return {};
       }
-      if (!expectations.satisfied(key, ctx.clock.monotonicMs())) return {};
+      if (!expectations.satisfied(key)) return {};
       const revisions = await claimRevisions(deps, appsV1.StatefulSet, set, set.spec.selector, ctx);
       const pods = await claimPods(deps, set, ctx);
       return sync({ ...deps, expectations }, set, pods, revisions, ctx);
@@ -47,7 +48,7 @@ async function claimPods({ cache, client }: ControllerDeps, set: StatefulSet, ct
   return claim(client, { ownerKind: appsV1.StatefulSet, owner: set, kind, plan }, ctx);
 }
 
-type Deps = ControllerDeps & { readonly expectations: Expectations };
+type Deps = ControllerDeps & { readonly expectations: LateExpectations };
 
 async function sync(deps: Deps, set: StatefulSet, pods: readonly Pod[], sorted: readonly ControllerRevision[], ctx: Ctx) {
   const { update, collisionCount } = await findUpdateRevision(deps, set, sorted, ctx);

@@ -2,9 +2,6 @@
 import { admissionPlugins } from '@kapella/admission';
 import {
   type ApiServer,
-  type Authenticator,
-  type Authorizer,
-  createApiServer,
   createInMemoryTransport,
   type UserInfo,
 } from '@kapella/apiserver';
@@ -27,6 +24,9 @@ export interface ComponentOptions {
 }
 
 const SERVICE_ACCOUNTS = 'kube-system';
+
+/** May do everything: for what the server does to itself at start. */
+export const MASTER: UserInfo = { username: 'system:apiserver', groups: ['system:masters', 'system:authenticated'] };
 
 /** The user that a component is: upstream's names, so that upstream's roles fit. */
 export function componentUser(component: string): UserInfo {
@@ -78,13 +78,6 @@ async function runControllerManager(server: ApiServer, make: ComponentOptions['c
     return { cache, client, events, batch: slowStart };
   });
   await Promise.all([...recorders, runControllers(controllers, { cache }, ctx)]);
-}
-
-export interface ApiServerParts {
-  readonly store: Parameters<typeof createApiServer>[0]['store'];
-  readonly resources: Parameters<typeof createApiServer>[0]['resources'];
-  readonly authenticator: Authenticator;
-  readonly authorizer: Authorizer;
 }
 
 /** The default admission chain. */

@@ -12,6 +12,7 @@ import { startNode } from '@kapella/kubelet/node';
 import { runProxy } from '@kapella/proxy';
 import { createNftablesBackend } from '@kapella/proxy/node';
 import { type Ctx, describeError, isReason, sleep } from '@kapella/base';
+import { DNS_ADDRESS_INDEX } from '../../network.ts';
 import { runtimePaths } from '../../host/paths.ts';
 import type { KeyPairPem } from '../../pki/node/certificates.ts';
 import { ensureClusterPki } from '../../pki/node/cluster-pki.ts';
@@ -19,8 +20,6 @@ import { KUBERNETES_VERSION } from '../../version.ts';
 import { primaryAddress } from './host-address.ts';
 
 const API_RETRY_MS = 200;
-/** DNS Service: the tenth address of the Service network, as kubeadm and k3s have it. */
-export const DNS_ADDRESS_INDEX = 10;
 const KUBELET_PORT = 10_250;
 
 export interface NodeAgentHooks {

@@ -35,27 +35,35 @@ function requireHeader(map: YAMLMap, key: string, expected: string, file: string
 }
 
 function readFields(map: YAMLMap, at: (offset: number | undefined) => string): GivenOptions {
-  const known = new Map(OPTION_SPECS.map((spec) => [spec.field as string, spec]));
   const given: Record<string, string> = {};
   for (const { key, value } of map.items) {
     const field = isScalar(key) ? String(key.value) : '';
     if (field === 'apiVersion' || field === 'kind') continue;
-    const spec = known.get(field);
-    const place = at(isScalar(key) ? key.range?.[0] : undefined);
-    if (spec === undefined) {
-      const near = nearest(field, known.keys());
-      const fix = near === undefined ? `Known fields: ${[...known.keys()].join(', ')}.` : `Did you mean ${near}?`;
-      throw new CliError('Usage', `${place}: unknown field "${field}"`, fix);
-    }
-    if (!isScalar(value) || value.value === null) {
-      throw new CliError('Usage', `${place}: ${field} must be a single value`, `Write \`${field}: ${spec.value}\`.`);
-    }
-    const text = String(value.value);
-    const problem = spec.check(text);
-    if (problem !== undefined) {
-      throw new CliError('Usage', `${at(value.range?.[0])}: ${field} ${JSON.stringify(text)}: ${problem}`, spec.help);
-    }
-    given[field] = text;
+    given[field] = readField(field, isScalar(key) ? key.range?.[0] : undefined, value, at);
   }
   return given as GivenOptions;
+}
+
+function readField(
+  field: string,
+  offset: number | undefined,
+  value: unknown,
+  at: (offset: number | undefined) => string,
+): string {
+  const names = OPTION_SPECS.map((spec) => spec.field as string);
+  const spec = OPTION_SPECS.find((candidate) => candidate.field === field);
+  if (spec === undefined) {
+    const near = nearest(field, names);
+    const fix = near === undefined ? `Known fields: ${names.join(', ')}.` : `Did you mean ${near}?`;
+    throw new CliError('Usage', `${at(offset)}: unknown field "${field}"`, fix);
+  }
+  if (!isScalar(value) || value.value === null) {
+    throw new CliError('Usage', `${at(offset)}: ${field} must be a single value`, `Write \`${field}: ${spec.value}\`.`);
+  }
+  const text = String(value.value);
+  const problem = spec.check(text);
+  if (problem !== undefined) {
+    throw new CliError('Usage', `${at(value.range?.[0])}: ${field} ${JSON.stringify(text)}: ${problem}`, spec.help);
+  }
+  return text;
 }

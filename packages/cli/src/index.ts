@@ -1,6 +1,8 @@
 /** @kapella/cli: the frame of the command line: options, configuration file, progress, errors. Commands are in distro. */
 export * from './cli-error.ts';
-export * from './config-file.ts';
+export * from './command.ts';
+export * from './help.ts';
 export * from './options.ts';
+export * from './parse-command-line.ts';
 export * from './reporter.ts';
 export * from './suggest.ts';

@@ -103,12 +103,7 @@ export type GivenOptions = Partial<Record<keyof ClusterOptions, string>>;
 
 /** Fills defaults and checks. `hostName` and `home` come from the machine. Throws CliError Usage with the flag's name. */
 export function resolveOptions(given: GivenOptions, host: { readonly hostName: string; readonly withNode: boolean }): ClusterOptions {
-  for (const spec of OPTION_SPECS) {
-    const value = given[spec.field];
-    const problem = value === undefined ? undefined : spec.check(value);
-    if (problem === undefined) continue;
-    throw new CliError('Usage', `${spec.flag} ${JSON.stringify(value)}: ${problem}`, `Give ${spec.flag} ${spec.value}.`);
-  }
+  checkGiven(given);
   const name = given.name ?? 'kapella';
   const options: ClusterOptions = {
     name,
@@ -126,6 +121,15 @@ export function resolveOptions(given: GivenOptions, host: { readonly hostName: s
     throw new CliError('Usage', message, 'Give two networks that share no address.');
   }
   return options;
+}
+
+function checkGiven(given: GivenOptions): void {
+  for (const spec of OPTION_SPECS) {
+    const value = given[spec.field];
+    const problem = value === undefined ? undefined : spec.check(value);
+    if (problem === undefined) continue;
+    throw new CliError('Usage', `${spec.flag} ${JSON.stringify(value)}: ${problem}`, `Give ${spec.flag} ${spec.value}.`);
+  }
 }
 
 export interface Ipv4Network {
@@ -148,7 +152,8 @@ export function addressAt(cidr: string, index: number): string {
   return [24, 16, 8, 0].map((shift) => Math.floor(value / 2 ** shift) % 256).join('.');
 }
 
-function overlaps(a: string, b: string): boolean {
+/** Whether two networks share an address. */
+export function overlaps(a: string, b: string): boolean {
   const [left, right] = [parseNetwork(a), parseNetwork(b)];
   const size = 2 ** (32 - Math.min(left.prefix, right.prefix));
   return Math.floor(left.base / size) === Math.floor(right.base / size);

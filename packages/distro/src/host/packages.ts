@@ -24,6 +24,13 @@ export const HOST_PACKAGES: readonly HostPackage[] = [
   },
   { name: 'iproute2', why: 'makes the network interfaces, addresses and routes of Pods', commands: ['ip'] },
   {
+    name: 'containernetworking-plugins',
+    why: 'connects each Pod to the network: a pair of interfaces, and an address',
+    commands: [],
+    files: ['/usr/lib/cni/ptp', '/opt/cni/bin/ptp', '/usr/libexec/cni/ptp'],
+  },
+  { name: 'procps', why: 'sets how the kernel passes on packets', commands: ['sysctl'] },
+  {
     name: 'mount',
     why: 'mounts the volumes of Pods',
     commands: ['mount', 'umount'],

@@ -1,0 +1,212 @@
+/** The processes of one cluster on this machine, as `up`, `down` and `status` handle them. */
+import { existsSync, renameSync, statSync } from 'node:fs';
+import { type Ctx, describeError, parseTime, sleep } from '@kapella/base';
+import { CliError, type ClusterOptions } from '@kapella/cli';
+import { isContainerdRunning, startContainerd, stopContainerd } from '../../host/node/containerd.ts';
+import { daemonPid, startDaemon, stopDaemon } from '../../host/node/daemon.ts';
+import { readText } from '../../host/node/files.ts';
+import { hostSteps, machineSteps } from '../../host/node/runtime-steps.ts';
+import { probeHost } from '../../host/node/doctor-probe.ts';
+import { checkHost } from '../../host/doctor.ts';
+import { type RuntimePaths, runtimePaths } from '../../host/paths.ts';
+import type { Progress } from '../../host/step.ts';
+import type { Machine, Part, PartName } from '../bring-up.ts';
+import { apiServerUrl, optionWords } from '../record.ts';
+import { type AdminApi, createAdminApi } from './api.ts';
+import type { Program } from './program.ts';
+
+const POLL_MS = 15;
+const SERVER_WAIT_MS_MAX = 60_000;
+const NODE_WAIT_MS_MAX = 120_000;
+const STOP_GRACE_MS = 20_000;
+const LOG_BYTES_MAX = 16 * 1024 * 1024;
+/** The usual port of the node agent: that of the first cluster. */
+const KUBELET_PORT = 10_250;
+/** A program older than this cannot be: no clock can be right before it. */
+const PROGRAM_BUILT_MS = Date.UTC(2026, 0, 1);
+
+export interface ClusterFiles {
+  readonly runtime: RuntimePaths;
+  readonly pidFile: Readonly<Record<PartName, string>>;
+  readonly logFile: Readonly<Record<PartName, string>>;
+  readonly kubeconfig: string;
+}
+
+export function clusterFiles(name: string, dataDir: string): ClusterFiles {
+  const runtime = runtimePaths(name, dataDir);
+  return {
+    runtime,
+    pidFile: {
+      containerd: runtime.pidFile,
+      server: `${runtime.runDir}/server.pid`,
+      node: `${runtime.runDir}/node.pid`,
+    },
+    logFile: {
+      containerd: runtime.logFile,
+      server: `${dataDir}/logs/server.log`,
+      node: `${dataDir}/logs/node.log`,
+    },
+    kubeconfig: `${dataDir}/admin.kubeconfig`,
+  };
+}
+
+export function createMachine(options: ClusterOptions, program: Program): Machine & { close(): void } {
+  const files = clusterFiles(options.name, options.dataDir);
+  const api = createAdminApi(options);
+  return {
+    findings: async () => {
+      const running = await Promise.all((['server', 'node'] as const).map((name) => daemonPid(files.pidFile[name])));
+      const ports = neededPorts(options).filter((_, index) => running[index] === undefined);
+      return checkHost(await probeHost({ dataDir: options.dataDir, notBeforeMs: PROGRAM_BUILT_MS, ports }));
+    },
+    steps: machineSteps(),
+    parts: {
+      containerd: containerdPart(files),
+      server: serverPart(options, files, api, program),
+      node: nodePart(options, files, api, program),
+    },
+    async keysWritten(ctx) {
+      // The last of them to be written; before it the agent would make a certificate authority of its own.
+      while (!existsSync(`${options.dataDir}/pki/sa.key`)) await sleep(POLL_MS, ctx);
+    },
+    close: () => api.close(),
+  };
+}
+
+/** Of server and node, in this order. */
+export function neededPorts({ apiPort, bindAddress }: ClusterOptions) {
+  const server = { port: apiPort, use: 'API server', host: bindAddress };
+  return apiPort === 6443 ? [server, { port: KUBELET_PORT, use: 'node agent' }] : [server];
+}
+
+function containerdPart({ runtime }: ClusterFiles): Part {
+  const options = { paths: runtime };
+  return {
+    name: 'containerd',
+    text: 'containerd',
+    isRunning: () => isContainerdRunning(runtime),
+    start: async (ctx) => void (await startContainerd(options, ctx)),
+    async ready(ctx, progress) {
+      const pause = hostSteps(options).find((step) => step.name === 'pause-image');
+      // Loaded before containers are there, and kept: no need to look each time.
+      if (pause !== undefined && !existsSync(`${runtime.imagesDir}/pause.tar`)) await pause.apply(ctx, progress);
+      return `process ${(await daemonPid(runtime.pidFile)) ?? ''}`;
+    },
+    stop: async (ctx) => void (await stopContainerd(runtime, ctx)),
+  };
+}
+
+function serverPart(options: ClusterOptions, files: ClusterFiles, api: AdminApi, program: Program): Part {
+  return {
+    ...daemonPart('server', 'API server', options, files, program),
+    async ready(ctx, progress) {
+      await until('server', files, SERVER_WAIT_MS_MAX, progress, ctx, async () => {
+        const { status, text } = await api.get('/readyz');
+        if (!existsSync(files.kubeconfig)) return 'it is writing its kubeconfig';
+        return status === 200 ? undefined : `/readyz says ${status}: ${text.trim().split('\n').slice(-3).join(' ')}`;
+      });
+      return apiServerUrl(options);
+    },
+  };
+}
+
+interface NodeLike {
+  readonly status?: {
+    readonly conditions?: readonly {
+      readonly type: string;
+      readonly status: string;
+      readonly message?: string;
+      readonly lastHeartbeatTime?: string | null;
+    }[];
+  };
+}
+
+function nodePart(options: ClusterOptions, files: ClusterFiles, api: AdminApi, program: Program): Part {
+  const base = daemonPart('node', `node ${options.nodeName}`, options, files, program);
+  let notBeforeMs = 0;
+  return {
+    ...base,
+    start(ctx) {
+      notBeforeMs = Math.floor(ctx.clock.nowMs() / 1000) * 1000; // the API's times are whole seconds
+      return base.start(ctx);
+    },
+    async ready(ctx, progress) {
+      await until('node', files, NODE_WAIT_MS_MAX, progress, ctx, async () => {
+        const { status, text } = await api.get(`/api/v1/nodes/${options.nodeName}`);
+        if (status === 404) return 'it has not registered yet';
+        if (status !== 200) return `the API server says ${status}: ${text.slice(0, 200)}`;
+        return notReadyBecause(JSON.parse(text) as NodeLike, notBeforeMs);
+      });
+      return 'Ready';
+    },
+  };
+}
+
+/** What the agent of before `notBeforeMs` said does not count. */
+export function notReadyBecause(node: NodeLike, notBeforeMs: number): string | undefined {
+  const ready = node.status?.conditions?.find(({ type }) => type === 'Ready');
+  if (ready === undefined) return 'it has not said yet how it is';
+  if ((parseTime(ready.lastHeartbeatTime) ?? 0) < notBeforeMs) return 'it has not said anything since it was started';
+  return ready.status === 'True' ? undefined : (ready.message ?? 'it is not Ready');
+}
+
+function daemonPart(
+  name: 'server' | 'node',
+  text: string,
+  options: ClusterOptions,
+  files: ClusterFiles,
+  program: Program,
+): Omit<Part, 'ready'> {
+  const pidFile = files.pidFile[name];
+  const logFile = files.logFile[name];
+  return {
+    name,
+    text,
+    isRunning: async () => (await daemonPid(pidFile)) !== undefined,
+    async start() {
+      rotateLog(logFile);
+      const args = [program.script, name, ...optionWords(options)];
+      await startDaemon({ command: program.execPath, args, pidFile, logFile });
+    },
+    stop: async (ctx) => void (await stopDaemon(pidFile, STOP_GRACE_MS, ctx)),
+  };
+}
+
+/** One older log is kept. */
+function rotateLog(path: string): void {
+  if (existsSync(path) && statSync(path).size > LOG_BYTES_MAX) renameSync(path, `${path}.1`);
+}
+
+/** Polls `probe` until it has no objection; says what is waited for, and fails as soon as the process has ended. */
+async function until(
+  name: PartName,
+  files: ClusterFiles,
+  timeMsMax: number,
+  progress: Progress,
+  ctx: Ctx,
+  probe: () => Promise<string | undefined>,
+): Promise<void> {
+  const deadline = ctx.clock.monotonicMs() + timeMsMax;
+  const logFile = files.logFile[name];
+  for (;;) {
+    const objection = await probe().catch((error: unknown) => describeError(error));
+    if (objection === undefined) return;
+    progress(`waiting: ${objection}`);
+    if ((await daemonPid(files.pidFile[name])) === undefined) {
+      const said = await lastWords(logFile);
+      throw new CliError('Runtime', `the ${name} ended while starting${said === '' ? '' : `: ${said}`}`, `See ${logFile}`);
+    }
+    if (ctx.clock.monotonicMs() > deadline) {
+      const message = `the ${name} was not ready after ${timeMsMax / 1000} s: ${objection}`;
+      throw new CliError('Timeout', message, `See ${logFile}`);
+    }
+    await sleep(POLL_MS, ctx);
+  }
+}
+
+/** What a process said last: its own error line, else the last of its log. */
+async function lastWords(logFile: string): Promise<string> {
+  const lines = ((await readText(logFile)) ?? '').trimEnd().split('\n').slice(-40);
+  const error = lines.findLast((line) => line.startsWith('kapella: ')) ?? lines.findLast((line) => /Error/.test(line));
+  return (error ?? lines.at(-1) ?? '').replace(/^kapella: /, '').slice(0, 300);
+}

@@ -1,0 +1,88 @@
+/** Ends everything of a cluster that runs: agents first, so that nothing is started again, then containers. */
+import { type Ctx, sleep } from '@kapella/base';
+import type { Reporter } from '@kapella/cli';
+import { createNftablesBackend } from '@kapella/proxy/node';
+import { listProcesses, type RunningProcess, signalProcess, stopDaemon } from '../../host/node/daemon.ts';
+import { findCommand } from '../../host/node/run.ts';
+import { killRuntime } from '../../host/node/teardown.ts';
+import type { ClusterFiles } from './parts.ts';
+
+const AGENT_GRACE_MS = 10_000;
+const POLL_MS = 20;
+
+export interface TakeDownOptions {
+  readonly name: string;
+  readonly dataDir: string;
+  readonly files: ClusterFiles;
+  /** How long containers may take to end by themselves. */
+  readonly graceMs: number;
+}
+
+export async function takeDown(options: TakeDownOptions, reporter: Reporter, ctx: Ctx): Promise<void> {
+  const { files, name } = options;
+  for (const part of ['node', 'server'] as const) {
+    const step = reporter.step(part, part === 'node' ? 'node agent' : 'API server');
+    const stopped = await stopDaemon(files.pidFile[part], AGENT_GRACE_MS, ctx);
+    const strays = await endStrays(part, options, ctx);
+    step.done(stopped || strays > 0 ? 'stopped' : 'did not run');
+  }
+  const step = reporter.step('containers', 'containers');
+  const count = await endContainers(files, options.graceMs, (text) => step.progress(text), ctx);
+  await killRuntime(files.runtime, ctx);
+  step.done(`${count} ended, containerd stopped`);
+  await removeServiceRules(name, ctx);
+}
+
+/** Rules of Services would send packets to addresses where nobody is. */
+export async function removeServiceRules(clusterName: string, ctx: Ctx): Promise<void> {
+  if (findCommand('nft') === undefined) return;
+  const node = { name: '', nodePortAddresses: [], podCIDRs: [], families: ['IPv4' as const] };
+  await createNftablesBackend({ clusterName, node }).remove(ctx);
+}
+
+/** A process of this cluster whose pid file was lost, as after an interrupted start. */
+async function endStrays(part: 'server' | 'node', { name, dataDir }: TakeDownOptions, ctx: Ctx): Promise<number> {
+  const isStray = ({ args }: RunningProcess) =>
+    args[2] === part && follows(args, '--name', name) && follows(args, '--data-dir', dataDir) && /kapella|main\.ts/.test(args[1] ?? '');
+  const strays = (await listProcesses()).filter(isStray);
+  for (const { pid } of strays) signalProcess(pid, 'SIGTERM');
+  const deadline = ctx.clock.monotonicMs() + AGENT_GRACE_MS;
+  while (strays.length > 0) {
+    const left = (await listProcesses()).filter(isStray);
+    if (left.length === 0) break;
+    if (ctx.clock.monotonicMs() > deadline) for (const { pid } of left) signalProcess(pid, 'SIGKILL');
+    await sleep(POLL_MS, ctx);
+  }
+  return strays.length;
+}
+
+const follows = (args: readonly string[], flag: string, value: string) => args[args.indexOf(flag) + 1] === value;
+
+/** SIGTERM to the first process of each container, and patience. The runtime sees them end, and keeps how. */
+async function endContainers(
+  { runtime }: ClusterFiles,
+  graceMs: number,
+  progress: (text: string) => void,
+  ctx: Ctx,
+): Promise<number> {
+  const deadline = ctx.clock.monotonicMs() + graceMs;
+  const first = firstProcesses(await listProcesses(), runtime.socket);
+  const containers = first.filter((process) => !isPause(process));
+  for (const { pid } of containers) signalProcess(pid, 'SIGTERM');
+  for (;;) {
+    const left = firstProcesses(await listProcesses(), runtime.socket).filter((process) => !isPause(process));
+    if (left.length === 0 || ctx.clock.monotonicMs() > deadline) return containers.length;
+    progress(`waiting for ${left.length} of ${containers.length} to end: ${left[0]?.args[0] ?? ''}`);
+    await sleep(POLL_MS, ctx);
+  }
+}
+
+function firstProcesses(all: readonly RunningProcess[], socket: string): readonly RunningProcess[] {
+  const shims = new Set(
+    all.filter(({ args }) => (args[0] ?? '').includes('containerd-shim') && args.includes(socket)).map(({ pid }) => pid),
+  );
+  return all.filter(({ pid, parentPid }) => shims.has(parentPid) && !shims.has(pid));
+}
+
+/** It holds a Pod's network until the end. */
+const isPause = ({ args }: RunningProcess) => args[0] === '/pause';

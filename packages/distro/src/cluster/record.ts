@@ -1,0 +1,45 @@
+/** What is remembered of a cluster under `<data-dir>/cluster.json`, so that its name alone finds it again. */
+import { type ClusterOptions, type GivenOptions, OPTION_SPECS } from '@kapella/cli';
+
+export interface ClusterRecord {
+  readonly options: ClusterOptions;
+  /** Entries of the data directory that were there before and are not Kapella's: `reset` leaves them. */
+  readonly keep: readonly string[];
+  /** The user's kubeconfig into which the context was merged. */
+  readonly mergedInto?: string;
+}
+
+export const RECORD_FILE = 'cluster.json';
+/** Where clusters are found by name: the default data directory, or a link to the one that was chosen. */
+export const REGISTRY_DIR = '/var/lib/kapella';
+
+/** Undefined when the text is none of ours. */
+export function parseRecord(text: string | undefined): ClusterRecord | undefined {
+  if (text === undefined) return undefined;
+  let value: Partial<ClusterRecord>;
+  try {
+    value = JSON.parse(text) as Partial<ClusterRecord>;
+  } catch {
+    return undefined;
+  }
+  const options = value?.options as Partial<Record<string, unknown>> | undefined;
+  if (options === undefined || OPTION_SPECS.some(({ field }) => options[field] === undefined)) return undefined;
+  return { keep: [], ...value } as ClusterRecord;
+}
+
+export const formatRecord = (record: ClusterRecord): string => `${JSON.stringify(record, undefined, 2)}\n`;
+
+/** Options as they would be typed. */
+export function toGiven(options: ClusterOptions): GivenOptions {
+  return Object.fromEntries(OPTION_SPECS.map(({ field }) => [field, String(options[field])])) as GivenOptions;
+}
+
+/** `--name x --data-dir …`: every option, for the processes of the cluster. */
+export function optionWords(options: ClusterOptions): string[] {
+  return OPTION_SPECS.flatMap(({ field, flag }) => [flag, String(options[field])]);
+}
+
+/** Address for clients on this machine. */
+export function apiServerUrl({ bindAddress, apiPort }: ClusterOptions): string {
+  return `https://${bindAddress === '0.0.0.0' ? '127.0.0.1' : bindAddress}:${apiPort}`;
+}

@@ -1,0 +1,26 @@
+/** `kapella node`: the node agent in this process, until it is told to end. Containers go on. */
+import type { Ctx } from '@kapella/base';
+import { CliError } from '@kapella/cli';
+import { toGiven } from '../../cluster/record.ts';
+import { clusterFiles } from '../../cluster/node/parts.ts';
+import { isContainerdRunning } from '../../host/node/containerd.ts';
+import { runNodeAgent } from '../../node-agent/node/run-node-agent.ts';
+import type { CommandInput } from './command.ts';
+import { lookUpCluster, unrecordedOptions } from './find-cluster.ts';
+import { requireRoot } from './up.command.ts';
+
+export async function node({ given, reporter }: CommandInput, ctx: Ctx): Promise<number> {
+  requireRoot('node');
+  const saved = await lookUpCluster(given);
+  const options = unrecordedOptions({ ...(saved === undefined ? {} : toGiven(saved.options)), ...given }, true);
+  const { runtime } = clusterFiles(options.name, options.dataDir);
+  if (!(await isContainerdRunning(runtime))) {
+    throw new CliError('Runtime', `containerd does not answer on ${runtime.socket}`, `kapella up --name ${options.name}`);
+  }
+  const onReady = ({ address }: { readonly address: string }) => {
+    const readyMs = Math.round(performance.now());
+    reporter.result({ node: options.nodeName, address, readyMs }, `node ${options.nodeName} takes Pods after ${readyMs} ms at ${address}`);
+  };
+  await runNodeAgent(options, { onReady }, ctx);
+  return 0;
+}

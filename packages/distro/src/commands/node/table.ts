@@ -1,0 +1,17 @@
+/** The work of each command, loaded when it is called: `kapella status` does not read what `kapella server` needs. */
+import type { Command } from './command.ts';
+
+export const COMMAND_WORK: ReadonlyMap<string, () => Promise<Command>> = new Map([
+  ['up', async () => (await import('./up.command.ts')).up],
+  ['down', async () => (await import('./down.command.ts')).down],
+  ['reset', async () => (await import('./reset.command.ts')).reset],
+  ['status', async () => (await import('./status.command.ts')).status],
+  ['logs', async () => (await import('./logs.command.ts')).logs],
+  ['kubeconfig', async () => (await import('./kubeconfig.command.ts')).kubeconfig],
+  ['kubectl', async () => (await import('./kubectl.command.ts')).kubectl],
+  ['image', async () => (await import('./image.command.ts')).image],
+  ['doctor', async () => (await import('./doctor.command.ts')).doctor],
+  ['server', async () => (await import('./server.command.ts')).server],
+  ['node', async () => (await import('./node.command.ts')).node],
+  ['version', async () => (await import('./version.command.ts')).version],
+]);

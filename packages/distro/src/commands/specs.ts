@@ -1,0 +1,215 @@
+/** Every command as its user sees it: name, flags, help. What each does is in node/. */
+import { type CommandSpec, type Example, type FlagSpec, OPTION_SPECS, type OptionSpec } from '@kapella/cli';
+
+const CONFIG: FlagSpec = { flag: '--config', value: 'FILE', help: 'read options from a ClusterConfiguration; flags win' };
+
+const clusterFlags = (...fields: readonly OptionSpec['field'][]): readonly FlagSpec[] => [
+  ...OPTION_SPECS.filter(({ field }) => fields.includes(field)),
+  CONFIG,
+];
+const ALL_OPTIONS = clusterFlags(...OPTION_SPECS.map(({ field }) => field));
+/** Enough to find a cluster. */
+const FIND_OPTIONS = clusterFlags('name', 'dataDir');
+
+/** May also stand before the name of the command: `kapella --name demo kubectl get pods`. */
+export const COMMON_FLAGS: readonly FlagSpec[] = [
+  {
+    flag: '--output',
+    short: '-o',
+    value: 'FORMAT',
+    help: 'text, or json: one JSON object a step',
+    check: (value) => (value === 'text' || value === 'json' ? undefined : 'must be text or json'),
+  },
+  { flag: '--help', short: '-h', help: 'show help' },
+];
+export const BEFORE_COMMAND_FLAGS: readonly FlagSpec[] = [
+  ...COMMON_FLAGS,
+  ...OPTION_SPECS.filter(({ field }) => field === 'name' || field === 'dataDir'),
+];
+
+const LOG_LEVEL: FlagSpec = {
+  flag: '--log-level',
+  value: 'LEVEL',
+  help: 'least level that is logged: debug, info, warn or error (default: info)',
+  check: (value) => (['debug', 'info', 'warn', 'error'].includes(value) ? undefined : 'must be debug, info, warn or error'),
+};
+const MERGE: FlagSpec = {
+  flag: '--merge-kubeconfig',
+  help: 'add the context to your kubeconfig ($KUBECONFIG, else ~/.kube/config)',
+};
+const YES: FlagSpec = { flag: '--yes', short: '-y', help: 'do not ask' };
+
+export const PROGRAM_SUMMARY = 'Kapella: a Kubernetes 1.36 cluster on this machine by one command.';
+export const PROGRAM_EXAMPLES: readonly Example[] = [
+  { line: 'sudo kapella up', what: 'set up what is missing, start a cluster of one node, wait until it is Ready' },
+  { line: 'kapella kubectl get nodes', what: "kubectl with this cluster's credentials" },
+  { line: 'kapella status', what: 'what runs, where' },
+  { line: 'sudo kapella down', what: 'stop it and its containers, keep its data; `up` brings it back' },
+  { line: 'sudo kapella reset --yes', what: 'remove every trace of it' },
+];
+
+const UP: CommandSpec = {
+  name: 'up',
+  summary: 'Start a cluster of one node, and install what it needs',
+  usage: '[FLAGS]',
+  examples: [
+    { line: 'sudo kapella up', what: 'asks before it installs anything' },
+    { line: 'sudo kapella up --yes --merge-kubeconfig', what: 'does not ask; kubectl then knows the context kapella' },
+    { line: 'sudo kapella up --name demo --api-port 7443', what: 'a second cluster beside the first' },
+    { line: 'sudo kapella up --config cluster.yaml', what: 'options from a file' },
+  ],
+  description:
+    'Checks the machine, installs missing Debian packages, starts containerd, the server and the node agent in the\n' +
+    'background, and returns when the node is Ready. Run again, it starts only what does not run. The options of the first\n' +
+    'time are kept: later the name is enough.',
+  flags: [...ALL_OPTIONS, YES, MERGE, { flag: '--no-wait', help: 'return once the processes are started' }],
+};
+
+const DOWN: CommandSpec = {
+  name: 'down',
+  summary: 'Stop a cluster and its containers; its data stays',
+  usage: '[FLAGS]',
+  examples: [
+    { line: 'sudo kapella down', what: 'stop; `kapella up` brings everything back' },
+    { line: 'sudo kapella down --name demo --grace 30', what: 'give its containers 30 seconds to end' },
+  ],
+  flags: [...FIND_OPTIONS, graceFlag()],
+};
+
+function graceFlag(): FlagSpec {
+  return {
+    flag: '--grace',
+    value: 'SECONDS',
+    help: 'how long containers may take to end before they are killed (default: 10)',
+    check: (value) => (/^\d{1,4}$/.test(value) ? undefined : 'must be a number of seconds'),
+  };
+}
+
+const RESET: CommandSpec = {
+  name: 'reset',
+  summary: 'Remove every trace of a cluster: containers, mounts, interfaces, rules, cgroups, files',
+  usage: '--yes [FLAGS]',
+  examples: [
+    { line: 'sudo kapella reset --yes', what: 'the cluster kapella and all of its data' },
+    { line: 'sudo kapella reset --name demo --yes', what: 'another one' },
+  ],
+  description: 'Installed packages stay, and so do hostPath volumes and files that were in the data directory before.',
+  flags: [...FIND_OPTIONS, { ...YES, help: 'yes, remove it; asked for on a terminal when absent' }],
+};
+
+const STATUS: CommandSpec = {
+  name: 'status',
+  summary: 'Show processes, versions, nodes, Pods and addresses',
+  usage: '[FLAGS]',
+  examples: [
+    { line: 'kapella status', what: 'the cluster kapella' },
+    { line: 'kapella status --output json', what: 'for a program' },
+  ],
+  description: 'Exit code 0 when everything runs, 1 when something does not.',
+  flags: FIND_OPTIONS,
+};
+
+const LOGS: CommandSpec = {
+  name: 'logs',
+  summary: 'Show what server, node agent and containerd log',
+  usage: '[server|node|containerd] [FLAGS]',
+  examples: [
+    { line: 'kapella logs', what: 'the last lines of all three' },
+    { line: 'kapella logs server -f', what: 'the server, and what comes' },
+    { line: 'kapella logs node -n 500', what: 'the last 500 lines of the node agent' },
+  ],
+  flags: [
+    ...FIND_OPTIONS,
+    { flag: '--follow', short: '-f', help: 'go on as lines come' },
+    {
+      flag: '--lines',
+      short: '-n',
+      value: 'N',
+      help: 'how many of the last lines (default: 50)',
+      check: (value) => (/^\d{1,7}$/.test(value) ? undefined : 'must be a number'),
+    },
+  ],
+  args: { min: 0, max: 1, first: ['server', 'node', 'containerd'] },
+};
+
+const KUBECONFIG: CommandSpec = {
+  name: 'kubeconfig',
+  summary: "Print the administrator's kubeconfig, or merge it into yours",
+  usage: '[FLAGS]',
+  examples: [
+    { line: 'kapella kubeconfig > admin.yaml', what: 'a file of its own' },
+    { line: 'kapella kubeconfig --merge', what: 'a context in $KUBECONFIG or ~/.kube/config' },
+  ],
+  flags: [...FIND_OPTIONS, { ...MERGE, flag: '--merge' }],
+};
+
+const DOCTOR: CommandSpec = {
+  name: 'doctor',
+  summary: 'Check whether this machine can run a node; each failure with the command that fixes it',
+  usage: '[FLAGS]',
+  examples: [
+    { line: 'sudo kapella doctor', what: 'root sees more: some kernel features can only be tried by it' },
+    { line: 'kapella doctor --output json', what: 'for a program' },
+  ],
+  description: 'Exit code 3 when something is missing without which a cluster does not start.',
+  flags: clusterFlags('name', 'dataDir', 'apiPort', 'bindAddress'),
+};
+
+const IMAGE: CommandSpec = {
+  name: 'image',
+  summary: 'Load images into the cluster without a registry',
+  usage: 'load TAR... | ls | build-demo',
+  examples: [
+    { line: 'kapella image load app.tar', what: 'an OCI or `docker save` archive' },
+    { line: 'kapella image ls', what: 'what the node has' },
+    { line: 'kapella image build-demo', what: 'build and load the images of examples/guestbook' },
+  ],
+  description: 'Pods use a loaded image without pulling when its tag is not :latest, or imagePullPolicy is IfNotPresent or Never.',
+  flags: FIND_OPTIONS,
+  args: { min: 1, max: 1000, first: ['load', 'ls', 'build-demo'] },
+};
+
+const SERVER: CommandSpec = {
+  name: 'server',
+  summary: 'Run the control plane alone, in the foreground',
+  usage: '[FLAGS]',
+  examples: [
+    { line: 'kapella server --data-dir ./data --api-port 6443', what: 'no root needed; ends on Ctrl-C or SIGTERM' },
+    { line: 'KUBECONFIG=./data/admin.kubeconfig kubectl get ns', what: 'in another terminal' },
+  ],
+  description: 'Writes DIR/admin.kubeconfig (cluster-admin) and prints one line when the API answers. Logs go to stderr.',
+  flags: [...ALL_OPTIONS, LOG_LEVEL],
+};
+
+const NODE: CommandSpec = {
+  name: 'node',
+  summary: 'Run the node agent, in the foreground',
+  usage: '[FLAGS]',
+  examples: [{ line: 'sudo kapella node --name demo --log-level debug', what: "beside that cluster's server" }],
+  description: "Needs root, the cluster's containerd, and its server on this machine. Containers go on when it ends.",
+  flags: [...ALL_OPTIONS, LOG_LEVEL],
+};
+
+const KUBECTL: CommandSpec = {
+  name: 'kubectl',
+  summary: "Run the system's kubectl with this cluster's credentials",
+  usage: 'ARGS...',
+  examples: [
+    { line: 'kapella kubectl get pods -A', what: 'everything after kubectl is its own' },
+    { line: 'kapella --name demo kubectl get nodes', what: 'another cluster: its name stands before' },
+  ],
+  flags: [],
+  passThrough: true,
+};
+
+const VERSION: CommandSpec = {
+  name: 'version',
+  summary: 'Show versions',
+  usage: '',
+  examples: [{ line: 'kapella version', what: 'of Kapella, Kubernetes, Node, containerd and kubectl' }],
+  flags: [],
+};
+
+export const COMMANDS: readonly CommandSpec[] = [
+  ...[UP, DOWN, RESET, STATUS, LOGS, KUBECONFIG, KUBECTL, IMAGE, DOCTOR, SERVER, NODE, VERSION],
+];

@@ -1,0 +1,4 @@
+/** The program `kapella`. */
+import { main } from './commands/node/main.ts';
+
+await main();

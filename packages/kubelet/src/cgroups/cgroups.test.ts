@@ -1,7 +1,7 @@
 /** The tree of control groups: names by class, limits of whole Pods, weights of classes. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { testPod } from '../testing/test-node.ts';
+import { testPod } from '../testing/test-node.test-support.ts';
 import { createMemoryCgroups, createPodCgroups } from './cgroups.ts';
 import { sharesToWeight } from './node/drivers.ts';
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Pod, PodSpec, SecurityContext, Service } from '@kapella/api/types/core-v1';
 import { computeQos, podAmounts } from '../lifecycle/qos.ts';
-import { testPod } from '../testing/test-node.ts';
+import { testPod } from '../testing/test-node.test-support.ts';
 import { parseResolvConf, podDns } from './dns.ts';
 import { containerEnv, type EnvSources } from './env.ts';
 import { expand } from './expansion.ts';

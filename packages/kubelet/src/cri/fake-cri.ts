@@ -58,57 +58,201 @@ export interface FakeCri extends Cri {
 }
 
 export function createFakeCri(options: FakeCriOptions): FakeCri {
-  const { clock } = options;
-  const sandboxes = new Map<string, FakeSandbox>();
-  const containers = new Map<string, FakeContainer>();
-  const images = new Set<string>();
-  const watchers = new Set<(event: CriEvent) => void>();
-  const calls: string[] = [];
-  let serial = 0;
-
-  const enter = async (method: string, subject: string) => {
-    calls.push(`${method} ${subject}`);
-    await options.onCall?.(method, subject);
+  const runtime = new FakeRuntime(options);
+  return {
+    calls: runtime.calls,
+    images: runtime.images,
+    ...controls(runtime),
+    ...sandboxCalls(runtime),
+    ...containerCalls(runtime),
+    ...otherCalls(runtime),
   };
-  const nameOf = (c: FakeContainer) => `${sandboxes.get(c.sandboxId)?.config.metadata.name}/${c.config.metadata.name}`;
-  const emit = (id: string, type: CriEvent['type'], sandboxId: string) => {
-    const podUid = sandboxes.get(sandboxId)?.config.metadata.uid ?? '';
-    clock.setTimer(0, () => {
-      for (const watcher of watchers) watcher({ id, type, podUid });
+}
+
+class FakeRuntime {
+  readonly options: FakeCriOptions;
+  readonly clock: Clock;
+  readonly sandboxes = new Map<string, FakeSandbox>();
+  readonly containers = new Map<string, FakeContainer>();
+  readonly images = new Set<string>();
+  readonly watchers = new Set<(event: CriEvent) => void>();
+  readonly calls: string[] = [];
+  serial = 0;
+
+  constructor(options: FakeCriOptions) {
+    this.options = options;
+    this.clock = options.clock;
+  }
+
+  next(): number {
+    this.serial += 1;
+    return this.serial;
+  }
+
+  async enter(method: string, subject: string): Promise<void> {
+    this.calls.push(`${method} ${subject}`);
+    await this.options.onCall?.(method, subject);
+  }
+
+  readonly nameOf = (c: FakeContainer): string =>
+    `${this.sandboxes.get(c.sandboxId)?.config.metadata.name}/${c.config.metadata.name}`;
+
+  find(podName: string, name: string): FakeContainer | undefined {
+    return [...this.containers.values()].findLast((c) => this.nameOf(c) === `${podName}/${name}`);
+  }
+
+  /** Watchers are told a moment later, as over a stream. */
+  emit(id: string, type: CriEvent['type'], sandboxId: string): void {
+    const podUid = this.sandboxes.get(sandboxId)?.config.metadata.uid ?? '';
+    this.clock.setTimer(0, () => {
+      for (const watcher of this.watchers) watcher({ id, type, podUid });
     });
-  };
-  const notFound = (id: string) => new CriError('notFound', 'NotFound', `an error occurred: ${id} not found`);
+  }
 
-  const end = (container: FakeContainer, exitCode: number, reason: string, message = '') => {
+  end(container: FakeContainer, exitCode: number, reason: string, message = ''): void {
     if (container.status.state !== 'running') return;
     container.timer?.cancel();
-    const finishedAtMs = clock.nowMs();
+    const finishedAtMs = this.clock.nowMs();
     container.status = { ...container.status, state: 'exited', exitCode, reason, message, finishedAtMs };
-    emit(container.status.id, 'stopped', container.sandboxId);
+    this.emit(container.status.id, 'stopped', container.sandboxId);
     for (const done of [...container.onExit]) done();
-  };
+  }
+}
 
-  const find = (podName: string, name: string) =>
-    [...containers.values()].findLast((c) => nameOf(c) === `${podName}/${name}`);
+const notFound = (id: string) => new CriError('notFound', 'NotFound', `an error occurred: ${id} not found`);
 
-  const fake: FakeCri = {
-    calls,
-    images,
-    running: () => [...containers.values()].filter((c) => c.status.state === 'running').map(nameOf),
-    sandboxCount: () => sandboxes.size,
-    configOf: (podName, name) => find(podName, name)?.config,
-    sandboxConfigOf: (podName) => [...sandboxes.values()].findLast((s) => s.config.metadata.name === podName)?.config,
+type Controls = Omit<FakeCri, keyof Cri | 'calls' | 'images'>;
+type SandboxCall = 'runPodSandbox' | 'stopPodSandbox' | 'removePodSandbox' | 'podSandboxStatus' | 'listPodSandboxes';
+type ContainerCall =
+  | 'createContainer'
+  | 'startContainer'
+  | 'stopContainer'
+  | 'removeContainer'
+  | 'listContainers'
+  | 'containerStatus'
+  | 'updateContainerResources'
+  | 'reopenContainerLog'
+  | 'execSync';
+
+function controls(r: FakeRuntime): Controls {
+  return {
+    running: () => [...r.containers.values()].filter((c) => c.status.state === 'running').map(r.nameOf),
+    sandboxCount: () => r.sandboxes.size,
+    configOf: (podName, name) => r.find(podName, name)?.config,
+    sandboxConfigOf: (podName) => [...r.sandboxes.values()].findLast((s) => s.config.metadata.name === podName)?.config,
     exit(podName, name, exitCode, reason = exitCode === 0 ? 'Completed' : 'Error') {
-      const container = find(podName, name);
-      if (container !== undefined) end(container, exitCode, reason);
+      const container = r.find(podName, name);
+      if (container !== undefined) r.end(container, exitCode, reason);
     },
     breakSandbox(podName) {
-      for (const sandbox of sandboxes.values()) {
+      for (const sandbox of r.sandboxes.values()) {
         if (sandbox.config.metadata.name !== podName) continue;
         sandbox.ready = false;
-        emit(sandbox.id, 'stopped', sandbox.id);
+        r.emit(sandbox.id, 'stopped', sandbox.id);
       }
     },
+  };
+}
+
+function sandboxCalls(r: FakeRuntime): Pick<Cri, SandboxCall> {
+  return {
+    async runPodSandbox(config) {
+      await r.enter('runPodSandbox', config.metadata.name);
+      const id = `sandbox-${r.next()}`;
+      const ip = `10.88.${(r.serial >> 8) & 255}.${r.serial & 255}`;
+      r.sandboxes.set(id, { id, config, ready: true, createdAtMs: r.clock.nowMs() + r.serial / 1000, ip });
+      return id;
+    },
+    async stopPodSandbox(id) {
+      const sandbox = r.sandboxes.get(id);
+      await r.enter('stopPodSandbox', sandbox?.config.metadata.name ?? id);
+      if (sandbox === undefined) return;
+      for (const container of r.containers.values()) if (container.sandboxId === id) r.end(container, 137, 'Error');
+      if (sandbox.ready) r.emit(id, 'stopped', id);
+      sandbox.ready = false;
+    },
+    async removePodSandbox(id) {
+      await r.enter('removePodSandbox', r.sandboxes.get(id)?.config.metadata.name ?? id);
+      r.sandboxes.delete(id);
+      for (const [key, container] of r.containers) if (container.sandboxId === id) r.containers.delete(key);
+    },
+    async podSandboxStatus(id) {
+      const sandbox = r.sandboxes.get(id);
+      if (sandbox === undefined) return undefined;
+      const hostNetwork = sandbox.config.linux.securityContext.namespaceOptions.network === 'NODE';
+      return { ...describe(sandbox), ips: hostNetwork ? [] : [sandbox.ip], hostNetwork };
+    },
+    listPodSandboxes: async ({ podUid }) =>
+      [...r.sandboxes.values()].filter((s) => podUid === undefined || s.config.metadata.uid === podUid).map(describe),
+  };
+}
+
+function containerCalls(r: FakeRuntime): Pick<Cri, ContainerCall> {
+  return {
+    async createContainer(sandboxId, config, sandbox) {
+      await r.enter('createContainer', `${sandbox.metadata.name}/${config.metadata.name}`);
+      if (!r.sandboxes.get(sandboxId)?.ready) throw notFound(sandboxId);
+      const id = `container-${r.next()}`;
+      const logDirectory = sandbox.logDirectory;
+      r.containers.set(id, {
+        sandboxId,
+        config,
+        logDirectory,
+        status: created(id, config, logDirectory, r.clock.nowMs() + r.serial / 1000),
+        timer: undefined,
+        onExit: new Set(),
+      });
+      return id;
+    },
+    async startContainer(id) {
+      const container = r.containers.get(id);
+      if (container === undefined) throw notFound(id);
+      await r.enter('startContainer', r.nameOf(container));
+      container.status = { ...container.status, state: 'running', startedAtMs: r.clock.nowMs() };
+      r.emit(id, 'started', container.sandboxId);
+      const exit = r.options.script?.(container.config, (r.sandboxes.get(container.sandboxId) as FakeSandbox).config);
+      if (exit === undefined) return;
+      const reason = exit.reason ?? (exit.exitCode === 0 ? 'Completed' : 'Error');
+      container.timer = r.clock.setTimer(exit.afterMs, () => r.end(container, exit.exitCode, reason, exit.message));
+    },
+    async stopContainer(id, timeoutSeconds, ctx) {
+      const container = r.containers.get(id);
+      if (container === undefined) return;
+      await r.enter('stopContainer', `${r.nameOf(container)} ${timeoutSeconds}`);
+      if (container.status.state !== 'running') return;
+      const obeysMs = r.options.stopMs?.(container.config) ?? 0;
+      const killed = obeysMs > timeoutSeconds * 1000;
+      const timer = r.clock.setTimer(Math.min(obeysMs, timeoutSeconds * 1000), () =>
+        r.end(container, killed ? 137 : 0, killed ? 'Error' : 'Completed'),
+      );
+      await exited(container, ctx).finally(() => timer.cancel());
+    },
+    async removeContainer(id) {
+      const container = r.containers.get(id);
+      if (container === undefined) return;
+      await r.enter('removeContainer', r.nameOf(container));
+      container.timer?.cancel();
+      r.containers.delete(id);
+    },
+    listContainers: async ({ podUid }) =>
+      [...r.containers.values()]
+        .filter((c) => podUid === undefined || r.sandboxes.get(c.sandboxId)?.config.metadata.uid === podUid)
+        .map(({ sandboxId, status }) => ({ ...status, sandboxId })),
+    containerStatus: async (id) => r.containers.get(id)?.status,
+    updateContainerResources: async (id) => void (await r.enter('updateContainerResources', id)),
+    reopenContainerLog: async (id) => void (await r.enter('reopenContainerLog', id)),
+    async execSync(id, cmd) {
+      const container = r.containers.get(id);
+      if (container?.status.state !== 'running') throw notFound(id);
+      await r.enter('execSync', `${r.nameOf(container)} ${cmd.join(' ')}`);
+      const { exitCode, stdout } = r.options.exec?.(container.config, cmd) ?? { exitCode: 0, stdout: '' };
+      return { stdout: new TextEncoder().encode(stdout), stderr: new Uint8Array(), exitCode };
+    },
+  };
+}
+
+function otherCalls(r: FakeRuntime): Omit<Cri, SandboxCall | ContainerCall> {
+  return {
     version: async () => ({ runtimeName: 'fake', runtimeVersion: '1.0.0' }),
     status: async () => ({
       conditions: [
@@ -118,115 +262,28 @@ export function createFakeCri(options: FakeCriOptions): FakeCri {
       handlers: [],
       supplementalGroupsPolicy: true,
     }),
-    async runPodSandbox(config) {
-      await enter('runPodSandbox', config.metadata.name);
-      const id = `sandbox-${++serial}`;
-      const ip = `10.88.${(serial >> 8) & 255}.${serial & 255}`;
-      sandboxes.set(id, { id, config, ready: true, createdAtMs: clock.nowMs() + serial / 1000, ip });
-      return id;
-    },
-    async stopPodSandbox(id) {
-      const sandbox = sandboxes.get(id);
-      await enter('stopPodSandbox', sandbox?.config.metadata.name ?? id);
-      if (sandbox === undefined) return;
-      for (const container of containers.values()) if (container.sandboxId === id) end(container, 137, 'Error');
-      if (sandbox.ready) emit(id, 'stopped', id);
-      sandbox.ready = false;
-    },
-    async removePodSandbox(id) {
-      await enter('removePodSandbox', sandboxes.get(id)?.config.metadata.name ?? id);
-      sandboxes.delete(id);
-      for (const [key, container] of containers) if (container.sandboxId === id) containers.delete(key);
-    },
-    async podSandboxStatus(id) {
-      const sandbox = sandboxes.get(id);
-      if (sandbox === undefined) return undefined;
-      const hostNetwork = sandbox.config.linux.securityContext.namespaceOptions.network === 'NODE';
-      return { ...describe(sandbox), ips: hostNetwork ? [] : [sandbox.ip], hostNetwork };
-    },
-    listPodSandboxes: async ({ podUid }) =>
-      [...sandboxes.values()].filter((s) => podUid === undefined || s.config.metadata.uid === podUid).map(describe),
-    async createContainer(sandboxId, config, sandbox) {
-      await enter('createContainer', `${sandbox.metadata.name}/${config.metadata.name}`);
-      if (!sandboxes.get(sandboxId)?.ready) throw notFound(sandboxId);
-      const id = `container-${++serial}`;
-      const logDirectory = sandbox.logDirectory;
-      containers.set(id, {
-        sandboxId,
-        config,
-        logDirectory,
-        status: created(id, config, logDirectory, clock.nowMs() + serial / 1000),
-        timer: undefined,
-        onExit: new Set(),
-      });
-      return id;
-    },
-    async startContainer(id) {
-      const container = containers.get(id);
-      if (container === undefined) throw notFound(id);
-      await enter('startContainer', nameOf(container));
-      container.status = { ...container.status, state: 'running', startedAtMs: clock.nowMs() };
-      emit(id, 'started', container.sandboxId);
-      const exit = options.script?.(container.config, (sandboxes.get(container.sandboxId) as FakeSandbox).config);
-      if (exit === undefined) return;
-      const reason = exit.reason ?? (exit.exitCode === 0 ? 'Completed' : 'Error');
-      container.timer = clock.setTimer(exit.afterMs, () => end(container, exit.exitCode, reason, exit.message));
-    },
-    async stopContainer(id, timeoutSeconds, ctx) {
-      const container = containers.get(id);
-      if (container === undefined) return;
-      await enter('stopContainer', `${nameOf(container)} ${timeoutSeconds}`);
-      if (container.status.state !== 'running') return;
-      const obeysMs = options.stopMs?.(container.config) ?? 0;
-      const killed = obeysMs > timeoutSeconds * 1000;
-      const timer = clock.setTimer(Math.min(obeysMs, timeoutSeconds * 1000), () =>
-        end(container, killed ? 137 : 0, killed ? 'Error' : 'Completed'),
-      );
-      await exited(container, ctx).finally(() => timer.cancel());
-    },
-    async removeContainer(id) {
-      const container = containers.get(id);
-      if (container === undefined) return;
-      await enter('removeContainer', nameOf(container));
-      container.timer?.cancel();
-      containers.delete(id);
-    },
-    listContainers: async ({ podUid }) =>
-      [...containers.values()]
-        .filter((c) => podUid === undefined || sandboxes.get(c.sandboxId)?.config.metadata.uid === podUid)
-        .map(({ sandboxId, status }) => ({ ...status, sandboxId })),
-    containerStatus: async (id) => containers.get(id)?.status,
-    updateContainerResources: async (id) => void (await enter('updateContainerResources', id)),
-    reopenContainerLog: async (id) => void (await enter('reopenContainerLog', id)),
-    async execSync(id, cmd) {
-      const container = containers.get(id);
-      if (container?.status.state !== 'running') throw notFound(id);
-      await enter('execSync', `${nameOf(container)} ${cmd.join(' ')}`);
-      const { exitCode, stdout } = options.exec?.(container.config, cmd) ?? { exitCode: 0, stdout: '' };
-      return { stdout: new TextEncoder().encode(stdout), stderr: new Uint8Array(), exitCode };
-    },
     exec: async ({ containerId }) => `http://127.0.0.1/exec/${containerId}`,
     attach: async ({ containerId }) => `http://127.0.0.1/attach/${containerId}`,
     portForward: async (sandboxId) => `http://127.0.0.1/portforward/${sandboxId}`,
-    listImages: async () => [...images].map(describeImage),
-    imageStatus: async (image) => (images.has(image) ? describeImage(image) : undefined),
+    listImages: async () => [...r.images].map(describeImage),
+    imageStatus: async (image) => (r.images.has(image) ? describeImage(image) : undefined),
     async pullImage(image, auth) {
-      await enter('pullImage', image);
-      await options.onPull?.(image, auth);
-      images.add(image);
+      await r.enter('pullImage', image);
+      await r.options.onPull?.(image, auth);
+      r.images.add(image);
       return image;
     },
-    removeImage: async (image) => void images.delete(image),
+    removeImage: async (image) => void r.images.delete(image),
     imageFsInfo: async () => [],
     listContainerStats: async () => [],
     watch: (onEvent, onGap, { signal }) =>
       new Promise((resolve) => {
-        watchers.add(onEvent);
+        r.watchers.add(onEvent);
         onGap();
         signal.addEventListener(
           'abort',
           () => {
-            watchers.delete(onEvent);
+            r.watchers.delete(onEvent);
             resolve();
           },
           { once: true },
@@ -234,7 +291,6 @@ export function createFakeCri(options: FakeCriOptions): FakeCri {
       }),
     close: () => {},
   };
-  return fake;
 }
 
 function describe({ id, config, ready, createdAtMs }: FakeSandbox) {

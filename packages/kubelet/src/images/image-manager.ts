@@ -36,87 +36,93 @@ interface Failure {
 }
 
 /** Pulls of one image with the same credentials are one pull; different images are pulled side by side. */
-export function createImageManager(cri: Cri, pullCtx: Ctx): ImageManager {
-  const failures = new Map<string, Failure>();
-  const pulls = new Map<string, Promise<string>>();
+export const createImageManager = (cri: Cri, pullCtx: Ctx): ImageManager => new Images(cri, pullCtx);
 
-  const pullOnce = (image: string, auth: CriAuth | undefined, sandbox: PodSandboxConfig): Promise<string> => {
-    const key = `${image}\n${JSON.stringify(auth ?? {})}`;
-    const running = pulls.get(key);
-    if (running !== undefined) return running;
-    // Under the agent's context: a Pod that goes away does not stop a pull that others wait for.
-    const pull = cri.pullImage(image, auth, sandbox, pullCtx).finally(() => pulls.delete(key));
-    pulls.set(key, pull);
-    return pull;
-  };
+class Images implements ImageManager {
+  readonly #cri: Cri;
+  readonly #pullCtx: Ctx;
+  readonly #failures = new Map<string, Failure>();
+  readonly #pulls = new Map<string, Promise<string>>();
 
-  const pullWithAny = async (image: string, request: ImageRequest): Promise<string> => {
-    const auths = credentialsFor(parseImageName(image)?.repository ?? '', request.secrets);
-    let last: unknown;
-    for (const auth of auths.length === 0 ? [undefined] : auths) {
-      try {
-        return await pullOnce(image, auth, request.sandbox);
-      } catch (error) {
-        last = error;
-      }
+  constructor(cri: Cri, pullCtx: Ctx) {
+    this.#cri = cri;
+    this.#pullCtx = pullCtx;
+  }
+
+  async ensure(request: ImageRequest, ctx: Ctx): Promise<CriImage> {
+    const { image: asked, policy, event, pod } = request;
+    const image = withDefaultTag(asked);
+    if (image === undefined) {
+      const cause = `couldn't parse image name "${asked}": invalid reference format`;
+      const why = `Failed to apply default image tag "${asked}": ${cause}`;
+      event('Warning', 'InspectFailed', why);
+      throw new StartError('InvalidImageName', why);
     }
-    throw last;
-  };
+    const present = policy === 'Always' ? undefined : await inspect(this.#cri, image, event, ctx);
+    if (present !== undefined) {
+      const how = 'already present on machine and can be accessed by the pod';
+      event('Normal', 'Pulled', `Container image "${asked}" ${how}`);
+      return present;
+    }
+    if (policy === 'Never') {
+      const why = `Container image "${asked}" is not present with pull policy of Never`;
+      event('Warning', 'ErrImageNeverPull', why);
+      throw new StartError('ErrImageNeverPull', why);
+    }
+    const key = `${pod.metadata.uid}_${asked}`;
+    refuseWhileBackedOff(this.#failures.get(key), request, ctx);
+    return await this.#pull(key, image, request, ctx);
+  }
 
-  return {
-    async ensure(request, ctx) {
-      const { image: asked, policy, event, pod } = request;
-      const image = withDefaultTag(asked);
-      if (image === undefined) {
-        const why = `Failed to apply default image tag "${asked}": couldn't parse image name "${asked}": invalid reference format`;
-        event('Warning', 'InspectFailed', why);
-        throw new StartError('InvalidImageName', why);
-      }
-      const present = policy === 'Always' ? undefined : await inspect(cri, image, event, ctx);
-      if (present !== undefined) {
-        event(
-          'Normal',
-          'Pulled',
-          `Container image "${asked}" already present on machine and can be accessed by the pod`,
-        );
-        return present;
-      }
-      if (policy === 'Never') {
-        const why = `Container image "${asked}" is not present with pull policy of Never`;
-        event('Warning', 'ErrImageNeverPull', why);
-        throw new StartError('ErrImageNeverPull', why);
-      }
-      const key = `${pod.metadata.uid}_${asked}`;
-      await refuseWhileBackedOff(failures.get(key), request, ctx);
-      return await pull(key, image, request, ctx);
-    },
-    forget(podUid) {
-      for (const key of [...failures.keys()]) if (key.startsWith(`${podUid}_`)) failures.delete(key);
-    },
-  };
+  forget(podUid: string): void {
+    for (const key of [...this.#failures.keys()]) if (key.startsWith(`${podUid}_`)) this.#failures.delete(key);
+  }
 
-  async function pull(key: string, image: string, request: ImageRequest, ctx: Ctx): Promise<CriImage> {
+  async #pull(key: string, image: string, request: ImageRequest, ctx: Ctx): Promise<CriImage> {
     const { image: asked, event } = request;
     event('Normal', 'Pulling', `Pulling image "${asked}"`);
     const startMs = ctx.clock.monotonicMs();
     try {
-      const ref = await orAborted(pullWithAny(image, request), ctx);
-      const found = (await cri.imageStatus(ref, ctx)) ?? (await cri.imageStatus(image, ctx));
+      const ref = await orAborted(this.#pullWithAny(image, request), ctx);
+      const found = (await this.#cri.imageStatus(ref, ctx)) ?? (await this.#cri.imageStatus(image, ctx));
       if (found === undefined) throw new Error(`image ${ref} is not there after its pull`);
       const took = formatDuration(Math.round(ctx.clock.monotonicMs() - startMs));
       const size = `Image size: ${found.sizeBytes} bytes.`;
       event('Normal', 'Pulled', `Successfully pulled image "${asked}" in ${took} (${took} including waiting). ${size}`);
-      failures.delete(key);
+      this.#failures.delete(key);
       return found;
     } catch (error) {
       if (ctx.signal.aborted) throw error;
       const text = describeFirst(error);
       event('Warning', 'Failed', `Failed to pull image "${asked}": ${text}`);
       const nowMs = ctx.clock.nowMs();
-      const backoff = nextBackoff(failures.get(key)?.backoff, nowMs, nowMs, CRASH_LOOP);
-      failures.set(key, { backoff, failedAtMs: nowMs, message: text });
+      const backoff = nextBackoff(this.#failures.get(key)?.backoff, nowMs, nowMs, CRASH_LOOP);
+      this.#failures.set(key, { backoff, failedAtMs: nowMs, message: text });
       throw new StartError('ErrImagePull', text, nowMs + Math.min(backoff.delayMs, FAILURE_SHOWN_MS));
     }
+  }
+
+  async #pullWithAny(image: string, request: ImageRequest): Promise<string> {
+    const auths = credentialsFor(parseImageName(image)?.repository ?? '', request.secrets);
+    let last: unknown;
+    for (const auth of auths.length === 0 ? [undefined] : auths) {
+      try {
+        return await this.#pullOnce(image, auth, request.sandbox);
+      } catch (error) {
+        last = error;
+      }
+    }
+    throw last;
+  }
+
+  #pullOnce(image: string, auth: CriAuth | undefined, sandbox: PodSandboxConfig): Promise<string> {
+    const key = `${image}\n${JSON.stringify(auth ?? {})}`;
+    const running = this.#pulls.get(key);
+    if (running !== undefined) return running;
+    // Under the agent's context: a Pod that goes away does not stop a pull that others wait for.
+    const pull = this.#cri.pullImage(image, auth, sandbox, this.#pullCtx).finally(() => this.#pulls.delete(key));
+    this.#pulls.set(key, pull);
+    return pull;
   }
 }
 
@@ -132,7 +138,7 @@ async function inspect(cri: Cri, image: string, event: ImageEvent, ctx: Ctx): Pr
   }
 }
 
-async function refuseWhileBackedOff(failure: Failure | undefined, request: ImageRequest, ctx: Ctx): Promise<void> {
+function refuseWhileBackedOff(failure: Failure | undefined, request: ImageRequest, ctx: Ctx): void {
   if (failure === undefined) return;
   const until = backedOffUntil(failure.backoff, failure.failedAtMs, ctx.clock.nowMs(), CRASH_LOOP);
   if (until === undefined) return;

@@ -26,30 +26,34 @@ export function planInitContainers(input: PlanInput): InitPlan {
   const { pod, observed } = input;
   const containers = pod.spec.initContainers ?? [];
   if (containers.length === 0) return { initialized: true, failed: false, start: [], kill: [] };
-  const mainAlive = pod.spec.containers.some(({ name }) => {
-    const state = latest(observed, name)?.state;
-    return state === 'created' || state === 'running';
-  });
+  const mainAlive = pod.spec.containers.some(({ name }) => isAlive(latest(observed, name)));
   const state: State = { initialized: mainAlive, later: mainAlive, start: [], kill: [] };
   // From the last to the first: the last one that exists tells how far the sequence has come.
   for (let i = containers.length - 1; i >= 0; i--) {
-    const container = containers[i] as Container;
-    const status = latest(observed, container.name);
-    if (status === undefined) {
-      if (state.later && isSidecar(container)) state.start.push(i);
-      continue;
+    if (judge(i, containers[i] as Container, state, input)) {
+      return { initialized: false, failed: true, start: [], kill: [] };
     }
-    if (state.later && !isSidecar(container)) continue;
-    const failed = isSidecar(container)
-      ? judgeSidecar(i, container, status, state, input)
-      : judgeInit(i, container, status, state, input);
-    if (failed) return { initialized: false, failed: true, start: [], kill: [] };
-    state.later = true;
   }
   if (!state.later) state.start.push(0);
   const start = [...new Set(state.start)].toSorted((a, b) => a - b).map((i) => (containers[i] as Container).name);
   return { initialized: state.initialized, failed: false, start, kill: state.kill };
 }
+
+/** True when the Pod has failed by it. */
+function judge(i: number, container: Container, state: State, input: PlanInput): boolean {
+  const status = latest(input.observed, container.name);
+  const sidecar = isSidecar(container);
+  if (status === undefined) {
+    if (state.later && sidecar) state.start.push(i);
+    return false;
+  }
+  if (state.later && !sidecar) return false;
+  const failed = (sidecar ? judgeSidecar : judgeInit)(i, container, status, state, input);
+  state.later = true;
+  return failed;
+}
+
+const isAlive = (status: ObservedContainer | undefined) => status?.state === 'created' || status?.state === 'running';
 
 /** True when the Pod has failed by it. */
 function judgeInit(

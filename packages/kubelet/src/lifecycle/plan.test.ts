@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Container, Pod, PodSpec } from '@kapella/api/types/core-v1';
 import type { ProbeResult } from '../prober.ts';
-import { testPod } from '../testing/test-node.ts';
+import { testPod } from '../testing/test-node.test-support.ts';
 import { containerHash } from './labels.ts';
 import type { ObservedContainer, ObservedPod, ObservedSandbox } from './observed.ts';
 import { planPod } from './plan.ts';

@@ -110,30 +110,33 @@ export const anyMainContainerCreated = (pod: Pod, observed: ObservedPod): boolea
     return state !== undefined && state !== 'unknown';
   });
 
+interface MainStep {
+  readonly kept?: boolean;
+  readonly start?: boolean;
+  readonly kill?: Kill;
+}
+
 function planMainContainers(input: PlanInput, base: PodPlan): PodPlan {
-  const { pod, observed } = input;
-  const kill = [...base.kill];
-  const startMain: string[] = [];
-  let keptCount = 0;
-  for (const container of pod.spec.containers) {
-    const status = latest(observed, container.name);
-    if (status?.state !== 'running') {
-      if (!shouldBeRestarted(container, pod, observed)) continue;
-      startMain.push(container.name);
-      if (status?.state === 'unknown') kill.push(killUnknown('Container', status));
-      continue;
-    }
-    const verdict = judgeRunning(container, status, input);
-    if (verdict === undefined) {
-      keptCount++;
-      continue;
-    }
-    if (verdict.restart) startMain.push(container.name);
-    const message = verdict.restart ? `${verdict.message}, will be restarted` : verdict.message;
-    kill.push({ containerId: status.id, name: container.name, message, reason: verdict.reason });
-  }
-  if (keptCount === 0 && startMain.length === 0) return { ...base, kill, killPod: true, startInit: [] };
+  const steps = input.pod.spec.containers.map((container) => ({ name: container.name, ...mainStep(container, input) }));
+  const kill = [...base.kill, ...steps.flatMap((step) => step.kill ?? [])];
+  const startMain = steps.filter(({ start }) => start).map(({ name }) => name);
+  if (startMain.length === 0 && !steps.some(({ kept }) => kept)) return { ...base, kill, killPod: true, startInit: [] };
   return { ...base, kill, startMain };
+}
+
+function mainStep(container: Container, input: PlanInput): MainStep {
+  const { pod, observed } = input;
+  const { name } = container;
+  const status = latest(observed, name);
+  if (status?.state !== 'running') {
+    if (!shouldBeRestarted(container, pod, observed)) return {};
+    return status?.state === 'unknown' ? { start: true, kill: killUnknown('Container', status) } : { start: true };
+  }
+  const verdict = judgeRunning(container, status, input);
+  if (verdict === undefined) return { kept: true };
+  const { restart, reason } = verdict;
+  const message = restart ? `${verdict.message}, will be restarted` : verdict.message;
+  return { start: restart, kill: { containerId: status.id, name, message, reason } };
 }
 
 interface RunningVerdict {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { setImmediate } from 'node:timers';
 import { test } from 'node:test';
 import type { Container, PodSpec } from '@kapella/api/types/core-v1';
-import { createTestNode, testPod } from '../testing/test-node.ts';
+import { createTestNode, testPod } from '../testing/test-node.test-support.ts';
 
 /** Enough turns of the event loop for all pending promises. */
 const settle = async () => {

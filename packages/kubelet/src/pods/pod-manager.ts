@@ -1,6 +1,6 @@
 /** The Pods of this node: a worker each, fed by the API and by the runtime. Source: kubernetes pkg/kubelet/kubelet.go, pleg. */
 import type { Pod } from '@kapella/api/types/core-v1';
-import { childCtx, type Ctx, describeError, sleep } from '@kapella/base';
+import { type Ctx, describeError, sleep } from '@kapella/base';
 import type { Informer } from '@kapella/client';
 import type { CriContainer, CriEvent, CriSandbox } from '../cri/cri.ts';
 import { restorePod } from '../lifecycle/labels.ts';
@@ -33,113 +33,127 @@ interface Listing {
   readonly containers: readonly CriContainer[];
 }
 
-export function createPodManager({ pods, deps }: PodManagerOptions): PodManager {
-  const workers = new Map<string, PodWorker>();
-  const running = new Set<Promise<void>>();
-  let podOf = new Map<string, string>(); // container or sandbox id to Pod uid
+export const createPodManager = (options: PodManagerOptions): PodManager => new Manager(options);
 
-  const start = (pod: Pod, vanished: boolean, ctx: Ctx): void => {
-    const worker = new PodWorker(pod, vanished, deps, ctx);
-    workers.set(worker.uid, worker);
-    const done: Promise<void> = worker.run().then(() => {
-      running.delete(done);
-      if (workers.get(worker.uid) === worker && worker.phase === 'gone') workers.delete(worker.uid);
+class Manager implements PodManager {
+  readonly #pods: PodSource;
+  readonly #deps: PodDeps;
+  readonly #workers = new Map<string, PodWorker>();
+  readonly #running = new Set<Promise<void>>();
+  readonly #gaps = createGapSignal();
+  /** Container or sandbox id to Pod uid. */
+  #podOf = new Map<string, string>();
+
+  constructor({ pods, deps }: PodManagerOptions) {
+    this.#pods = pods;
+    this.#deps = deps;
+  }
+
+  workers(): readonly PodWorker[] {
+    return [...this.#workers.values()];
+  }
+
+  worker(namespace: string, name: string): PodWorker | undefined {
+    return this.workers().findLast(
+      ({ pod: { metadata } }) => metadata.name === name && metadata.namespace === namespace,
+    );
+  }
+
+  byUid(uid: string): PodWorker | undefined {
+    return this.#workers.get(uid);
+  }
+
+  async run(ctx: Ctx): Promise<void> {
+    const { prober, objects, cri } = this.#deps;
+    await this.#pods.synced(ctx);
+    prober.onChange((uid) => this.#workers.get(uid)?.wake(false));
+    objects.onChange((uids) => {
+      for (const uid of uids) this.#workers.get(uid)?.wake(false);
     });
-    running.add(done);
-  };
-
-  const list = async (ctx: Ctx): Promise<Listing> => {
-    const [sandboxes, containers] = await Promise.all([
-      deps.cri.listPodSandboxes({}, ctx),
-      deps.cri.listContainers({}, ctx),
+    const unsubscribe = this.#pods.subscribe({
+      add: (pod) => this.#arrive(pod, ctx),
+      update: (pod) => this.#arrive(pod, ctx),
+      delete: (pod) => this.#workers.get(pod.metadata.uid)?.vanish(pod),
+    });
+    await Promise.all([
+      cri.watch((event) => this.#onEvent(event, ctx), this.#gaps.raise, ctx),
+      reconcileLoop(this.#gaps, (own) => this.#reconcile(own), ctx),
     ]);
-    const ids = new Map<string, string>();
-    const uidOf = new Map(sandboxes.map(({ id, podUid }) => [id, podUid]));
-    for (const { id, podUid } of sandboxes) ids.set(id, podUid);
-    for (const { id, sandboxId } of containers) ids.set(id, uidOf.get(sandboxId) ?? '');
-    podOf = ids;
+    unsubscribe();
+    await Promise.all(this.#running);
+  }
+
+  #arrive(pod: Pod, ctx: Ctx): void {
+    const worker = this.#workers.get(pod.metadata.uid);
+    if (worker === undefined) this.#start(pod, false, ctx);
+    else worker.update(pod);
+  }
+
+  #start(pod: Pod, vanished: boolean, ctx: Ctx): void {
+    const worker = new PodWorker(pod, vanished, this.#deps, ctx);
+    this.#workers.set(worker.uid, worker);
+    const done: Promise<void> = worker.run().then(() => {
+      this.#running.delete(done);
+      const current = this.#workers.get(worker.uid) === worker;
+      if (current && worker.phase === 'gone') this.#workers.delete(worker.uid);
+    });
+    this.#running.add(done);
+  }
+
+  async #list(ctx: Ctx): Promise<Listing> {
+    const { cri } = this.#deps;
+    const [sandboxes, containers] = await Promise.all([cri.listPodSandboxes({}, ctx), cri.listContainers({}, ctx)]);
+    const ids = new Map(sandboxes.map(({ id, podUid }) => [id, podUid]));
+    const owners = containers.map(({ id, sandboxId }) => [id, ids.get(sandboxId) ?? ''] as const);
+    for (const [id, uid] of owners) ids.set(id, uid);
+    this.#podOf = ids;
     return { sandboxes, containers };
-  };
+  }
 
   /** Wakes the workers whose picture differs from the list; ends what no Pod of the API owns. */
-  const reconcile = async (ctx: Ctx): Promise<void> => {
-    const { sandboxes, containers } = await list(ctx);
+  async #reconcile(ctx: Ctx): Promise<void> {
+    const { sandboxes, containers } = await this.#list(ctx);
     const pictures = new Map<string, string[]>();
     const add = (uid: string, line: string) => pictures.set(uid, [...(pictures.get(uid) ?? []), line]);
     for (const { id, podUid, state } of sandboxes) add(podUid, `${id} ${state === 'ready'}`);
-    for (const { id, state } of containers) add(podOf.get(id) ?? '', `${id} ${state}`);
-    for (const worker of workers.values()) {
+    for (const { id, state } of containers) add(this.#podOf.get(id) ?? '', `${id} ${state}`);
+    for (const worker of this.#workers.values()) {
       if (pictureOf(worker) !== (pictures.get(worker.uid) ?? []).sort().join('\n')) worker.wake(true);
       else worker.retry();
     }
     for (const sandbox of sandboxes) {
-      if (workers.has(sandbox.podUid)) continue;
+      if (this.#workers.has(sandbox.podUid)) continue;
       const own = containers.filter(({ sandboxId }) => sandboxId === sandbox.id);
       ctx.log.info('ending pod that the API does not have', { pod: `${sandbox.podNamespace}/${sandbox.podName}` });
-      start(restorePod(sandbox.labels, own), true, ctx);
+      this.#start(restorePod(sandbox.labels, own), true, ctx);
     }
-  };
+  }
 
   /** Also of what was made since the last list: the worker that made it has seen it. */
-  const ownerOf = (id: string): PodWorker | undefined => {
-    const known = podOf.get(id);
-    if (known !== undefined) return workers.get(known);
-    const owner = [...workers.values()].find((worker) => knows(worker, id));
-    if (owner !== undefined) podOf.set(id, owner.uid);
+  #ownerOf(id: string): PodWorker | undefined {
+    const known = this.#podOf.get(id);
+    if (known !== undefined) return this.#workers.get(known);
+    const owner = this.workers().find((worker) => knows(worker, id));
+    if (owner !== undefined) this.#podOf.set(id, owner.uid);
     return owner;
-  };
+  }
 
-  const onEvent = (event: CriEvent, gaps: GapSignal, ctx: Ctx): void => {
+  #onEvent(event: CriEvent, ctx: Ctx): void {
     if (event.podUid !== '') {
-      podOf.set(event.id, event.podUid);
-      workers.get(event.podUid)?.wake(true);
+      this.#podOf.set(event.id, event.podUid);
+      this.#workers.get(event.podUid)?.wake(true);
       return;
     }
     if (event.type === 'created' || event.type === 'deleted') return; // of our own doing
-    ownerOf(event.id)?.wake(true);
+    this.#ownerOf(event.id)?.wake(true);
     if (event.type !== 'stopped') return;
-    for (const delayMs of LOOK_AGAIN_MS) {
-      ctx.clock.setTimer(delayMs, () => {
-        const owner = ownerOf(event.id);
-        if (owner !== undefined && stillRuns(owner, event.id)) owner.wake(true);
-        else if (owner === undefined && delayMs === LOOK_AGAIN_MS.at(-1)) gaps.raise();
-      });
-    }
-  };
+    for (const delayMs of LOOK_AGAIN_MS) ctx.clock.setTimer(delayMs, () => this.#lookAgain(event.id, delayMs));
+  }
 
-  return {
-    workers: () => [...workers.values()],
-    worker: (namespace, name) =>
-      [...workers.values()].findLast(
-        ({ pod: { metadata } }) => metadata.name === name && metadata.namespace === namespace,
-      ),
-    byUid: (uid) => workers.get(uid),
-    async run(ctx) {
-      await pods.synced(ctx);
-      deps.prober.onChange((uid) => workers.get(uid)?.wake(false));
-      deps.objects.onChange((uids) => {
-        for (const uid of uids) workers.get(uid)?.wake(false);
-      });
-      const unsubscribe = pods.subscribe({
-        add: (pod) => arrive(pod, ctx),
-        update: (pod) => arrive(pod, ctx),
-        delete: (pod) => workers.get(pod.metadata.uid)?.vanish(pod),
-      });
-      const gaps = createGapSignal();
-      const own = childCtx(ctx, ctx.signal);
-      await Promise.all([
-        deps.cri.watch((event) => onEvent(event, gaps, own), gaps.raise, own),
-        reconcileLoop(gaps, reconcile, own),
-      ]);
-      unsubscribe();
-      await Promise.all(running);
-    },
-  };
-
-  function arrive(pod: Pod, ctx: Ctx): void {
-    const worker = workers.get(pod.metadata.uid);
-    if (worker === undefined) start(pod, false, ctx);
-    else worker.update(pod);
+  #lookAgain(id: string, delayMs: number): void {
+    const owner = this.#ownerOf(id);
+    if (owner !== undefined && stillRuns(owner, id)) owner.wake(true);
+    else if (owner === undefined && delayMs === LOOK_AGAIN_MS.at(-1)) this.#gaps.raise();
   }
 }
 

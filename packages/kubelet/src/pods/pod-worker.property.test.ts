@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import type { Container, PodSpec, RestartPolicy } from '@kapella/api/types/core-v1';
 import type { FakeExit } from '../cri/fake-cri.ts';
-import { createTestNode, testPod, type TestNode } from '../testing/test-node.ts';
+import { createTestNode, testPod, type TestNode } from '../testing/test-node.test-support.ts';
 
 const settle = async () => {
   for (let i = 0; i < 25; i++) await new Promise<void>((resolve) => void setImmediate(resolve));
@@ -49,9 +49,9 @@ test('one instance of a container at a time; a deleted Pod goes with all its tra
   await fc.assert(
     fc.asyncProperty(cases, async (c) => {
       const scripts = new Map<string, FakeExit | undefined>();
-      c.inits.forEach((e, i) => scripts.set(`init-${i}`, e));
-      c.sidecars.forEach((e, i) => scripts.set(`side-${i}`, e));
-      c.mains.forEach((e, i) => scripts.set(`main-${i}`, e));
+      for (const [i, e] of c.inits.entries()) scripts.set(`init-${i}`, e);
+      for (const [i, e] of c.sidecars.entries()) scripts.set(`side-${i}`, e);
+      for (const [i, e] of c.mains.entries()) scripts.set(`main-${i}`, e);
       let failNext = false;
       let node: TestNode;
       node = createTestNode(settle, {

@@ -1,6 +1,6 @@
 /** Answers the node's HTTPS server out of the Pod workers. Source: kubernetes pkg/kubelet/kubelet_pods.go. */
 import type { ContainerStatus, Pod } from '@kapella/api/types/core-v1';
-import { ApiError, type Ctx } from '@kapella/base';
+import { ApiError } from '@kapella/base';
 import { bareId } from '../lifecycle/readiness.ts';
 import type { ContainerLogLocation, NodeServerSource } from '../server-source.ts';
 import type { PodDeps } from './deps.ts';

@@ -4,8 +4,15 @@ import { jsonEqual } from '@kapella/base';
 import { OWNED_CONDITIONS } from '../lifecycle/conditions.ts';
 
 /** Lists that the server would merge by key: they are replaced as a whole. */
-const REPLACED = ['podIPs', 'hostIPs'] as const;
-const NOT_OURS = ['resourceClaimStatuses', 'extendedResourceClaimStatus', 'nominatedNodeName', 'resize'] as const;
+const REPLACED: readonly string[] = ['podIPs', 'hostIPs'];
+/** Written by others, or below. */
+const SKIPPED: readonly string[] = [
+  'conditions',
+  'resourceClaimStatuses',
+  'extendedResourceClaimStatus',
+  'nominatedNodeName',
+  'resize',
+];
 
 /** undefined = nothing to write. */
 export function statusPatch(from: PodStatus, to: PodStatus, uid: string): object | undefined {
@@ -13,18 +20,17 @@ export function statusPatch(from: PodStatus, to: PodStatus, uid: string): object
   const after = to as Readonly<Record<string, unknown>>;
   const changes: Record<string, unknown> = {};
   for (const key of new Set([...Object.keys(before), ...Object.keys(after)])) {
-    if (key === 'conditions' || (NOT_OURS as readonly string[]).includes(key)) continue;
-    if (jsonEqual(before[key], after[key])) continue;
-    const value = after[key];
-    if (value === undefined) changes[key] = null;
-    else
-      changes[key] = (REPLACED as readonly string[]).includes(key)
-        ? [{ $patch: 'replace' }, ...(value as object[])]
-        : value;
+    if (SKIPPED.includes(key) || jsonEqual(before[key], after[key])) continue;
+    changes[key] = patchValue(key, after[key]);
   }
   const conditions = changedConditions(from.conditions ?? [], to.conditions ?? []);
   if (conditions.length > 0) changes['conditions'] = conditions;
   return Object.keys(changes).length === 0 ? undefined : { metadata: { uid }, status: changes };
+}
+
+function patchValue(key: string, value: unknown): unknown {
+  if (value === undefined) return null;
+  return REPLACED.includes(key) ? [{ $patch: 'replace' }, ...(value as object[])] : value;
 }
 
 const FIELDS = ['reason', 'message', 'observedGeneration', 'lastProbeTime'] as const;

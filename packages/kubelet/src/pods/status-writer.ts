@@ -30,37 +30,6 @@ interface Entry {
 export function createStatusWriter(client: Client, ctx: Ctx): StatusWriter {
   const entries = new Map<string, Entry>();
 
-  const write = async (entry: Entry): Promise<void> => {
-    let pauseMs = RETRY_MS;
-    while (!entry.gone && !ctx.signal.aborted) {
-      const { pod, wanted } = entry;
-      const body = statusPatch(entry.base, wanted, pod.metadata.uid);
-      if (body === undefined) return;
-      try {
-        const options = { subresource: 'status' };
-        const answer = await client.patch(coreV1.Pod, pod, { type: 'strategic', body }, ctx, options);
-        entry.base = answer?.status ?? wanted;
-        entry.baseVersion = answer?.metadata.resourceVersion ?? entry.baseVersion;
-        if (entry.wanted === wanted) return;
-        pauseMs = RETRY_MS;
-      } catch (error) {
-        if (isReason(error, 'NotFound', 'Conflict', 'Invalid')) {
-          if (isReason(error, 'Invalid'))
-            ctx.log.error('pod status refused', { pod: pod.metadata.name, error: describeError(error) });
-          entry.gone = !isReason(error, 'Invalid');
-          return;
-        }
-        ctx.log.warn('pod status not written', {
-          pod: pod.metadata.name,
-          retryMs: pauseMs,
-          error: describeError(error),
-        });
-        await sleep(pauseMs, ctx).catch(() => {});
-        pauseMs = Math.min(pauseMs * 2, RETRY_MS_MAX);
-      }
-    }
-  };
-
   return {
     publish(pod, status) {
       const { uid, resourceVersion } = pod.metadata;
@@ -77,7 +46,7 @@ export function createStatusWriter(client: Client, ctx: Ctx): StatusWriter {
       entry.pod = pod;
       entry.wanted = status;
       const current = entry;
-      current.running ??= write(current).finally(() => {
+      current.running ??= write(current, client, ctx).finally(() => {
         current.running = undefined;
       });
     },
@@ -87,6 +56,38 @@ export function createStatusWriter(client: Client, ctx: Ctx): StatusWriter {
     },
     forget: (uid) => void entries.delete(uid),
   };
+}
+
+/** Until what is wanted is written, or cannot be. */
+async function write(entry: Entry, client: Client, ctx: Ctx): Promise<void> {
+  let pauseMs = RETRY_MS;
+  while (!entry.gone && !ctx.signal.aborted) {
+    const { pod, wanted } = entry;
+    const body = statusPatch(entry.base, wanted, pod.metadata.uid);
+    if (body === undefined) return;
+    try {
+      const answer = await client.patch(coreV1.Pod, pod, { type: 'strategic', body }, ctx, { subresource: 'status' });
+      entry.base = answer?.status ?? wanted;
+      entry.baseVersion = answer?.metadata.resourceVersion ?? entry.baseVersion;
+      if (entry.wanted === wanted) return;
+      pauseMs = RETRY_MS;
+    } catch (error) {
+      if (isFinal(error, entry, ctx)) return;
+      ctx.log.warn('pod status not written', { pod: pod.metadata.name, retryMs: pauseMs, error: describeError(error) });
+      await sleep(pauseMs, ctx).catch(() => {});
+      pauseMs = Math.min(pauseMs * 2, RETRY_MS_MAX);
+    }
+  }
+}
+
+/** Trying again would not help: the Pod is gone, or the status is refused (a bug of ours). */
+function isFinal(error: unknown, entry: Entry, ctx: Ctx): boolean {
+  if (isReason(error, 'Invalid')) {
+    ctx.log.error('pod status refused', { pod: entry.pod.metadata.name, error: describeError(error) });
+    return true;
+  }
+  entry.gone = isReason(error, 'NotFound', 'Conflict');
+  return entry.gone;
 }
 
 /** Revisions are increasing numbers; anything else is taken as older. */

@@ -115,34 +115,43 @@ function mountsFailed(
 }
 
 async function execute(plan: PodPlan, sync: Sync): Promise<void> {
-  const { deps, ctx, input } = sync;
-  const { pod, observed, hooked } = input;
-  const event = podEvents(deps.recorder, pod);
-  const podIp = input.podIps[0] ?? '';
-  if (plan.killPod) {
-    if (plan.createSandbox && plan.sandboxId !== '') {
-      event('Normal', 'SandboxChanged', 'Pod sandbox changed, it will be killed and re-created.');
-    }
-    const running = observed.containers.some(({ state }) => state === 'running');
-    const ready = observed.sandboxes.some((sandbox) => sandbox.ready);
-    if (running) await killAll({ pod, observed, podIp, hooked }, deps, sync.waitCtx);
-    if (ready || plan.createSandbox) await stopSandboxes(observed, deps.cri, ctx);
-    sync.acted ||= running || ready;
-    if (plan.createSandbox) await removeInitContainers(sync);
-  } else {
-    for (const kill of plan.kill) {
-      await killOne({ pod, observed, podIp, hooked }, kill, deps, sync.waitCtx);
-      sync.acted = true;
-    }
-  }
-  if (plan.killPod && !plan.createSandbox) return;
+  if (plan.killPod) await killPod(plan, sync);
+  else await killSome(plan, sync);
   const nothing = plan.startInit.length + plan.startMain.length + plan.startEphemeral.length === 0;
-  if (nothing && !plan.createSandbox) return;
+  if (!plan.createSandbox && (plan.killPod || nothing)) return;
   // Containers that were killed are seen as ended before they are started again: their restart counts depend on it.
-  if (plan.kill.length > 0) sync.input = { ...input, observed: await sync.look() };
+  if (plan.kill.length > 0) sync.input = { ...sync.input, observed: await sync.look() };
   const sandbox = await makeSandbox(plan, sync);
-  if (sandbox === undefined) return;
-  await startAll(plan, sandbox, sync);
+  if (sandbox !== undefined) await startAll(plan, sandbox, sync);
+}
+
+const killInput = ({ input: { pod, observed, podIps, hooked } }: Sync) => ({
+  pod,
+  observed,
+  podIp: podIps[0] ?? '',
+  hooked,
+});
+
+async function killSome(plan: PodPlan, sync: Sync): Promise<void> {
+  for (const kill of plan.kill) {
+    await killOne(killInput(sync), kill, sync.deps, sync.waitCtx);
+    sync.acted = true;
+  }
+}
+
+async function killPod(plan: PodPlan, sync: Sync): Promise<void> {
+  const { deps, input } = sync;
+  const { pod, observed } = input;
+  if (plan.createSandbox && plan.sandboxId !== '') {
+    const text = 'Pod sandbox changed, it will be killed and re-created.';
+    podEvents(deps.recorder, pod)('Normal', 'SandboxChanged', text);
+  }
+  const running = observed.containers.some(({ state }) => state === 'running');
+  const ready = observed.sandboxes.some((sandbox) => sandbox.ready);
+  if (running) await killAll(killInput(sync), deps, sync.waitCtx);
+  if (ready || plan.createSandbox) await stopSandboxes(observed, deps.cri, sync.ctx);
+  sync.acted ||= running || ready;
+  if (plan.createSandbox) await removeInitContainers(sync);
 }
 
 /** A new sandbox begins with the first init container again: what is left of them would look like progress. */

@@ -1,7 +1,8 @@
 /** Volumes of Pods: made before the first container, refreshed when their source changes, gone after the last. */
-import { coreV1 } from '@kapella/api';
+import { coreV1, type KindRef } from '@kapella/api';
 import type { Pod, Volume } from '@kapella/api/types/core-v1';
 import { type Ctx, describeError } from '@kapella/base';
+import type { AnyContainer } from '../lifecycle/observed.ts';
 import type { ObjectCache } from '../objects/object-cache.ts';
 import { claimNameOf } from './persistent-volume-claim/persistent-volume-claim.ts';
 import type { MountedVolume, VolumeDeps, VolumePlugin } from './volume.ts';
@@ -98,29 +99,35 @@ function usedVolumes({ spec }: Pod): readonly Volume[] {
 
 function acquireAll(pod: Pod, objects: ObjectCache): void {
   const { uid, namespace = '' } = pod.metadata;
-  const configMap = (name: string | undefined) => name && objects.acquire(coreV1.ConfigMap, namespace, name, uid);
-  const secret = (name: string | undefined) => name && objects.acquire(coreV1.Secret, namespace, name, uid);
-  for (const volume of usedVolumes(pod)) {
-    configMap(volume.configMap?.name);
-    secret(volume.secret?.secretName);
-    for (const source of volume.projected?.sources ?? []) {
-      configMap(source.configMap?.name);
-      secret(source.secret?.name);
-    }
-    if (volume.persistentVolumeClaim !== undefined || volume.ephemeral !== undefined) {
-      objects.acquire(coreV1.PersistentVolumeClaim, namespace, claimNameOf(pod, volume), uid);
-    }
-  }
+  for (const [kind, name] of references(pod)) objects.acquire(kind, namespace, name, uid);
+}
+
+type Reference = readonly [KindRef<unknown>, string];
+
+/** What volumes and containers refer to by name, in the Pod's namespace. */
+function references(pod: Pod): readonly Reference[] {
   const { spec } = pod;
-  for (const container of [...(spec.initContainers ?? []), ...spec.containers, ...(spec.ephemeralContainers ?? [])]) {
-    for (const from of container.envFrom ?? []) {
-      configMap(from.configMapRef?.name);
-      secret(from.secretRef?.name);
-    }
-    for (const { valueFrom } of container.env ?? []) {
-      configMap(valueFrom?.configMapKeyRef?.name);
-      secret(valueFrom?.secretKeyRef?.name);
-    }
-  }
-  for (const { name } of spec.imagePullSecrets ?? []) secret(name);
+  const configMap = (name: string | undefined): readonly Reference[] => (name ? [[coreV1.ConfigMap, name]] : []);
+  const secret = (name: string | undefined): readonly Reference[] => (name ? [[coreV1.Secret, name]] : []);
+  const ofVolume = (volume: Volume): readonly Reference[] => [
+    ...configMap(volume.configMap?.name),
+    ...secret(volume.secret?.secretName),
+    ...(volume.projected?.sources ?? []).flatMap((s) => [...configMap(s.configMap?.name), ...secret(s.secret?.name)]),
+    ...(volume.persistentVolumeClaim === undefined && volume.ephemeral === undefined
+      ? []
+      : [[coreV1.PersistentVolumeClaim, claimNameOf(pod, volume)] as const]),
+  ];
+  const ofContainer = ({ env = [], envFrom = [] }: AnyContainer): readonly Reference[] => [
+    ...envFrom.flatMap((from) => [...configMap(from.configMapRef?.name), ...secret(from.secretRef?.name)]),
+    ...env.flatMap(({ valueFrom: from }) => [
+      ...configMap(from?.configMapKeyRef?.name),
+      ...secret(from?.secretKeyRef?.name),
+    ]),
+  ];
+  const containers = [...(spec.initContainers ?? []), ...spec.containers, ...(spec.ephemeralContainers ?? [])];
+  return [
+    ...usedVolumes(pod).flatMap(ofVolume),
+    ...containers.flatMap(ofContainer),
+    ...(spec.imagePullSecrets ?? []).flatMap(({ name }) => secret(name)),
+  ];
 }

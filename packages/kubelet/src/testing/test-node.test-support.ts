@@ -12,8 +12,8 @@ import type { ProbeKind, Prober, ProbeResult } from '../prober.ts';
 import { volumePlugins } from '../volumes/index.ts';
 import { createTokenSource } from '../volumes/tokens.ts';
 import { createVolumeManager } from '../volumes/volume-manager.ts';
-import { createFakeApi, type FakeApi } from './fake-api.ts';
-import { createVirtualClock, type VirtualClock } from './virtual-clock.ts';
+import { createFakeApi, type FakeApi } from './fake-api.test-support.ts';
+import { createVirtualClock, type VirtualClock } from './virtual-clock.test-support.ts';
 
 export interface TestNode {
   readonly api: FakeApi;

@@ -40,9 +40,10 @@ const EVERYTHING: RulesAnswer = {
 /** For tests and for servers that trust whoever reaches them. */
 export const alwaysAllow: Authorizer = { authorize: () => ALLOWED };
 
-export function attributesOf(user: UserInfo, info: RequestInfo): Attributes {
+export function attributesOf(user: UserInfo, info: RequestInfo, query: URLSearchParams): Attributes {
   const { verb, isResource, group, version, resource, subresource, namespace, name, path } = info;
-  return { user, verb, isResource, group, version, resource, subresource, namespace, name, path };
+  const fieldSelector = query.size === 0 ? undefined : (query.get('fieldSelector') ?? undefined);
+  return { user, verb, isResource, group, version, resource, subresource, namespace, name, path, fieldSelector };
 }
 
 /** Throws Forbidden with upstream's words. */

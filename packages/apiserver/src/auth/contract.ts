@@ -46,6 +46,8 @@ export interface Attributes {
   readonly name: string;
   /** Of a request that is not for a resource. */
   readonly path: string;
+  /** As the client wrote it; of list, watch and deletecollection. */
+  readonly fieldSelector?: string | undefined;
 }
 
 export interface Decision {

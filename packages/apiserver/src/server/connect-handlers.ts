@@ -24,7 +24,7 @@ export async function planConnect(
   checkVerb(connect, info.verb);
   // Opening a stream with GET needs what opening it with POST needs.
   if (isUpgrade && info.verb === 'get' && connect.verbs.includes('create') && info.subresource !== 'proxy') {
-    requireAllowed(authorizer, { ...attributesOf(user, info), verb: 'create' });
+    requireAllowed(authorizer, { ...attributesOf(user, info, query), verb: 'create' });
   }
   const parent = (await readStored(core, type, keyIn(type, namespace, info.name), false, ctx))?.object;
   if (parent === undefined) throw errors.notFound(resourceName(type, info.name));

@@ -90,9 +90,10 @@ class GenericApiServer implements ApiServer {
   constructor(options: ApiServerOptions, ctx: Ctx) {
     this.facts = options.facts ?? createTypeFacts();
     this.metrics = options.metrics;
-    this.authorizer = options.authorizer;
     this.authenticator = options.authenticator;
+    this.authorizer = options.authorizer;
     this.registry = createRegistry(options.store, this.facts, ctx);
+    for (const definition of options.resources) this.registry.add(definition);
     const core: Omit<Core, 'access'> & { access?: ServerAccess } = {
       store: options.store,
       embedded: EMBEDDED_BACKENDS.includes(options.store.backend),
@@ -104,7 +105,6 @@ class GenericApiServer implements ApiServer {
     };
     core.access = createServerAccess(core as Core, options.services ?? new Map(), () => ctx.clock.nowMs());
     this.core = core as Core;
-    for (const definition of options.resources) this.registry.add(definition);
     this.#inflight = createInflight(options.inflight ?? {});
     this.#requestMetrics = createRequestMetrics(options.metrics);
     this.#dialer = options.dialer;
@@ -144,7 +144,7 @@ class GenericApiServer implements ApiServer {
   async connect(request: ServerRequest, ctx: Ctx): Promise<ConnectTarget> {
     const query = new URLSearchParams(request.query);
     const info = parseRequestInfo(request.method, request.path, query);
-    const user = await this.#admit(request, info, ctx);
+    const user = await this.#admit(request, info, query, ctx);
     const scope = this.#scopeOf(request, info, query, user, [], ctx);
     return planConnect(scope, this.authorizer, true, ctx);
   }
@@ -152,7 +152,7 @@ class GenericApiServer implements ApiServer {
   async #serve(
     request: ServerRequest, info: RequestInfo, query: URLSearchParams, warnings: string[], ctx: Ctx,
   ): Promise<ApiResponse> {
-    const user = await this.#admit(request, info, ctx);
+    const user = await this.#admit(request, info, query, ctx);
     if (!info.isResource) {
       return (await this.#routes?.serve(request, info, query, user, ctx)) ?? notFoundPage();
     }
@@ -172,11 +172,11 @@ class GenericApiServer implements ApiServer {
   }
 
   /** Authenticates, impersonates, authorizes. Throws Unauthorized, Forbidden. */
-  async #admit(request: ServerRequest, info: RequestInfo, ctx: Ctx): Promise<UserInfo> {
+  async #admit(request: ServerRequest, info: RequestInfo, query: URLSearchParams, ctx: Ctx): Promise<UserInfo> {
     const sender = request.user ?? (await this.authenticator.authenticate(request, ctx));
     if (sender === undefined) throw unauthorized();
     const user = impersonated(sender === ANONYMOUS ? sender : withAuthenticated(sender), request.headers, this.authorizer);
-    requireAllowed(this.authorizer, attributesOf(user, info));
+    requireAllowed(this.authorizer, attributesOf(user, info, query));
     return user;
   }
 

@@ -1,34 +1,33 @@
-/** A node may do what its Pods need and no more. Source: plugin/pkg/auth/authorizer/node. Pods are read from the cache. */
-import type { CachedObject } from '@kapella/store';
+/** What node agents may do: their own node, their own Pods, what those need. Source: kubernetes plugin/pkg/auth/authorizer/node. */
+import { coreV1, parseFieldSelector } from '@kapella/api';
+import type { PersistentVolume, PersistentVolumeClaim, Pod } from '@kapella/api/types/core-v1';
+import type { CachedObject, CacheEvent, WatchCache } from '@kapella/store';
 import { RBAC_POLICY } from '../../bootstrap/rbac-policy.gen.ts';
 import { ALLOWED, type Attributes, type Authorizer, type Decision, NO_OPINION } from '../contract.ts';
-import type { RbacSource } from '../rbac/rbac-authorizer.ts';
+import { type CacheSource, followCache } from '../rbac/rbac-index.ts';
 import { type PolicyRule, ruleAllows } from '../rbac/rules.ts';
+import { podReferences, type PodReferences } from './pod-references.ts';
 
-const NODE_PREFIX = 'system:node:';
 const NODES_GROUP = 'system:nodes';
+const NODE_PREFIX = 'system:node:';
 const LEASE_NAMESPACE = 'kube-node-lease';
+const OWN_VERBS = ['get', 'create', 'update', 'patch', 'delete'];
+const READ_VERBS = ['get', 'list', 'watch'];
+
+/** The name of the node that the user is; undefined for others. */
+export function nodeNameOf(user: { readonly username: string; readonly groups: readonly string[] }): string | undefined {
+  return user.username.startsWith(NODE_PREFIX) && user.groups.includes(NODES_GROUP)
+    ? user.username.slice(NODE_PREFIX.length)
+    : undefined;
+}
 
 export interface NodeAuthorizer extends Authorizer {
-  /** Reads Pods and volumes of this server from now on; before that nodes may read nothing that Pods refer to. */
-  follow(source: RbacSource): void;
+  /** Follows Pods from now on, before that nodes may read nothing that Pods refer to. Returns how to stop. */
+  follow(source: CacheSource): () => void;
 }
 
 export function createNodeAuthorizer(): NodeAuthorizer {
-  const rules = nodeRules();
-  let source: RbacSource | undefined;
-  return {
-    follow(next) {
-      source = next;
-    },
-    authorize(request) {
-      const node = nodeOf(request);
-      if (node === undefined) return NO_OPINION;
-      const special = authorizeByGraph(request, node, source);
-      if (special !== undefined) return special;
-      return rules.some((rule) => ruleAllows(rule, request)) ? ALLOWED : NO_OPINION;
-    },
-  };
+  return new PodGraphAuthorizer();
 }
 
 /** The rules of upstream's ClusterRole `system:node`. */
@@ -37,98 +36,182 @@ function nodeRules(): readonly PolicyRule[] {
   return roles.find((role) => role.kind === 'ClusterRole' && role.metadata.name === 'system:node')?.rules ?? [];
 }
 
-function nodeOf({ user }: Attributes): string | undefined {
-  if (!user.groups.includes(NODES_GROUP) || !user.username.startsWith(NODE_PREFIX)) return undefined;
-  return user.username.slice(NODE_PREFIX.length);
-}
+class PodGraphAuthorizer implements NodeAuthorizer {
+  readonly #rules = nodeRules();
+  readonly #podsOfNode = new Map<string, Map<string, CachedObject>>();
+  #source: CacheSource | undefined;
 
-const REFUSED = (why: string): Decision => ({ decision: 'none', reason: why });
-
-/** undefined: not one of the resources that the graph decides. */
-function authorizeByGraph(request: Attributes, node: string, source: RbacSource | undefined): Decision | undefined {
-  const { resource, group, namespace, name, subresource } = request;
-  if (!request.isResource) return undefined;
-  if (group === '' && (resource === 'secrets' || resource === 'configmaps' || resource === 'persistentvolumeclaims')) {
-    return authorizeReference(request, node, source);
+  follow(source: CacheSource): () => void {
+    this.#source = source;
+    return followCache(this.#cache(coreV1.Pod), (events) => {
+      for (const event of events) this.#follow(event);
+    });
   }
-  if (group === '' && resource === 'persistentvolumes') {
-    if (request.verb !== 'get') return REFUSED(`can only read resources of this type`);
-    return volumeIsUsed(source, node, name) ? ALLOWED : noRelationship(node, request);
+
+  authorize(attributes: Attributes): Decision {
+    const node = nodeNameOf(attributes.user);
+    if (node === undefined || node === '') return NO_OPINION;
+    return (attributes.isResource ? this.#decide(node, attributes) : undefined) ?? this.#byRules(attributes);
   }
-  if (group === '' && resource === 'serviceaccounts' && subresource === 'token') {
-    if (request.verb !== 'create') return REFUSED('can only create tokens for individual service accounts');
-    return anyPod(source, node, namespace, (refs) => refs.serviceAccount === name) ? ALLOWED : noRelationship(node, request);
+
+  rulesFor(user: Attributes['user']) {
+    return { resourceRules: [], nonResourceRules: [], incomplete: nodeNameOf(user) !== undefined };
   }
-  if (group === 'coordination.k8s.io' && resource === 'leases') {
-    if (namespace !== LEASE_NAMESPACE) return REFUSED(`can only access leases in the ${JSON.stringify(LEASE_NAMESPACE)} system namespace`);
-    if (request.verb === 'create' || name === node) return ALLOWED;
-    return REFUSED('can only access node lease with the same name as the requesting node');
+
+  #byRules(attributes: Attributes): Decision {
+    return this.#rules.some((rule) => ruleAllows(rule, attributes)) ? ALLOWED : NO_OPINION;
   }
-  return undefined;
-}
 
-function authorizeReference(request: Attributes, node: string, source: RbacSource | undefined): Decision {
-  const { verb, resource, namespace, name, subresource } = request;
-  if (resource === 'persistentvolumeclaims' && subresource === 'status' && (verb === 'update' || verb === 'patch')) {
-    return anyPod(source, node, namespace, (refs) => refs.persistentvolumeclaims.has(name)) ? ALLOWED : noRelationship(node, request);
+  /** undefined: the static rules decide. */
+  #decide(node: string, a: Attributes): Decision | undefined {
+    switch (`${a.resource}.${a.group}`) {
+      case 'secrets.': return this.#read(node, a, (refs) => refs.secrets.has(a.name));
+      case 'configmaps.': return this.#read(node, a, (refs) => refs.configMaps.has(a.name));
+      case 'persistentvolumeclaims.': return this.#claim(node, a);
+      case 'persistentvolumes.': return onlyGet(a) ?? related(node, this.#usesVolume(node, a.name));
+      case 'resourceclaims.resource.k8s.io': {
+        return onlyGet(a) ?? related(node, this.#uses(node, a.namespace, (refs) => refs.resourceClaims.has(a.name)));
+      }
+      case 'volumeattachments.storage.k8s.io': return onlyGet(a) ?? ALLOWED;
+      case 'serviceaccounts.': return this.#serviceAccount(node, a);
+      case 'leases.coordination.k8s.io': return lease(node, a);
+      case 'csinodes.storage.k8s.io': return csiNode(node, a);
+      case 'resourceslices.resource.k8s.io': return resourceSlice(node, a);
+      case 'nodes.': return ownNode(node, a);
+      case 'pods.': return this.#pod(node, a);
+      default: return undefined;
+    }
   }
-  if (verb !== 'get' && verb !== 'list' && verb !== 'watch') return REFUSED('can only read resources of this type');
-  if (name === '') return REFUSED('can only read namespaced object of this type');
-  const kind = resource as 'secrets' | 'configmaps' | 'persistentvolumeclaims';
-  return anyPod(source, node, namespace, (refs) => refs[kind].has(name)) ? ALLOWED : noRelationship(node, request);
+
+  #read(node: string, a: Attributes, refersTo: (refs: PodReferences) => boolean): Decision {
+    if (!READ_VERBS.includes(a.verb)) return no('can only read resources of this type');
+    if (a.subresource !== '') return no('cannot read subresource');
+    if (a.namespace === '') return no('can only read namespaced object of this type');
+    if (a.name === '') return no('No Object name found');
+    return related(node, this.#uses(node, a.namespace, refersTo));
+  }
+
+  #claim(node: string, a: Attributes): Decision {
+    if (a.subresource === 'status') {
+      if (a.verb !== 'update' && a.verb !== 'patch') return no('can only get/update/patch this type');
+    } else {
+      const refusal = onlyGet(a);
+      if (refusal !== undefined) return refusal;
+    }
+    return related(node, this.#uses(node, a.namespace, (refs) => refs.claims.has(a.name)));
+  }
+
+  #serviceAccount(node: string, a: Attributes): Decision {
+    const uses = (refs: PodReferences) => refs.serviceAccount === a.name;
+    if (a.verb === 'get' && a.subresource === '') return this.#read(node, a, uses);
+    if (a.verb !== 'create' || a.name === '') return no('can only create tokens for individual service accounts');
+    if (a.subresource !== 'token') return no('can only create token subresource of serviceaccount');
+    return related(node, this.#uses(node, a.namespace, uses));
+  }
+
+  #pod(node: string, a: Attributes): Decision {
+    if (a.subresource === 'status') return a.verb === 'update' || a.verb === 'patch' ? ALLOWED : NO_OPINION;
+    if (a.subresource === 'eviction') return a.verb === 'create' ? ALLOWED : NO_OPINION;
+    if (a.subresource !== '') return NO_OPINION;
+    if (a.verb === 'create' || a.verb === 'delete') return ALLOWED; // NodeRestriction narrows it
+    if (!READ_VERBS.includes(a.verb)) return NO_OPINION;
+    if (a.verb !== 'get' && selects(a, 'spec.nodeName', node)) return ALLOWED;
+    if (a.name === '') return no('can only list/watch pods with spec.nodeName field selector');
+    const isOwn = this.#podsOfNode.get(node)?.has(`${a.namespace}/${a.name}`) === true;
+    return related(node, isOwn);
+  }
+
+  #uses(node: string, namespace: string, refersTo: (refs: PodReferences) => boolean): boolean {
+    for (const pod of this.#podsOfNode.get(node)?.values() ?? []) {
+      if (pod.namespace !== namespace) continue;
+      if (refersTo(pod.variant('node references', (self) => podReferences(self.object<Pod>())))) return true;
+    }
+    return false;
+  }
+
+  #usesVolume(node: string, name: string): boolean {
+    const volume = this.#cache(coreV1.PersistentVolume)?.get(name)?.object<PersistentVolume>();
+    const claim = volume?.spec?.claimRef;
+    if (claim?.namespace === undefined || claim.name === undefined) return false;
+    const bound = this.#cache(coreV1.PersistentVolumeClaim)?.get(`${claim.namespace}/${claim.name}`);
+    if (bound?.object<PersistentVolumeClaim>().spec?.volumeName !== name) return false;
+    return this.#uses(node, claim.namespace, (refs) => refs.claims.has(claim.name as string));
+  }
+
+  #cache({ group, version, plural }: { group: string; version: string; plural: string }): WatchCache | undefined {
+    return this.#source?.find(group, version, plural)?.storage?.cache;
+  }
+
+  #follow({ type, object }: CacheEvent): void {
+    const node = object.fields['spec.nodeName'] ?? '';
+    if (node === '') return; // a Pod is bound once and for all
+    let pods = this.#podsOfNode.get(node);
+    if (type === 'DELETED') {
+      pods?.delete(object.key);
+      if (pods?.size === 0) this.#podsOfNode.delete(node);
+      return;
+    }
+    if (pods === undefined) {
+      pods = new Map();
+      this.#podsOfNode.set(node, pods);
+    }
+    pods.set(object.key, object);
+  }
 }
 
-function noRelationship(node: string, { resource }: Attributes): Decision {
-  return REFUSED(`no relationship found between node '${node}' and this object (${resource})`);
+function no(reason: string): Decision {
+  return { decision: 'none', reason };
 }
 
-interface References {
-  readonly secrets: ReadonlySet<string>;
-  readonly configmaps: ReadonlySet<string>;
-  readonly persistentvolumeclaims: ReadonlySet<string>;
-  readonly serviceAccount: string;
+function related(node: string, isRelated: boolean): Decision {
+  return isRelated ? ALLOWED : no(`no relationship found between node '${node}' and this object`);
 }
 
-function anyPod(source: RbacSource | undefined, node: string, namespace: string, test: (refs: References) => boolean): boolean {
-  const cache = source?.find('', 'v1', 'pods')?.storage.cache;
-  if (cache === undefined) return false;
-  const matches = (pod: CachedObject) => pod.fields['spec.nodeName'] === node && test(pod.variant('nodeReferences', referencesOf));
-  return cache.list({ namespace, matches, limit: 1 }).items.length > 0;
+function onlyGet({ verb, subresource }: Attributes): Decision | undefined {
+  if (verb !== 'get') return no('can only get individual resources of this type');
+  return subresource === '' ? undefined : no('cannot get subresource');
 }
 
-/** A volume is used where a claim that it is bound to is. */
-function volumeIsUsed(source: RbacSource | undefined, node: string, name: string): boolean {
-  const volume = source?.find('', 'v1', 'persistentvolumes')?.storage.cache.get(name);
-  const claim = volume?.object<{ spec: { claimRef?: { namespace: string; name: string } } }>().spec.claimRef;
-  if (claim === undefined) return false;
-  return anyPod(source, node, claim.namespace, (refs) => refs.persistentvolumeclaims.has(claim.name));
+function lease(node: string, { verb, namespace, name }: Attributes): Decision {
+  if (!OWN_VERBS.includes(verb)) return no('can only get, create, update, patch, or delete a node lease');
+  if (namespace !== LEASE_NAMESPACE) return no(`can only access leases in the "${LEASE_NAMESPACE}" system namespace`);
+  return verb === 'create' || name === node
+    ? ALLOWED
+    : no('can only access node lease with the same name as the requesting node');
 }
 
-/** Everything by name that a Pod makes its node read: found by the field names under which Pods refer to things. */
-function referencesOf(pod: CachedObject): References {
-  const secrets = new Set<string>();
-  const configmaps = new Set<string>();
-  const persistentvolumeclaims = new Set<string>();
-  const { spec, metadata } = pod.object<{ spec: Record<string, unknown>; metadata: { name: string } }>();
-  const visit = (key: string, value: unknown): void => {
-    if (Array.isArray(value)) for (const item of value) visit(key, item);
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) return;
-    const { name, secretName, claimName } = value as Record<string, unknown>;
-    if (SECRET_KEYS.has(key)) addText(secrets, name, secretName);
-    if (CONFIG_MAP_KEYS.has(key)) addText(configmaps, name);
-    if (key === 'persistentVolumeClaim') addText(persistentvolumeclaims, claimName);
-    if (key === 'volumes' && 'ephemeral' in value) addText(persistentvolumeclaims, `${metadata.name}-${String(name)}`);
-    for (const [field, inner] of Object.entries(value)) visit(field, inner);
-  };
-  visit('spec', spec);
-  return { secrets, configmaps, persistentvolumeclaims, serviceAccount: String(spec['serviceAccountName'] ?? 'default') };
+function csiNode(node: string, { verb, subresource, name }: Attributes): Decision {
+  if (!OWN_VERBS.includes(verb)) return no('can only get, create, update, patch, or delete a CSINode');
+  if (subresource !== '') return no('cannot authorize CSINode subresources');
+  return verb === 'create' || name === node
+    ? ALLOWED
+    : no('can only access CSINode with the same name as the requesting node');
 }
 
-const SECRET_KEYS = new Set([
-  'secret', 'secretRef', 'secretKeyRef', 'imagePullSecrets', 'nodePublishSecretRef', 'nodeStageSecretRef', 'controllerExpandSecretRef',
-]);
-const CONFIG_MAP_KEYS = new Set(['configMap', 'configMapRef', 'configMapKeyRef']);
+function resourceSlice(node: string, a: Attributes): Decision {
+  if (a.subresource !== '') return no('cannot authorize ResourceSlice subresources');
+  if (a.verb === 'create') return ALLOWED; // NodeRestriction narrows it
+  if (selects(a, 'spec.nodeName', node)) return ALLOWED;
+  return no('can only list/watch/deletecollection resourceslices with nodeName field selector');
+}
 
-function addText(set: Set<string>, ...values: readonly unknown[]): void {
-  for (const value of values) if (typeof value === 'string' && value !== '') set.add(value);
+function ownNode(node: string, { verb, subresource, name }: Attributes): Decision {
+  const isWrite = verb === 'update' || verb === 'patch';
+  if (subresource === 'status') return isWrite ? ALLOWED : NO_OPINION;
+  if (subresource !== '') return NO_OPINION;
+  if (isWrite || verb === 'create') return ALLOWED; // NodeRestriction narrows it
+  if (!READ_VERBS.includes(verb)) return NO_OPINION;
+  if (name === node) return ALLOWED;
+  return name === ''
+    ? no(`node '${node}' cannot read all nodes, only its own Node object`)
+    : no(`node '${node}' cannot read '${name}', only its own Node object`);
+}
+
+function selects({ fieldSelector }: Attributes, field: string, value: string): boolean {
+  if (fieldSelector === undefined || fieldSelector === '') return false;
+  try {
+    return parseFieldSelector(fieldSelector).exactMatch(field) === value;
+  } catch {
+    return false; // the handler answers 400 for it
+  }
 }

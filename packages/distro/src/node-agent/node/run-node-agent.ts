@@ -79,7 +79,7 @@ async function untilApiAnswers(client: Client, ctx: Ctx): Promise<void> {
   let lastLogMs = ctx.clock.monotonicMs();
   for (;;) {
     try {
-      await client.list(coreV1.Node, { limit: 1 }, ctx);
+      await client.list(coreV1.Service, { limit: 1 }, ctx);
       return;
     } catch (error) {
       ctx.signal.throwIfAborted();

@@ -80,10 +80,9 @@ function planGroup(template: SliceTemplate, group: EndpointGroup, existing: read
   const longestFirst = changed.toSorted((a, b) => sizeOf(b) - sizeOf(a));
   for (const slice of longestFirst) draft.update.push(fill(slice, rest, template.endpointsMax));
   while (rest.length > 0) {
-    const fitting = rest.length < template.endpointsMax ? bestFit(unchanged, rest.length, template.endpointsMax) : undefined;
-    const endpoints = rest.splice(0, template.endpointsMax);
-    if (fitting === undefined) draft.create.push(newSlice(template, group.ports, endpoints));
-    else draft.update.push(withTemplate(template, { ...fitting, endpoints: [...(fitting.endpoints ?? []), ...endpoints] }));
+    const fitting = bestFit(unchanged, rest.length, template.endpointsMax);
+    if (fitting !== undefined) draft.update.push(fill(fitting, rest, template.endpointsMax));
+    else draft.create.push(newSlice(template, group.ports, rest.splice(0, template.endpointsMax)));
   }
 }
 
@@ -109,7 +108,7 @@ function fill(slice: EndpointSlice, rest: Endpoint[], endpointsMax: number): End
   return { ...slice, endpoints: [...(slice.endpoints ?? []), ...rest.splice(0, free)] };
 }
 
-/** The slice that is fullest afterwards. */
+/** The slice that is fullest afterwards, where one has room for all. */
 function bestFit(slices: readonly EndpointSlice[], count: number, endpointsMax: number): EndpointSlice | undefined {
   let best: EndpointSlice | undefined;
   for (const slice of slices) {

@@ -1,5 +1,6 @@
 /** Files that the program reads at run time, beside the bundle. */
 export const ASSETS: readonly { readonly from: string; readonly to: string }[] = [
+  { from: '.cache/descriptions.json', to: 'descriptions.json' },
   { from: 'packages/kubelet/src/cri/node/api.proto', to: 'api.proto' },
   { from: 'packages/kubelet/src/cri/node/events.proto', to: 'events.proto' },
   { from: 'packages/kubelet/src/probes/node/health.proto', to: 'health.proto' },

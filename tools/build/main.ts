@@ -1,5 +1,6 @@
 /** Bundles the program: one file that starts fast, the native store beside it. Output: dist/. */
-import { cpSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { ASSETS } from './assets.ts';
@@ -15,6 +16,11 @@ const BANNER =
 
 const startMs = performance.now();
 mkdirSync(dist, { recursive: true });
+// Descriptions for `kubectl explain` come from a pinned library and are not kept in the repository.
+if (!existsSync(join(root, '.cache/descriptions.json'))) {
+  const made = spawnSync(process.execPath, [join(root, 'tools/gen/descriptions.ts')], { stdio: 'inherit' });
+  if (made.status !== 0) throw new Error('the descriptions could not be made; see above');
+}
 for (const { from, to } of ASSETS) cpSync(join(root, from), join(dist, to), { recursive: true });
 await build({
   entryPoints: [join(root, 'packages/distro/src/main.ts')],

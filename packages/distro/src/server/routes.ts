@@ -1,6 +1,200 @@
-/** Everything of a server that is no resource. */
-import { type ApiServer, createRoutes, type NonResourceRoutes } from '@kapella/apiserver';
+/** Everything of a server that is no resource: discovery, OpenAPI, version, health, metrics, OpenID. */
+import {
+  aggregatedDiscoveryDocument,
+  apiGroupDocument,
+  apiGroupListDocument,
+  apiResourceListDocument,
+  apiVersionsDocument,
+  buildOpenApiV2,
+  buildOpenApiV3,
+  buildOpenApiV3Root,
+  createResourceFacts,
+  type Descriptions,
+  type DiscoveryGroup,
+  groupResources,
+  type OpenApiResource,
+} from '@kapella/api';
+import { type ApiServer, createRoutes, type NonResourceRoutes, type RouteHandler, type RouteRequest } from '@kapella/apiserver';
+import type { ApiResponse } from '@kapella/client';
+import { KUBERNETES_VERSION } from '../version.ts';
+import { healthRoutes } from './health.ts';
 
-export function standardRoutes(_api: ApiServer, _tokens: unknown): NonResourceRoutes {
-  return createRoutes(new Map(), []);
+const encoder = new TextEncoder();
+const AGGREGATED_TYPE = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
+
+export interface RouteOptions {
+  /** `127.0.0.1:6443`, as `/api` tells clients. */
+  readonly serverAddress: string;
+  /** What `/openid/v1/jwks` shows, and who signs. */
+  readonly tokens: { readonly issuer: string; jwks(): object };
+  /** Texts of `kubectl explain`; undefined where the build left them out. Asked once, when first needed. */
+  readonly descriptions: () => Promise<Descriptions | undefined>;
+}
+
+export function standardRoutes(api: ApiServer, options: RouteOptions): NonResourceRoutes {
+  const documents = new Documents(api, options.descriptions);
+  const exact = new Map<string, RouteHandler>([
+    ...healthRoutes(api),
+    ['/version', () => json(versionDocument())],
+    ['/metrics', () => text(api.metrics.text(), 'text/plain; version=0.0.4; charset=utf-8')],
+    ['/api', (request) => documents.aggregated(request, true) ?? json(apiVersionsDocument(options.serverAddress))],
+    ['/apis', (request) => documents.aggregated(request, false) ?? json(apiGroupListDocument(documents.groups()))],
+    ['/openapi/v2', () => documents.openApiV2()],
+    ['/openapi/v3', () => documents.openApiV3Root()],
+    ['/openid/v1/jwks', () => json(options.tokens.jwks(), 'application/jwk-set+json')],
+    ['/.well-known/openid-configuration', () => json(openIdDocument(options))],
+  ]);
+  const routes: NonResourceRoutes = createRoutes(exact, [
+    ['/openapi/v3/', ({ info }) => documents.openApiV3(info.path.slice('/openapi/v3/'.length))],
+    ['/apis/', ({ info }) => documents.group(info.path.slice('/apis/'.length).replace(/\/$/, ''))],
+    ['/api/v1', ({ info }) => (/^\/api\/v1\/?$/.test(info.path) ? documents.resourceList('', 'v1') : undefined)],
+  ]);
+  exact.set('/', () => json({ paths: routes.paths() }));
+  return routes;
+}
+
+function versionDocument() {
+  const [, major = '', minor = ''] = /^v(\d+)\.(\d+)/.exec(KUBERNETES_VERSION) ?? [];
+  return {
+    major,
+    minor,
+    gitVersion: KUBERNETES_VERSION,
+    gitCommit: '',
+    gitTreeState: 'clean',
+    buildDate: '2026-11-23T00:00:00Z',
+    goVersion: 'none',
+    compiler: 'typescript',
+    platform: 'linux/amd64',
+  };
+}
+
+function openIdDocument({ tokens, serverAddress }: RouteOptions) {
+  return {
+    issuer: tokens.issuer,
+    jwks_uri: `https://${serverAddress}/openid/v1/jwks`,
+    response_types_supported: ['id_token'],
+    subject_types_supported: ['public'],
+    id_token_signing_alg_values_supported: ['ES256'],
+  };
+}
+
+/** Documents made when first asked for, good until a resource comes or goes. */
+class Documents {
+  readonly #api: ApiServer;
+  readonly #descriptions: RouteOptions['descriptions'];
+  readonly #made = new Map<string, Promise<{ readonly bytes: Uint8Array; readonly hash: string }>>();
+  #generation = -1;
+  #resources: readonly OpenApiResource[] = [];
+  #groups: readonly DiscoveryGroup[] = [];
+
+  constructor(api: ApiServer, descriptions: RouteOptions['descriptions']) {
+    this.#api = api;
+    this.#descriptions = descriptions;
+  }
+
+  groups(): readonly DiscoveryGroup[] {
+    this.#refresh();
+    return this.#groups;
+  }
+
+  aggregated({ request }: RouteRequest, core: boolean): Promise<ApiResponse> | undefined {
+    const wanted = (request.headers['accept'] ?? '').split(',').some((type) => /as=APIGroupDiscoveryList/.test(type) && /v=v2(;|$|\s)/.test(type));
+    if (!wanted) return undefined;
+    const groups = () => this.groups().filter(({ group }) => (group === '') === core);
+    return this.#serve(`aggregated ${core}`, () => aggregatedDiscoveryDocument(groups()), AGGREGATED_TYPE, request.headers['if-none-match']);
+  }
+
+  group(path: string): ApiResponse | undefined {
+    const [name = '', version] = path.split('/');
+    const found = this.groups().find(({ group }) => group === name);
+    if (found === undefined) return undefined;
+    return version === undefined ? json(apiGroupDocument(found)) : this.resourceList(name, version);
+  }
+
+  resourceList(group: string, version: string): ApiResponse | undefined {
+    this.#refresh();
+    if (!this.#api.registry.hasGroupVersion(group, version)) return undefined;
+    return json(apiResourceListDocument({ group, version }, this.#resources));
+  }
+
+  openApiV2(): Promise<ApiResponse> {
+    return this.#serve('v2', async () => buildOpenApiV2(this.#resources, await this.#options()));
+  }
+
+  async openApiV3Root(): Promise<ApiResponse> {
+    this.#refresh();
+    const rows = this.#groupVersions().map(async (gv) => ({ ...gv, hash: (await this.#v3(gv)).hash }));
+    return json(buildOpenApiV3Root(await Promise.all(rows)));
+  }
+
+  async openApiV3(path: string): Promise<ApiResponse | undefined> {
+    this.#refresh();
+    const found = this.#groupVersions().find(({ group, version }) => path === (group === '' ? `api/${version}` : `apis/${group}/${version}`));
+    if (found === undefined) return undefined;
+    const { bytes, hash } = await this.#v3(found);
+    return { status: 200, headers: { 'content-type': 'application/json', etag: `"${hash}"` }, body: bytes };
+  }
+
+  #v3(groupVersion: { readonly group: string; readonly version: string }) {
+    const name = `v3 ${groupVersion.group}/${groupVersion.version}`;
+    return this.#document(name, async () => buildOpenApiV3(groupVersion, this.#resources, await this.#options()));
+  }
+
+  async #options() {
+    const descriptions = await this.#descriptions();
+    return { facts: this.#api.facts, serverVersion: KUBERNETES_VERSION, ...(descriptions === undefined ? {} : { descriptions }) };
+  }
+
+  #groupVersions(): { readonly group: string; readonly version: string }[] {
+    return this.#groups.flatMap(({ group, versions }) => versions.map(({ version }) => ({ group, version })));
+  }
+
+  #refresh(): void {
+    const { registry } = this.#api;
+    if (this.#generation === registry.generation) return;
+    this.#generation = registry.generation;
+    this.#made.clear();
+    this.#resources = createResourceFacts().filter((fact) => registry.find(fact.group, fact.version, fact.plural) !== undefined);
+    this.#groups = groupResources(this.#resources);
+  }
+
+  async #serve(name: string, make: () => object | Promise<object>, type = 'application/json', known?: string): Promise<ApiResponse> {
+    this.#refresh();
+    const { bytes, hash } = await this.#document(name, make);
+    const etag = `"${hash}"`;
+    const headers = { 'content-type': type, etag, vary: 'Accept', 'cache-control': 'public' };
+    if (known === etag) return { status: 304, headers, body: new Uint8Array(0) };
+    return { status: 200, headers, body: bytes };
+  }
+
+  #document(name: string, make: () => object | Promise<object>) {
+    let made = this.#made.get(name);
+    if (made === undefined) {
+      made = Promise.resolve(make()).then((value) => {
+        const bytes = encoder.encode(JSON.stringify(value));
+        return { bytes, hash: contentHash(bytes) };
+      });
+      this.#made.set(name, made);
+    }
+    return made;
+  }
+}
+
+/** Tells contents apart for caches; no security rests on it. FNV-1a from both ends, as 32 hex digits. */
+function contentHash(bytes: Uint8Array): string {
+  const words = [0x811c9dc5, 0xc59d1c81, 0x01000193, 0x93010001];
+  for (let i = 0; i < bytes.length; i++) {
+    const at = i & 3;
+    words[at] = Math.imul((words[at] as number) ^ (bytes[i] as number), 0x01000193);
+  }
+  words[0] = (words[0] as number) ^ bytes.length;
+  return words.map((word) => (word >>> 0).toString(16).padStart(8, '0')).join('').toUpperCase();
+}
+
+function json(value: object, type = 'application/json'): ApiResponse {
+  return { status: 200, headers: { 'content-type': type }, body: encoder.encode(JSON.stringify(value)) };
+}
+
+function text(value: string, type = 'text/plain; charset=utf-8', status = 200): ApiResponse {
+  return { status, headers: { 'content-type': type, 'x-content-type-options': 'nosniff' }, body: encoder.encode(value) };
 }

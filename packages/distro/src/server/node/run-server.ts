@@ -1,5 +1,7 @@
 /** `kapella server`: the control plane of this machine: store on disk, HTTPS, scheduler and controllers in one process. */
+import { readFile } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
+import { createDescriptions, type Descriptions } from '@kapella/api';
 import {
   type ApiServer,
   createApiServer,
@@ -96,7 +98,8 @@ function createServer(
       metrics: createMetricsRegistry(),
       services: createServices({ tokens, tokenAuthenticator, authorizer, serviceAllocator }),
       dialer: createConnectDialer(kubelet),
-      routes: (api) => standardRoutes(api, tokens),
+      routes: (api) =>
+        standardRoutes(api, { serverAddress: `127.0.0.1:${options.apiPort}`, tokens, descriptions: readDescriptions }),
     },
     ctx,
   );
@@ -107,6 +110,15 @@ function createServer(
       nodes.follow(server.registry as never);
     },
   };
+}
+
+/** Made by the build, beside the program; without them `kubectl explain` shows fields and types only. */
+async function readDescriptions(): Promise<Descriptions | undefined> {
+  try {
+    return createDescriptions(JSON.parse(await readFile(new URL('descriptions.json', import.meta.url), 'utf8')));
+  } catch {
+    return undefined;
+  }
 }
 
 async function listen(server: ApiServer, options: ClusterOptions, pki: ClusterPki, ctx: Ctx) {

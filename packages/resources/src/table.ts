@@ -20,7 +20,10 @@ import { localSubjectAccessReviewResource } from './authorization/localsubjectac
 import { selfSubjectAccessReviewResource } from './authorization/selfsubjectaccessreview/selfsubjectaccessreview.resource.ts';
 import { selfSubjectRulesReviewResource } from './authorization/selfsubjectrulesreview/selfsubjectrulesreview.resource.ts';
 import { subjectAccessReviewResource } from './authorization/subjectaccessreview/subjectaccessreview.resource.ts';
-import { autoscalerV1Resource, autoscalerV2Resource } from './autoscaling/horizontalpodautoscaler/horizontalpodautoscaler.resource.ts';
+import {
+  autoscalerV1Resource,
+  autoscalerV2Resource,
+} from './autoscaling/horizontalpodautoscaler/horizontalpodautoscaler.resource.ts';
 import { cronJobResource } from './batch/cronjob/cronjob.resource.ts';
 import { jobResource } from './batch/job/job.resource.ts';
 import { certificateSigningRequestResource } from './certificates/certificatesigningrequest/certificatesigningrequest.resource.ts';

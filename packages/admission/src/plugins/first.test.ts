@@ -8,7 +8,13 @@ import { namespaceLifecycle } from './namespace-lifecycle/namespace-lifecycle.pl
 import { priority } from './priority/priority.plugin.ts';
 import { serviceAccount } from './service-account/service-account.plugin.ts';
 
-const meta = (name: string, namespace = '') => ({ name, namespace, uid: '1', resourceVersion: '1', creationTimestamp: '' });
+const meta = (name: string, namespace = '') => ({
+  name,
+  namespace,
+  uid: '1',
+  resourceVersion: '1',
+  creationTimestamp: '',
+});
 const pod = (spec: object = {}, metadata: object = {}) => ({
   kind: 'Pod',
   apiVersion: 'v1',
@@ -17,7 +23,11 @@ const pod = (spec: object = {}, metadata: object = {}) => ({
 });
 const namespace = (name: string, phase = 'Active') => ({ kind: 'Namespace', metadata: meta(name), status: { phase } });
 const account = (part: object = {}) => ({ kind: 'ServiceAccount', metadata: meta('default', 'apps'), ...part });
-const run = async (plugin: AdmissionPlugin, request: ReturnType<typeof requestFor>, objects: readonly never[] | readonly object[]) => {
+const run = async (
+  plugin: AdmissionPlugin,
+  request: ReturnType<typeof requestFor>,
+  objects: readonly never[] | readonly object[],
+) => {
   const server = fakeServer(objects as never);
   assert.ok(plugin.handles(request));
   const object = (await plugin.admit?.(request, server, testCtx())) ?? request.object;
@@ -63,7 +73,11 @@ test('a Pod gets the default account and its token', async () => {
     sources: [
       { serviceAccountToken: { expirationSeconds: 3607, path: 'token' } },
       { configMap: { name: 'kube-root-ca.crt', items: [{ key: 'ca.crt', path: 'ca.crt' }] } },
-      { downwardAPI: { items: [{ path: 'namespace', fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.namespace' } }] } },
+      {
+        downwardAPI: {
+          items: [{ path: 'namespace', fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.namespace' } }],
+        },
+      },
     ],
   });
   const mount = { name: volume.name, readOnly: true, mountPath: '/var/run/secrets/kubernetes.io/serviceaccount' };
@@ -75,9 +89,11 @@ test('no token where Pod or account says so, the Pod having the last word', asyn
     account({ automountServiceAccountToken: false }),
   ]);
   assert.equal(off?.spec.volumes, undefined);
-  const on = await run(serviceAccount, requestFor('pods', { object: pod({ automountServiceAccountToken: true }) as never }), [
-    account({ automountServiceAccountToken: false }),
-  ]);
+  const on = await run(
+    serviceAccount,
+    requestFor('pods', { object: pod({ automountServiceAccountToken: true }) as never }),
+    [account({ automountServiceAccountToken: false })],
+  );
   assert.equal(on?.spec.volumes.length, 1);
 });
 
@@ -91,7 +107,9 @@ test('an account that does not exist refuses the Pod', async () => {
 test('secrets are limited to those of the account where it asks for that', async () => {
   const strict = { annotations: { 'kubernetes.io/enforce-mountable-secrets': 'true' } };
   const objects = [account({ metadata: { ...meta('default', 'apps'), ...strict }, secrets: [{ name: 'mine' }] })];
-  const volumes = (secretName: string) => ({ object: pod({ volumes: [{ name: 'v', secret: { secretName } }] }) as never });
+  const volumes = (secretName: string) => ({
+    object: pod({ volumes: [{ name: 'v', secret: { secretName } }] }) as never,
+  });
   await run(serviceAccount, requestFor('pods', volumes('mine')), objects);
   await assert.rejects(run(serviceAccount, requestFor('pods', volumes('theirs')), objects), {
     message:
@@ -101,15 +119,29 @@ test('secrets are limited to those of the account where it asks for that', async
 
 test('tolerations for nodes that went away are added where missing', async () => {
   const own = { key: 'node.kubernetes.io/not-ready', effect: 'NoExecute', operator: 'Exists', tolerationSeconds: 5 };
-  const object = await run(defaultTolerationSeconds, requestFor('pods', { object: pod({ tolerations: [own] }) as never }), []);
-  const added = { key: 'node.kubernetes.io/unreachable', operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 300 };
+  const object = await run(
+    defaultTolerationSeconds,
+    requestFor('pods', { object: pod({ tolerations: [own] }) as never }),
+    [],
+  );
+  const added = {
+    key: 'node.kubernetes.io/unreachable',
+    operator: 'Exists',
+    effect: 'NoExecute',
+    tolerationSeconds: 300,
+  };
   assert.deepEqual(object?.spec.tolerations, [own, added]);
   const all = [{ operator: 'Exists' }];
   const same = requestFor('pods', { object: pod({ tolerations: all }) as never });
   assert.equal(await defaultTolerationSeconds.admit?.(same, fakeServer([]), testCtx()), undefined);
 });
 
-const priorityClass = (name: string, value: number, part: object = {}) => ({ kind: 'PriorityClass', metadata: meta(name), value, ...part });
+const priorityClass = (name: string, value: number, part: object = {}) => ({
+  kind: 'PriorityClass',
+  metadata: meta(name),
+  value,
+  ...part,
+});
 
 test('a Pod gets the priority of its class, or of the default class, or zero', async () => {
   const high = priorityClass('high', 1000, { preemptionPolicy: 'Never' });
@@ -132,8 +164,11 @@ test('a Pod gets the priority of its class, or of the default class, or zero', a
 
 test('only one class is the default', async () => {
   const object = priorityClass('b', 1, { globalDefault: true });
-  await assert.rejects(run(priority, requestFor('priorityclasses', { object: object as never }), [{ ...object, metadata: meta('a') }]), {
-    message:
-      'priorityclasses.scheduling.k8s.io "b" is forbidden: PriorityClass a is already marked as default. Only one default can exist',
-  });
+  await assert.rejects(
+    run(priority, requestFor('priorityclasses', { object: object as never }), [{ ...object, metadata: meta('a') }]),
+    {
+      message:
+        'priorityclasses.scheduling.k8s.io "b" is forbidden: PriorityClass a is already marked as default. Only one default can exist',
+    },
+  );
 });

@@ -1,6 +1,10 @@
 /** Admission plugins in upstream's order: it matters. Source: kubernetes pkg/kubeapiserver/options/plugins.go. */
 import type { AdmissionPlugin } from '@kapella/apiserver';
-import { certificateApproval, certificateSigning, certificateSubjectRestriction } from './certificates/certificates.plugin.ts';
+import {
+  certificateApproval,
+  certificateSigning,
+  certificateSubjectRestriction,
+} from './certificates/certificates.plugin.ts';
 import { defaultIngressClass } from './default-ingress-class/default-ingress-class.plugin.ts';
 import { defaultStorageClass } from './default-storage-class/default-storage-class.plugin.ts';
 import { defaultTolerationSeconds } from './default-toleration-seconds/default-toleration-seconds.plugin.ts';
@@ -55,6 +59,8 @@ export function selectPlugins(
   disable: readonly string[] = [],
 ): readonly AdmissionPlugin[] {
   return admissionPlugins
-    .filter(({ plugin, onByDefault }) => enable.includes(plugin.name) || (onByDefault && !disable.includes(plugin.name)))
+    .filter(
+      ({ plugin, onByDefault }) => enable.includes(plugin.name) || (onByDefault && !disable.includes(plugin.name)),
+    )
     .map(({ plugin }) => plugin);
 }

@@ -13,14 +13,22 @@ import { podSecurity } from './pod-security/pod-security.plugin.ts';
 import { resourceQuota } from './resource-quota/resource-quota.plugin.ts';
 import { runtimeClass } from './runtime-class/runtime-class.plugin.ts';
 
-const meta = (name: string, namespace = '', part: object = {}) => ({ name, namespace, uid: 'u1', resourceVersion: '1', creationTimestamp: '', ...part });
+const meta = (name: string, namespace = '', part: object = {}) => ({
+  name,
+  namespace,
+  uid: 'u1',
+  resourceVersion: '1',
+  creationTimestamp: '',
+  ...part,
+});
 const pod = (spec: object = {}, metadata: object = {}) => ({
   kind: 'Pod',
   apiVersion: 'v1',
   metadata: { ...meta('web', 'apps'), ...metadata },
   spec: { containers: [{ name: 'c', image: 'i' }], ...spec },
 });
-const asked = (resource: string, object: object, part: object = {}) => requestFor(resource, { object: object as never, ...part });
+const asked = (resource: string, object: object, part: object = {}) =>
+  requestFor(resource, { object: object as never, ...part });
 
 async function run(plugin: AdmissionPlugin, request: ReturnType<typeof requestFor>, server = fakeServer([])) {
   assert.ok(plugin.handles(request), 'not handled');
@@ -33,19 +41,44 @@ const refuses = (promise: Promise<unknown>, message: string) => assert.rejects(p
 test('plugins run in upstream order, each name once', () => {
   assert.deepEqual(
     admissionPlugins.map(({ plugin }) => plugin.name),
-    ['NamespaceLifecycle', 'LimitRanger', 'ServiceAccount', 'NodeRestriction', 'TaintNodesByCondition', 'PodSecurity', 'Priority',
-      'DefaultTolerationSeconds', 'DefaultStorageClass', 'StorageObjectInUseProtection', 'OwnerReferencesPermissionEnforcement',
-      'PersistentVolumeClaimResize', 'RuntimeClass', 'CertificateApproval', 'CertificateSigning', 'CertificateSubjectRestriction',
-      'DefaultIngressClass', 'ResourceQuota'],
+    [
+      'NamespaceLifecycle',
+      'LimitRanger',
+      'ServiceAccount',
+      'NodeRestriction',
+      'TaintNodesByCondition',
+      'PodSecurity',
+      'Priority',
+      'DefaultTolerationSeconds',
+      'DefaultStorageClass',
+      'StorageObjectInUseProtection',
+      'OwnerReferencesPermissionEnforcement',
+      'PersistentVolumeClaimResize',
+      'RuntimeClass',
+      'CertificateApproval',
+      'CertificateSigning',
+      'CertificateSubjectRestriction',
+      'DefaultIngressClass',
+      'ResourceQuota',
+    ],
   );
 });
 
-const range = (limits: readonly object[]) => ({ kind: 'LimitRange', metadata: meta('bounds', 'apps'), spec: { limits } });
+const range = (limits: readonly object[]) => ({
+  kind: 'LimitRange',
+  metadata: meta('bounds', 'apps'),
+  spec: { limits },
+});
 
 test('LimitRanger fills in what a container leaves out and says so', async () => {
-  const server = fakeServer([range([{ type: 'Container', default: { cpu: '1' }, defaultRequest: { cpu: '500m', memory: '1Mi' } }])]);
+  const server = fakeServer([
+    range([{ type: 'Container', default: { cpu: '1' }, defaultRequest: { cpu: '500m', memory: '1Mi' } }]),
+  ]);
   const object = await run(limitRanger, asked('pods', pod()), server);
-  assert.deepEqual(object?.spec.containers[0].resources, { limits: { cpu: '1' }, requests: { cpu: '500m', memory: '1Mi' } });
+  assert.deepEqual(object?.spec.containers[0].resources, {
+    limits: { cpu: '1' },
+    requests: { cpu: '500m', memory: '1Mi' },
+  });
   assert.equal(
     object?.metadata.annotations?.['kubernetes.io/limit-ranger'],
     'LimitRanger plugin set: cpu, memory request for container c; cpu limit for container c',
@@ -61,7 +94,12 @@ test('LimitRanger names all bounds that are broken', async () => {
   );
 });
 
-const quota = (hard: object, used: object = {}) => ({ kind: 'ResourceQuota', metadata: meta('q', 'apps'), spec: { hard }, status: { hard, used } });
+const quota = (hard: object, used: object = {}) => ({
+  kind: 'ResourceQuota',
+  metadata: meta('q', 'apps'),
+  spec: { hard },
+  status: { hard, used },
+});
 
 test('ResourceQuota counts and refuses with the numbers', async () => {
   const server = fakeServer([quota({ pods: '2', 'requests.cpu': '1' }, { pods: '1', 'requests.cpu': '800m' })]);
@@ -103,7 +141,13 @@ test('PodSecurity refuses with every violation, in upstream wording', async () =
   const bad = pod({
     hostNetwork: true,
     volumes: [{ name: 'h', hostPath: { path: '/' } }],
-    containers: [{ name: 'a', ports: [{ hostPort: 80 }], securityContext: { privileged: true, capabilities: { add: ['SYS_ADMIN'] } } }],
+    containers: [
+      {
+        name: 'a',
+        ports: [{ hostPort: 80 }],
+        securityContext: { privileged: true, capabilities: { add: ['SYS_ADMIN'] } },
+      },
+    ],
   });
   await refuses(
     run(podSecurity, asked('pods', bad), fakeServer([namespaceWith(level('enforce', 'baseline'))])),
@@ -118,7 +162,11 @@ test('PodSecurity lets a restricted Pod pass and only warns about workloads', as
   });
   const server = fakeServer([namespaceWith({ ...level('enforce', 'restricted'), ...level('warn', 'baseline') })]);
   await run(podSecurity, asked('pods', good), server);
-  const request = asked('deployments', { kind: 'Deployment', metadata: meta('d', 'apps'), spec: { template: pod({ hostPID: true }) } });
+  const request = asked('deployments', {
+    kind: 'Deployment',
+    metadata: meta('d', 'apps'),
+    spec: { template: pod({ hostPID: true }) },
+  });
   await run(podSecurity, request, server);
   assert.deepEqual(request.warnings, ['would violate PodSecurity "baseline:latest": host namespaces (hostPID=true)']);
 });
@@ -129,13 +177,21 @@ test('a node agent writes its own Node, leases and the status of its Pods only',
   const ownPod = pod({ nodeName: 'n1' });
   const server = fakeServer([ownPod, pod({ nodeName: 'n2' }, { name: 'other' })]);
   const nodeObject = (name: string, part: object = {}) => ({ kind: 'Node', metadata: meta(name, '', part), spec: {} });
-  await run(nodeRestriction, asked('nodes', nodeObject('n1', { labels: { 'kubernetes.io/arch': 'arm64', mine: '1' } }), node), server);
+  await run(
+    nodeRestriction,
+    asked('nodes', nodeObject('n1', { labels: { 'kubernetes.io/arch': 'arm64', mine: '1' } }), node),
+    server,
+  );
   await refuses(
     run(nodeRestriction, asked('nodes', nodeObject('n2'), node), server),
     'nodes "n2" is forbidden: node "n1" is not allowed to modify node "n2"',
   );
   await refuses(
-    run(nodeRestriction, asked('nodes', nodeObject('n1', { labels: { 'node-role.kubernetes.io/x': '' } }), node), server),
+    run(
+      nodeRestriction,
+      asked('nodes', nodeObject('n1', { labels: { 'node-role.kubernetes.io/x': '' } }), node),
+      server,
+    ),
     'nodes "n1" is forbidden: node "n1" is not allowed to set the following labels: node-role.kubernetes.io/x',
   );
   const status = { ...node, operation: 'UPDATE' as const, subresource: 'status' };
@@ -144,9 +200,17 @@ test('a node agent writes its own Node, leases and the status of its Pods only',
     run(nodeRestriction, asked('pods', ownPod, { ...status, oldObject: pod({ nodeName: 'n2' }) }), server),
     'pods "web" is forbidden: node "n1" can only update pod status for pods with spec.nodeName set to itself',
   );
-  await run(nodeRestriction, requestFor('pods', { ...node, operation: 'DELETE', namespace: 'apps', name: 'web' }), server);
+  await run(
+    nodeRestriction,
+    requestFor('pods', { ...node, operation: 'DELETE', namespace: 'apps', name: 'web' }),
+    server,
+  );
   await refuses(
-    run(nodeRestriction, requestFor('pods', { ...node, operation: 'DELETE', namespace: 'apps', name: 'other' }), server),
+    run(
+      nodeRestriction,
+      requestFor('pods', { ...node, operation: 'DELETE', namespace: 'apps', name: 'other' }),
+      server,
+    ),
     'pods "other" is forbidden: node "n1" can only delete pods with spec.nodeName set to itself',
   );
   await refuses(
@@ -159,8 +223,15 @@ test('a node agent writes its own Node, leases and the status of its Pods only',
 test('tokens only for Pods of the node', async () => {
   const server = fakeServer([pod({ nodeName: 'n2' })]);
   const token = (boundObjectRef: object | undefined) =>
-    asked('serviceaccounts', { kind: 'TokenRequest', metadata: meta('default', 'apps'), spec: { boundObjectRef } }, { ...node, subresource: 'token' });
-  await refuses(run(nodeRestriction, token(undefined), server), 'serviceaccounts "default" is forbidden: node requested token not bound to a pod');
+    asked(
+      'serviceaccounts',
+      { kind: 'TokenRequest', metadata: meta('default', 'apps'), spec: { boundObjectRef } },
+      { ...node, subresource: 'token' },
+    );
+  await refuses(
+    run(nodeRestriction, token(undefined), server),
+    'serviceaccounts "default" is forbidden: node requested token not bound to a pod',
+  );
   await refuses(
     run(nodeRestriction, token({ apiVersion: 'v1', kind: 'Pod', name: 'web', uid: 'u1' }), server),
     'serviceaccounts "default" is forbidden: node requested token bound to a pod scheduled on a different node',
@@ -175,13 +246,17 @@ const claim = (part: object = {}, size = '1Gi') => ({
 });
 const storageClass = (name: string, part: object = {}) => ({
   kind: 'StorageClass',
-  metadata: meta(name, '', { creationTimestamp: '2026-01-01T00:00:00Z', annotations: { 'storageclass.kubernetes.io/is-default-class': 'true' } }),
+  metadata: meta(name, '', {
+    creationTimestamp: '2026-01-01T00:00:00Z',
+    annotations: { 'storageclass.kubernetes.io/is-default-class': 'true' },
+  }),
   ...part,
 });
 
 test('claims get the default class; an empty name means none', async () => {
   const server = fakeServer([storageClass('b'), storageClass('a')]);
-  const of = async (part: object) => (await run(defaultStorageClass, asked('persistentvolumeclaims', claim(part)), server))?.spec.storageClassName;
+  const of = async (part: object) =>
+    (await run(defaultStorageClass, asked('persistentvolumeclaims', claim(part)), server))?.spec.storageClassName;
   assert.equal(await of({}), 'a');
   assert.equal(await of({ storageClassName: '' }), '');
   assert.equal(await of({ storageClassName: 'x' }), 'x');
@@ -191,7 +266,10 @@ test('claims grow only where their class allows it', async () => {
   const grow = (server: ReturnType<typeof fakeServer>) =>
     run(
       persistentVolumeClaimResize,
-      asked('persistentvolumeclaims', claim({ storageClassName: 'a' }, '2Gi'), { operation: 'UPDATE', oldObject: claim({ storageClassName: 'a' }) }),
+      asked('persistentvolumeclaims', claim({ storageClassName: 'a' }, '2Gi'), {
+        operation: 'UPDATE',
+        oldObject: claim({ storageClassName: 'a' }),
+      }),
       server,
     );
   await grow(fakeServer([storageClass('a', { allowVolumeExpansion: true })]));
@@ -203,12 +281,21 @@ test('claims grow only where their class allows it', async () => {
 
 test('a runtime class brings its overhead and placement', async () => {
   const server = fakeServer([
-    { kind: 'RuntimeClass', metadata: meta('vm'), handler: 'vm', overhead: { podFixed: { cpu: '250m' } }, scheduling: { nodeSelector: { vm: 'yes' } } } as never,
+    {
+      kind: 'RuntimeClass',
+      metadata: meta('vm'),
+      handler: 'vm',
+      overhead: { podFixed: { cpu: '250m' } },
+      scheduling: { nodeSelector: { vm: 'yes' } },
+    } as never,
   ]);
   const object = await run(runtimeClass, asked('pods', pod({ runtimeClassName: 'vm' })), server);
   assert.deepEqual(object?.spec.overhead, { cpu: '250m' });
   assert.deepEqual(object?.spec.nodeSelector, { vm: 'yes' });
-  await refuses(run(runtimeClass, asked('pods', pod({ runtimeClassName: 'x' }))), 'pods "web" is forbidden: pod rejected: RuntimeClass "x" not found');
+  await refuses(
+    run(runtimeClass, asked('pods', pod({ runtimeClassName: 'x' }))),
+    'pods "web" is forbidden: pod rejected: RuntimeClass "x" not found',
+  );
 });
 
 /** DER of one attribute `organization` inside otherwise meaningless bytes: all that the plugin reads. */
@@ -235,10 +322,17 @@ test('certificates: nobody asks to be an administrator, and approval needs the r
       return { decision: 'none' };
     },
   };
-  const approval = asked('certificatesigningrequests', csr('devs'), { operation: 'UPDATE', subresource: 'approval', oldObject: csr('devs') });
+  const approval = asked('certificatesigningrequests', csr('devs'), {
+    operation: 'UPDATE',
+    subresource: 'approval',
+    oldObject: csr('devs'),
+  });
   await refuses(
     run(certificateApproval, approval, fakeServer([], { authorizer })),
     'certificatesigningrequests.certificates.k8s.io "r" is forbidden: user not permitted to approve requests with signerName "kubernetes.io/kube-apiserver-client"',
   );
-  assert.deepEqual(questions.map(({ name, verb }) => `${verb} ${name}`), ['approve kubernetes.io/kube-apiserver-client', 'approve kubernetes.io/*']);
+  assert.deepEqual(
+    questions.map(({ name, verb }) => `${verb} ${name}`),
+    ['approve kubernetes.io/kube-apiserver-client', 'approve kubernetes.io/*'],
+  );
 });

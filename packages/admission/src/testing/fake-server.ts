@@ -58,7 +58,10 @@ const GROUPS: Readonly<Record<string, string>> = {
   deployments: 'apps',
 };
 
-export function requestFor(resource: string, part: Partial<AdmissionRequest> = {}): AdmissionRequest & { warnings: string[] } {
+export function requestFor(
+  resource: string,
+  part: Partial<AdmissionRequest> = {},
+): AdmissionRequest & { warnings: string[] } {
   const group = GROUPS[resource] ?? '';
   const object = part.object ?? part.oldObject;
   const warnings: string[] = [];

@@ -1,6 +1,10 @@
 /** Rules for webhook configurations. Source: kubernetes pkg/apis/admissionregistration/validation. */
 import { validateFullyQualifiedName, validateLabelSelector } from '@kapella/api';
-import type { MutatingWebhook, RuleWithOperations, ValidatingWebhook } from '@kapella/api/types/admissionregistration-v1';
+import type {
+  MutatingWebhook,
+  RuleWithOperations,
+  ValidatingWebhook,
+} from '@kapella/api/types/admissionregistration-v1';
 import type { FieldErrors } from '@kapella/base';
 import { addInvalid, checkEnum } from '../support/validation/basic.ts';
 
@@ -43,9 +47,14 @@ function checkWebhook(hook: Webhook, errors: FieldErrors, field: string): void {
     errors.required(`${field}.clientConfig`, 'exactly one of url or service is required');
   }
   if (url !== undefined && !url.startsWith('https://')) {
-    errors.invalid(`${field}.clientConfig.url`, url.split(':')[0], "'https' is the only allowed URL scheme; desired format: https://host[/path]");
+    errors.invalid(
+      `${field}.clientConfig.url`,
+      url.split(':')[0],
+      "'https' is the only allowed URL scheme; desired format: https://host[/path]",
+    );
   }
-  if (service !== undefined && !service.name) errors.required(`${field}.clientConfig.service.name`, 'service name is required');
+  if (service !== undefined && !service.name)
+    errors.required(`${field}.clientConfig.service.name`, 'service name is required');
   if (service !== undefined && !service.namespace) {
     errors.required(`${field}.clientConfig.service.namespace`, 'service namespace is required');
   }
@@ -54,11 +63,12 @@ function checkWebhook(hook: Webhook, errors: FieldErrors, field: string): void {
 function checkRule(rule: RuleWithOperations, errors: FieldErrors, field: string): void {
   const { operations = [], apiGroups = [], apiVersions = [], resources = [] } = rule;
   if (operations.length === 0) errors.required(`${field}.operations`);
-  const star = 'if \'*\' is present, must not specify other ';
+  const star = "if '*' is present, must not specify other ";
   if (operations.length > 1 && operations.includes('*')) {
     errors.invalid(`${field}.operations`, operations, `${star}operations`);
   }
-  for (const [i, operation] of operations.entries()) checkEnum(operation, OPERATIONS, errors, `${field}.operations[${i}]`);
+  for (const [i, operation] of operations.entries())
+    checkEnum(operation, OPERATIONS, errors, `${field}.operations[${i}]`);
   if (apiGroups.length === 0) errors.required(`${field}.apiGroups`);
   if (apiGroups.length > 1 && apiGroups.includes('*')) {
     errors.invalid(`${field}.apiGroups`, apiGroups, `${star}API groups`);

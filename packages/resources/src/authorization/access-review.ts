@@ -26,13 +26,20 @@ export interface AccessQuestion {
 
 /** The composition root's service `authorizer`. */
 export interface AccessAuthorizer {
-  authorize(question: AccessQuestion, ctx: Ctx): Promise<{
+  authorize(
+    question: AccessQuestion,
+    ctx: Ctx,
+  ): Promise<{
     readonly decision: 'allow' | 'deny' | 'none';
     readonly reason?: string;
     readonly error?: string;
   }>;
   /** All that a user may do in a namespace, for `kubectl auth can-i --list`. */
-  rulesFor(user: UserInfo, namespace: string, ctx: Ctx): Promise<{
+  rulesFor(
+    user: UserInfo,
+    namespace: string,
+    ctx: Ctx,
+  ): Promise<{
     readonly resourceRules: readonly ResourceRule[];
     readonly nonResourceRules: readonly NonResourceRule[];
     /** Set where an authorizer could not list all its rules. */
@@ -47,7 +54,11 @@ export interface ReviewSpec {
 }
 
 /** Throws Invalid. Source: pkg/apis/authorization/validation. */
-export function checkReviewSpec(spec: ReviewSpec, kind: string, user?: { name?: string; groups?: readonly string[] }): void {
+export function checkReviewSpec(
+  spec: ReviewSpec,
+  kind: string,
+  user?: { name?: string; groups?: readonly string[] },
+): void {
   const found = new FieldErrors();
   const { resourceAttributes: resource, nonResourceAttributes: path } = spec;
   if (resource !== undefined && path !== undefined) {
@@ -79,7 +90,10 @@ export async function reviewAccess(
   };
 }
 
-function questionOf({ resourceAttributes: resource, nonResourceAttributes }: ReviewSpec, user: UserInfo): AccessQuestion {
+function questionOf(
+  { resourceAttributes: resource, nonResourceAttributes }: ReviewSpec,
+  user: UserInfo,
+): AccessQuestion {
   return {
     user,
     verb: resource?.verb ?? nonResourceAttributes?.verb ?? '',

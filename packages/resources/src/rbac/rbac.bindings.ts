@@ -25,7 +25,10 @@ function withSubjectDefaults(subject: Subject): Subject {
 /** Users, Groups and ServiceAccounts, printed with -o wide. */
 export function subjectColumns<T extends Binding>(): readonly Column<T>[] {
   const cell = (kind: string, text: (subject: Subject) => string) => (binding: T) =>
-    (binding.subjects ?? []).filter((subject) => subject.kind === kind).map(text).join(', ');
+    (binding.subjects ?? [])
+      .filter((subject) => subject.kind === kind)
+      .map(text)
+      .join(', ');
   return [
     { name: 'Users', wide: true, value: cell('User', ({ name }) => name) },
     { name: 'Groups', wide: true, value: cell('Group', ({ name }) => name) },

@@ -1,6 +1,14 @@
 /** Rules for roles and bindings. Source: kubernetes pkg/apis/rbac/validation/validation.go. */
 import { nameIsDnsSubdomain, nameIsPathSegment, validateLabelSelector } from '@kapella/api';
-import type { ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, RoleRef, Subject } from '@kapella/api/types/rbac-v1';
+import type {
+  ClusterRole,
+  ClusterRoleBinding,
+  PolicyRule,
+  Role,
+  RoleBinding,
+  RoleRef,
+  Subject,
+} from '@kapella/api/types/rbac-v1';
 import { type FieldErrors, jsonEqual } from '@kapella/base';
 import { addInvalid } from '../support/validation/basic.ts';
 
@@ -15,7 +23,10 @@ export function validateClusterRole(role: ClusterRole, errors: FieldErrors): voi
   if (role.aggregationRule === undefined) return;
   const selectors = role.aggregationRule.clusterRoleSelectors ?? [];
   if (selectors.length === 0) {
-    errors.required('aggregationRule.clusterRoleSelectors', 'at least one clusterRoleSelector required if aggregationRule is non-nil');
+    errors.required(
+      'aggregationRule.clusterRoleSelectors',
+      'at least one clusterRoleSelector required if aggregationRule is non-nil',
+    );
   }
   for (const [i, selector] of selectors.entries()) {
     validateLabelSelector(selector, errors, `aggregationRule.clusterRoleSelectors[${i}]`);
@@ -51,8 +62,13 @@ export function validateClusterRoleBinding(binding: ClusterRoleBinding, errors: 
   checkBinding(binding, false, errors);
 }
 
-export function validateBindingUpdate<T extends { readonly roleRef: RoleRef }>(next: T, old: T, errors: FieldErrors): void {
-  if (!jsonEqual(next.roleRef, old.roleRef)) errors.invalid('roleRef', goRoleRef(next.roleRef), 'cannot change roleRef');
+export function validateBindingUpdate<T extends { readonly roleRef: RoleRef }>(
+  next: T,
+  old: T,
+  errors: FieldErrors,
+): void {
+  if (!jsonEqual(next.roleRef, old.roleRef))
+    errors.invalid('roleRef', goRoleRef(next.roleRef), 'cannot change roleRef');
 }
 
 /** As upstream prints the internal type: Go's names. */

@@ -73,7 +73,8 @@ export function validateCsiDriver({ spec }: CSIDriver, errors: FieldErrors): voi
     audiences.add(audience);
     if (seconds === undefined) continue;
     const why = 'may not specify a duration';
-    if (seconds < TOKEN_SECONDS.min) errors.invalid(`${field}.expirationSeconds`, seconds, `${why} less than 10 minutes`);
+    if (seconds < TOKEN_SECONDS.min)
+      errors.invalid(`${field}.expirationSeconds`, seconds, `${why} less than 10 minutes`);
     if (seconds > TOKEN_SECONDS.max) {
       errors.invalid(`${field}.expirationSeconds`, seconds, `${why} larger than 2^32 seconds`);
     }
@@ -145,7 +146,11 @@ export function validateVolumeAttachment({ spec }: VolumeAttachment, errors: Fie
   if (name !== undefined) addInvalid(errors, 'spec.source.persistentVolumeName', name, nameIsDnsSubdomain(name, false));
 }
 
-export function validateVolumeAttachmentUpdate(next: VolumeAttachment, old: VolumeAttachment, errors: FieldErrors): void {
+export function validateVolumeAttachmentUpdate(
+  next: VolumeAttachment,
+  old: VolumeAttachment,
+  errors: FieldErrors,
+): void {
   validateVolumeAttachment(next, errors);
   errors.immutable('spec', next.spec, old.spec);
 }

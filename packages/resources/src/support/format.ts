@@ -67,7 +67,8 @@ export function formatSelector(selector: LabelSelector | undefined): string {
 }
 
 export const containerNames = (spec: PodSpec | undefined): string => joined(spec, (container) => container.name);
-export const containerImages = (spec: PodSpec | undefined): string => joined(spec, (container) => container.image ?? '');
+export const containerImages = (spec: PodSpec | undefined): string =>
+  joined(spec, (container) => container.image ?? '');
 
 function joined(spec: PodSpec | undefined, pick: (container: Container) => string): string {
   return (spec?.containers ?? []).map(pick).join(',');

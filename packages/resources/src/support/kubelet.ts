@@ -23,5 +23,7 @@ export function nodeHost(node: Node): string {
     const found = node.status?.addresses?.find((address) => address.type === type);
     if (found !== undefined) return found.address;
   }
-  throw errors.internal(`no preferred addresses found; known addresses: ${JSON.stringify(node.status?.addresses ?? [])}`);
+  throw errors.internal(
+    `no preferred addresses found; known addresses: ${JSON.stringify(node.status?.addresses ?? [])}`,
+  );
 }

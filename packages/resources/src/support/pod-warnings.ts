@@ -17,26 +17,33 @@ export function podSpecWarnings(spec: PodSpec, meta: Meta, specField: string, me
   const found: string[] = [];
   for (const key of Object.keys(spec.nodeSelector ?? {})) {
     const better = DEPRECATED_NODE_LABELS.get(key);
-    if (better !== undefined) found.push(`${specField}.nodeSelector[${key}]: deprecated since v1.14; use "${better}" instead`);
+    if (better !== undefined)
+      found.push(`${specField}.nodeSelector[${key}]: deprecated since v1.14; use "${better}" instead`);
   }
   for (const [i, volume] of (spec.volumes ?? []).entries()) {
     if (volume.gitRepo !== undefined) found.push(`${specField}.volumes[${i}].gitRepo: deprecated in v1.11`);
   }
   if ((spec.terminationGracePeriodSeconds ?? 0) < 0) {
-    found.push(`${specField}.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1`);
+    found.push(
+      `${specField}.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1`,
+    );
   }
   for (const [i, container] of spec.containers.entries()) {
     const names = new Set<string>();
     for (const [j, env] of (container.env ?? []).entries()) {
       if (names.has(env.name)) {
-        found.push(`${specField}.containers[${i}].env[${j}]: hides previous definition of "${env.name}", which may be dropped when using apply`);
+        found.push(
+          `${specField}.containers[${i}].env[${j}]: hides previous definition of "${env.name}", which may be dropped when using apply`,
+        );
       }
       names.add(env.name);
     }
   }
   const seccomp = 'seccomp.security.alpha.kubernetes.io/pod';
   if (meta.annotations?.[seccomp] !== undefined) {
-    found.push(`${metaField}.annotations[${seccomp}]: non-functional in v1.27+; use the "seccompProfile" field instead`);
+    found.push(
+      `${metaField}.annotations[${seccomp}]: non-functional in v1.27+; use the "seccompProfile" field instead`,
+    );
   }
   return found;
 }

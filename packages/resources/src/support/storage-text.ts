@@ -9,7 +9,10 @@ const CLASS_ANNOTATION = 'volume.beta.kubernetes.io/storage-class';
 
 /** `RWO,ROX`: each mode once, in the order of the table. */
 export function accessModesText(modes: readonly string[] = []): string {
-  return [...SHORT].filter(([mode]) => modes.includes(mode)).map(([, short]) => short).join(',');
+  return [...SHORT]
+    .filter(([mode]) => modes.includes(mode))
+    .map(([, short]) => short)
+    .join(',');
 }
 
 /** The annotation of old clients wins over the field. */

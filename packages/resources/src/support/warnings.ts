@@ -5,7 +5,8 @@ import type { PodTemplateSpec } from '@kapella/api/types/core-v1';
 import { jsonEqual } from '@kapella/base';
 import { podSpecWarnings } from './pod-warnings.ts';
 
-const HOSTNAME = 'metadata.name: this is used in Pod names and hostnames, which can result in surprising behavior; a DNS label is recommended: ';
+const HOSTNAME =
+  'metadata.name: this is used in Pod names and hostnames, which can result in surprising behavior; a DNS label is recommended: ';
 
 /** As Go prints a list of strings. */
 export const goList = (items: readonly string[]): string => `[${items.join(' ')}]`;

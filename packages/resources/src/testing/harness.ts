@@ -37,7 +37,11 @@ export function createErrors<T extends KubeObject>(definition: ResourceDefinitio
   return texts(errors);
 }
 
-export function updateErrors<T extends KubeObject>(definition: ResourceDefinition<T>, next: T, old: T): readonly string[] {
+export function updateErrors<T extends KubeObject>(
+  definition: ResourceDefinition<T>,
+  next: T,
+  old: T,
+): readonly string[] {
   const stored = created(definition, old);
   const defaulted = definition.withDefaults?.(next) ?? next;
   const prepared = definition.prepareForUpdate?.(defaulted, stored, CONTEXT) ?? defaulted;

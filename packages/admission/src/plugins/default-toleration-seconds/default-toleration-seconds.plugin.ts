@@ -18,12 +18,14 @@ export const defaultTolerationSeconds: AdmissionPlugin = {
     const tolerations = pod.spec.tolerations ?? [];
     const missing = TAINTS.filter((taint) => !tolerations.some((toleration) => covers(toleration, taint)));
     if (missing.length === 0) return undefined;
-    const added = missing.map((key): Toleration => ({
-      key,
-      operator: 'Exists',
-      effect: 'NoExecute',
-      tolerationSeconds: TOLERATION_SECONDS,
-    }));
+    const added = missing.map(
+      (key): Toleration => ({
+        key,
+        operator: 'Exists',
+        effect: 'NoExecute',
+        tolerationSeconds: TOLERATION_SECONDS,
+      }),
+    );
     return asObject({ ...pod, spec: { ...pod.spec, tolerations: [...tolerations, ...added] } });
   },
 };

@@ -40,7 +40,9 @@ function withDefaults(pod: Pod, range: LimitRange): Pod {
   const fill = (kind: string) => (container: Container) => {
     const has = container.resources ?? {};
     const missing = (all: Record<string, string>, own: object = {}) =>
-      Object.keys(all).filter((name) => !Object.hasOwn(own, name)).sort();
+      Object.keys(all)
+        .filter((name) => !Object.hasOwn(own, name))
+        .sort();
     const newRequests = missing(requests, has.requests);
     const newLimits = missing(limits, has.limits);
     if (newRequests.length > 0) notes.push(`${newRequests.join(', ')} request for ${kind} ${container.name}`);
@@ -78,7 +80,9 @@ function problems(item: LimitRangeItem, requests: Amounts, limits: Amounts): str
   return [
     ...Object.entries(item.min ?? {}).map(([name, bound]) => belowMin(item.type, name, bound, requests, limits)),
     ...Object.entries(item.max ?? {}).map(([name, bound]) => aboveMax(item.type, name, bound, requests, limits)),
-    ...Object.entries(item.maxLimitRequestRatio ?? {}).map(([name, bound]) => ratio(item.type, name, bound, requests, limits)),
+    ...Object.entries(item.maxLimitRequestRatio ?? {}).map(([name, bound]) =>
+      ratio(item.type, name, bound, requests, limits),
+    ),
   ].filter((text) => text !== undefined);
 }
 

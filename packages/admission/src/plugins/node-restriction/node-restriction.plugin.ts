@@ -47,7 +47,10 @@ async function checkPods(request: AdmissionRequest, node: string, server: Server
         if (pod.spec.nodeName === node) return;
         throw refuse(request, `node "${node}" can only delete pods with spec.nodeName set to itself`);
       }
-      throw refuse(request, `unexpected operation "${request.operation}", node "${node}" can only create and delete mirror pods`);
+      throw refuse(
+        request,
+        `unexpected operation "${request.operation}", node "${node}" can only create and delete mirror pods`,
+      );
     case 'status':
       return checkPodStatus(request, node);
     case 'eviction': {
@@ -83,7 +86,8 @@ async function checkMirrorPod(request: AdmissionRequest, node: string, server: S
     throw no(`${only} an owner reference set to itself`);
   }
   if (owner.controller !== true) throw no(`${only} a controller owner reference set to itself`);
-  if (owner.blockOwnerDeletion === true) throw no(`node "${node}" must not set blockOwnerDeletion on an owner reference`);
+  if (owner.blockOwnerDeletion === true)
+    throw no(`node "${node}" must not set blockOwnerDeletion on an owner reference`);
   const stored = await server.get(coreV1.Node, '', node);
   if (stored === undefined) throw errors.notFound({ group: '', resource: 'nodes', name: node });
   if (owner.uid !== stored.metadata.uid) {
@@ -101,7 +105,8 @@ function referenced(spec: Pod['spec']): string | undefined {
     if (volume.secret !== undefined) return 'secrets';
     if (volume.configMap !== undefined) return 'configmaps';
     if (volume.persistentVolumeClaim !== undefined) return 'persistentvolumeclaims';
-    if (volume.projected?.sources?.some((s) => s.serviceAccountToken !== undefined)) return 'serviceaccounts (via projected volumes)';
+    if (volume.projected?.sources?.some((s) => s.serviceAccountToken !== undefined))
+      return 'serviceaccounts (via projected volumes)';
   }
   return (spec.resourceClaims?.length ?? 0) > 0 ? 'resourceclaims' : undefined;
 }
@@ -151,13 +156,18 @@ function checkClaim(request: AdmissionRequest, node: string): void {
     status: Object.entries(claim?.status ?? {}).filter(([name]) => !CLAIM_STATUS_FIELDS.includes(name)),
   });
   if (jsonEqual(fixed(request.object), fixed(request.oldObject))) return;
-  throw refuse(request, `node "${node}" is not allowed to update fields other than status.quantity and status.conditions`);
+  throw refuse(
+    request,
+    `node "${node}" is not allowed to update fields other than status.quantity and status.conditions`,
+  );
 }
 
 /** Tokens only for Pods that run on the node. */
 async function checkToken(request: AdmissionRequest, node: string, server: ServerAccess): Promise<void> {
   if (request.operation !== 'CREATE' || request.subresource !== 'token') return;
-  const ref = request.object?.spec?.boundObjectRef as { apiVersion?: string; kind?: string; name?: string; uid?: string } | undefined;
+  const ref = request.object?.spec?.boundObjectRef as
+    | { apiVersion?: string; kind?: string; name?: string; uid?: string }
+    | undefined;
   if (ref?.apiVersion !== 'v1' || ref.kind !== 'Pod' || !ref.name) {
     throw refuse(request, 'node requested token not bound to a pod');
   }

@@ -9,11 +9,13 @@ interface Authorizer {
   authorize(question: object, ctx: Ctx): Promise<{ readonly decision: string; readonly reason?: string }>;
 }
 
-const ownersOf = (object: AdmissionRequest['object']): readonly OwnerReference[] => object?.metadata.ownerReferences ?? [];
+const ownersOf = (object: AdmissionRequest['object']): readonly OwnerReference[] =>
+  object?.metadata.ownerReferences ?? [];
 
 export const ownerReferencesPermissionEnforcement: AdmissionPlugin = {
   name: 'OwnerReferencesPermissionEnforcement',
-  handles: ({ operation, subresource }) => (operation === 'CREATE' || operation === 'UPDATE') && subresource !== 'status',
+  handles: ({ operation, subresource }) =>
+    (operation === 'CREATE' || operation === 'UPDATE') && subresource !== 'status',
 
   async validate(request, server, ctx) {
     if (jsonEqual(ownersOf(request.object), ownersOf(request.oldObject))) return;

@@ -3,13 +3,32 @@ import type { Container, SELinuxOptions } from '@kapella/api/types/core-v1';
 import { type Check, containersOf, named, plural, quoted, setters, sortedSet } from './check.ts';
 
 const CAPABILITIES = new Set([
-  'AUDIT_WRITE', 'CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'FSETID', 'KILL', 'MKNOD', 'NET_BIND_SERVICE', 'SETFCAP', 'SETGID',
-  'SETPCAP', 'SETUID', 'SYS_CHROOT',
+  'AUDIT_WRITE',
+  'CHOWN',
+  'DAC_OVERRIDE',
+  'FOWNER',
+  'FSETID',
+  'KILL',
+  'MKNOD',
+  'NET_BIND_SERVICE',
+  'SETFCAP',
+  'SETGID',
+  'SETPCAP',
+  'SETUID',
+  'SYS_CHROOT',
 ]);
 const SYSCTLS = new Set([
-  'kernel.shm_rmid_forced', 'net.ipv4.ip_local_port_range', 'net.ipv4.tcp_syncookies', 'net.ipv4.ping_group_range',
-  'net.ipv4.ip_unprivileged_port_start', 'net.ipv4.ip_local_reserved_ports', 'net.ipv4.tcp_keepalive_time',
-  'net.ipv4.tcp_fin_timeout', 'net.ipv4.tcp_keepalive_intvl', 'net.ipv4.tcp_keepalive_probes', 'net.ipv4.tcp_rmem',
+  'kernel.shm_rmid_forced',
+  'net.ipv4.ip_local_port_range',
+  'net.ipv4.tcp_syncookies',
+  'net.ipv4.ping_group_range',
+  'net.ipv4.ip_unprivileged_port_start',
+  'net.ipv4.ip_local_reserved_ports',
+  'net.ipv4.tcp_keepalive_time',
+  'net.ipv4.tcp_fin_timeout',
+  'net.ipv4.tcp_keepalive_intvl',
+  'net.ipv4.tcp_keepalive_probes',
+  'net.ipv4.tcp_rmem',
   'net.ipv4.tcp_wmem',
 ]);
 const SELINUX_TYPES = new Set(['', 'container_t', 'container_init_t', 'container_kvm_t', 'container_engine_t']);
@@ -99,7 +118,10 @@ export const procMount: Check = (pod) => {
 };
 
 export const seLinuxOptions: Check = (pod) => {
-  const all = [pod.spec.securityContext?.seLinuxOptions, ...containersOf(pod).map((c) => c.securityContext?.seLinuxOptions)];
+  const all = [
+    pod.spec.securityContext?.seLinuxOptions,
+    ...containersOf(pod).map((c) => c.securityContext?.seLinuxOptions),
+  ];
   const isBad = (options: SELinuxOptions | undefined) =>
     options !== undefined && (!SELINUX_TYPES.has(options.type ?? '') || !!options.user || !!options.role);
   if (!all.some(isBad)) return undefined;
@@ -109,7 +131,10 @@ export const seLinuxOptions: Check = (pod) => {
     ...(all.some((options) => options?.user) ? ['user may not be set'] : []),
     ...(all.some((options) => options?.role) ? ['role may not be set'] : []),
   ];
-  const who = setters(isBad(all[0]), namesWhere(containersOf(pod), (c) => isBad(c.securityContext?.seLinuxOptions)));
+  const who = setters(
+    isBad(all[0]),
+    namesWhere(containersOf(pod), (c) => isBad(c.securityContext?.seLinuxOptions)),
+  );
   const detail = `${who} set forbidden securityContext.seLinuxOptions: ${data.join('; ')}`;
   return { reason: 'seLinuxOptions', detail };
 };
@@ -122,7 +147,10 @@ export const seccompBaseline: Check = (pod) => {
   if (!isBad(podType) && bad.length === 0) return undefined;
   const values = sortedSet([podType, ...containersOf(pod).map(typeOf)].filter(isBad).map((type) => type ?? ''));
   const who = setters(isBad(podType), bad);
-  return { reason: 'seccompProfile', detail: `${who} must not set securityContext.seccompProfile.type to ${quoted(values)}` };
+  return {
+    reason: 'seccompProfile',
+    detail: `${who} must not set securityContext.seccompProfile.type to ${quoted(values)}`,
+  };
 };
 
 export const sysctls: Check = ({ spec }) => {

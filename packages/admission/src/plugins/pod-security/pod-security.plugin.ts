@@ -100,7 +100,9 @@ async function checkNamespace(request: AdmissionRequest, server: ServerAccess): 
   }
   if (counted.size === 0) return;
   const { name } = next.metadata;
-  request.warn(`existing pods in namespace "${name}" violate the new PodSecurity enforce level "${nameOfLevel(level)}"`);
+  request.warn(
+    `existing pods in namespace "${name}" violate the new PodSecurity enforce level "${nameOfLevel(level)}"`,
+  );
   const lines = [...counted].map(([reason, names]) => `${podsText(names.sort())}: ${reason}`).sort();
   for (const line of lines) request.warn(line);
 }

@@ -2,7 +2,17 @@
 import type { Container, Volume } from '@kapella/api/types/core-v1';
 import { type Check, containersOf, isWindows, named, plural, quoted, setters, sortedSet } from './check.ts';
 
-const VOLUMES = new Set(['configMap', 'csi', 'downwardAPI', 'emptyDir', 'ephemeral', 'image', 'persistentVolumeClaim', 'projected', 'secret']);
+const VOLUMES = new Set([
+  'configMap',
+  'csi',
+  'downwardAPI',
+  'emptyDir',
+  'ephemeral',
+  'image',
+  'persistentVolumeClaim',
+  'projected',
+  'secret',
+]);
 
 const namesWhere = (containers: readonly Container[], bad: (container: Container) => boolean) =>
   containers.filter(bad).map((container) => container.name);
@@ -25,7 +35,9 @@ export const capabilitiesRestricted: Check = (pod) => {
   const details = [
     ...(keeping.length > 0 ? [`${named(keeping)} must set securityContext.capabilities.drop=["ALL"]`] : []),
     ...(adding.length > 0
-      ? [`${named(adding)} must not include ${quoted(sortedSet(containers.flatMap(added)))} in securityContext.capabilities.add`]
+      ? [
+          `${named(adding)} must not include ${quoted(sortedSet(containers.flatMap(added)))} in securityContext.capabilities.add`,
+        ]
       : []),
   ];
   return details.length === 0 ? undefined : { reason: 'unrestricted capabilities', detail: details.join('; ') };
@@ -52,7 +64,8 @@ export const runAsNonRoot: Check = (pod) => {
     const who = setters(podValue === false, explicit);
     return { reason, detail: `${who} must not set securityContext.runAsNonRoot=false` };
   }
-  const implicit = podValue === true ? [] : namesWhere(containersOf(pod), (container) => valueOf(container) === undefined);
+  const implicit =
+    podValue === true ? [] : namesWhere(containersOf(pod), (container) => valueOf(container) === undefined);
   if (implicit.length === 0) return undefined;
   return { reason, detail: `pod or ${named(implicit)} must set securityContext.runAsNonRoot=true` };
 };

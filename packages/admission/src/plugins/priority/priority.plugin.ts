@@ -56,8 +56,7 @@ interface Chosen {
 
 async function classFor(request: AdmissionRequest, pod: Pod, server: ServerAccess): Promise<Chosen> {
   const name = pod.spec.priorityClassName ?? '';
-  const found =
-    name === '' ? await defaultClass(server) : await server.get(schedulingV1.PriorityClass, '', name);
+  const found = name === '' ? await defaultClass(server) : await server.get(schedulingV1.PriorityClass, '', name);
   if (found === undefined && name !== '') throw refuse(request, `no PriorityClass with name ${name} was found`);
   return {
     name: found?.metadata.name ?? '',

@@ -70,7 +70,10 @@ async function charge(
 }
 
 function pretty(amounts: Amounts, names: readonly string[]): string {
-  return [...names].sort().map((name) => `${name}=${amounts.get(name) ?? Quantity.zero}`).join(',');
+  return [...names]
+    .sort()
+    .map((name) => `${name}=${amounts.get(name) ?? Quantity.zero}`)
+    .join(',');
 }
 
 function checkConstraints(request: AdmissionRequest, { metadata, status }: ResourceQuota): void {

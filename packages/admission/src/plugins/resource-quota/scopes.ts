@@ -1,5 +1,10 @@
 /** Which objects a quota is about. Source: kubernetes pkg/quota/v1/evaluator/core/pods.go. */
-import type { Pod, PodAffinityTerm, ResourceQuota, ScopedResourceSelectorRequirement } from '@kapella/api/types/core-v1';
+import type {
+  Pod,
+  PodAffinityTerm,
+  ResourceQuota,
+  ScopedResourceSelectorRequirement,
+} from '@kapella/api/types/core-v1';
 import type { AdmissionRequest } from '@kapella/apiserver';
 import { isFor, podOf } from '../../support/request.ts';
 
@@ -37,7 +42,9 @@ function podMatches(pod: Pod, { scopeName, operator, values = [] }: ScopedResour
 
 function isBestEffort({ spec }: Pod): boolean {
   const lists = [spec.resources, ...[...spec.containers, ...(spec.initContainers ?? [])].map((c) => c.resources)];
-  return lists.every((r) => ['cpu', 'memory'].every((name) => !isSet(r?.requests?.[name]) && !isSet(r?.limits?.[name])));
+  return lists.every((r) =>
+    ['cpu', 'memory'].every((name) => !isSet(r?.requests?.[name]) && !isSet(r?.limits?.[name])),
+  );
 }
 
 const isSet = (amount: string | undefined) => amount !== undefined && amount !== '0';

@@ -6,7 +6,12 @@ import { addAmounts, type Amounts, parseAmounts, podAmounts } from '../../suppor
 
 /** Kinds that have a plain name of their own beside `count/…`. */
 const OWN_NAMES: ReadonlySet<string> = new Set([
-  'configmaps', 'persistentvolumeclaims', 'replicationcontrollers', 'resourcequotas', 'secrets', 'services',
+  'configmaps',
+  'persistentvolumeclaims',
+  'replicationcontrollers',
+  'resourcequotas',
+  'secrets',
+  'services',
 ]);
 
 export function usageOf(request: AdmissionRequest, object: UnknownObject | undefined): Amounts {

@@ -12,9 +12,7 @@ export function usedSecrets({ spec }: Pod, scope: 'all' | 'ephemeral'): readonly
   const ephemeral = ofContainers('ephemeral container', (spec.ephemeralContainers ?? []) as readonly Container[]);
   if (scope === 'ephemeral') return ephemeral;
   const volumes = (spec.volumes ?? []).flatMap(({ secret }) =>
-    secret === undefined
-      ? []
-      : [use(secret.secretName, `volume with secret.secretName="${secret.secretName ?? ''}"`)],
+    secret === undefined ? [] : [use(secret.secretName, `volume with secret.secretName="${secret.secretName ?? ''}"`)],
   );
   const pulls = (spec.imagePullSecrets ?? []).map(({ name }, i) => ({
     secret: name,

@@ -29,7 +29,9 @@ export const serviceAccount: AdmissionPlugin = {
     const name = pod.spec.serviceAccountName || DEFAULT_ACCOUNT;
     const account = await accountOf(request, name, server, ctx);
     const named = { ...pod, spec: { ...pod.spec, serviceAccountName: name, serviceAccount: name } };
-    const mounted = automounts(account, pod) ? withToken(named, () => VOLUME_PREFIX + randomSuffix(5, ctx.random)) : named;
+    const mounted = automounts(account, pod)
+      ? withToken(named, () => VOLUME_PREFIX + randomSuffix(5, ctx.random))
+      : named;
     return asObject(withPullSecrets(mounted, account));
   },
 

@@ -16,13 +16,19 @@ export const mutatingWebhookConfigurationResource = defineResource<MutatingWebho
   names: { categories: ['api-extensions'] },
   scope: 'cluster',
   generationBumpsOn: ['webhooks'],
-  columns: [nameColumn(), { name: 'Webhooks', type: 'integer', value: (item) => item.webhooks?.length ?? 0 }, ageColumn()],
+  columns: [
+    nameColumn(),
+    { name: 'Webhooks', type: 'integer', value: (item) => item.webhooks?.length ?? 0 },
+    ageColumn(),
+  ],
   withDefaults: (item) => ({
     ...item,
-    ...(item.webhooks && { webhooks: item.webhooks.map((hook) => ({
+    ...(item.webhooks && {
+      webhooks: item.webhooks.map((hook) => ({
         ...withWebhookDefaults(hook),
         reinvocationPolicy: hook.reinvocationPolicy ?? 'Never',
-      })) }),
+      })),
+    }),
   }),
   validate: (item, errors) => validateWebhooks(item.webhooks, errors),
   validateUpdate: (next, _old, errors) => validateWebhooks(next.webhooks, errors),

@@ -16,7 +16,11 @@ export const validatingWebhookConfigurationResource = defineResource<ValidatingW
   names: { categories: ['api-extensions'] },
   scope: 'cluster',
   generationBumpsOn: ['webhooks'],
-  columns: [nameColumn(), { name: 'Webhooks', type: 'integer', value: (item) => item.webhooks?.length ?? 0 }, ageColumn()],
+  columns: [
+    nameColumn(),
+    { name: 'Webhooks', type: 'integer', value: (item) => item.webhooks?.length ?? 0 },
+    ageColumn(),
+  ],
   withDefaults: (item) => ({
     ...item,
     ...(item.webhooks && { webhooks: item.webhooks.map(withWebhookDefaults) }),

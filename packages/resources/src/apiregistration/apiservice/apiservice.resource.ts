@@ -35,5 +35,7 @@ export const apiServiceResource = defineResource<APIService>({
 function availableText({ status }: APIService): string {
   const condition = status?.conditions?.find((item) => item.type === 'Available');
   if (condition === undefined) return 'Unknown';
-  return condition.status !== 'True' && condition.reason ? `${condition.status} (${condition.reason})` : condition.status;
+  return condition.status !== 'True' && condition.reason
+    ? `${condition.status} (${condition.reason})`
+    : condition.status;
 }

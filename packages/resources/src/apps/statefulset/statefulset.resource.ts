@@ -11,6 +11,7 @@ export const statefulSetResource = defineResource<StatefulSet>({
   id: { group: 'apps', version: 'v1', kind: 'StatefulSet', plural: 'statefulsets', singular: 'statefulset' },
   names: { short: ['sts'], categories: ['all'] },
   scope: 'namespaced',
+  nameRule: 'dns-label',
   clearedOnCreate: ['status'],
   generationBumpsOn: ['spec'],
   subresources: {
@@ -45,8 +46,7 @@ function withSpecDefaults(spec: StatefulSetSpec): StatefulSetSpec {
     updateStrategy: {
       ...spec.updateStrategy,
       type,
-      ...(type === 'RollingUpdate' &&
-        rolling && { rollingUpdate: { ...rolling, partition: rolling.partition ?? 0 } }),
+      ...(type === 'RollingUpdate' && rolling && { rollingUpdate: { ...rolling, partition: rolling.partition ?? 0 } }),
     },
     persistentVolumeClaimRetentionPolicy: {
       whenDeleted: retention?.whenDeleted || 'Retain',

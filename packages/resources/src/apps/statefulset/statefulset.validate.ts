@@ -44,7 +44,10 @@ export function validateStatefulSetUpdate(next: StatefulSet, old: StatefulSet, e
 
 /** Claim templates are compared by what users write. */
 function withoutClaimStatus(spec: StatefulSetSpec): object {
-  return { ...spec, volumeClaimTemplates: spec.volumeClaimTemplates?.map(({ metadata, spec: claim }) => ({ metadata, claim })) };
+  return {
+    ...spec,
+    volumeClaimTemplates: spec.volumeClaimTemplates?.map(({ metadata, spec: claim }) => ({ metadata, claim })),
+  };
 }
 
 export function validateStatefulSetStatus({ status }: StatefulSet, _old: StatefulSet, errors: FieldErrors): void {

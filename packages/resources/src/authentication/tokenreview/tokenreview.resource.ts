@@ -12,7 +12,9 @@ export interface TokenAuthenticator {
     token: string,
     audiences: readonly string[],
     ctx: Ctx,
-  ): Promise<{ readonly user: UserInfo; readonly audiences: readonly string[] } | { readonly error: string } | undefined>;
+  ): Promise<
+    { readonly user: UserInfo; readonly audiences: readonly string[] } | { readonly error: string } | undefined
+  >;
 }
 
 export const tokenReviewResource = defineResource<TokenReview>({

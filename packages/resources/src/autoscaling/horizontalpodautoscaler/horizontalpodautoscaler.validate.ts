@@ -159,9 +159,10 @@ function checkTarget(
     const why = second === undefined ? 'must specify a positive target averageValue' : needed(allowed);
     errors.required(`${field}.${first}`, why);
   } else if (set.length > 1) {
-    const why = first === 'averageUtilization'
-      ? 'may not set both a target raw value and a target utilization'
-      : 'may not set both a target value for metric and a per-pod target';
+    const why =
+      first === 'averageUtilization'
+        ? 'may not set both a target raw value and a target utilization'
+        : 'may not set both a target value for metric and a per-pod target';
     errors.forbidden(`${field}.averageValue`, why);
   }
 }

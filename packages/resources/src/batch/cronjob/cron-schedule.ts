@@ -46,7 +46,9 @@ function descriptorProblem(spec: string): string | undefined {
   if (DESCRIPTORS.has(spec)) return undefined;
   if (!spec.startsWith('@every ')) return `unrecognized descriptor: ${spec}`;
   const text = spec.slice('@every '.length);
-  return DURATION.test(text) ? undefined : `failed to parse duration ${spec}: time: invalid duration ${JSON.stringify(text)}`;
+  return DURATION.test(text)
+    ? undefined
+    : `failed to parse duration ${spec}: time: invalid duration ${JSON.stringify(text)}`;
 }
 
 function rangeProblem(text: string, bounds: Bounds): string | undefined {

@@ -28,7 +28,8 @@ function checkRule(spec: JobSpec, rule: PodFailurePolicyRule, errors: FieldError
     errors.invalid(`${field}.action`, action, 'requires the backoffLimitPerIndex to be set');
   } else if (!ACTIONS.includes(action)) errors.notSupported(`${field}.action`, action, ACTIONS);
   if (onExitCodes !== undefined) checkExitCodes(spec, onExitCodes, errors, `${field}.onExitCodes`);
-  if (onPodConditions.length > PATTERNS_MAX) errors.tooMany(`${field}.onPodConditions`, onPodConditions.length, PATTERNS_MAX);
+  if (onPodConditions.length > PATTERNS_MAX)
+    errors.tooMany(`${field}.onPodConditions`, onPodConditions.length, PATTERNS_MAX);
   for (const [j, { type, status }] of onPodConditions.entries()) {
     const at = `${field}.onPodConditions[${j}]`;
     addInvalid(errors, `${at}.type`, type ?? '', validateQualifiedName(type ?? ''));
@@ -73,7 +74,8 @@ export function checkSuccessPolicy(spec: JobSpec, errors: FieldErrors, field: st
     errors.required(`${field}.rules`, 'at least one rules must be specified when the successPolicy is specified');
   }
   if (rules.length > RULES_MAX) errors.tooMany(`${field}.rules`, rules.length, RULES_MAX);
-  for (const [i, rule] of rules.entries()) checkSuccessRule(spec.completions ?? 0, rule, errors, `${field}.rules[${i}]`);
+  for (const [i, rule] of rules.entries())
+    checkSuccessRule(spec.completions ?? 0, rule, errors, `${field}.rules[${i}]`);
 }
 
 function checkSuccessRule(completions: number, rule: SuccessPolicyRule, errors: FieldErrors, field: string): void {
@@ -106,7 +108,8 @@ export function countIndexes(text: string, completions: number): number | string
   let last = -1;
   for (const interval of text.split(',')) {
     const limits = interval.split('-');
-    if (limits.length > 2) return `the fragment "${interval}" violates the requirement that an index interval can have at most two parts separated by '-'`;
+    if (limits.length > 2)
+      return `the fragment "${interval}" violates the requirement that an index interval can have at most two parts separated by '-'`;
     const numbers = limits.map((limit) => (/^\d+$/.test(limit) ? Number(limit) : Number.NaN));
     const bad = limits.find((_, i) => Number.isNaN(numbers[i]));
     if (bad !== undefined) return `cannot convert string to integer for index: "${bad}"`;

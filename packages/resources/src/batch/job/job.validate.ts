@@ -46,7 +46,8 @@ function checkGeneratedSelector({ metadata, spec }: Job, errors: FieldErrors): v
     if (labels[label] === undefined) errors.required(`${field}[${label}]`, `must be '${value}'`);
     else if (labels[label] !== value) errors.invalid(`${field}[${label}]`, labels, `must be '${value}'`);
   }
-  if (!selects(spec.selector, expected)) errors.invalid('spec.selector', spec.selector, '`selector` not auto-generated');
+  if (!selects(spec.selector, expected))
+    errors.invalid('spec.selector', spec.selector, '`selector` not auto-generated');
 }
 
 function checkSelectedSpec(spec: JobSpec, errors: FieldErrors): void {
@@ -135,7 +136,14 @@ function checkIndexed(spec: JobSpec, errors: FieldErrors, field: string): void {
   }
 }
 
-const FIXED = ['selector', 'completionMode', 'podFailurePolicy', 'backoffLimitPerIndex', 'managedBy', 'successPolicy'] as const;
+const FIXED = [
+  'selector',
+  'completionMode',
+  'podFailurePolicy',
+  'backoffLimitPerIndex',
+  'managedBy',
+  'successPolicy',
+] as const;
 
 export function validateJobUpdate(next: Job, old: Job, errors: FieldErrors): void {
   checkSelectedSpec(next.spec, errors);

@@ -1,8 +1,5 @@
 /** certificates.k8s.io/v1 CertificateSigningRequest. Source: kubernetes pkg/registry/certificates/certificates. */
-import type {
-  CertificateSigningRequest,
-  CertificateSigningRequestCondition,
-} from '@kapella/api/types/certificates-v1';
+import type { CertificateSigningRequest, CertificateSigningRequestCondition } from '@kapella/api/types/certificates-v1';
 import { defineResource } from '@kapella/apiserver';
 import { formatTime } from '@kapella/base';
 import { ageColumn, nameColumn } from '../../support/columns.ts';

@@ -6,16 +6,38 @@ import { decodeBase64 } from '../../support/base64.ts';
 import { addInvalid } from '../../support/validation/basic.ts';
 
 const USAGES = [
-  'any', 'cert sign', 'client auth', 'code signing', 'content commitment', 'crl sign', 'data encipherment',
-  'decipher only', 'digital signature', 'email protection', 'encipher only', 'ipsec end system', 'ipsec tunnel',
-  'ipsec user', 'key agreement', 'key encipherment', 'microsoft sgc', 'netscape sgc', 'ocsp signing', 's/mime',
-  'server auth', 'signing', 'timestamping',
+  'any',
+  'cert sign',
+  'client auth',
+  'code signing',
+  'content commitment',
+  'crl sign',
+  'data encipherment',
+  'decipher only',
+  'digital signature',
+  'email protection',
+  'encipher only',
+  'ipsec end system',
+  'ipsec tunnel',
+  'ipsec user',
+  'key agreement',
+  'key encipherment',
+  'microsoft sgc',
+  'netscape sgc',
+  'ocsp signing',
+  's/mime',
+  'server auth',
+  'signing',
+  'timestamping',
 ];
 const EXPIRATION_SECONDS_MIN = 600;
 
 export function validateRequest({ spec, status }: Request, errors: FieldErrors): void {
   const pem = decodeBase64(spec.request ?? '') ?? '';
-  if (!pem.includes('-----BEGIN CERTIFICATE REQUEST-----') && !pem.includes('-----BEGIN NEW CERTIFICATE REQUEST-----')) {
+  if (
+    !pem.includes('-----BEGIN CERTIFICATE REQUEST-----') &&
+    !pem.includes('-----BEGIN NEW CERTIFICATE REQUEST-----')
+  ) {
     errors.invalid('spec.request', spec.request, 'PEM block type must be CERTIFICATE REQUEST');
   }
   const usages = spec.usages ?? [];
@@ -43,7 +65,8 @@ export function checkSignerName(name: string, errors: FieldErrors, field = 'spec
     return;
   }
   addInvalid(errors, field, domain, validateDns1123Subdomain(domain));
-  if (domain.split('.').length < 2) errors.invalid(field, domain, 'should be a domain with at least two segments separated by dots');
+  if (domain.split('.').length < 2)
+    errors.invalid(field, domain, 'should be a domain with at least two segments separated by dots');
   addInvalid(errors, field, path, validateDns1123Subdomain(path));
 }
 
@@ -81,7 +104,9 @@ export function validateApproval(next: Request, old: Request, errors: FieldError
 function checkKeptDecisions(next: Request, old: Request, types: readonly string[], errors: FieldErrors): void {
   for (const type of types) {
     const pick = (request: Request) =>
-      (request.status?.conditions ?? []).filter((c) => c.type === type).map(({ status, reason, message }) => ({ status, reason, message }));
+      (request.status?.conditions ?? [])
+        .filter((c) => c.type === type)
+        .map(({ status, reason, message }) => ({ status, reason, message }));
     const before = pick(old);
     const after = pick(next);
     if (before.length > after.length) {

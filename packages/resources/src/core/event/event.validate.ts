@@ -74,7 +74,11 @@ function checkReporter(event: Event, reporterField: string, errors: FieldErrors)
   const { reportingComponent = '', reportingInstance = '', action = '', reason = '', message = '' } = event;
   if (reportingComponent === '') errors.required(reporterField);
   addInvalid(errors, reporterField, reportingComponent, validateQualifiedName(reportingComponent));
-  for (const [field, text] of [['reportingInstance', reportingInstance], ['action', action], ['reason', reason]] as const) {
+  for (const [field, text] of [
+    ['reportingInstance', reportingInstance],
+    ['action', action],
+    ['reason', reason],
+  ] as const) {
     if (text === '') errors.required(field);
     checkLength(text, REPORTER_LENGTH_MAX, field, errors);
   }

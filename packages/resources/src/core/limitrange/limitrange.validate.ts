@@ -4,7 +4,11 @@ import type { LimitRange, LimitRangeItem } from '@kapella/api/types/core-v1';
 import type { FieldErrors } from '@kapella/base';
 import { quantityOf } from '../../support/resource-list.ts';
 import { addInvalid } from '../../support/validation/basic.ts';
-import { checkContainerResourceName, checkResourceName, isOvercommitAllowed } from '../../support/validation/quantities.ts';
+import {
+  checkContainerResourceName,
+  checkResourceName,
+  isOvercommitAllowed,
+} from '../../support/validation/quantities.ts';
 
 const TYPES = ['Pod', 'Container', 'PersistentVolumeClaim'];
 const LISTS = ['max', 'min', 'default', 'defaultRequest', 'maxLimitRequestRatio'] as const;
@@ -54,12 +58,15 @@ function checkOrder(item: LimitRangeItem, name: string, errors: FieldErrors, fie
   const max = quantityOf(item.max, name);
   const limit = quantityOf(item.default, name);
   const request = quantityOf(item.defaultRequest, name);
-  const above = (a: Quantity | undefined, b: Quantity | undefined) => a !== undefined && b !== undefined && a.compare(b) > 0;
+  const above = (a: Quantity | undefined, b: Quantity | undefined) =>
+    a !== undefined && b !== undefined && a.compare(b) > 0;
   const bad = (list: string, value: Quantity | undefined, why: string) =>
     errors.invalid(`${field}.${list}[${name}]`, String(value), why);
   if (above(min, max)) bad('min', min, `min value ${min} is greater than max value ${max}`);
-  if (above(min, request)) bad('defaultRequest', request, `min value ${min} is greater than default request value ${request}`);
-  if (above(request, max)) bad('defaultRequest', request, `default request value ${request} is greater than max value ${max}`);
+  if (above(min, request))
+    bad('defaultRequest', request, `min value ${min} is greater than default request value ${request}`);
+  if (above(request, max))
+    bad('defaultRequest', request, `default request value ${request} is greater than max value ${max}`);
   if (above(request, limit)) {
     bad('defaultRequest', request, `default request value ${request} is greater than default limit value ${limit}`);
   }

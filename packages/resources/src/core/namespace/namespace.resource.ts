@@ -22,11 +22,7 @@ export const namespaceResource = defineResource<Namespace>({
     'status.phase': (namespace) => namespace.status?.phase ?? '',
     name: (namespace) => namespace.metadata.name,
   },
-  columns: [
-    nameColumn(),
-    { name: 'Status', value: (namespace) => namespace.status?.phase ?? '' },
-    ageColumn(),
-  ],
+  columns: [nameColumn(), { name: 'Status', value: (namespace) => namespace.status?.phase ?? '' }, ageColumn()],
   withDefaults: (namespace) => withNameLabel({ ...namespace, spec: namespace.spec ?? {} }),
   prepareForCreate(namespace) {
     const finalizers = namespace.spec.finalizers ?? [];

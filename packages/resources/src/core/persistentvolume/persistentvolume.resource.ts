@@ -20,7 +20,8 @@ export const persistentVolumeResource = defineResource<PersistentVolume>({
     { name: 'Reclaim Policy', value: (volume) => volume.spec.persistentVolumeReclaimPolicy ?? '' },
     {
       name: 'Status',
-      value: ({ metadata, status }) => (metadata.deletionTimestamp === undefined ? (status?.phase ?? '') : 'Terminating'),
+      value: ({ metadata, status }) =>
+        metadata.deletionTimestamp === undefined ? (status?.phase ?? '') : 'Terminating',
     },
     { name: 'Claim', value: ({ spec: { claimRef: ref } }) => (ref ? `${ref.namespace ?? ''}/${ref.name ?? ''}` : '') },
     { name: 'StorageClass', value: storageClassOf },

@@ -55,7 +55,9 @@ export function validatePersistentVolume({ spec }: PersistentVolume, errors: Fie
 }
 
 function checkSources(spec: PersistentVolumeSpec, errors: FieldErrors): void {
-  const [first, ...others] = Object.keys(SOURCES).filter((name) => spec[name as keyof PersistentVolumeSpec] !== undefined);
+  const [first, ...others] = Object.keys(SOURCES).filter(
+    (name) => spec[name as keyof PersistentVolumeSpec] !== undefined,
+  );
   for (const name of others) errors.forbidden(`spec.${name}`, 'may not specify more than 1 volume type');
   if (first === undefined) {
     errors.required('spec', 'must specify a volume type');
@@ -94,12 +96,18 @@ function checkClasses(spec: PersistentVolumeSpec, errors: FieldErrors): void {
   if (spec.csi === undefined) errors.required('spec.csi', 'has to be specified when using volumeAttributesClassName');
 }
 
-export function validatePersistentVolumeUpdate(next: PersistentVolume, old: PersistentVolume, errors: FieldErrors): void {
+export function validatePersistentVolumeUpdate(
+  next: PersistentVolume,
+  old: PersistentVolume,
+  errors: FieldErrors,
+): void {
   validatePersistentVolume(next, errors);
   const sources = ({ spec }: PersistentVolume, withoutSecret: boolean) =>
     Object.keys(SOURCES).map((name) => {
       const source = spec[name as keyof PersistentVolumeSpec];
-      return name === 'csi' && withoutSecret && spec.csi ? { ...spec.csi, controllerExpandSecretRef: undefined } : source;
+      return name === 'csi' && withoutSecret && spec.csi
+        ? { ...spec.csi, controllerExpandSecretRef: undefined }
+        : source;
     });
   // Growing a volume may need a secret that was not known when it was made.
   const secretIsNew = old.spec.csi !== undefined && old.spec.csi.controllerExpandSecretRef === undefined;
@@ -107,7 +115,8 @@ export function validatePersistentVolumeUpdate(next: PersistentVolume, old: Pers
     errors.forbidden('spec.persistentvolumesource', 'spec.persistentvolumesource is immutable after creation\n');
   }
   errors.immutable('volumeMode', next.spec.volumeMode, old.spec.volumeMode);
-  if (old.spec.nodeAffinity !== undefined) errors.immutable('nodeAffinity', next.spec.nodeAffinity, old.spec.nodeAffinity);
+  if (old.spec.nodeAffinity !== undefined)
+    errors.immutable('nodeAffinity', next.spec.nodeAffinity, old.spec.nodeAffinity);
   if (old.spec.volumeAttributesClassName !== undefined && next.spec.volumeAttributesClassName === undefined) {
     errors.forbidden('spec.volumeAttributesClassName', 'update from non-nil value to nil is forbidden');
   }

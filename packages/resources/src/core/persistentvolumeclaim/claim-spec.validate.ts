@@ -44,7 +44,11 @@ export function validateClaimSpec(spec: PersistentVolumeClaimSpec, errors: Field
   }
 }
 
-function checkSources({ dataSource, dataSourceRef }: PersistentVolumeClaimSpec, errors: FieldErrors, field: string): void {
+function checkSources(
+  { dataSource, dataSourceRef }: PersistentVolumeClaimSpec,
+  errors: FieldErrors,
+  field: string,
+): void {
   for (const [name, source] of Object.entries({ dataSource, dataSourceRef })) {
     if (source === undefined) continue;
     const at = `${field}.${name}`;

@@ -22,7 +22,8 @@ export const persistentVolumeClaimResource = defineResource<PersistentVolumeClai
     nameColumn(),
     {
       name: 'Status',
-      value: ({ metadata, status }) => (metadata.deletionTimestamp === undefined ? (status?.phase ?? '') : 'Terminating'),
+      value: ({ metadata, status }) =>
+        metadata.deletionTimestamp === undefined ? (status?.phase ?? '') : 'Terminating',
     },
     { name: 'Volume', value: (claim) => claim.spec.volumeName ?? '' },
     { name: 'Capacity', value: ({ spec, status }) => (spec.volumeName ? (status?.capacity?.storage ?? '0') : '') },

@@ -14,7 +14,11 @@ export function validateClaim(claim: PersistentVolumeClaim, errors: FieldErrors)
   validateClaimSpec(claim.spec, errors, 'spec');
 }
 
-export function validateClaimUpdate(next: PersistentVolumeClaim, old: PersistentVolumeClaim, errors: FieldErrors): void {
+export function validateClaimUpdate(
+  next: PersistentVolumeClaim,
+  old: PersistentVolumeClaim,
+  errors: FieldErrors,
+): void {
   validateClaim(next, errors);
   const bound = old.status?.phase === 'Bound';
   if (!jsonEqual(comparable(next.spec, old, bound), comparable(old.spec, old, bound, next.spec.volumeName))) {
@@ -58,7 +62,11 @@ function comparable(
   };
 }
 
-export function validateClaimStatusUpdate(next: PersistentVolumeClaim, _old: PersistentVolumeClaim, errors: FieldErrors): void {
+export function validateClaimStatusUpdate(
+  next: PersistentVolumeClaim,
+  _old: PersistentVolumeClaim,
+  errors: FieldErrors,
+): void {
   if ((next.spec.accessModes?.length ?? 0) === 0) errors.required('Spec.accessModes');
   for (const [name, amount] of Object.entries(next.status?.capacity ?? {})) {
     checkNotNegativeQuantity(amount, errors, `status.capacity[${name}]`);

@@ -88,10 +88,7 @@ export const evictionAction: ActionSubresource<Pod> = {
 function mayIgnoreBudgets(pod: Pod): boolean {
   const phase = pod.status?.phase;
   return (
-    phase === 'Succeeded' ||
-    phase === 'Failed' ||
-    phase === 'Pending' ||
-    pod.metadata.deletionTimestamp !== undefined
+    phase === 'Succeeded' || phase === 'Failed' || phase === 'Pending' || pod.metadata.deletionTimestamp !== undefined
   );
 }
 

@@ -132,7 +132,8 @@ function validateStreamOptions(query: URLSearchParams, what: 'exec' | 'attach'):
   if (isTrue(query.get('tty')) && isTrue(query.get('stderr'))) {
     throw errors.badRequest('tty and stderr cannot both be true');
   }
-  if (what === 'exec' && query.getAll('command').length === 0) throw errors.badRequest('you must specify at least 1 command');
+  if (what === 'exec' && query.getAll('command').length === 0)
+    throw errors.badRequest('you must specify at least 1 command');
 }
 
 /** The node agent's own parameter names. */

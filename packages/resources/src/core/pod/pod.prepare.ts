@@ -47,7 +47,7 @@ type IpList = NonNullable<NonNullable<Pod['status']>['podIPs']>;
 
 function withFirst(ip: string | undefined, list: IpList | undefined): IpList | undefined {
   if (!ip) return list !== undefined && list.length > 0 ? list : undefined;
-  if (list !== undefined && list.some((item) => item.ip === ip)) return list;
+  if (list?.some((item) => item.ip === ip)) return list;
   return [{ ip }];
 }
 
@@ -84,7 +84,10 @@ function withLabelKeys(pod: Pod): Pod['spec'] {
       topologySpreadConstraints: topologySpreadConstraints.map((constraint) =>
         constraint.labelSelector === undefined || !constraint.matchLabelKeys?.length
           ? constraint
-          : { ...constraint, labelSelector: extended(constraint.labelSelector, constraint.matchLabelKeys, 'In', labels) },
+          : {
+              ...constraint,
+              labelSelector: extended(constraint.labelSelector, constraint.matchLabelKeys, 'In', labels),
+            },
       ),
     }),
   };
@@ -122,7 +125,12 @@ function withTermKeys(term: PodAffinityTerm, labels: Labels): PodAffinityTerm {
   return { ...term, labelSelector: extended(matched, mismatchLabelKeys, 'NotIn', labels) };
 }
 
-function extended(selector: LabelSelector, keys: readonly string[], operator: 'In' | 'NotIn', labels: Labels): LabelSelector {
+function extended(
+  selector: LabelSelector,
+  keys: readonly string[],
+  operator: 'In' | 'NotIn',
+  labels: Labels,
+): LabelSelector {
   const added = keys
     .filter((key) => Object.hasOwn(labels, key))
     .map((key) => ({ key, operator, values: [labels[key] ?? ''] }));

@@ -6,7 +6,12 @@ import { cells, created, createErrors, given, updateErrors } from '../../testing
 import { podGracePeriod, podResource } from './pod.resource.ts';
 
 const pod = (spec: object = {}, part: object = {}) =>
-  given<Pod>({ kind: 'Pod', apiVersion: 'v1', spec: { containers: [{ name: 'c', image: 'nginx' }], ...spec }, ...part });
+  given<Pod>({
+    kind: 'Pod',
+    apiVersion: 'v1',
+    spec: { containers: [{ name: 'c', image: 'nginx' }], ...spec },
+    ...part,
+  });
 
 test('a Pod of one image gets all defaults', () => {
   const { spec, status } = created(podResource, pod());
@@ -34,7 +39,9 @@ test('pull policy follows the tag', () => {
   const policy = (image: string) =>
     created(podResource, pod({ containers: [{ name: 'c', image }] })).spec.containers[0]?.imagePullPolicy;
   const digest = `nginx@sha256:${'a'.repeat(64)}`;
-  const found = ['nginx', 'nginx:latest', 'nginx:1.27', 'host:5000/nginx', 'host:5000/a/b:v1', digest, 'UPPER'].map(policy);
+  const found = ['nginx', 'nginx:latest', 'nginx:1.27', 'host:5000/nginx', 'host:5000/a/b:v1', digest, 'UPPER'].map(
+    policy,
+  );
   const [always, present] = ['Always', 'IfNotPresent'];
   assert.deepEqual(found, [always, always, present, always, present, present, present]);
 });
@@ -49,7 +56,10 @@ test('requests default to limits and decide the QoS class', () => {
 
 test('all errors of a bad Pod come at once, in upstream wording', () => {
   const bad = pod({
-    volumes: [{ name: 'v', emptyDir: {}, hostPath: { path: '/x' } }, { name: 'Data', emptyDir: {} }],
+    volumes: [
+      { name: 'v', emptyDir: {}, hostPath: { path: '/x' } },
+      { name: 'Data', emptyDir: {} },
+    ],
     containers: [
       {
         name: 'C_1',
@@ -109,12 +119,18 @@ test('a Pod that uses most fields is valid', () => {
         livenessProbe: { grpc: { port: 9000 } },
         lifecycle: { preStop: { sleep: { seconds: 5 } } },
         securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
-        volumeMounts: [{ name: 'data', mountPath: '/data', subPath: 'a/b' }, { name: 'all', mountPath: '/all' }],
+        volumeMounts: [
+          { name: 'data', mountPath: '/data', subPath: 'a/b' },
+          { name: 'all', mountPath: '/all' },
+        ],
       },
     ],
     volumes: [
       { name: 'data' },
-      { name: 'all', projected: { sources: [{ serviceAccountToken: { path: 'token' } }, { configMap: { name: 'c' } }] } },
+      {
+        name: 'all',
+        projected: { sources: [{ serviceAccountToken: { path: 'token' } }, { configMap: { name: 'c' } }] },
+      },
     ],
     affinity: {
       podAntiAffinity: {
@@ -138,7 +154,10 @@ test('only images and the like may change', () => {
   const image = [{ ...spec.containers[0], image: 'nginx:2' }];
   assert.deepEqual(updateErrors(podResource, next({ spec: { ...spec, containers: image } }), pod()), []);
   const [error] = updateErrors(podResource, next({ spec: { ...spec, restartPolicy: 'Never' } }), pod());
-  assert.match(error ?? '', /^spec: Forbidden: pod updates may not change fields other than `spec\.containers\[\*\]\.image`,/);
+  assert.match(
+    error ?? '',
+    /^spec: Forbidden: pod updates may not change fields other than `spec\.containers\[\*\]\.image`,/,
+  );
   assert.match(error ?? '', /- restartPolicy: "Always"\n\+ restartPolicy: "Never"$/);
   assert.deepEqual(updateErrors(podResource, next({ spec: { ...spec, containers: [] } }), pod()), [
     'spec.containers: Required value',
@@ -147,18 +166,85 @@ test('only images and the like may change', () => {
 });
 
 const status = (part: object) => ({ phase: 'Running', podIPs: [{ ip: '10.0.0.7' }], ...part });
-const containerStatus = (state: object, part: object = {}) => ({ name: 'c', restartCount: 0, ready: false, state, ...part });
+const containerStatus = (state: object, part: object = {}) => ({
+  name: 'c',
+  restartCount: 0,
+  ready: false,
+  state,
+  ...part,
+});
 const ready = [{ type: 'Ready', status: 'True' }];
 const rows: readonly [string, object, object, readonly unknown[]][] = [
-  ['running', status({ containerStatuses: [containerStatus({ running: {} }, { ready: true })] }), {}, ['1/1', 'Running', '0']],
-  ['creating', status({ phase: 'Pending', containerStatuses: [containerStatus({ waiting: { reason: 'ContainerCreating' } })] }), {}, ['0/1', 'ContainerCreating', '0']],
-  ['crashing', status({ containerStatuses: [containerStatus({ waiting: { reason: 'CrashLoopBackOff' } }, { restartCount: 3, lastState: { terminated: { exitCode: 1, finishedAt: '2026-01-01T23:50:00Z' } } })] }), {}, ['0/1', 'CrashLoopBackOff', '3 (10m ago)']],
-  ['out of memory', status({ phase: 'Failed', containerStatuses: [containerStatus({ terminated: { exitCode: 137, reason: 'OOMKilled' } })] }), {}, ['0/1', 'OOMKilled', '0']],
-  ['killed', status({ phase: 'Failed', containerStatuses: [containerStatus({ terminated: { exitCode: 2 } })] }), {}, ['0/1', 'ExitCode:2', '0']],
-  ['terminating', status({ conditions: ready, containerStatuses: [containerStatus({ running: {} }, { ready: true })] }), { metadata: { deletionTimestamp: '2026-01-01T23:59:00Z' } }, ['1/1', 'Terminating', '0']],
+  [
+    'running',
+    status({ containerStatuses: [containerStatus({ running: {} }, { ready: true })] }),
+    {},
+    ['1/1', 'Running', '0'],
+  ],
+  [
+    'creating',
+    status({ phase: 'Pending', containerStatuses: [containerStatus({ waiting: { reason: 'ContainerCreating' } })] }),
+    {},
+    ['0/1', 'ContainerCreating', '0'],
+  ],
+  [
+    'crashing',
+    status({
+      containerStatuses: [
+        containerStatus(
+          { waiting: { reason: 'CrashLoopBackOff' } },
+          { restartCount: 3, lastState: { terminated: { exitCode: 1, finishedAt: '2026-01-01T23:50:00Z' } } },
+        ),
+      ],
+    }),
+    {},
+    ['0/1', 'CrashLoopBackOff', '3 (10m ago)'],
+  ],
+  [
+    'out of memory',
+    status({
+      phase: 'Failed',
+      containerStatuses: [containerStatus({ terminated: { exitCode: 137, reason: 'OOMKilled' } })],
+    }),
+    {},
+    ['0/1', 'OOMKilled', '0'],
+  ],
+  [
+    'killed',
+    status({ phase: 'Failed', containerStatuses: [containerStatus({ terminated: { exitCode: 2 } })] }),
+    {},
+    ['0/1', 'ExitCode:2', '0'],
+  ],
+  [
+    'terminating',
+    status({ conditions: ready, containerStatuses: [containerStatus({ running: {} }, { ready: true })] }),
+    { metadata: { deletionTimestamp: '2026-01-01T23:59:00Z' } },
+    ['1/1', 'Terminating', '0'],
+  ],
   ['evicted', status({ phase: 'Failed', reason: 'Evicted' }), {}, ['0/1', 'Evicted', '0']],
-  ['gated', status({ phase: 'Pending', conditions: [{ type: 'PodScheduled', status: 'False', reason: 'SchedulingGated' }] }), {}, ['0/1', 'SchedulingGated', '0']],
-  ['initializing', status({ phase: 'Pending', initContainerStatuses: [{ name: 'i', restartCount: 0, ready: false, state: { running: {} } }] }), { spec: { initContainers: [{ name: 'i', image: 'x' }, { name: 'j', image: 'x' }], containers: [{ name: 'c', image: 'x' }] } }, ['0/1', 'Init:0/2', '0']],
+  [
+    'gated',
+    status({ phase: 'Pending', conditions: [{ type: 'PodScheduled', status: 'False', reason: 'SchedulingGated' }] }),
+    {},
+    ['0/1', 'SchedulingGated', '0'],
+  ],
+  [
+    'initializing',
+    status({
+      phase: 'Pending',
+      initContainerStatuses: [{ name: 'i', restartCount: 0, ready: false, state: { running: {} } }],
+    }),
+    {
+      spec: {
+        initContainers: [
+          { name: 'i', image: 'x' },
+          { name: 'j', image: 'x' },
+        ],
+        containers: [{ name: 'c', image: 'x' }],
+      },
+    },
+    ['0/1', 'Init:0/2', '0'],
+  ],
 ];
 for (const [name, podStatus, part, expected] of rows) {
   test(`the row of a Pod ${name}`, () => {

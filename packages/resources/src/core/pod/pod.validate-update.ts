@@ -105,10 +105,17 @@ function withGatedChanges(munged: PodSpec, old: PodSpec, errors: FieldErrors): P
       (term.matchExpressions ?? []).every((e) => terms[i]?.matchExpressions?.some((other) => jsonEqual(e, other))),
     );
     if (terms.length !== required.nodeSelectorTerms.length || !narrowed) {
-      errors.invalid('spec.affinity.nodeAffinity', after ?? null, 'only additions are allowed (no mutations or deletions)');
+      errors.invalid(
+        'spec.affinity.nodeAffinity',
+        after ?? null,
+        'only additions are allowed (no mutations or deletions)',
+      );
     }
   }
-  const affinity = old.affinity === undefined && jsonEqual(rest, oldRest) ? undefined : { ...rest, ...(before && { nodeAffinity: before }) };
+  const affinity =
+    old.affinity === undefined && jsonEqual(rest, oldRest)
+      ? undefined
+      : { ...rest, ...(before && { nodeAffinity: before }) };
   return { ...munged, nodeSelector: old.nodeSelector, affinity };
 }
 
@@ -191,5 +198,10 @@ function withoutCpuAndMemory(container: Container): object {
   const strip = (list: Readonly<Record<string, string>> = {}) =>
     Object.entries(list).filter(([name]) => name !== 'cpu' && name !== 'memory');
   const { resources, resizePolicy: _changeable, ...rest } = container;
-  return { ...rest, claims: resources?.claims ?? [], limits: strip(resources?.limits), requests: strip(resources?.requests) };
+  return {
+    ...rest,
+    claims: resources?.claims ?? [],
+    limits: strip(resources?.limits),
+    requests: strip(resources?.requests),
+  };
 }

@@ -33,6 +33,7 @@ export function checkPod(pod: Pod, errors: FieldErrors): void {
     }
   }
   for (const list of ['containers', 'initContainers'] as const) {
-    for (const [i, container] of (pod.spec[list] ?? []).entries()) checkImageSpace(container, errors, `spec.${list}[${i}]`);
+    for (const [i, container] of (pod.spec[list] ?? []).entries())
+      checkImageSpace(container, errors, `spec.${list}[${i}]`);
   }
 }

@@ -4,7 +4,8 @@ import type { Pod } from '@kapella/api/types/core-v1';
 import { podSpecWarnings } from '../../support/pod-warnings.ts';
 import { goList } from '../../support/warnings.ts';
 
-const HOSTNAME = "metadata.name: this is used in the Pod's hostname, which can result in surprising behavior; a DNS label is recommended: ";
+const HOSTNAME =
+  "metadata.name: this is used in the Pod's hostname, which can result in surprising behavior; a DNS label is recommended: ";
 
 export function podWarnings(pod: Pod, old: Pod | undefined): readonly string[] {
   if (old !== undefined) return [];

@@ -4,7 +4,10 @@ import { defineResource } from '@kapella/apiserver';
 import { ageColumn, nameColumn, podColumns } from '../../support/columns.ts';
 import { formatLabels } from '../../support/format.ts';
 import { withTemplateDefaults } from '../../support/pod-defaults.ts';
-import { validateReplicationController, validateReplicationControllerStatus } from './replicationcontroller.validate.ts';
+import {
+  validateReplicationController,
+  validateReplicationControllerStatus,
+} from './replicationcontroller.validate.ts';
 
 const hasLabels = (labels: Readonly<Record<string, string>> | undefined) => Object.keys(labels ?? {}).length > 0;
 

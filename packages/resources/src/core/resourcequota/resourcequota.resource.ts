@@ -3,7 +3,11 @@ import type { ResourceQuota } from '@kapella/api/types/core-v1';
 import { defineResource } from '@kapella/apiserver';
 import { ageColumn, nameColumn } from '../../support/columns.ts';
 import { roundResources } from '../../support/resource-list.ts';
-import { validateResourceQuota, validateResourceQuotaStatus, validateResourceQuotaUpdate } from './resourcequota.validate.ts';
+import {
+  validateResourceQuota,
+  validateResourceQuotaStatus,
+  validateResourceQuotaUpdate,
+} from './resourcequota.validate.ts';
 
 export const resourceQuotaResource = defineResource<ResourceQuota>({
   id: { group: '', version: 'v1', kind: 'ResourceQuota', plural: 'resourcequotas', singular: 'resourcequota' },

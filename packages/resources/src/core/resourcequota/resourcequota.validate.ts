@@ -6,9 +6,19 @@ import { checkQuantityValue, checkResourceName, isHugePages } from '../../suppor
 
 const COMPUTE = ['cpu', 'memory', 'limits.cpu', 'limits.memory', 'requests.cpu', 'requests.memory'];
 const OTHERS = [
-  'ephemeral-storage', 'requests.storage', 'requests.ephemeral-storage', 'limits.ephemeral-storage', 'pods',
-  'resourcequotas', 'services', 'replicationcontrollers', 'secrets', 'persistentvolumeclaims', 'configmaps',
-  'services.nodeports', 'services.loadbalancers',
+  'ephemeral-storage',
+  'requests.storage',
+  'requests.ephemeral-storage',
+  'limits.ephemeral-storage',
+  'pods',
+  'resourcequotas',
+  'services',
+  'replicationcontrollers',
+  'secrets',
+  'persistentvolumeclaims',
+  'configmaps',
+  'services.nodeports',
+  'services.loadbalancers',
 ];
 const STANDARD = new Set([...COMPUTE, ...OTHERS]);
 const POD_AND_COMPUTE = ['pods', ...COMPUTE];
@@ -23,7 +33,10 @@ const SCOPED: Readonly<Record<string, readonly string[]>> = {
   VolumeAttributesClass: ['persistentvolumeclaims', 'requests.storage'],
 };
 const EXISTS_ONLY = ['BestEffort', 'NotBestEffort', 'Terminating', 'NotTerminating', 'CrossNamespacePodAffinity'];
-const CONFLICTS = [['BestEffort', 'NotBestEffort'], ['Terminating', 'NotTerminating']] as const;
+const CONFLICTS = [
+  ['BestEffort', 'NotBestEffort'],
+  ['Terminating', 'NotTerminating'],
+] as const;
 
 export function validateResourceQuota({ spec, status }: ResourceQuota, errors: FieldErrors): void {
   checkSpec(spec, errors);
@@ -69,13 +82,25 @@ function checkSpec(spec: ResourceQuotaSpec, errors: FieldErrors): void {
   const field = 'spec.scopeSelector.matchExpressions';
   for (const { scopeName, operator, values = [] } of spec.scopeSelector?.matchExpressions ?? []) {
     if (!Object.hasOwn(SCOPED, scopeName)) errors.invalid(`${field}.scopeName`, scopeName, 'unsupported scope');
-    for (const _name of unfit(scopeName)) errors.invalid(field, spec.scopeSelector, 'unsupported scope applied to resource');
+    for (const _name of unfit(scopeName))
+      errors.invalid(field, spec.scopeSelector, 'unsupported scope applied to resource');
     checkOperator(scopeName, operator, values, errors, field);
   }
-  checkConflicts((spec.scopeSelector?.matchExpressions ?? []).map((e) => e.scopeName), spec, errors, field);
+  checkConflicts(
+    (spec.scopeSelector?.matchExpressions ?? []).map((e) => e.scopeName),
+    spec,
+    errors,
+    field,
+  );
 }
 
-function checkOperator(scope: string, operator: string, values: readonly string[], errors: FieldErrors, field: string): void {
+function checkOperator(
+  scope: string,
+  operator: string,
+  values: readonly string[],
+  errors: FieldErrors,
+  field: string,
+): void {
   if (EXISTS_ONLY.includes(scope) && operator !== 'Exists') {
     const why =
       "must be 'Exists' when scope is any of ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, ResourceQuotaScopeBestEffort, ResourceQuotaScopeNotBestEffort or ResourceQuotaScopeCrossNamespacePodAffinity";
@@ -83,7 +108,10 @@ function checkOperator(scope: string, operator: string, values: readonly string[
   }
   if (operator === 'In' || operator === 'NotIn') {
     if (values.length > 0) return;
-    errors.required(`${field}.values`, "must be at least one value when `operator` is 'In' or 'NotIn' for scope selector");
+    errors.required(
+      `${field}.values`,
+      "must be at least one value when `operator` is 'In' or 'NotIn' for scope selector",
+    );
   } else if (operator === 'Exists' || operator === 'DoesNotExist') {
     if (values.length === 0) return;
     const why = "must be no value when `operator` is 'Exist' or 'DoesNotExist' for scope selector";

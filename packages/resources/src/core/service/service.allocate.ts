@@ -127,7 +127,8 @@ function allocatePorts(service: Service, old: Service | undefined, transaction: 
   const wanted = needsNodePort(service);
   // TCP and UDP on one port number share one node port, a chosen one before a drawn one.
   const byPort = new Map<number, number>();
-  for (const port of service.spec.ports ?? []) if (port.nodePort && !byPort.has(port.port)) byPort.set(port.port, port.nodePort);
+  for (const port of service.spec.ports ?? [])
+    if (port.nodePort && !byPort.has(port.port)) byPort.set(port.port, port.nodePort);
   for (const [i, { nodePort }] of (service.spec.ports ?? []).entries()) {
     if (!nodePort || held.has(nodePort)) continue;
     reserve(service, `spec.ports[${i}].nodePort`, nodePort, transaction);

@@ -1,11 +1,12 @@
 /** clusterIP(s) and ipFamilies of a Service. Source: kubernetes pkg/registry/core/service/storage/alloc.go. */
 import { parseIp } from '@kapella/api';
 import type { Service, ServiceSpec } from '@kapella/api/types/core-v1';
-import { FieldErrors, jsonEqual } from '@kapella/base';
+import { type FieldErrors, jsonEqual } from '@kapella/base';
 import type { IpFamilyName } from './service-allocator.ts';
 
 export const needsClusterIp = (service: Service) => service.spec.type !== 'ExternalName';
-export const isHeadless = (service: Service) => service.spec.clusterIPs?.[0] === 'None' || service.spec.clusterIP === 'None';
+export const isHeadless = (service: Service) =>
+  service.spec.clusterIPs?.[0] === 'None' || service.spec.clusterIP === 'None';
 export const needsNodePort = ({ spec }: Service) =>
   spec.type === 'NodePort' || (spec.type === 'LoadBalancer' && spec.allocateLoadBalancerNodePorts !== false);
 export const needsHealthCheckPort = ({ spec }: Service) =>

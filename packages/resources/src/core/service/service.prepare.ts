@@ -16,7 +16,9 @@ export function withServiceDefaults(service: Service): Service {
     ...(rest.ports && { ports: rest.ports.map(withPortDefaults) }),
     sessionAffinity,
     ...(sessionAffinity === 'ClientIP' && { sessionAffinityConfig: { clientIP: { timeoutSeconds } } }),
-    ...(sessionAffinity !== 'ClientIP' && sessionAffinity !== 'None' && affinity && { sessionAffinityConfig: affinity }),
+    ...(sessionAffinity !== 'ClientIP' &&
+      sessionAffinity !== 'None' &&
+      affinity && { sessionAffinityConfig: affinity }),
     type,
     ...(type !== 'ExternalName' && { internalTrafficPolicy: spec.internalTrafficPolicy ?? 'Cluster' }),
     ...(type === 'LoadBalancer' && { allocateLoadBalancerNodePorts: spec.allocateLoadBalancerNodePorts ?? true }),
@@ -35,7 +37,10 @@ function withIngressModes(service: Service): Service {
   const ingress = service.status?.loadBalancer?.ingress;
   if (service.spec.type !== 'LoadBalancer' || ingress === undefined) return service;
   const withMode = ingress.map((item) => (item.ip && item.ipMode === undefined ? { ...item, ipMode: 'VIP' } : item));
-  return { ...service, status: { ...service.status, loadBalancer: { ...service.status?.loadBalancer, ingress: withMode } } };
+  return {
+    ...service,
+    status: { ...service.status, loadBalancer: { ...service.status?.loadBalancer, ingress: withMode } },
+  };
 }
 
 export function prepareServiceForCreate(service: Service): Service {
@@ -109,6 +114,9 @@ function dropTypeDependent(next: Service, old: Service): Service {
 
 function sameNodePorts(next: Service, old: Service): boolean {
   const ports = (service: Service) =>
-    (service.spec.ports ?? []).map((p) => p.nodePort ?? 0).filter((p) => p !== 0).sort((a, b) => a - b);
+    (service.spec.ports ?? [])
+      .map((p) => p.nodePort ?? 0)
+      .filter((p) => p !== 0)
+      .sort((a, b) => a - b);
   return ports(next).length === 0 || jsonEqual(ports(next), ports(old));
 }

@@ -21,15 +21,26 @@ function seeded(seed = 1): Ctx['random'] {
   };
 }
 
-function cluster(cidrs = ['10.96.0.0/24'], stored: readonly Service[] = []): { allocator: ServiceAllocator; server: ServerAccess; ctx: Ctx } {
+function cluster(
+  cidrs = ['10.96.0.0/24'],
+  stored: readonly Service[] = [],
+): { allocator: ServiceAllocator; server: ServerAccess; ctx: Ctx } {
   const allocator = createServiceAllocator({ cidrs, random: seeded() });
   const server = { service: () => allocator, list: async () => stored } as unknown as ServerAccess;
   const ctx = { random: seeded(), log: silentLogger } as unknown as Ctx;
   return { allocator, server, ctx };
 }
 
-const context = { user: { username: 'a', groups: [] }, namespace: 'default', nowMs: NOW_MS, operation: 'create', subresource: '', dryRun: false };
-const service = (spec: object = {}, name = 'web') => given<Service>({ metadata: { name }, spec: { ports: [{ port: 80 }], ...spec } });
+const context = {
+  user: { username: 'a', groups: [] },
+  namespace: 'default',
+  nowMs: NOW_MS,
+  operation: 'create',
+  subresource: '',
+  dryRun: false,
+};
+const service = (spec: object = {}, name = 'web') =>
+  given<Service>({ metadata: { name }, spec: { ports: [{ port: 80 }], ...spec } });
 
 async function create(env: ReturnType<typeof cluster>, spec: object, dryRun = false): Promise<Service> {
   const object = created(serviceResource, service(spec));
@@ -38,7 +49,11 @@ async function create(env: ReturnType<typeof cluster>, spec: object, dryRun = fa
 }
 
 async function update(env: ReturnType<typeof cluster>, next: Service, old: Service): Promise<Service> {
-  const prepared = serviceResource.prepareForUpdate?.(serviceResource.withDefaults?.(next) as Service, old, context) as Service;
+  const prepared = serviceResource.prepareForUpdate?.(
+    serviceResource.withDefaults?.(next) as Service,
+    old,
+    context,
+  ) as Service;
   const allocated = await serviceResource.allocate?.onUpdate(prepared, old, env.server, context, env.ctx);
   return allocated?.object as Service;
 }
@@ -83,18 +98,31 @@ test('a chosen address is taken once and must be of the network', async () => {
 
 test('node ports are given, kept over types and given back', async () => {
   const env = cluster();
-  const first = await create(env, { type: 'NodePort', ports: [{ name: 'a', port: 80 }, { name: 'b', port: 443, nodePort: 30443 }] });
+  const first = await create(env, {
+    type: 'NodePort',
+    ports: [
+      { name: 'a', port: 80 },
+      { name: 'b', port: 443, nodePort: 30443 },
+    ],
+  });
   const [drawn, chosen] = nodePortsOf(first);
   assert.ok(drawn !== undefined && drawn >= 30000 && drawn <= 32767);
   assert.equal(chosen, 30443);
   await assert.rejects(create(env, { type: 'NodePort', ports: [{ port: 80, nodePort: 30443 }] }), {
-    message: 'Service "web" is invalid: spec.ports[0].nodePort: Invalid value: 30443: provided port is already allocated',
+    message:
+      'Service "web" is invalid: spec.ports[0].nodePort: Invalid value: 30443: provided port is already allocated',
   });
   await assert.rejects(create(env, { type: 'NodePort', ports: [{ port: 80, nodePort: 80 }] }), {
     message:
       'Service "web" is invalid: spec.ports[0].nodePort: Invalid value: 80: provided port is not in the valid range. The range of valid ports is 30000-32767',
   });
-  const same = service({ type: 'NodePort', ports: [{ name: 'a', port: 80 }, { name: 'b', port: 444 }] });
+  const same = service({
+    type: 'NodePort',
+    ports: [
+      { name: 'a', port: 80 },
+      { name: 'b', port: 444 },
+    ],
+  });
   assert.deepEqual(nodePortsOf(await update(env, same, first)), [drawn, chosen]);
   const inner = await update(env, { ...first, spec: { ...first.spec, type: 'ClusterIP' } }, first);
   assert.deepEqual(nodePortsOf(inner), []);
@@ -104,7 +132,10 @@ test('node ports are given, kept over types and given back', async () => {
 });
 
 test('TCP and UDP of one port share a node port', async () => {
-  const ports = [{ name: 't', port: 53 }, { name: 'u', port: 53, protocol: 'UDP' }];
+  const ports = [
+    { name: 't', port: 53 },
+    { name: 'u', port: 53, protocol: 'UDP' },
+  ];
   const { spec } = await create(cluster(), { type: 'NodePort', ports });
   assert.equal(spec.ports?.[0]?.nodePort, spec.ports?.[1]?.nodePort);
 });
@@ -116,7 +147,12 @@ test('a dry run takes nothing', async () => {
 });
 
 test('the allocator knows what is stored', async () => {
-  const stored = service({ type: 'NodePort', clusterIP: '10.96.0.5', clusterIPs: ['10.96.0.5'], ports: [{ port: 1, nodePort: 30001 }] });
+  const stored = service({
+    type: 'NodePort',
+    clusterIP: '10.96.0.5',
+    clusterIPs: ['10.96.0.5'],
+    ports: [{ port: 1, nodePort: 30001 }],
+  });
   await assert.rejects(create(cluster(undefined, [stored]), { clusterIP: '10.96.0.5' }), /already allocated/);
 });
 
@@ -143,7 +179,12 @@ test('no address is given twice, and all come back', async () => {
 });
 
 test('upstream wording', () => {
-  const bad = service({ type: 'Web', ports: [{ port: 0 }, { port: 80, protocol: 'X' }], sessionAffinity: 'Maybe', selector: { '': 'x' } });
+  const bad = service({
+    type: 'Web',
+    ports: [{ port: 0 }, { port: 80, protocol: 'X' }],
+    sessionAffinity: 'Maybe',
+    selector: { '': 'x' },
+  });
   assert.deepEqual(
     createErrors(serviceResource, bad).filter((text) => !text.startsWith('spec.selector')),
     [
@@ -164,7 +205,10 @@ test('upstream wording', () => {
 });
 
 test('the row of a Service', () => {
-  const ports = [{ port: 80, nodePort: 30080, protocol: 'TCP' }, { port: 53, protocol: 'UDP' }];
+  const ports = [
+    { port: 80, nodePort: 30080, protocol: 'TCP' },
+    { port: 53, protocol: 'UDP' },
+  ];
   const balanced = service({ type: 'LoadBalancer', clusterIPs: ['10.96.0.1'], ports, selector: { b: '2', a: '1' } });
   assert.deepEqual(cells(serviceResource, balanced), [
     'web',

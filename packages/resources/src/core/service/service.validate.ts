@@ -33,7 +33,8 @@ export function validateServiceUpdate(next: Service, old: Service, errors: Field
   }
   if (needsHealthCheckPort(old) && needsHealthCheckPort(next)) {
     const given = next.spec.healthCheckNodePort;
-    if (given && given !== old.spec.healthCheckNodePort) errors.forbidden('spec.healthCheckNodePort', 'field is immutable');
+    if (given && given !== old.spec.healthCheckNodePort)
+      errors.forbidden('spec.healthCheckNodePort', 'field is immutable');
   }
   checkService(next, old, errors);
 }

@@ -1,8 +1,8 @@
 /** v1 ServiceAccount with its token subresource. Source: kubernetes pkg/registry/core/serviceaccount. */
-import { type UnknownObject } from '@kapella/api';
+import type { UnknownObject } from '@kapella/api';
 import type { TokenRequest } from '@kapella/api/types/authentication-v1';
 import type { ServiceAccount } from '@kapella/api/types/core-v1';
-import { type ActionSubresource, defineResource, type ServerAccess, type UserInfo } from '@kapella/apiserver';
+import { type ActionSubresource, defineResource, type UserInfo } from '@kapella/apiserver';
 import { type Ctx, errors, FieldErrors } from '@kapella/base';
 import { ageColumn, nameColumn } from '../../support/columns.ts';
 import { checkBoundObject } from './token-request.ts';
@@ -53,10 +53,7 @@ const token: ActionSubresource<ServiceAccount> = {
     const bound = spec.boundObjectRef && (await checkBoundObject(server, namespace, account, spec.boundObjectRef));
     const issued = dryRun
       ? { token: '', expirationTimestamp: new Date(nowMs + expirationSeconds * 1000).toISOString() }
-      : await issuer.issue(
-          { serviceAccount: account, audiences, expirationSeconds, ...bound, requestedBy: user },
-          ctx,
-        );
+      : await issuer.issue({ serviceAccount: account, audiences, expirationSeconds, ...bound, requestedBy: user }, ctx);
     return {
       kind: 'TokenRequest',
       apiVersion: 'authentication.k8s.io/v1',
@@ -84,8 +81,6 @@ function checkSpec(expirationSeconds: number, name: string): void {
   }
   if (found.any) throw found.toApiError({ group: 'authentication.k8s.io', kind: 'TokenRequest', name });
 }
-
-export type { ServerAccess };
 
 export const serviceAccountResource = defineResource<ServiceAccount>({
   id: { group: '', version: 'v1', kind: 'ServiceAccount', plural: 'serviceaccounts', singular: 'serviceaccount' },

@@ -30,11 +30,9 @@ export async function checkBoundObject(
     const pod = await server.get(coreV1.Pod, namespace, name);
     const podUid = checked(pod, 'pods');
     if (pod !== undefined && pod.spec.serviceAccountName !== account.metadata.name) {
-      const theirs = pod.spec.serviceAccountName ?? '';
       const ours = account.metadata.name;
       throw errors.badRequest(
-        `cannot bind token for serviceaccount "${ours}" to pod running with different serviceaccount name.` +
-          (theirs === '' ? '' : ''),
+        `cannot bind token for serviceaccount "${ours}" to pod running with different serviceaccount name.`,
       );
     }
     const nodeName = pod?.spec.nodeName;

@@ -22,11 +22,19 @@ export const endpointSliceResource = defineResource<EndpointSlice>({
     { name: 'AddressType', value: (slice) => slice.addressType ?? '' },
     {
       name: 'Ports',
-      value: ({ ports = [] }) => listWithMore(ports.map(({ port, name }) => String(port ?? name ?? '*')), SHOWN_MAX),
+      value: ({ ports = [] }) =>
+        listWithMore(
+          ports.map(({ port, name }) => String(port ?? name ?? '*')),
+          SHOWN_MAX,
+        ),
     },
     {
       name: 'Endpoints',
-      value: ({ endpoints }) => listWithMore((endpoints ?? []).flatMap((endpoint) => endpoint.addresses), SHOWN_MAX),
+      value: ({ endpoints }) =>
+        listWithMore(
+          (endpoints ?? []).flatMap((endpoint) => endpoint.addresses),
+          SHOWN_MAX,
+        ),
     },
     ageColumn(),
   ],

@@ -24,7 +24,11 @@ export function validateEndpointSlice(slice: EndpointSlice, errors: FieldErrors)
 }
 
 export function validateEndpointSliceUpdate(next: EndpointSlice, old: EndpointSlice, errors: FieldErrors): void {
-  check(next, (old.endpoints ?? []).flatMap((endpoint) => endpoint.addresses), errors);
+  check(
+    next,
+    (old.endpoints ?? []).flatMap((endpoint) => endpoint.addresses),
+    errors,
+  );
   errors.immutable('addressType', next.addressType, old.addressType);
 }
 

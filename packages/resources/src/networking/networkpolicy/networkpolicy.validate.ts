@@ -1,5 +1,11 @@
 /** Rules for NetworkPolicies. Source: kubernetes pkg/apis/networking/validation. */
-import { type IpNetwork, parseCidr, validateCidrForLegacyField, validateLabelSelector, validatePortName } from '@kapella/api';
+import {
+  type IpNetwork,
+  parseCidr,
+  validateCidrForLegacyField,
+  validateLabelSelector,
+  validatePortName,
+} from '@kapella/api';
 import type { IPBlock, NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort } from '@kapella/api/types/networking-v1';
 import type { FieldErrors } from '@kapella/base';
 import { addInvalid, checkPort } from '../../support/validation/basic.ts';
@@ -50,7 +56,11 @@ function checkPolicyPort({ protocol, port, endPort }: NetworkPolicyPort, errors:
   }
 }
 
-function checkPeer({ podSelector, namespaceSelector, ipBlock }: NetworkPolicyPeer, errors: FieldErrors, field: string): void {
+function checkPeer(
+  { podSelector, namespaceSelector, ipBlock }: NetworkPolicyPeer,
+  errors: FieldErrors,
+  field: string,
+): void {
   if (podSelector !== undefined) validateLabelSelector(podSelector, errors, `${field}.podSelector`);
   if (namespaceSelector !== undefined) validateLabelSelector(namespaceSelector, errors, `${field}.namespaceSelector`);
   if (ipBlock !== undefined) checkIpBlock(ipBlock, errors, `${field}.ipBlock`);

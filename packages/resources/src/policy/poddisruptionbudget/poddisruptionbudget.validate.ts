@@ -24,7 +24,12 @@ export function validateBudget({ spec }: PodDisruptionBudget, errors: FieldError
 }
 
 /** As upstream prints the internal type: all fields, with Go's names. */
-function goSpec({ minAvailable, selector, maxUnavailable, unhealthyPodEvictionPolicy }: PodDisruptionBudget['spec']): object {
+function goSpec({
+  minAvailable,
+  selector,
+  maxUnavailable,
+  unhealthyPodEvictionPolicy,
+}: PodDisruptionBudget['spec']): object {
   return {
     MinAvailable: minAvailable ?? null,
     Selector: selector ?? null,
@@ -33,7 +38,11 @@ function goSpec({ minAvailable, selector, maxUnavailable, unhealthyPodEvictionPo
   };
 }
 
-export function validateBudgetStatus({ status }: PodDisruptionBudget, _old: PodDisruptionBudget, errors: FieldErrors): void {
+export function validateBudgetStatus(
+  { status }: PodDisruptionBudget,
+  _old: PodDisruptionBudget,
+  errors: FieldErrors,
+): void {
   checkNotNegative(status?.disruptionsAllowed, errors, 'status.disruptionsAllowed');
   checkNotNegative(status?.currentHealthy, errors, 'status.currentHealthy');
   checkNotNegative(status?.desiredHealthy, errors, 'status.desiredHealthy');

@@ -5,7 +5,13 @@ import { createdAtColumn, nameColumn } from '../../support/columns.ts';
 import { validateClusterRole } from '../rbac.validate.ts';
 
 export const clusterRoleResource = defineResource<ClusterRole>({
-  id: { group: 'rbac.authorization.k8s.io', version: 'v1', kind: 'ClusterRole', plural: 'clusterroles', singular: 'clusterrole' },
+  id: {
+    group: 'rbac.authorization.k8s.io',
+    version: 'v1',
+    kind: 'ClusterRole',
+    plural: 'clusterroles',
+    singular: 'clusterrole',
+  },
   scope: 'cluster',
   columns: [nameColumn(), createdAtColumn()],
   validate: validateClusterRole,

@@ -43,13 +43,19 @@ export const priorityClassResource = defineResource<PriorityClass>({
   allowUnconditionalUpdate: true,
 });
 
-function validatePriorityClass({ metadata, value = 0, globalDefault, preemptionPolicy }: PriorityClass, errors: FieldErrors): void {
+function validatePriorityClass(
+  { metadata, value = 0, globalDefault, preemptionPolicy }: PriorityClass,
+  errors: FieldErrors,
+): void {
   const { name = '' } = metadata;
   if (name.startsWith(SYSTEM_PREFIX)) {
     const known = SYSTEM_CLASSES.get(name);
     if (known?.value !== value || globalDefault === true) {
       const why = "priority class names with 'system-' prefix are reserved for system use only. error: ";
-      const error = known === undefined ? `${name} is not a known system priority class` : `value of ${name} PriorityClass must be ${known.value}`;
+      const error =
+        known === undefined
+          ? `${name} is not a known system priority class`
+          : `value of ${name} PriorityClass must be ${known.value}`;
       errors.forbidden('metadata.name', why + error);
     }
   } else if (value > USER_VALUE_MAX) {

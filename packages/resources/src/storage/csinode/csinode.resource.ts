@@ -7,7 +7,11 @@ import { validateCsiNode, validateCsiNodeUpdate } from '../storage.validate.ts';
 export const csiNodeResource = defineResource<CSINode>({
   id: { group: 'storage.k8s.io', version: 'v1', kind: 'CSINode', plural: 'csinodes', singular: 'csinode' },
   scope: 'cluster',
-  columns: [nameColumn(), { name: 'Drivers', type: 'integer', value: ({ spec }) => spec?.drivers?.length ?? 0 }, ageColumn()],
+  columns: [
+    nameColumn(),
+    { name: 'Drivers', type: 'integer', value: ({ spec }) => spec?.drivers?.length ?? 0 },
+    ageColumn(),
+  ],
   withDefaults: (node) => ({ ...node, spec: { ...node.spec, drivers: node.spec?.drivers ?? [] } }),
   validate: validateCsiNode,
   validateUpdate: validateCsiNodeUpdate,

@@ -65,8 +65,22 @@ function checkPlainInit(container: Container, errors: FieldErrors, field: string
 }
 
 const EPHEMERAL_FIELDS: ReadonlySet<string> = new Set([
-  'name', 'image', 'command', 'args', 'workingDir', 'envFrom', 'env', 'volumeMounts', 'volumeDevices',
-  'terminationMessagePath', 'terminationMessagePolicy', 'imagePullPolicy', 'securityContext', 'stdin', 'stdinOnce', 'tty',
+  'name',
+  'image',
+  'command',
+  'args',
+  'workingDir',
+  'envFrom',
+  'env',
+  'volumeMounts',
+  'volumeDevices',
+  'terminationMessagePath',
+  'terminationMessagePolicy',
+  'imagePullPolicy',
+  'securityContext',
+  'stdin',
+  'stdinOnce',
+  'tty',
   'targetContainerName',
 ]);
 const NOT_EPHEMERAL = 'cannot be set for an Ephemeral Container';
@@ -171,7 +185,12 @@ function checkRestart(container: Container, errors: FieldErrors, field: string):
   }
 }
 
-function checkResizePolicy({ resizePolicy = [] }: Container, podPolicy: string | undefined, errors: FieldErrors, field: string): void {
+function checkResizePolicy(
+  { resizePolicy = [] }: Container,
+  podPolicy: string | undefined,
+  errors: FieldErrors,
+  field: string,
+): void {
   const seen = new Set<string>();
   for (const [i, { resourceName, restartPolicy }] of resizePolicy.entries()) {
     if (seen.has(resourceName)) errors.duplicate(`${field}[${i}]`, resourceName);

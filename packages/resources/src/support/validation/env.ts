@@ -29,7 +29,12 @@ export const VOLUME_FIELD_PATHS = [
   'metadata.namespace',
   'metadata.uid',
 ];
-const KNOWN_FIELD_PATHS = new Set([...ENV_FIELD_PATHS, ...VOLUME_FIELD_PATHS, 'spec.restartPolicy', 'spec.schedulerName']);
+const KNOWN_FIELD_PATHS = new Set([
+  ...ENV_FIELD_PATHS,
+  ...VOLUME_FIELD_PATHS,
+  'spec.restartPolicy',
+  'spec.schedulerName',
+]);
 const RESOURCES = [
   'limits.cpu',
   'limits.ephemeral-storage',
@@ -89,7 +94,11 @@ export function checkFieldRef(
   } else if (match !== null && path === 'metadata.labels') {
     checkQualifiedName(match[2] ?? '', errors, field);
   } else if (match !== null) {
-    errors.invalid(`${field}.fieldPath`, fieldPath, 'error converting fieldPath: field label does not support subscript');
+    errors.invalid(
+      `${field}.fieldPath`,
+      fieldPath,
+      'error converting fieldPath: field label does not support subscript',
+    );
   } else if (!KNOWN_FIELD_PATHS.has(path)) {
     const why = `error converting fieldPath: field label not supported: ${path}`;
     errors.invalid(`${field}.fieldPath`, fieldPath, why);
@@ -110,7 +119,11 @@ export function checkResourceRef(
   else if (!RESOURCES.includes(resource) && !huge) errors.notSupported(`${field}.resource`, resource, RESOURCES);
   if (divisor === undefined || divisor === '0' || divisor === '') return;
   const refuse = (values: string, what: string) => {
-    errors.invalid(`${field}.divisor`, resource, `only divisor's values ${values} are supported with the ${what} resource`);
+    errors.invalid(
+      `${field}.divisor`,
+      resource,
+      `only divisor's values ${values} are supported with the ${what} resource`,
+    );
   };
   const bytes = BYTE_DIVISORS.join(', ');
   if (resource.endsWith('.cpu')) {

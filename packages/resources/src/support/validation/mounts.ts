@@ -27,7 +27,13 @@ export function checkMounts(container: Container, volumes: Volumes, errors: Fiel
 }
 
 /** Some errors name the list, not the item: upstream's paths are what clients see. */
-function checkMountOptions(mount: VolumeMount, container: Container, errors: FieldErrors, list: string, at: string): void {
+function checkMountOptions(
+  mount: VolumeMount,
+  container: Container,
+  errors: FieldErrors,
+  list: string,
+  at: string,
+): void {
   if (mount.subPath) checkDescendingPath(mount.subPath, errors, `${list}.subPath`);
   if (mount.subPathExpr) {
     if (mount.subPath) {

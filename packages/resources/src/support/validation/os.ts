@@ -4,12 +4,29 @@ import type { FieldErrors } from '@kapella/base';
 
 const NOT_ON_WINDOWS = 'cannot be set for a windows pod';
 const POD_FIELDS = [
-  'appArmorProfile', 'seLinuxOptions', 'seccompProfile', 'fsGroup', 'fsGroupChangePolicy', 'sysctls', 'runAsUser',
-  'runAsGroup', 'supplementalGroups', 'supplementalGroupsPolicy', 'seLinuxChangePolicy',
+  'appArmorProfile',
+  'seLinuxOptions',
+  'seccompProfile',
+  'fsGroup',
+  'fsGroupChangePolicy',
+  'sysctls',
+  'runAsUser',
+  'runAsGroup',
+  'supplementalGroups',
+  'supplementalGroupsPolicy',
+  'seLinuxChangePolicy',
 ] as const;
 const CONTAINER_FIELDS = [
-  'appArmorProfile', 'seLinuxOptions', 'seccompProfile', 'capabilities', 'readOnlyRootFilesystem', 'privileged',
-  'allowPrivilegeEscalation', 'procMount', 'runAsUser', 'runAsGroup',
+  'appArmorProfile',
+  'seLinuxOptions',
+  'seccompProfile',
+  'capabilities',
+  'readOnlyRootFilesystem',
+  'privileged',
+  'allowPrivilegeEscalation',
+  'procMount',
+  'runAsUser',
+  'runAsGroup',
 ] as const;
 
 export function checkOs(spec: PodSpec, errors: FieldErrors, field: string): void {
@@ -36,7 +53,8 @@ function eachContext(
 
 function checkLinux(spec: PodSpec, errors: FieldErrors, field: string): void {
   const why = 'windows options cannot be set for a linux pod';
-  if (spec.securityContext?.windowsOptions !== undefined) errors.forbidden(`${field}.securityContext.windowsOptions`, why);
+  if (spec.securityContext?.windowsOptions !== undefined)
+    errors.forbidden(`${field}.securityContext.windowsOptions`, why);
   eachContext(spec, field, (context, at) => {
     if (context.windowsOptions !== undefined) errors.forbidden(`${at}.windowsOptions`, why);
   });
@@ -44,7 +62,8 @@ function checkLinux(spec: PodSpec, errors: FieldErrors, field: string): void {
 
 function checkWindows(spec: PodSpec, errors: FieldErrors, field: string): void {
   for (const name of POD_FIELDS) {
-    if (spec.securityContext?.[name] !== undefined) errors.forbidden(`${field}.securityContext.${name}`, NOT_ON_WINDOWS);
+    if (spec.securityContext?.[name] !== undefined)
+      errors.forbidden(`${field}.securityContext.${name}`, NOT_ON_WINDOWS);
   }
   for (const name of ['hostUsers', 'shareProcessNamespace'] as const) {
     if (spec[name] !== undefined) errors.forbidden(`${field}.${name}`, NOT_ON_WINDOWS);
@@ -53,6 +72,7 @@ function checkWindows(spec: PodSpec, errors: FieldErrors, field: string): void {
     if (spec[name] === true) errors.forbidden(`${field}.${name}`, NOT_ON_WINDOWS);
   }
   eachContext(spec, field, (context, at) => {
-    for (const name of CONTAINER_FIELDS) if (context[name] !== undefined) errors.forbidden(`${at}.${name}`, NOT_ON_WINDOWS);
+    for (const name of CONTAINER_FIELDS)
+      if (context[name] !== undefined) errors.forbidden(`${at}.${name}`, NOT_ON_WINDOWS);
   });
 }

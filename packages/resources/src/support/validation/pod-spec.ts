@@ -2,13 +2,7 @@
 import { nameIsDnsSubdomain, rangeError, validateDns1123SubdomainWithUnderscore, validateLabels } from '@kapella/api';
 import type { PodSpec } from '@kapella/api/types/core-v1';
 import type { FieldErrors } from '@kapella/base';
-import {
-  addInvalid,
-  checkDnsLabel,
-  checkDnsSubdomain,
-  checkIp,
-  checkQualifiedName,
-} from './basic.ts';
+import { addInvalid, checkDnsLabel, checkDnsSubdomain, checkIp, checkQualifiedName } from './basic.ts';
 import { checkContainers, checkEphemeralContainers, checkInitContainers } from './containers.ts';
 import { checkOs } from './os.ts';
 import { checkPodLevelResources } from './pod-resources.ts';
@@ -49,7 +43,8 @@ export function validatePodSpec(spec: PodSpec, errors: FieldErrors, field: strin
   checkHostNetwork(spec, rules, errors, field);
   checkRestartPolicy(spec, errors, field);
   if (!spec.dnsPolicy) errors.required(`${field}.dnsPolicy`);
-  else if (!DNS_POLICIES.includes(spec.dnsPolicy)) errors.notSupported(`${field}.dnsPolicy`, spec.dnsPolicy, DNS_POLICIES);
+  else if (!DNS_POLICIES.includes(spec.dnsPolicy))
+    errors.notSupported(`${field}.dnsPolicy`, spec.dnsPolicy, DNS_POLICIES);
   validateLabels(spec.nodeSelector, errors, `${field}.nodeSelector`);
   checkPodSecurity(spec, errors, `${field}.securityContext`);
   checkAffinity(spec.affinity, errors, `${field}.affinity`);

@@ -11,7 +11,12 @@ export interface ProbeContext {
 }
 
 /** All of a container that runs as long as its Pod. */
-export function checkProbesAndLifecycle(container: Container, context: ProbeContext, errors: FieldErrors, field: string): void {
+export function checkProbesAndLifecycle(
+  container: Container,
+  context: ProbeContext,
+  errors: FieldErrors,
+  field: string,
+): void {
   const { lifecycle, livenessProbe, readinessProbe, startupProbe } = container;
   if (lifecycle?.postStart !== undefined) {
     checkHandler(lifecycle.postStart, context, errors, `${field}.lifecycle.postStart`);
@@ -44,7 +49,13 @@ function checkSuccessIsOne({ successThreshold }: Probe, errors: FieldErrors, fie
 
 function checkProbe(probe: Probe, context: ProbeContext, errors: FieldErrors, field: string): void {
   checkHandler(probe, context, errors, field);
-  const numbers = ['initialDelaySeconds', 'timeoutSeconds', 'periodSeconds', 'successThreshold', 'failureThreshold'] as const;
+  const numbers = [
+    'initialDelaySeconds',
+    'timeoutSeconds',
+    'periodSeconds',
+    'successThreshold',
+    'failureThreshold',
+  ] as const;
   for (const name of numbers) checkNotNegative(probe[name], errors, `${field}.${name}`);
   const grace = probe.terminationGracePeriodSeconds;
   if (grace !== undefined && grace <= 0) {

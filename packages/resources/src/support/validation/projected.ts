@@ -40,7 +40,12 @@ export function checkProjected(projected: ProjectedVolumeSource, errors: FieldEr
   }
 }
 
-function checkToken({ serviceAccountToken: token }: VolumeProjection, errors: FieldErrors, field: string, at: string): void {
+function checkToken(
+  { serviceAccountToken: token }: VolumeProjection,
+  errors: FieldErrors,
+  field: string,
+  at: string,
+): void {
   if (token === undefined) return;
   const seconds = token.expirationSeconds ?? 0;
   const name = `${at}.serviceAccountToken.expirationSeconds`;
@@ -52,7 +57,12 @@ function checkToken({ serviceAccountToken: token }: VolumeProjection, errors: Fi
 
 type Once = (path: string, name: string) => void;
 
-function checkTrustBundle({ clusterTrustBundle: bundle }: VolumeProjection, once: Once, errors: FieldErrors, at: string): void {
+function checkTrustBundle(
+  { clusterTrustBundle: bundle }: VolumeProjection,
+  once: Once,
+  errors: FieldErrors,
+  at: string,
+): void {
   if (bundle === undefined) return;
   const field = `${at}.clusterTrustBundle`;
   const { name, signerName, labelSelector, path = '' } = bundle;
@@ -72,7 +82,12 @@ function checkTrustBundle({ clusterTrustBundle: bundle }: VolumeProjection, once
   once(path, path);
 }
 
-function checkCertificate({ podCertificate: part }: VolumeProjection, once: Once, errors: FieldErrors, at: string): void {
+function checkCertificate(
+  { podCertificate: part }: VolumeProjection,
+  once: Once,
+  errors: FieldErrors,
+  at: string,
+): void {
   if (part === undefined) return;
   const field = `${at}.podCertificate`;
   if (!part.signerName) errors.required(`${field}.signerName`);

@@ -6,13 +6,40 @@ import { addInvalid, NOT_NEGATIVE } from './basic.ts';
 
 const BAD_QUANTITY = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
 /** cpu, memory and the like: without a domain prefix only these exist. */
-const STANDARD = new Set(['cpu', 'memory', 'ephemeral-storage', 'storage', 'pods', 'services', 'secrets', 'configmaps',
-  'replicationcontrollers', 'resourcequotas', 'persistentvolumeclaims', 'requests.cpu', 'requests.memory',
-  'requests.storage', 'requests.ephemeral-storage', 'limits.cpu', 'limits.memory', 'limits.ephemeral-storage',
-  'services.nodeports', 'services.loadbalancers']);
+const STANDARD = new Set([
+  'cpu',
+  'memory',
+  'ephemeral-storage',
+  'storage',
+  'pods',
+  'services',
+  'secrets',
+  'configmaps',
+  'replicationcontrollers',
+  'resourcequotas',
+  'persistentvolumeclaims',
+  'requests.cpu',
+  'requests.memory',
+  'requests.storage',
+  'requests.ephemeral-storage',
+  'limits.cpu',
+  'limits.memory',
+  'limits.ephemeral-storage',
+  'services.nodeports',
+  'services.loadbalancers',
+]);
 const STANDARD_CONTAINER = new Set(['cpu', 'memory', 'ephemeral-storage']);
-const INTEGERS = new Set(['pods', 'services', 'secrets', 'configmaps', 'replicationcontrollers', 'resourcequotas',
-  'persistentvolumeclaims', 'services.nodeports', 'services.loadbalancers']);
+const INTEGERS = new Set([
+  'pods',
+  'services',
+  'secrets',
+  'configmaps',
+  'replicationcontrollers',
+  'resourcequotas',
+  'persistentvolumeclaims',
+  'services.nodeports',
+  'services.loadbalancers',
+]);
 const HUGEPAGES = 'hugepages-';
 
 export const isHugePages = (name: string) => name.startsWith(HUGEPAGES);

@@ -2,12 +2,7 @@
 import type { ResourceRequirements } from '@kapella/api/types/core-v1';
 import type { FieldErrors } from '@kapella/base';
 import { quantityOf, tryQuantity } from '../resource-list.ts';
-import {
-  checkContainerResourceName,
-  checkQuantityValue,
-  isHugePages,
-  isOvercommitAllowed,
-} from './quantities.ts';
+import { checkContainerResourceName, checkQuantityValue, isHugePages, isOvercommitAllowed } from './quantities.ts';
 
 /** `claims` are the names in the Pod's resourceClaims; undefined where there is no Pod. */
 export function checkResourceRequirements(
@@ -89,7 +84,8 @@ function checkClaims(
       continue;
     }
     const key = `${name}/${request}`;
-    if (seen.has(key) || (request !== '' && seen.has(`${name}/`))) errors.duplicate(at, request === '' ? name : `${name}/${request}`);
+    if (seen.has(key) || (request !== '' && seen.has(`${name}/`)))
+      errors.duplicate(at, request === '' ? name : `${name}/${request}`);
     seen.add(key);
     if (claims !== undefined && !claims.has(name)) errors.notFound(`${at}.name`, name);
   }

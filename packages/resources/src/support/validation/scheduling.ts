@@ -124,7 +124,8 @@ function checkRequirement(
   }
   validateLabelName(key ?? '', errors, `${field}.key`);
   if (anyValue) return;
-  for (const [i, value] of values.entries()) addInvalid(errors, `${field}.values[${i}]`, value, validateLabelValue(value));
+  for (const [i, value] of values.entries())
+    addInvalid(errors, `${field}.values[${i}]`, value, validateLabelValue(value));
 }
 
 function checkPodTerms(rules: PodAffinity, errors: FieldErrors, field: string): void {
@@ -174,7 +175,11 @@ function checkLabelKeys(
   }
 }
 
-export function checkSpread(constraints: readonly TopologySpreadConstraint[], errors: FieldErrors, field: string): void {
+export function checkSpread(
+  constraints: readonly TopologySpreadConstraint[],
+  errors: FieldErrors,
+  field: string,
+): void {
   for (const [i, constraint] of constraints.entries()) {
     const at = `${field}[${i}]`;
     const { topologyKey, whenUnsatisfiable, minDomains, labelSelector } = constraint;

@@ -9,7 +9,16 @@ import type { Volumes } from './mounts.ts';
 import { checkDescendingPath, checkFileMode, checkNoBacksteps, checkVolumeFilePath } from './paths.ts';
 import { checkProjected } from './projected.ts';
 
-const HOST_PATH_TYPES = ['', 'BlockDevice', 'CharDevice', 'Directory', 'DirectoryOrCreate', 'File', 'FileOrCreate', 'Socket'];
+const HOST_PATH_TYPES = [
+  '',
+  'BlockDevice',
+  'CharDevice',
+  'Directory',
+  'DirectoryOrCreate',
+  'File',
+  'FileOrCreate',
+  'Socket',
+];
 /** Fields that sources of storage systems cannot do without. */
 const REQUIRED_FIELDS: Readonly<Record<string, readonly string[]>> = {
   gitRepo: ['repository'],
@@ -119,7 +128,8 @@ function checkSource(volume: Volume, kind: string, errors: FieldErrors, field: s
       if (volume.projected !== undefined) checkProjected(volume.projected, errors, field);
       break;
     case 'csi':
-      if (volume.csi?.driver) addInvalid(errors, `${field}.driver`, volume.csi.driver, nameIsDnsSubdomain(volume.csi.driver, false));
+      if (volume.csi?.driver)
+        addInvalid(errors, `${field}.driver`, volume.csi.driver, nameIsDnsSubdomain(volume.csi.driver, false));
       break;
     case 'ephemeral':
       if (volume.ephemeral?.volumeClaimTemplate === undefined) errors.required(`${field}.volumeClaimTemplate`);
@@ -137,10 +147,16 @@ function checkHostPath({ hostPath }: Volume, errors: FieldErrors, field: string)
   if (!hostPath?.path) errors.required(`${field}.path`);
   checkNoBacksteps(hostPath?.path ?? '', errors, `${field}.path`);
   const type = hostPath?.type;
-  if (type !== undefined && !HOST_PATH_TYPES.includes(type)) errors.notSupported(`${field}.type`, type, HOST_PATH_TYPES);
+  if (type !== undefined && !HOST_PATH_TYPES.includes(type))
+    errors.notSupported(`${field}.type`, type, HOST_PATH_TYPES);
 }
 
-function checkKeys(items: readonly KeyToPath[] = [], mode: number | undefined, errors: FieldErrors, field: string): void {
+function checkKeys(
+  items: readonly KeyToPath[] = [],
+  mode: number | undefined,
+  errors: FieldErrors,
+  field: string,
+): void {
   checkFileMode(mode, errors, `${field}.defaultMode`);
   for (const [i, item] of items.entries()) checkKeyToPath(item, errors, `${field}.items[${i}]`);
 }

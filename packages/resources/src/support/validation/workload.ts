@@ -8,7 +8,12 @@ import { checkNotNegative } from './basic.ts';
 import { type PodRules, validatePodTemplateSpec } from './pod-template.ts';
 
 /** `kind` in lower case, as the message names it. */
-export function checkSelector(selector: LabelSelector | undefined, kind: string, errors: FieldErrors, field: string): void {
+export function checkSelector(
+  selector: LabelSelector | undefined,
+  kind: string,
+  errors: FieldErrors,
+  field: string,
+): void {
   if (selector === undefined) {
     errors.required(field);
     return;

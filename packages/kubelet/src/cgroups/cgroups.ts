@@ -71,7 +71,7 @@ export function createPodCgroups(driver: CgroupDriver, options: PodCgroupOptions
         ...(memoryLimitBytes === undefined ? {} : { memoryBytes: memoryLimitBytes }),
         pidsMax: options.podPidsMax,
       });
-      if (qosOf(pod) !== 'Burstable' || burstable.has(pod.metadata.uid)) return;
+      if (qosOf(pod) !== 'Burstable' || burstable.get(pod.metadata.uid) === cpuRequestMilli) return;
       burstable.set(pod.metadata.uid, cpuRequestMilli);
       await weighBurstable();
     },

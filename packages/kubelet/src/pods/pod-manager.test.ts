@@ -250,3 +250,44 @@ test('a sandbox that dies is replaced, with its containers', async (t) => {
   assert.equal(node.api.get('web')?.status?.podIP, '10.88.0.3');
   assert.ok(node.api.events.some(({ reason }) => reason === 'SandboxChanged'));
 });
+
+test('changed limits of a running container are applied in place, or by a restart where its policy says so', async (t) => {
+  const node = createTestNode(settle);
+  t.after(() => node.stop());
+  const limits = (memory: string) => ({ resources: { limits: { cpu: '1', memory }, requests: { cpu: '1', memory } } });
+  const resizePolicy = [{ resourceName: 'memory', restartPolicy: 'RestartContainer' }];
+  const containers = (memory: string) => [
+    container('soft', limits(memory)),
+    container('hard', { ...limits(memory), resizePolicy }),
+  ];
+  node.api.add(testPod('web', { containers: containers('64Mi') }));
+  await node.clock.advance(100);
+  const updates = () => node.cri.calls.filter((call) => call.startsWith('updateContainerResources'));
+  assert.deepEqual(updates(), []);
+  node.api.change('web', (pod) => ({ ...pod, spec: { ...pod.spec, containers: containers('128Mi') } }));
+  await node.clock.advance(100);
+  assert.deepEqual(updates(), ['updateContainerResources container-2']);
+  const counts = node.api
+    .get('web')
+    ?.status?.containerStatuses?.map(({ name, restartCount }) => `${name} ${restartCount}`);
+  assert.deepEqual(counts, ['hard 1', 'soft 0']);
+  assert.equal(node.api.get('web')?.status?.containerStatuses?.[1]?.resources?.limits?.['memory'], '128Mi');
+  await node.clock.advance(30_000);
+  assert.equal(updates().length, 1);
+});
+
+test('a sandbox that cannot be made is tried again soon, then less often', async (t) => {
+  let failuresLeft = 3;
+  const node = createTestNode(settle, {
+    onCall(method) {
+      if (method === 'runPodSandbox' && failuresLeft-- > 0) throw new Error('no network yet');
+    },
+  });
+  t.after(() => node.stop());
+  node.api.add(testPod('web', {}));
+  await node.clock.advance(1500);
+  assert.equal(node.cri.calls.filter((call) => call.startsWith('runPodSandbox')).length, 2);
+  assert.equal(node.api.events[0]?.message, 'Failed to create pod sandbox: no network yet');
+  await node.clock.advance(6000);
+  assert.equal(node.api.get('web')?.status?.phase, 'Running');
+});

@@ -16,7 +16,7 @@ import {
   latest,
   type ObservedPod,
 } from '../lifecycle/observed.ts';
-import { type PodPlan, planPod } from '../lifecycle/plan.ts';
+import { type Kill, type PodPlan, planPod } from '../lifecycle/plan.ts';
 import { podIpsOf } from '../lifecycle/pod-status.ts';
 import type { ProbeTarget } from '../prober.ts';
 import type { MountedVolumes } from '../volumes/volume-manager.ts';
@@ -24,11 +24,13 @@ import { removeSuperfluous, stopSandboxes } from './clean-up.ts';
 import type { PodDeps } from './deps.ts';
 import { podEvents } from './events.ts';
 import { killAll, killOne } from './kill.ts';
+import { type Applied, resizeContainers } from './resize.ts';
 import { startContainer } from './start-container.ts';
 import { StartError } from './start-error.ts';
 
 const RETRY_MS = 10_000;
 const POD_DIR_MODE = 0o750;
+const SANDBOX_RETRY_MS = 1000;
 const MOUNT_RETRY_MS = 500;
 const MOUNT_RETRY_MS_MAX = 122_000;
 
@@ -37,14 +39,18 @@ export interface SyncState {
   readonly failures: Map<string, StartFailure>;
   readonly backoffs: Map<string, BackoffEntry>;
   mountFailures: number;
+  sandboxFailures: number;
   hasCgroup: boolean;
+  readonly applied: Applied;
 }
 
 export const newSyncState = (): SyncState => ({
   failures: new Map(),
   backoffs: new Map(),
   mountFailures: 0,
+  sandboxFailures: 0,
   hasCgroup: false,
+  applied: new Map(),
 });
 
 export interface SyncInput {
@@ -94,11 +100,21 @@ export async function syncPod(
   state.mountFailures = 0;
   deps.prober.sync(probeTarget(pod, observed, input.podIps));
 
-  const plan = planPod({ pod, observed, probes: (id, kind) => deps.prober.result(id, kind) });
+  const planned = planPod({ pod, observed, probes: (id, kind) => deps.prober.result(id, kind) });
+  const resized = planned.killPod ? [] : await resizeContainers(pod, observed, state.applied, deps, ctx);
+  const plan = withRestarts(planned, resized);
   const sync: Sync = { deps, state, waitCtx, ctx, look, input, volumes, wakeAtMs: volumes.refreshAtMs, acted: false };
   await execute(plan, sync);
   if (!sync.acted) sync.acted = await removeSuperfluous(observed, deps.cri, ctx);
   return { acted: sync.acted, wakeAtMs: sync.wakeAtMs };
+}
+
+/** A container that is killed to be resized starts again, as after any other end that its policy restarts. */
+function withRestarts(plan: PodPlan, kills: readonly Kill[]): PodPlan {
+  const more = kills.filter(({ containerId }) => !plan.kill.some((kill) => kill.containerId === containerId));
+  return more.length === 0
+    ? plan
+    : { ...plan, kill: [...plan.kill, ...more], startMain: [...plan.startMain, ...more.map(({ name }) => name)] };
 }
 
 function mountsFailed(
@@ -178,6 +194,7 @@ async function makeSandbox(plan: PodPlan, sync: Sync): Promise<Sandbox | undefin
     const handler = await deps.runtimeHandler(pod.spec.runtimeClassName, ctx);
     const id = await deps.cri.runPodSandbox(config, handler, ctx);
     sync.acted = true;
+    sync.state.sandboxFailures = 0;
     const observed = await sync.look();
     const podIps = podIpsOf(pod, observed.sandboxes[0]?.ips ?? [], deps.settings.hostIps);
     sync.input = { ...sync.input, observed, podIps };
@@ -186,7 +203,7 @@ async function makeSandbox(plan: PodPlan, sync: Sync): Promise<Sandbox | undefin
   } catch (error) {
     sync.waitCtx.signal.throwIfAborted();
     event('Warning', 'FailedCreatePodSandBox', `Failed to create pod sandbox: ${describeFirst(error)}`);
-    wakeBy(sync, ctx.clock.nowMs() + RETRY_MS);
+    wakeBy(sync, ctx.clock.nowMs() + Math.min(SANDBOX_RETRY_MS * 2 ** sync.state.sandboxFailures++, RETRY_MS));
     return undefined;
   }
 }

@@ -18,6 +18,8 @@ export interface SandboxConfigInput {
 export function sandboxConfig(input: SandboxConfigInput): PodSandboxConfig {
   const { pod } = input;
   const { spec, metadata } = pod;
+  // Better no Pod than one that is less isolated than it asked for.
+  if (spec.hostUsers === false) throw new Error('user namespaces (hostUsers: false) are not supported by this node');
   const context = spec.securityContext ?? {};
   const sysctls: Record<string, string> = Object.create(null);
   for (const { name, value } of context.sysctls ?? []) sysctls[name.replaceAll('/', '.')] = value;

@@ -55,6 +55,7 @@ async function volumeMount(mount: VolumeMount, input: MountsInput): Promise<Moun
     ...(recursive(mount, settings.recursiveReadOnly) ? { recursiveReadOnly: true } : {}),
   };
   if (volume.image !== undefined) {
+    if (!settings.imageVolumes) throw new Error(`volume "${mount.name}": the container runtime cannot mount images`);
     const sub = subPath === '' ? {} : { imageSubPath: subPath };
     return { ...base, hostPath: '', image: { image: volume.image }, ...sub };
   }

@@ -187,9 +187,9 @@ async function makeSandbox(plan: PodPlan, sync: Sync): Promise<Sandbox | undefin
   const { deps, ctx } = sync;
   const { pod } = sync.input;
   const event = podEvents(deps.recorder, pod);
-  const config = configOf(plan.attempt, sync);
-  if (!plan.createSandbox) return { id: plan.sandboxId, config };
   try {
+    const config = configOf(plan.attempt, sync);
+    if (!plan.createSandbox) return { id: plan.sandboxId, config };
     await deps.files.mkdir(config.logDirectory, 0o755);
     const handler = await deps.runtimeHandler(pod.spec.runtimeClassName, ctx);
     const id = await deps.cri.runPodSandbox(config, handler, ctx);

@@ -1,14 +1,7 @@
 /** The controllers of a cluster, from the table of @kapella/controllers. */
 import type { Controller, ControllerDeps } from '@kapella/controller';
+import { type ClusterFacts, controllers } from '@kapella/controllers';
 
-export interface ControllerFacts {
-  readonly podCidr: string;
-  /** PEM. */
-  readonly rootCa: string;
-  /** Signs certificates of nodes. */
-  readonly ca: { readonly cert: string; readonly key: string };
-}
-
-export function clusterControllers(_facts: ControllerFacts): (depsOf: (component: string) => ControllerDeps) => readonly Controller[] {
-  return () => [];
+export function clusterControllers(facts: ClusterFacts): (depsOf: (component: string) => ControllerDeps) => readonly Controller[] {
+  return (depsOf) => controllers.filter((row) => row.onByDefault).map((row) => row.create(depsOf(row.account), facts));
 }

@@ -67,7 +67,7 @@ export async function runServer(options: ClusterOptions, hooks: ServerHooks, ctx
   writePrivate(kubeconfig, kubeconfigYaml({ name: options.name, server: url, caCert: pki.ca.cert, user: pki.admin }));
   hooks.onReady?.({ url, kubeconfig, tookMs: Math.round(ctx.clock.monotonicMs() - startMs) });
 
-  const controllers = clusterControllers({ podCidr: options.podCidr, rootCa: pki.ca.cert, ca: pki.ca });
+  const controllers = clusterControllers({ podCidr: options.podCidr, rootCa: pki.ca.cert });
   await runComponents({ server: api.server, roles: { scheduler: true, controllers: true }, controllers }, ctx).finally(async () => {
     await https.close();
     api.server.close();

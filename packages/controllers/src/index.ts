@@ -1,0 +1,61 @@
+/** The controllers of kube-controller-manager that run by default: names, identities, how each is made. */
+import type { Controller, ControllerDeps } from '@kapella/controller';
+import { createClusterRoleAggregationController } from './clusterroleaggregation/clusterroleaggregation.controller.ts';
+import { createDaemonSetController } from './daemonset/daemonset.controller.ts';
+import { createDeploymentController } from './deployment/deployment.controller.ts';
+import { createDisruptionController } from './disruption/disruption.controller.ts';
+import { createEndpointsController } from './endpoints/endpoints.controller.ts';
+import { createEndpointSliceController } from './endpointslice/endpointslice.controller.ts';
+import { createEndpointSliceMirroringController } from './endpointslice/endpointslice-mirroring.controller.ts';
+import { createNodeIpamController } from './nodeipam/nodeipam.controller.ts';
+import { createNodeLifecycleController } from './nodelifecycle/nodelifecycle.controller.ts';
+import { createPersistentVolumeBinder } from './persistentvolume-binder/persistentvolume-binder.controller.ts';
+import { createPodGcController } from './podgc/podgc.controller.ts';
+import { createPvcProtectionController, createPvProtectionController } from './pv-protection/pv-protection.controller.ts';
+import { createReplicaSetController } from './replicaset/replicaset.controller.ts';
+import { createRootCaPublisher } from './root-ca-certificate-publisher/root-ca-certificate-publisher.controller.ts';
+import { createServiceAccountController } from './serviceaccount/serviceaccount.controller.ts';
+import { createStatefulSetController } from './statefulset/statefulset.controller.ts';
+import { createTaintEvictionController } from './tainteviction/tainteviction.controller.ts';
+import { createTtlAfterFinishedController } from './ttl-after-finished/ttl-after-finished.controller.ts';
+
+/** What controllers must know of their cluster. */
+export interface ClusterFacts {
+  /** Network of all Pods. */
+  readonly podCidr: string;
+  /** PEM: published to every namespace. */
+  readonly rootCa: string;
+}
+
+export interface ControllerRow {
+  /** As in kube-controller-manager's `--controllers`. */
+  readonly name: string;
+  /** Its service account in kube-system: upstream's roles are bound to it. */
+  readonly account: string;
+  readonly onByDefault: boolean;
+  create(deps: ControllerDeps, facts: ClusterFacts): Controller;
+}
+
+const row = (name: string, account: string, create: ControllerRow['create']): ControllerRow => ({ name, account, onByDefault: true, create });
+
+export const controllers: readonly ControllerRow[] = [
+  row('serviceaccount-controller', 'service-account-controller', createServiceAccountController),
+  row('root-ca-certificate-publisher-controller', 'root-ca-cert-publisher', (deps, { rootCa }) => createRootCaPublisher(deps, rootCa)),
+  row('node-ipam-controller', 'node-controller', (deps, { podCidr }) => createNodeIpamController(deps, podCidr)),
+  row('node-lifecycle-controller', 'node-controller', createNodeLifecycleController),
+  row('taint-eviction-controller', 'node-controller', createTaintEvictionController),
+  row('deployment-controller', 'deployment-controller', createDeploymentController),
+  row('replicaset-controller', 'replicaset-controller', createReplicaSetController),
+  row('statefulset-controller', 'statefulset-controller', createStatefulSetController),
+  row('daemonset-controller', 'daemon-set-controller', createDaemonSetController),
+  row('endpointslice-controller', 'endpointslice-controller', createEndpointSliceController),
+  row('endpointslice-mirroring-controller', 'endpointslicemirroring-controller', createEndpointSliceMirroringController),
+  row('endpoints-controller', 'endpoint-controller', createEndpointsController),
+  row('disruption-controller', 'disruption-controller', createDisruptionController),
+  row('pod-garbage-collector-controller', 'pod-garbage-collector', createPodGcController),
+  row('ttl-after-finished-controller', 'ttl-after-finished-controller', createTtlAfterFinishedController),
+  row('clusterrole-aggregation-controller', 'clusterrole-aggregation-controller', createClusterRoleAggregationController),
+  row('persistentvolume-binder-controller', 'persistent-volume-binder', createPersistentVolumeBinder),
+  row('persistentvolumeclaim-protection-controller', 'pvc-protection-controller', createPvcProtectionController),
+  row('persistentvolume-protection-controller', 'pv-protection-controller', createPvProtectionController),
+];

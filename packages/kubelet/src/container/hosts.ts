@@ -27,9 +27,8 @@ export function kernelHostname(pod: Pod, { hostname, domain }: PodHostname): str
   if (pod.spec.setHostnameAsFQDN !== true || domain === '') return hostname;
   const full = `${hostname}.${domain}`;
   if (full.length <= FQDN_MAX) return full;
-  throw new Error(
-    `failed to construct FQDN from pod hostname and cluster domain, FQDN ${full} is too long (${FQDN_MAX} characters is the max, ${full.length} characters requested)`,
-  );
+  const limits = `(${FQDN_MAX} characters is the max, ${full.length} characters requested)`;
+  throw new Error(`failed to construct FQDN from pod hostname and cluster domain, FQDN ${full} is too long ${limits}`);
 }
 
 /** `nodeHosts`: the node's own file, for Pods on its network. */

@@ -45,6 +45,10 @@ test('again: replaces ours; out again: leaves what was before', () => {
   assert.equal(removeFromKubeconfig(twice, 'kapella'), users);
 });
 
+test('nothing is left when there was nothing else', () => {
+  assert.equal(removeFromKubeconfig(mergeKubeconfig('', entry('k', 'x'), 'k'), 'k'), undefined);
+});
+
 test('a file that is something else is refused', () => {
   assert.throws(() => mergeKubeconfig('a: [', entry('k', 'x'), 'k'), /no valid YAML/);
   assert.throws(() => mergeKubeconfig('kind: Pod', entry('k', 'x'), 'k'), /no kubeconfig/);

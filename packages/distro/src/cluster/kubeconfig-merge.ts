@@ -19,9 +19,11 @@ export function mergeKubeconfig(text: string, entry: string, name: string): stri
   return file.toString({ lineWidth: 0 });
 }
 
-export function removeFromKubeconfig(text: string, name: string): string {
+/** Undefined when nothing is left that anyone could use. */
+export function removeFromKubeconfig(text: string, name: string): string | undefined {
   const file = openFile(text);
   for (const list of LISTS) dropItem(file, list, name);
+  if (LISTS.every((list) => isSeq(file.get(list)) && (file.get(list) as YAMLSeq).items.length === 0)) return undefined;
   if (file.get('current-context') === name) file.set('current-context', '');
   return file.toString({ lineWidth: 0 });
 }

@@ -16,6 +16,9 @@ import { type AdminApi, createAdminApi } from './api.ts';
 import type { Program } from './program.ts';
 
 const POLL_MS = 15;
+/** What takes longer than a start should is not asked for that often. */
+const SLOW_AFTER_MS = 5_000;
+const SLOW_POLL_MS = 250;
 const SERVER_WAIT_MS_MAX = 60_000;
 const NODE_WAIT_MS_MAX = 120_000;
 const STOP_GRACE_MS = 20_000;
@@ -186,7 +189,7 @@ async function until(
   ctx: Ctx,
   probe: () => Promise<string | undefined>,
 ): Promise<void> {
-  const deadline = ctx.clock.monotonicMs() + timeMsMax;
+  const startMs = ctx.clock.monotonicMs();
   const logFile = files.logFile[name];
   for (;;) {
     const objection = await probe().catch((error: unknown) => describeError(error));
@@ -196,11 +199,12 @@ async function until(
       const said = await lastWords(logFile);
       throw new CliError('Runtime', `the ${name} ended while starting${said === '' ? '' : `: ${said}`}`, `See ${logFile}`);
     }
-    if (ctx.clock.monotonicMs() > deadline) {
+    const waitedMs = ctx.clock.monotonicMs() - startMs;
+    if (waitedMs > timeMsMax) {
       const message = `the ${name} was not ready after ${timeMsMax / 1000} s: ${objection}`;
       throw new CliError('Timeout', message, `See ${logFile}`);
     }
-    await sleep(POLL_MS, ctx);
+    await sleep(waitedMs > SLOW_AFTER_MS ? SLOW_POLL_MS : POLL_MS, ctx);
   }
 }
 

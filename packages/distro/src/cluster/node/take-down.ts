@@ -3,7 +3,8 @@ import { type Ctx, sleep } from '@kapella/base';
 import type { Reporter } from '@kapella/cli';
 import { createNftablesBackend } from '@kapella/proxy/node';
 import { listProcesses, type RunningProcess, signalProcess, stopDaemon } from '../../host/node/daemon.ts';
-import { findCommand } from '../../host/node/run.ts';
+import { isContainerdRunning } from '../../host/node/containerd.ts';
+import { findCommand, tryRun } from '../../host/node/run.ts';
 import { killRuntime } from '../../host/node/teardown.ts';
 import type { ClusterFiles } from './parts.ts';
 
@@ -18,26 +19,38 @@ export interface TakeDownOptions {
   readonly graceMs: number;
 }
 
-export async function takeDown(options: TakeDownOptions, reporter: Reporter, ctx: Ctx): Promise<void> {
+/** What was ended, a line each. */
+export async function takeDown(options: TakeDownOptions, reporter: Reporter, ctx: Ctx): Promise<string[]> {
   const { files, name } = options;
+  const ended: string[] = [];
   for (const part of ['node', 'server'] as const) {
     const step = reporter.step(part, part === 'node' ? 'node agent' : 'API server');
     const stopped = await stopDaemon(files.pidFile[part], AGENT_GRACE_MS, ctx);
     const strays = await endStrays(part, options, ctx);
-    step.done(stopped || strays > 0 ? 'stopped' : 'did not run');
+    const didRun = stopped || strays > 0;
+    step.done(didRun ? 'stopped' : 'did not run');
+    if (didRun) ended.push(`process of the ${part === 'node' ? 'node agent' : 'API server'}`);
   }
   const step = reporter.step('containers', 'containers');
   const count = await endContainers(files, options.graceMs, (text) => step.progress(text), ctx);
-  await killRuntime(files.runtime, ctx);
-  step.done(`${count} ended, containerd stopped`);
-  await removeServiceRules(name, ctx);
+  const didRun = await isContainerdRunning(files.runtime);
+  const sandboxes = await killRuntime(files.runtime, ctx);
+  step.done(`${count} ended${didRun ? ', containerd stopped' : ''}`);
+  if (sandboxes > 0) ended.push(`${count} containers of ${sandboxes} Pods`);
+  if (didRun) ended.push('process of containerd');
+  ended.push(...(await removeServiceRules(name, ctx)));
+  return ended;
 }
 
-/** Rules of Services would send packets to addresses where nobody is. */
-export async function removeServiceRules(clusterName: string, ctx: Ctx): Promise<void> {
-  if (findCommand('nft') === undefined) return;
+/** Rules of Services would send packets to addresses where nobody is. Returns the tables that there were. */
+async function removeServiceRules(clusterName: string, ctx: Ctx): Promise<string[]> {
+  if (findCommand('nft') === undefined) return [];
+  const tables = async () => (await tryRun('nft', ['list', 'tables'])).stdout.split('\n').filter((line) => line !== '');
+  const before = await tables();
   const node = { name: '', nodePortAddresses: [], podCIDRs: [], families: ['IPv4' as const] };
   await createNftablesBackend({ clusterName, node }).remove(ctx);
+  const after = new Set(await tables());
+  return before.filter((line) => !after.has(line) && line.includes(clusterName)).map((line) => `nftables ${line}`);
 }
 
 /** A process of this cluster whose pid file was lost, as after an interrupted start. */

@@ -1,5 +1,6 @@
 /** Puts a cluster into the user's kubeconfig, and takes it out again. */
 import { readFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { CliError, type Reporter } from '@kapella/cli';
 import { readText, writeFileAtomic } from '../../host/node/files.ts';
@@ -40,8 +41,9 @@ export async function removeFromUserConfig(path: string, name: string): Promise<
   if (text === undefined) return false;
   try {
     const changed = removeFromKubeconfig(text, name);
-    if (changed === text) return false;
-    await writeFileAtomic(path, changed, 0o600);
+    if (changed === undefined) await rm(path);
+    else if (changed === text) return false;
+    else await writeFileAtomic(path, changed, 0o600);
     return true;
   } catch {
     return false;

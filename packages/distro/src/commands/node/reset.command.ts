@@ -26,7 +26,8 @@ export async function reset({ given, flags, reporter, program }: CommandInput, c
     if (!isSure) throw new CliError('Usage', `reset removes the cluster ${name} and all of its data`, 'Say so: kapella reset --yes');
   }
   const removed = await withClusterLock(name, () => removeAll(record, reporter, ctx));
-  reporter.result({ name, removed }, [`Removed of cluster ${name}:`, ...removed.map((line) => `  ${line}`)].join('\n'));
+  const text = [`Removed of cluster ${name}:`, ...removed.map((line) => `  ${line}`)].join('\n');
+  reporter.result({ name, removed }, removed.length === 0 ? `There was nothing of cluster ${name}.` : text);
   return 0;
 }
 
@@ -39,9 +40,7 @@ async function leftovers(given: CommandInput['given']): Promise<ClusterRecord> {
 async function removeAll({ options, keep, mergedInto }: ClusterRecord, reporter: Reporter, ctx: Ctx): Promise<string[]> {
   const { name, dataDir, podCidr } = options;
   const files = clusterFiles(name, dataDir);
-  const removed: string[] = [];
-  await takeDown({ name, dataDir, files, graceMs: 0 }, reporter, ctx);
-  removed.push('processes and containers', `nftables tables of Services (kapella-${name})`);
+  const removed = await takeDown({ name, dataDir, files, graceMs: 0 }, reporter, ctx);
   const network = await inStep(reporter, 'network', 'interfaces and rules', () =>
     cleanUpPodNetwork({ clusterName: name, podCIDRs: [podCidr] }, ctx),
   );

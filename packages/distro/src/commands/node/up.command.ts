@@ -27,7 +27,7 @@ export function requireRoot(command: string): void {
 
 async function upLocked({ given, flags, reporter, program }: CommandInput, ctx: Ctx): Promise<number> {
   const saved = await lookUpCluster(given);
-  const { options, isNew } = await settleOptions(given, saved, reporter.say);
+  const { options, isNew } = await settleOptions(given, saved, (note) => reporter.step('options', 'options').done(note));
   await refuseOtherSettings(options, saved);
   const record: ClusterRecord = { keep: isNew ? await foreignEntries(options.dataDir) : (saved?.keep ?? []), options };
   const machine = createMachine(options, program);
@@ -55,7 +55,7 @@ async function upLocked({ given, flags, reporter, program }: CommandInput, ctx: 
 async function settleOptions(
   given: GivenOptions,
   saved: ClusterRecord | undefined,
-  say: (text: string) => void,
+  note: (text: string) => void,
 ): Promise<{ readonly options: ClusterOptions; readonly isNew: boolean }> {
   const name = saved?.options.name ?? given.name ?? 'kapella';
   const records = (await listRecords()).filter(({ options }) => options.name !== name);
@@ -67,7 +67,7 @@ async function settleOptions(
     }),
   );
   const { options, notes } = chooseOptions(given, saved?.options, others, await readMachineNetwork());
-  for (const note of notes) say(`  note: ${note}`);
+  for (const text of notes) note(text);
   return { options, isNew: saved === undefined };
 }
 

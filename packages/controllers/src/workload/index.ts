@@ -4,4 +4,5 @@ export * from './json.ts';
 export * from './late-expectations.ts';
 export * from './pod-control.ts';
 export * from './pod-status.ts';
+export * from './pods-control.ts';
 export * from './template.ts';

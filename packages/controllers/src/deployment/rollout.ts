@@ -259,12 +259,13 @@ class Writes implements Rollout {
     return updated;
   }
 
-  /** In metadata, where kubectl looks for it. */
+  /** In metadata, where kubectl looks for it. By update: upstream's role for this controller may not patch. */
   async #setRevision(revision: string): Promise<void> {
-    if (this.deployment.metadata.annotations?.[REVISION] === revision) return;
-    const { resourceVersion } = this.deployment.metadata;
-    const body = { metadata: { resourceVersion, annotations: { [REVISION]: revision } } };
-    this.deployment = await this.#deps.client.patch(appsV1.Deployment, this.deployment, { type: 'merge', body }, this.#ctx);
+    const { metadata } = this.deployment;
+    if (metadata.annotations?.[REVISION] === revision) return;
+    const annotations = { ...metadata.annotations, [REVISION]: revision };
+    const next = { ...this.deployment, metadata: { ...metadata, annotations } };
+    this.deployment = await this.#deps.client.update(appsV1.Deployment, next, this.#ctx);
   }
 
   async #setCondition(condition: DeploymentCondition): Promise<void> {

@@ -123,9 +123,8 @@ async function explainPending(
     return;
   }
   if (claim.metadata.annotations?.[PROVISIONER] !== provisioner) {
-    const annotations = { [PROVISIONER]: provisioner, [PROVISIONER_BETA]: provisioner };
-    const body = { metadata: { annotations } };
-    await client.patch(coreV1.PersistentVolumeClaim, claim, { type: 'merge', body }, ctx);
+    const annotations = { ...claim.metadata.annotations, [PROVISIONER]: provisioner, [PROVISIONER_BETA]: provisioner };
+    await client.update(coreV1.PersistentVolumeClaim, { ...claim, metadata: { ...claim.metadata, annotations } }, ctx);
   }
   const message =
     `Waiting for a volume to be created either by the external provisioner '${provisioner}' or manually by the system administrator. ` +

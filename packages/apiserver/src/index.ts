@@ -12,5 +12,6 @@ export { SERVER_USER } from './server/access.ts';
 export type { ConnectDialer } from './server/connect-handlers.ts';
 export { type ApiServer, type ApiServerOptions, createApiServer } from './server/server.ts';
 export { RBAC_POLICY } from './bootstrap/rbac-policy.gen.ts';
-export { createNodeAuthorizer, type NodeAuthorizer } from './auth/node-authorizer/node-authorizer.ts';
+export { createRbacEscalationPlugin } from './auth/rbac/escalation.plugin.ts';
+export { createNodeAuthorizer, nodeNameOf, type NodeAuthorizer } from './auth/node-authorizer/node-authorizer.ts';
 export { createRbacAuthorizer, type RbacAuthorizer, type RbacSource } from './auth/rbac/rbac-authorizer.ts';

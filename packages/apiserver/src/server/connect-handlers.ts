@@ -27,7 +27,8 @@ export async function planConnect(
     requireAllowed(authorizer, { ...attributesOf(user, info, query), verb: 'create' });
   }
   const parent = (await readStored(core, type, keyIn(type, namespace, info.name), false, ctx))?.object;
-  if (parent === undefined) throw errors.notFound(resourceName(type, info.name));
+  // Names of proxies may carry scheme and port: the target finds its object itself.
+  if (parent === undefined && !connect.verbs.includes('proxy')) throw errors.notFound(resourceName(type, info.name));
   const admission: AdmissionRequest = {
     ...admissionRequest(writeScope(scope, 'ConnectOptions', false), 'CONNECT', undefined, undefined),
   };

@@ -21,6 +21,7 @@ import type { AnyDefinition } from '../registry/resource-type.ts';
 import type { ConnectTarget, ServerAccess, UserInfo } from '../resource.ts';
 import { isServerFault, respondError, respondText, warningHeader } from '../respond/respond.ts';
 import type { Core } from '../rest/core.ts';
+import { startExpiry } from '../rest/expiry.ts';
 import { createFrameCache, type FrameCache } from '../rest/watch.ts';
 import { createServerAccess } from './access.ts';
 import { type ConnectDialer, planConnect, serveConnect } from './connect-handlers.ts';
@@ -105,6 +106,7 @@ class GenericApiServer implements ApiServer {
     };
     core.access = createServerAccess(core as Core, options.services ?? new Map(), () => ctx.clock.nowMs());
     this.core = core as Core;
+    for (const type of this.registry.all()) startExpiry(this.core, type, ctx);
     this.#inflight = createInflight(options.inflight ?? {});
     this.#requestMetrics = createRequestMetrics(options.metrics);
     this.#dialer = options.dialer;

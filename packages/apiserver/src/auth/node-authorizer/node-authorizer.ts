@@ -4,7 +4,8 @@ import type { PersistentVolume, PersistentVolumeClaim, Pod } from '@kapella/api/
 import type { CachedObject, CacheEvent, WatchCache } from '@kapella/store';
 import { RBAC_POLICY } from '../../bootstrap/rbac-policy.gen.ts';
 import { ALLOWED, type Attributes, type Authorizer, type Decision, NO_OPINION } from '../contract.ts';
-import { type CacheSource, followCache } from '../rbac/rbac-index.ts';
+import { followCache } from '../../registry/follow.ts';
+import type { CacheSource } from '../rbac/rbac-index.ts';
 import { type PolicyRule, ruleAllows } from '../rbac/rules.ts';
 import { podReferences, type PodReferences } from './pod-references.ts';
 

@@ -2,7 +2,7 @@
 import type { UserInfo } from '../../resource.ts';
 import type { Attributes, Authorizer, Decision, NonResourceRule, ResourceRule, RulesAnswer } from '../contract.ts';
 import { type CacheSource, type Grant, RbacIndex } from './rbac-index.ts';
-import { ruleAllows } from './rules.ts';
+import { type PolicyRule, ruleAllows } from './rules.ts';
 
 const MEMO_MAX = 4_096;
 
@@ -12,6 +12,8 @@ export type RbacSource = CacheSource;
 export interface RbacAuthorizer extends Authorizer {
   /** Follows the server's RBAC objects from now on; before that nothing is allowed. Returns how to stop. */
   follow(source: RbacSource): () => void;
+  /** undefined: there is no such role. */
+  rulesOfRole(kind: string, namespace: string, name: string): readonly PolicyRule[] | undefined;
 }
 
 export function createRbacAuthorizer(): RbacAuthorizer {
@@ -25,6 +27,10 @@ class IndexedRbac implements RbacAuthorizer {
 
   follow(source: RbacSource): () => void {
     return this.#index.follow(source);
+  }
+
+  rulesOfRole(kind: string, namespace: string, name: string): readonly PolicyRule[] | undefined {
+    return this.#index.rulesOf(kind === 'ClusterRole' ? `ClusterRole/${name}` : `${namespace}/${name}`);
   }
 
   authorize(attributes: Attributes): Decision {

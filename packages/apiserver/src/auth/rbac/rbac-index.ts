@@ -1,6 +1,7 @@
 /** Roles and bindings as an index from subject to rules, kept by watching. Source: kubernetes pkg/registry/rbac/validation. */
 import { compileLabelSelector } from '@kapella/api';
 import type { CachedObject, CacheEvent, WatchCache } from '@kapella/store';
+import { followCache } from '../../registry/follow.ts';
 import type { PolicyRule } from './rules.ts';
 
 const GROUP = 'rbac.authorization.k8s.io';
@@ -155,27 +156,3 @@ function subjectKey({ kind, name, namespace = '' }: Subject, bindingNamespace: s
   const own = namespace === '' ? bindingNamespace : namespace;
   return kind === 'ServiceAccount' && own !== '' ? `u:system:serviceaccount:${own}:${name}` : undefined;
 }
-
-/** All present objects, then every change. A cache that lost its store fills itself again, and this starts over. */
-export function followCache(cache: WatchCache | undefined, apply: (events: readonly CacheEvent[]) => void): () => void {
-  let stop = () => {};
-  let stopped = cache === undefined;
-  const start = () => {
-    if (stopped || cache === undefined) return;
-    stop = cache.watch({ after: 'now', initial: true }, {
-      events: apply,
-      initialEnd: () => {},
-      closed: (error) => {
-        if (error !== undefined) cache.waitFor(0, NO_TIMER).then(start, () => {});
-      },
-    });
-  };
-  start();
-  return () => {
-    stopped = true;
-    stop();
-  };
-}
-
-/** The wait has no end of its own: it is over when the cache is back. */
-const NO_TIMER = { clock: { setTimer: () => ({ cancel() {} }) } } as never;

@@ -1,0 +1,95 @@
+/** Nobody grants by RBAC what he does not hold. Source: kubernetes pkg/registry/rbac/{clusterrole,rolebinding}/policybased. */
+import type { UnknownObject } from '@kapella/api';
+import { errors, jsonEqual } from '@kapella/base';
+import type { AdmissionPlugin, AdmissionRequest } from '../../admission.ts';
+import { MASTERS_GROUP } from '../authorize.ts';
+import type { Authorizer } from '../contract.ts';
+import { describeRules, missingRules } from './covers.ts';
+import type { RbacAuthorizer } from './rbac-authorizer.ts';
+import type { PolicyRule } from './rules.ts';
+
+const GROUP = 'rbac.authorization.k8s.io';
+const ROLES: ReadonlySet<string> = new Set(['roles', 'clusterroles']);
+const BINDINGS: ReadonlySet<string> = new Set(['rolebindings', 'clusterrolebindings']);
+const EVERYTHING: readonly PolicyRule[] = [
+  { verbs: ['*'], apiGroups: ['*'], resources: ['*'] },
+  { verbs: ['*'], nonResourceURLs: ['*'] },
+];
+
+/** `authorizer` is the whole chain: it is asked for the verbs `escalate` and `bind`. */
+export function createRbacEscalationPlugin(rbac: RbacAuthorizer, authorizer: Authorizer): AdmissionPlugin {
+  return {
+    name: 'RBACEscalation',
+    handles: ({ operation, resource }) =>
+      (operation === 'CREATE' || operation === 'UPDATE') &&
+      resource.group === GROUP &&
+      (ROLES.has(resource.resource) || BINDINGS.has(resource.resource)),
+    async validate(request) {
+      const { object, oldObject, user, resource } = request;
+      if (object === undefined || user.groups.includes(MASTERS_GROUP)) return;
+      if (oldObject !== undefined && onlyReleases(object, oldObject)) return;
+      if (ROLES.has(resource.resource)) checkRole(request, object, oldObject, rbac, authorizer);
+      else checkBinding(request, object, rbac, authorizer);
+    },
+  };
+}
+
+function checkRole(
+  request: AdmissionRequest, object: UnknownObject, oldObject: UnknownObject | undefined, rbac: RbacAuthorizer, authorizer: Authorizer,
+): void {
+  const { resource, name, namespace } = request;
+  if (isAllowed(request, authorizer, 'escalate', resource.resource, oldObject === undefined ? '' : name, namespace)) return;
+  const why = whatIsMissing(request, object.rules ?? [], rbac);
+  if (why !== undefined) throw refusal(request, why);
+  if ((hasAggregation(object) || hasAggregation(oldObject)) && whatIsMissing(request, EVERYTHING, rbac) !== undefined) {
+    throw refusal(request, 'must have cluster-admin privileges to use the aggregationRule');
+  }
+}
+
+function checkBinding(request: AdmissionRequest, object: UnknownObject, rbac: RbacAuthorizer, authorizer: Authorizer): void {
+  const { kind = '', name = '' } = (object.roleRef ?? {}) as { kind?: string; name?: string };
+  const plural = kind === 'ClusterRole' ? 'clusterroles' : 'roles';
+  if (isAllowed(request, authorizer, 'bind', plural, name, request.namespace)) return;
+  const rules = rbac.rulesOfRole(kind, request.namespace, name);
+  if (rules === undefined) throw errors.notFound({ group: GROUP, resource: plural, name });
+  const why = whatIsMissing(request, rules, rbac);
+  if (why !== undefined) throw refusal(request, why);
+}
+
+function isAllowed(
+  { user }: AdmissionRequest, authorizer: Authorizer, verb: string, resource: string, name: string, namespace: string,
+): boolean {
+  const question = {
+    user, verb, isResource: true, group: GROUP, version: '*', resource, subresource: '', namespace, name, path: '',
+  };
+  return authorizer.authorize(question).decision === 'allow';
+}
+
+/** undefined: the user holds all of the rules. */
+function whatIsMissing({ user, namespace }: AdmissionRequest, rules: readonly PolicyRule[], rbac: RbacAuthorizer): string | undefined {
+  const { resourceRules = [], nonResourceRules = [] } = rbac.rulesFor?.(user, namespace) ?? {};
+  const missing = missingRules([...resourceRules, ...nonResourceRules], rules);
+  if (missing.length === 0) return undefined;
+  const groups = user.groups.map((group) => JSON.stringify(group)).join(' ');
+  return (
+    `user ${JSON.stringify(user.username)} (groups=[${groups}]) is attempting to grant RBAC permissions not currently held:\n` +
+    describeRules(missing).join('\n')
+  );
+}
+
+function refusal({ resource, name }: AdmissionRequest, why: string) {
+  return errors.forbidden({ group: GROUP, resource: resource.resource, name }, why);
+}
+
+function hasAggregation(role: UnknownObject | undefined): boolean {
+  return (role?.aggregationRule?.clusterRoleSelectors?.length ?? 0) > 0;
+}
+
+/** The garbage collector must be able to let an object go without holding its rights. */
+function onlyReleases(next: UnknownObject, old: UnknownObject): boolean {
+  const rest = ({ metadata, ...other }: UnknownObject) => {
+    const { ownerReferences: _o, finalizers: _f, managedFields: _m, resourceVersion: _r, ...kept } = metadata;
+    return { ...other, metadata: kept };
+  };
+  return jsonEqual(rest(next), rest(old));
+}

@@ -1,10 +1,9 @@
 /** Deployments: one ReplicaSet per template, rolled from old to new. Source: kubernetes pkg/controller/deployment. */
-import { appsV1, compileLabelSelector, coreV1, keyOf } from '@kapella/api';
-import type { Deployment, ReplicaSet } from '@kapella/api/types/apps-v1';
+import { appsV1, compileLabelSelector, coreV1 } from '@kapella/api';
+import type { Deployment } from '@kapella/api/types/apps-v1';
 import type { Ctx } from '@kapella/base';
 import { type Controller, type ControllerDeps, controllerOf, defineController } from '@kapella/controller';
-import { claim, ownedAndOrphans } from '../shared/claim.ts';
-import { isPodFinished } from '../shared/pods.ts';
+import { candidatesOf, claim, indexOrphans, isTerminal, orphanWatch, planClaim } from '../workload/index.ts';
 import { rollbackTarget } from './annotations.ts';
 import { isScaling, planNewSize, planOldSizes, planScaling } from './plan-scale.ts';
 import { isComplete } from './plan-status.ts';
@@ -13,17 +12,18 @@ import { createRollout, type Rollout } from './rollout.ts';
 
 export function createDeploymentController(deps: ControllerDeps): Controller {
   const { cache } = deps;
+  indexOrphans(cache, appsV1.ReplicaSet);
   return defineController({
     name: 'deployment-controller',
     primary: appsV1.Deployment,
     owns: [appsV1.ReplicaSet],
     watches: [
-      { kind: appsV1.ReplicaSet, keysOf: (set) => adoptersOf(deps, set) },
+      orphanWatch(cache, appsV1.Deployment, appsV1.ReplicaSet, ({ spec }) => spec.selector),
       {
         // A Recreate rollout waits for the last old Pod to end.
         kind: coreV1.Pod,
         keysOf(pod, _old, deleted) {
-          if (!deleted && !isPodFinished(pod)) return [];
+          if (!deleted && !isTerminal(pod)) return [];
           const owner = controllerOf(pod);
           if (owner?.kind !== 'ReplicaSet') return [];
           const set = cache.get(appsV1.ReplicaSet, `${pod.metadata.namespace}/${owner.name}`);
@@ -44,15 +44,6 @@ export function createDeploymentController(deps: ControllerDeps): Controller {
   });
 }
 
-function adoptersOf({ cache }: ControllerDeps, set: ReplicaSet): string[] {
-  if (controllerOf(set) !== undefined || set.metadata.deletionTimestamp !== undefined) return [];
-  const deployments = cache.list(appsV1.Deployment, set.metadata.namespace);
-  return deployments.filter(({ spec }) => {
-    const selector = compileLabelSelector(spec.selector);
-    return !selector.isEmpty && selector.matches(set.metadata.labels);
-  }).map(keyOf);
-}
-
 /** Answers when to look again. */
 async function sync(deps: ControllerDeps, deployment: Deployment, ctx: Ctx): Promise<number | undefined> {
   const { cache, client, events } = deps;
@@ -63,8 +54,9 @@ async function sync(deps: ControllerDeps, deployment: Deployment, ctx: Ctx): Pro
     await client.patchStatus(appsV1.Deployment, deployment, status, ctx);
     return undefined;
   }
-  const candidates = ownedAndOrphans(cache, appsV1.ReplicaSet, deployment);
-  const sets = await claim(deps, appsV1.Deployment, deployment, selector, appsV1.ReplicaSet, candidates, ctx);
+  const plan = planClaim(deployment, selector, candidatesOf(cache, appsV1.ReplicaSet, deployment));
+  const claimed = { ownerKind: appsV1.Deployment, owner: deployment, kind: appsV1.ReplicaSet, plan };
+  const sets = await claim(client, claimed, ctx);
   const rollout = createRollout(deps, deployment, sets, ctx);
   if (deployment.metadata.deletionTimestamp !== undefined) return rollout.syncStatus();
   await rollout.notePause();
@@ -104,7 +96,7 @@ async function recreate({ cache }: ControllerDeps, rollout: Rollout): Promise<nu
   const { newSet, oldSets } = rollout.split;
   const running = rollout.sets
     .filter((set) => set.metadata.uid !== newSet?.metadata.uid)
-    .some((set) => cache.ownedBy(coreV1.Pod, set.metadata.uid).some((pod) => !isPodFinished(pod)));
+    .some((set) => cache.ownedBy(coreV1.Pod, set.metadata.uid).some((pod) => !isTerminal(pod)));
   if (running || sumStatus(oldSets, 'replicas') > 0) return rollout.syncRolloutStatus();
   const set = await rollout.syncRevision(true);
   const { deployment } = rollout;

@@ -4,8 +4,8 @@ import type { Deployment, DeploymentCondition, DeploymentStatus, ReplicaSet } fr
 import type { PodTemplateSpec } from '@kapella/api/types/core-v1';
 import { type Ctx, describeError, isReason, jsonEqual } from '@kapella/base';
 import { controllerOf, controllerRef, type ControllerDeps } from '@kapella/controller';
-import { isNamespaceTerminating } from '../shared/pod-control.ts';
 import { hashOf } from '../shared/values.ts';
+import { isNamespaceTerminating } from '../workload/index.ts';
 import { newSetAnnotations, rollbackAnnotations, rollbackTarget, sizeAnnotations } from './annotations.ts';
 import { planCleanup, planNewSize, type Resize } from './plan-scale.ts';
 import {

@@ -2,8 +2,8 @@
 import { selectorFromLabels } from '@kapella/api';
 import type { Pod, PodTemplateSpec } from '@kapella/api/types/core-v1';
 import { formatTime, parseTime } from '@kapella/base';
-import { isPodAvailable, isPodReady, podCondition } from '../shared/pods.ts';
 import { omitZero } from '../shared/values.ts';
+import { conditionOf, isAvailable, isReady } from '../workload/index.ts';
 
 /** Pods created or deleted in one reconcile. */
 export const BURST_PODS_MAX = 500;
@@ -50,7 +50,7 @@ export function planDeletions(active: readonly Pod[], related: readonly Pod[], c
   if (count >= active.length) return active;
   const onNode = new Map<string, number>();
   for (const pod of related) {
-    if (!isPodReady(pod)) continue;
+    if (!isReady(pod)) continue;
     const node = pod.spec.nodeName ?? '';
     onNode.set(node, (onNode.get(node) ?? 0) + 1);
   }
@@ -69,12 +69,12 @@ function compare(a: Ranked, b: Ranked, nowMs: number): number {
   if (unplaced !== 0) return unplaced;
   const phase = PHASES.indexOf(a.pod.status?.phase ?? '') - PHASES.indexOf(b.pod.status?.phase ?? '');
   if (phase !== 0) return phase;
-  const ready = Number(isPodReady(a.pod)) - Number(isPodReady(b.pod));
+  const ready = Number(isReady(a.pod)) - Number(isReady(b.pod));
   if (ready !== 0) return ready;
   const cost = deletionCost(a.pod) - deletionCost(b.pod);
   if (cost !== 0) return cost;
   if (a.rank !== b.rank) return b.rank - a.rank;
-  if (isPodReady(a.pod)) {
+  if (isReady(a.pod)) {
     const since = compareAge(a.pod, b.pod, readySince(a.pod), readySince(b.pod), nowMs);
     if (since !== 0) return since;
   }
@@ -94,7 +94,7 @@ function compareAge(a: Pod, b: Pod, aMs: number | undefined, bMs: number | undef
   return rank(aMs) - rank(bMs) || (a.metadata.uid < b.metadata.uid ? -1 : 1);
 }
 
-const readySince = (pod: Pod) => parseTime(podCondition(pod, 'Ready')?.lastTransitionTime);
+const readySince = (pod: Pod) => parseTime(conditionOf(pod, 'Ready')?.lastTransitionTime);
 
 function deletionCost(pod: Pod): number {
   const text = pod.metadata.annotations?.[DELETION_COST] ?? '0';
@@ -136,8 +136,8 @@ export function planStatus({ spec, status, generation, active, terminatingCount,
     {
       replicas: active.length,
       fullyLabeledReplicas: active.filter((pod) => template.matches(pod.metadata.labels)).length,
-      readyReplicas: active.filter(isPodReady).length,
-      availableReplicas: active.filter((pod) => isPodAvailable(pod, minReadySeconds, nowMs)).length,
+      readyReplicas: active.filter(isReady).length,
+      availableReplicas: active.filter((pod) => isAvailable(pod, minReadySeconds, nowMs)).length,
       terminatingReplicas: terminatingCount,
       observedGeneration: generation,
       conditions: conditions.length === 0 ? undefined : conditions,

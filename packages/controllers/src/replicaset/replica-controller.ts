@@ -1,19 +1,25 @@
 /** Keeps so many Pods alive: the loop of ReplicaSets and ReplicationControllers. Source: kubernetes pkg/controller/replicaset. */
-import { coreV1, type KindRef, keyOf, type KubeObject, type LabelSelector } from '@kapella/api';
+import { compileLabelSelector, coreV1, type KindRef, type KubeObject } from '@kapella/api';
 import type { Pod, PodTemplateSpec } from '@kapella/api/types/core-v1';
+import type { LabelSelector } from '@kapella/api/types/meta-v1';
 import { type Ctx, describeError } from '@kapella/base';
+import { type Controller, type ControllerDeps, controllerOf, defineController } from '@kapella/controller';
 import {
-  type Controller,
-  type ControllerDeps,
-  controllerOf,
-  controllerRef,
-  createExpectations,
-  defineController,
-  type Expectations,
-} from '@kapella/controller';
-import { claim, ownedAndOrphans } from '../shared/claim.ts';
-import { createPod, deletePod, isNamespaceTerminating, podFromTemplate } from '../shared/pod-control.ts';
-import { isPodActive, isPodTerminating, nextAvailabilityMs } from '../shared/pods.ts';
+  candidatesOf,
+  claim,
+  createLateExpectations,
+  createPods,
+  deletePods,
+  indexOrphans,
+  isActive,
+  isTerminal,
+  isTerminating,
+  nextAvailabilityMs,
+  orphanWatch,
+  planClaim,
+  podFromTemplate,
+  type PodsControl,
+} from '../workload/index.ts';
 import { planCount, planDeletions, planStatus, type ReplicaSpec, type ReplicaStatus } from './plan-replicas.ts';
 
 export interface Replicated extends KubeObject {
@@ -24,38 +30,42 @@ export interface Replicated extends KubeObject {
 export interface ReplicaKind<T extends Replicated> {
   readonly name: string;
   readonly kind: KindRef<T>;
-  selectorOf(object: T): LabelSelector;
+  selectorOf(object: T): LabelSelector | undefined;
   /** Whether the status tells of terminating Pods. */
   readonly reportsTerminating: boolean;
 }
 
 export function createReplicaController<T extends Replicated>(deps: ControllerDeps, of: ReplicaKind<T>): Controller {
-  const { cache } = deps;
-  const expectations = createExpectations();
+  const { cache, client } = deps;
+  const expectations = createLateExpectations();
+  const control: PodsControl = { ...deps, expectations };
+  indexOrphans(cache, coreV1.Pod);
   return defineController<T>({
     name: of.name,
     primary: of.kind,
     owns: [coreV1.Pod],
-    watches: [{ kind: coreV1.Pod, keysOf: (pod) => adoptersOf(deps, of, pod) }],
+    watches: [orphanWatch(cache, of.kind as KindRef<T>, coreV1.Pod, of.selectorOf)],
     expectations,
     async reconcile(key, ctx) {
+      expectations.bind(ctx.clock);
       const owner = cache.get(of.kind, key);
       if (owner === undefined) {
         expectations.forget(key);
         return {}; // the garbage collector removes its Pods
       }
-      const selector = of.selectorOf(owner);
-      const mayAct = expectations.satisfied(key, ctx.clock.monotonicMs());
-      const pods = ownedAndOrphans(cache, coreV1.Pod, owner);
-      const active = await claim(deps, of.kind, owner, selector, coreV1.Pod, pods.filter(isPodActive), ctx);
+      const selector = compileLabelSelector(of.selectorOf(owner));
+      const mayAct = expectations.satisfied(key);
+      const pods = candidatesOf(cache, coreV1.Pod, owner);
+      const plan = planClaim(owner, selector, pods.filter(isActive));
+      const active = await claim(client, { ownerKind: of.kind, owner, kind: coreV1.Pod, plan }, ctx);
       const terminating = pods.filter(
-        (pod) => isPodTerminating(pod) && controllerOf(pod)?.uid === owner.metadata.uid && selector.matches(pod.metadata.labels),
+        (pod) => isTerminating(pod) && !isTerminal(pod) && controllerOf(pod)?.uid === owner.metadata.uid && selector.matches(pod.metadata.labels),
       );
       let failure: unknown;
       if (mayAct && owner.metadata.deletionTimestamp === undefined) {
-        failure = await manage(deps, of, owner, active, expectations, ctx).catch((error: unknown) => error);
+        failure = await manage(control, of, owner, active, ctx);
+        ctx.signal.throwIfAborted();
       }
-      ctx.signal.throwIfAborted();
       const nowMs = ctx.clock.nowMs();
       const status = planStatus({
         spec: owner.spec,
@@ -66,7 +76,7 @@ export function createReplicaController<T extends Replicated>(deps: ControllerDe
         failure: failure === undefined ? undefined : describeError(failure),
         nowMs,
       });
-      await deps.client.patchStatus(of.kind, owner, status as NonNullable<T['status']>, ctx);
+      await client.patchStatus(of.kind, owner, status as NonNullable<T['status']>, ctx);
       if (failure !== undefined) throw failure;
       const minReadySeconds = owner.spec.minReadySeconds ?? 0;
       if (minReadySeconds === 0 || status.readyReplicas === status.availableReplicas) return {};
@@ -75,81 +85,22 @@ export function createReplicaController<T extends Replicated>(deps: ControllerDe
   });
 }
 
-/** An orphan may match any owner of its namespace. */
-function adoptersOf<T extends Replicated>({ cache }: ControllerDeps, of: ReplicaKind<T>, pod: Pod): string[] {
-  if (controllerOf(pod) !== undefined || pod.metadata.deletionTimestamp !== undefined) return [];
-  const owners = cache.list(of.kind, pod.metadata.namespace);
-  return owners.filter((owner) => of.selectorOf(owner).matches(pod.metadata.labels)).map(keyOf);
-}
-
+/** Answers what went wrong. */
 async function manage<T extends Replicated>(
-  deps: ControllerDeps,
+  control: PodsControl,
   of: ReplicaKind<T>,
   owner: T,
   active: readonly Pod[],
-  expectations: Expectations,
   ctx: Ctx,
-): Promise<void> {
+): Promise<unknown> {
   const count = planCount(owner.spec, active.length);
-  if (count > 0) await createPods(deps, of, owner, count, expectations, ctx);
-  if (count < 0) {
-    const related = relatedPods(deps, of, owner);
-    await deletePods(deps, owner, planDeletions(active, related, -count, ctx.clock.nowMs()), expectations, ctx);
+  if (count > 0) {
+    const pod = podFromTemplate(of.kind, owner, owner.spec.template as PodTemplateSpec);
+    return (await createPods(control, owner, Array.from({ length: count }, () => pod), ctx)).error;
   }
-}
-
-async function createPods<T extends Replicated>(
-  deps: ControllerDeps,
-  of: ReplicaKind<T>,
-  owner: T,
-  count: number,
-  expectations: Expectations,
-  ctx: Ctx,
-): Promise<void> {
-  const key = keyOf(owner);
-  const template = owner.spec.template as PodTemplateSpec;
-  const pod = podFromTemplate(template, owner.metadata.name, controllerRef(of.kind, owner));
-  let begun = 0;
-  const one = async () => {
-    begun++;
-    try {
-      await createPod(deps, owner, pod, ctx);
-    } catch (error) {
-      expectations.creationObserved(key); // it will not appear
-      if (!isNamespaceTerminating(error)) throw error;
-    }
-  };
-  expectations.expectCreations(key, count, ctx.clock.monotonicMs());
-  try {
-    await deps.batch(count, one, ctx);
-  } finally {
-    expectations.creationObserved(key, count - begun);
-  }
-  ctx.log.info('pods created', { key, count });
-}
-
-async function deletePods(
-  deps: ControllerDeps,
-  owner: Replicated,
-  pods: readonly Pod[],
-  expectations: Expectations,
-  ctx: Ctx,
-): Promise<void> {
-  const key = keyOf(owner);
-  expectations.expectDeletions(key, pods.map((pod) => pod.metadata.uid), ctx.clock.monotonicMs());
-  const results = await Promise.allSettled(
-    pods.map(async (pod) => {
-      try {
-        await deletePod(deps, owner, pod, ctx);
-      } catch (error) {
-        expectations.deletionObserved(key, pod.metadata.uid);
-        throw error;
-      }
-    }),
-  );
-  const failed = results.find((result) => result.status === 'rejected');
-  if (failed !== undefined) throw failed.reason;
-  ctx.log.info('pods deleted', { key, count: pods.length });
+  if (count === 0) return undefined;
+  const victims = planDeletions(active, relatedPods(control, of, owner), -count, ctx.clock.nowMs());
+  return (await deletePods(control, owner, victims, ctx)).error;
 }
 
 /** Pods of all sets that the owner's owner controls. */
@@ -158,4 +109,3 @@ function relatedPods<T extends Replicated>({ cache }: ControllerDeps, of: Replic
   const siblings = above === undefined ? [owner] : cache.ownedBy(of.kind, above.uid);
   return siblings.flatMap((sibling) => cache.ownedBy(coreV1.Pod, sibling.metadata.uid));
 }
-

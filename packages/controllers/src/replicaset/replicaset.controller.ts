@@ -1,5 +1,5 @@
 /** ReplicaSets. Source: kubernetes pkg/controller/replicaset/replica_set.go. */
-import { appsV1, compileLabelSelector } from '@kapella/api';
+import { appsV1 } from '@kapella/api';
 import type { Controller, ControllerDeps } from '@kapella/controller';
 import { createReplicaController } from './replica-controller.ts';
 
@@ -7,7 +7,7 @@ export function createReplicaSetController(deps: ControllerDeps): Controller {
   return createReplicaController(deps, {
     name: 'replicaset-controller',
     kind: appsV1.ReplicaSet,
-    selectorOf: (set) => compileLabelSelector(set.spec.selector),
+    selectorOf: ({ spec }) => spec.selector,
     reportsTerminating: true,
   });
 }

@@ -14,6 +14,8 @@ export interface ClusterOptions {
   /** `lmdb`, `memory` or `etcd://host:port,…`. */
   readonly store: string;
   readonly nodeName: string;
+  /** The file that names the DNS servers which cluster DNS asks for all other names. */
+  readonly resolvConf: string;
 }
 
 export interface OptionSpec {
@@ -24,6 +26,8 @@ export interface OptionSpec {
   /** Why `value` is not acceptable; undefined when it is. */
   check(value: string): string | undefined;
 }
+
+export const RESOLV_CONF = '/etc/resolv.conf';
 
 const DNS_LABEL = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/;
 
@@ -79,6 +83,13 @@ export const OPTION_SPECS: readonly OptionSpec[] = [
     help: 'name of this node (default: the host name)',
     check: (v) => (v.split('.').every((label) => DNS_LABEL.test(label)) ? undefined : 'must be a DNS name in lower case'),
   },
+  {
+    field: 'resolvConf',
+    flag: '--resolv-conf',
+    value: 'FILE',
+    help: 'names the DNS servers for all names outside the cluster (default: /etc/resolv.conf)',
+    check: (v) => (v.startsWith('/') ? undefined : 'must be an absolute path'),
+  },
 ];
 
 function checkPort(value: string): string | undefined {
@@ -115,6 +126,7 @@ export function resolveOptions(given: GivenOptions, host: { readonly hostName: s
     clusterDomain: given.clusterDomain ?? 'cluster.local',
     store: given.store ?? 'lmdb',
     nodeName: given.nodeName ?? host.hostName.toLowerCase(),
+    resolvConf: given.resolvConf ?? RESOLV_CONF,
   };
   if (overlaps(options.podCidr, options.serviceCidr)) {
     const message = `--pod-cidr ${options.podCidr} and --service-cidr ${options.serviceCidr} overlap`;

@@ -1,5 +1,5 @@
 /** What is remembered of a cluster under `<data-dir>/cluster.json`, so that its name alone finds it again. */
-import { type ClusterOptions, type GivenOptions, OPTION_SPECS } from '@kapella/cli';
+import { type ClusterOptions, type GivenOptions, OPTION_SPECS, RESOLV_CONF } from '@kapella/cli';
 
 export interface ClusterRecord {
   readonly options: ClusterOptions;
@@ -16,15 +16,17 @@ export const REGISTRY_DIR = '/var/lib/kapella';
 /** Undefined when the text is none of ours. */
 export function parseRecord(text: string | undefined): ClusterRecord | undefined {
   if (text === undefined) return undefined;
-  let value: Partial<ClusterRecord>;
+  let value: Partial<Omit<ClusterRecord, 'options'>> & { readonly options?: Partial<ClusterOptions> };
   try {
-    value = JSON.parse(text) as Partial<ClusterRecord>;
+    value = JSON.parse(text) as typeof value;
   } catch {
     return undefined;
   }
-  const options = value?.options as Partial<Record<string, unknown>> | undefined;
-  if (options === undefined || OPTION_SPECS.some(({ field }) => options[field] === undefined)) return undefined;
-  return { keep: [], ...value } as ClusterRecord;
+  if (value?.options === undefined) return undefined;
+  // An option that did not exist when the cluster was made has its default.
+  const options: Partial<ClusterOptions> = { resolvConf: RESOLV_CONF, ...value.options };
+  if (OPTION_SPECS.some(({ field }) => options[field] === undefined)) return undefined;
+  return { keep: [], ...value, options: options as ClusterOptions };
 }
 
 export const formatRecord = (record: ClusterRecord): string => `${JSON.stringify(record, undefined, 2)}\n`;

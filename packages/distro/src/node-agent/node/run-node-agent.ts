@@ -55,6 +55,7 @@ export async function runNodeAgent(options: ClusterOptions, hooks: NodeAgentHook
       criSocket: paths.socket,
       clusterDns: [addressAt(options.serviceCidr, DNS_ADDRESS_INDEX)],
       clusterDomain: options.clusterDomain,
+      resolvConf: options.resolvConf,
       cgroupRoot: `/kapella-${options.name}/kubepods`,
       version: KUBERNETES_VERSION,
       server: { address: '0.0.0.0', port: await kubeletPort(options), cert: node.server.cert, key: node.server.key, clientCa: pki.ca.cert },
@@ -158,7 +159,7 @@ async function runServices(options: ClusterOptions, address: string, client: Cli
       allowedCIDRs: [options.podCidr, `${address}/32`, '127.0.0.0/8'],
       sources: { services, endpointSlices, namespaces },
       clusterDomain: options.clusterDomain,
-      resolvConfPath: '/etc/resolv.conf',
+      resolvConfPath: options.resolvConf,
     },
     ctx,
   );

@@ -119,18 +119,23 @@ interface NodeLike {
       readonly type: string;
       readonly status: string;
       readonly message?: string;
-      readonly lastHeartbeatTime?: string | null;
     }[];
   };
 }
 
 function nodePart(options: ClusterOptions, files: ClusterFiles, api: AdminApi, program: Program): Part {
   const base = daemonPart('node', `node ${options.nodeName}`, options, files, program);
-  let notBeforeMs = 0;
+  let startedMs = 0;
+  // The agent renews its lease once it has said how the node is; a status that did not change it does not send again.
+  const isHeard = async () => {
+    const { status, text } = await api.get(`/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/${options.nodeName}`);
+    const renewTime = status === 200 ? (JSON.parse(text) as LeaseLike).spec?.renewTime : undefined;
+    return (parseTime(renewTime) ?? 0) >= startedMs;
+  };
   return {
     ...base,
     start(ctx) {
-      notBeforeMs = Math.floor(ctx.clock.nowMs() / 1000) * 1000; // the API's times are whole seconds
+      startedMs = Math.floor(ctx.clock.nowMs());
       return base.start(ctx);
     },
     async ready(ctx, progress) {
@@ -138,18 +143,23 @@ function nodePart(options: ClusterOptions, files: ClusterFiles, api: AdminApi, p
         const { status, text } = await api.get(`/api/v1/nodes/${options.nodeName}`);
         if (status === 404) return 'it has not registered yet';
         if (status !== 200) return `the API server says ${status}: ${text.slice(0, 200)}`;
-        return notReadyBecause(JSON.parse(text) as NodeLike, notBeforeMs);
+        const objection = notReadyBecause(JSON.parse(text) as NodeLike);
+        if (objection !== undefined) return objection;
+        return startedMs === 0 || (await isHeard()) ? undefined : 'it has not renewed its lease since it was started';
       });
       return 'Ready';
     },
   };
 }
 
-/** What the agent of before `notBeforeMs` said does not count. */
-export function notReadyBecause(node: NodeLike, notBeforeMs: number): string | undefined {
+interface LeaseLike {
+  readonly spec?: { readonly renewTime?: string | null };
+}
+
+/** Undefined when the Node says that it is Ready. */
+export function notReadyBecause(node: NodeLike): string | undefined {
   const ready = node.status?.conditions?.find(({ type }) => type === 'Ready');
   if (ready === undefined) return 'it has not said yet how it is';
-  if ((parseTime(ready.lastHeartbeatTime) ?? 0) < notBeforeMs) return 'it has not said anything since it was started';
   return ready.status === 'True' ? undefined : (ready.message ?? 'it is not Ready');
 }
 

@@ -76,7 +76,7 @@ async function askApi(api: AdminApi): Promise<ApiFacts> {
       // Counts with a selector are not exact in a page: fetch them whole.
       getJson<ListOf<unknown>>(api, '/api/v1/pods?fieldSelector=status.phase%3DRunning').then(({ items }) => items.length),
     ]);
-    const objections = nodes.items.map((node) => notReadyBecause(node, 0)).filter((objection) => objection !== undefined);
+    const objections = nodes.items.map(notReadyBecause).filter((objection) => objection !== undefined);
     return {
       kubernetes: version.gitVersion,
       nodes: { ready: nodes.items.length - objections.length, total: nodes.items.length },

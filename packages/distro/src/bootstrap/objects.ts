@@ -35,7 +35,17 @@ export function namespaces(): Manifest[] {
 }
 
 export function rbacObjects(): Manifest[] {
-  return [...(RBAC_POLICY as readonly Manifest[]), ...nodeNetworkRbac()];
+  return [...(RBAC_POLICY as readonly Manifest[]).map(withPatch), ...nodeNetworkRbac()];
+}
+
+/** Kapella's controllers write by patch where upstream's read and update: whoever may do the one may do the other. */
+function withPatch(manifest: Manifest): Manifest {
+  if (manifest.kind !== 'ClusterRole' || !manifest.metadata.name.startsWith('system:controller:')) return manifest;
+  const rules = (manifest['rules'] ?? []) as readonly { readonly verbs: readonly string[] }[];
+  const widened = rules.map((rule) =>
+    rule.verbs.includes('update') && !rule.verbs.includes('patch') ? { ...rule, verbs: [...rule.verbs, 'patch'] } : rule,
+  );
+  return { ...manifest, rules: widened };
 }
 
 /** What proxy and DNS of a node may do: see Services and where they lead, and say where the node's DNS listens. */

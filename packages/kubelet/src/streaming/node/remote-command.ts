@@ -50,15 +50,18 @@ function refuse(client: WebSocket, message: string): void {
 interface Outputs {
   readonly open: Set<string>;
   status: Uint8Array | undefined;
+  /** The status is said once: kubectl reads a second one as an error. */
+  said: boolean;
 }
 
 function bridge(client: WebSocket, runtime: SpdyConnection, options: StreamOptions): void {
   const stream = (streamtype: string) => runtime.open({ streamtype });
   const error = stream('error');
   const stdin = options.stdin ? stream('stdin') : undefined;
-  const outputs: Outputs = { open: new Set(['error']), status: undefined };
+  const outputs: Outputs = { open: new Set(['error']), status: undefined, said: false };
   const finish = () => {
-    if (outputs.open.size > 0) return;
+    if (outputs.open.size > 0 || outputs.said) return;
+    outputs.said = true;
     client.send(channelMessage(CHANNEL.error, outputs.status ?? SUCCESS_STATUS), () => client.close(1000));
   };
   const output = (name: 'stdout' | 'stderr') => {

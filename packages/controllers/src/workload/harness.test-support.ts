@@ -22,6 +22,11 @@ export function createHarness() {
   // As the server does: a new Pod is Pending.
   api.intercept = (call) => {
     if (call.method === 'POST' && call.plural === 'pods' && call.name === '') call.body.status = { phase: 'Pending', ...call.body.status };
+    const removed: string[] | undefined = call.body?.metadata?.['$deleteFromPrimitiveList/finalizers'];
+    if (call.method === 'PATCH' && removed !== undefined) {
+      const present = api.objects(coreV1.Pod).find((pod) => pod.metadata.name === call.name);
+      call.body.metadata = { finalizers: (present?.metadata.finalizers ?? []).filter((name) => !removed.includes(name)) };
+    }
     return undefined;
   };
   const client = createClient(api, { userAgent: 'test/1' });

@@ -79,6 +79,7 @@ test('leaks: only addresses of sandboxes that are gone and were not just made', 
 
 test("clean-up: nothing of another cluster, nothing that is no Pod's", () => {
   const id = 'a'.repeat(64);
+  const other = 'b'.repeat(64);
   const plan = planCleanup('dev', ['10.244.1.0/24'], {
     routes: [
       { dst: 'default', dev: 'eth0' },
@@ -87,11 +88,11 @@ test("clean-up: nothing of another cluster, nothing that is no Pod's", () => {
       { dst: '10.244.2.2', dev: 'veth2' },
     ],
     nftTables: ['table ip kapella-dev', 'table ip kapella-dev-net', 'table ip kapella-dev2-net', ''],
-    cachedResults: [`kapella-dev-${id}-eth0`, `kapella-dev-2-${id}-eth0`, `cni-loopback-${id}-lo`],
+    cachedResults: [`kapella-dev-${id}-eth0`, `kapella-dev-2-${other}-eth0`, `cni-loopback-${id}-lo`, `cni-loopback-${other}-lo`],
   });
   assert.deepEqual(plan, {
     interfaces: ['veth1'],
     tables: ['ip kapella-dev-net'],
-    cachedResults: [`kapella-dev-${id}-eth0`],
+    cachedResults: [`kapella-dev-${id}-eth0`, `cni-loopback-${id}-lo`],
   });
 });

@@ -38,10 +38,16 @@ export function planCleanup(clusterName: string, podCIDRs: readonly string[], li
     .map((line) => line.trim().replace(/^table /, ''))
     .filter((table) => table.split(' ')[1] === masqueradeTable(clusterName));
   // `<network>-<sandbox id>-<interface>`; an id is hexadecimal, so no longer network name can match.
-  const pattern = new RegExp(`^${networkName(clusterName)}-[0-9a-f]{64}-`);
+  const pattern = new RegExp(`^${networkName(clusterName)}-([0-9a-f]{64})-`);
+  // The runtime gives each sandbox a loopback by a network of its own, which is called the same in every cluster.
+  const own = new Set<string>();
+  for (const name of listing.cachedResults) {
+    const id = pattern.exec(name)?.[1];
+    if (id !== undefined) own.add(name).add(`cni-loopback-${id}-lo`);
+  }
   return {
     interfaces: [...interfaces].sort(),
     tables,
-    cachedResults: listing.cachedResults.filter((name) => pattern.test(name)),
+    cachedResults: listing.cachedResults.filter((name) => own.has(name)),
   };
 }

@@ -13,7 +13,11 @@ export async function readBody(body: Uint8Array | ResponseStream, ctx: Ctx): Pro
 }
 
 /** Feeds each chunk to `onChunk`; resolves when the stream ends. */
-export function consume(body: Uint8Array | ResponseStream, onChunk: (chunk: Uint8Array) => void, ctx: Ctx): Promise<void> {
+export function consume(
+  body: Uint8Array | ResponseStream,
+  onChunk: (chunk: Uint8Array) => void,
+  ctx: Ctx,
+): Promise<void> {
   if (body instanceof Uint8Array) {
     onChunk(body);
     return Promise.resolve();
@@ -93,21 +97,36 @@ function parseStatus(text: string): Partial<Status> | undefined {
 
 function reasonOfCode(code: number): string {
   switch (code) {
-    case 400: return 'BadRequest';
-    case 401: return 'Unauthorized';
-    case 403: return 'Forbidden';
-    case 404: return 'NotFound';
-    case 405: return 'MethodNotAllowed';
-    case 406: return 'NotAcceptable';
-    case 409: return 'Conflict';
-    case 410: return 'Gone';
-    case 413: return 'RequestEntityTooLarge';
-    case 415: return 'UnsupportedMediaType';
-    case 422: return 'Invalid';
-    case 429: return 'TooManyRequests';
-    case 503: return 'ServiceUnavailable';
-    case 504: return 'Timeout';
-    default: return code >= 500 ? 'InternalError' : 'Unknown';
+    case 400:
+      return 'BadRequest';
+    case 401:
+      return 'Unauthorized';
+    case 403:
+      return 'Forbidden';
+    case 404:
+      return 'NotFound';
+    case 405:
+      return 'MethodNotAllowed';
+    case 406:
+      return 'NotAcceptable';
+    case 409:
+      return 'Conflict';
+    case 410:
+      return 'Gone';
+    case 413:
+      return 'RequestEntityTooLarge';
+    case 415:
+      return 'UnsupportedMediaType';
+    case 422:
+      return 'Invalid';
+    case 429:
+      return 'TooManyRequests';
+    case 503:
+      return 'ServiceUnavailable';
+    case 504:
+      return 'Timeout';
+    default:
+      return code >= 500 ? 'InternalError' : 'Unknown';
   }
 }
 

@@ -30,7 +30,10 @@ test('reads answer undefined for not found, writes throw the Status', async () =
   assert.equal(await client.get(coreV1.ConfigMap, name, ctx), undefined);
   const made = await client.create(coreV1.ConfigMap, { metadata: name, data: { x: '1' } }, ctx);
   assert.equal(made.kind, 'ConfigMap');
-  await assert.rejects(client.create(coreV1.ConfigMap, { metadata: name }, ctx), { reason: 'AlreadyExists', code: 409 });
+  await assert.rejects(client.create(coreV1.ConfigMap, { metadata: name }, ctx), {
+    reason: 'AlreadyExists',
+    code: 409,
+  });
   await client.update(coreV1.ConfigMap, { ...made, data: { x: '2' } }, ctx);
   await assert.rejects(client.update(coreV1.ConfigMap, { ...made, data: { x: '3' } }, ctx), { reason: 'Conflict' });
   await assert.rejects(client.delete(coreV1.ConfigMap, made, ctx, { uid: 'other' }), { reason: 'Conflict' });
@@ -55,7 +58,10 @@ test('an equal status is not written', async () => {
   await client.patchStatus(coreV1.Namespace, namespace, { phase: 'Active' }, ctx);
   assert.equal(api.writes.length, 0);
   await client.patchStatus(coreV1.Namespace, namespace, { phase: 'Terminating' }, ctx);
-  assert.deepEqual(api.writes.map((w) => [w.method, w.subresource]), [['PUT', 'status']]);
+  assert.deepEqual(
+    api.writes.map((w) => [w.method, w.subresource]),
+    [['PUT', 'status']],
+  );
 });
 
 test('a request put off with Retry-After is made again', async () => {
@@ -116,7 +122,10 @@ test('an informer lists, follows, resumes and lists again after 410', async () =
   const running = cache.run(ctx);
   await cache.synced(ctx);
   assert.deepEqual(events, ['+a', '+b']);
-  assert.deepEqual(cache.list(coreV1.ConfigMap, 'other').map((o) => o.metadata.name), ['b']);
+  assert.deepEqual(
+    cache.list(coreV1.ConfigMap, 'other').map((o) => o.metadata.name),
+    ['b'],
+  );
   await clock.settle();
 
   const made = await client.create(coreV1.ConfigMap, configMap('c'), ctx);
@@ -261,12 +270,20 @@ test('a leader that cannot renew stops leading before others may begin', async (
   const leading = runAsLeader(
     client,
     { namespace: 'kube-system', name: 'demo', identity: 'a' },
-    (inner) => new Promise((resolve) => inner.signal.addEventListener('abort', () => { aborted = true; resolve(); })),
+    (inner) =>
+      new Promise((resolve) =>
+        inner.signal.addEventListener('abort', () => {
+          aborted = true;
+          resolve();
+        }),
+      ),
     ctx,
   );
   leading.catch(() => {});
   await clock.advance(5_000);
-  api.intercept = () => { throw new Error('down'); };
+  api.intercept = () => {
+    throw new Error('down');
+  };
   await clock.advance(14_000);
   assert.ok(aborted);
   await assert.rejects(leading, /could not be renewed/);

@@ -2,7 +2,17 @@
 import { apiVersionOf, type KindRef, type KubeList, type NewObject, pathOf } from '@kapella/api';
 import { ApiError, type Ctx, isReason, jsonEqual, sleep } from '@kapella/base';
 import { consume, createLineDecoder, errorOf, readBody } from './body.ts';
-import type { Client, DeleteOptions, ListOptions, Named, PatchBody, ReadOptions, WatchEvent, WatchOptions, WriteOptions } from './client.ts';
+import type {
+  Client,
+  DeleteOptions,
+  ListOptions,
+  Named,
+  PatchBody,
+  ReadOptions,
+  WatchEvent,
+  WatchOptions,
+  WriteOptions,
+} from './client.ts';
 import type { ApiResponse, Transport } from './transport.ts';
 
 const PAGE_SIZE = 500;
@@ -105,10 +115,19 @@ class TypedClient implements Client {
   async deleteCollection(kind: KindRef<unknown>, options: ReadOptions & DeleteOptions, ctx: Ctx): Promise<void> {
     const path = pathOf(kind, options.namespace);
     const { resourceVersion: _, ...selectors } = options;
-    await this.#json({ method: 'DELETE', path, query: readQuery(selectors).toString(), body: deleteBody(options) }, ctx);
+    await this.#json(
+      { method: 'DELETE', path, query: readQuery(selectors).toString(), body: deleteBody(options) },
+      ctx,
+    );
   }
 
-  async createSubresource<R>(kind: KindRef<unknown>, name: Named, subresource: string, body: object, ctx: Ctx): Promise<R> {
+  async createSubresource<R>(
+    kind: KindRef<unknown>,
+    name: Named,
+    subresource: string,
+    body: object,
+    ctx: Ctx,
+  ): Promise<R> {
     return this.#json<R>({ method: 'POST', path: pathFor(kind, name, subresource), body }, ctx);
   }
 
@@ -116,7 +135,12 @@ class TypedClient implements Client {
     return this.#json<R>({ ...request, method, path }, ctx);
   }
 
-  async watch<T>(kind: KindRef<T>, options: WatchOptions, onEvent: (event: WatchEvent<T>) => void, ctx: Ctx): Promise<void> {
+  async watch<T>(
+    kind: KindRef<T>,
+    options: WatchOptions,
+    onEvent: (event: WatchEvent<T>) => void,
+    ctx: Ctx,
+  ): Promise<void> {
     const query = readQuery(options);
     query.set('watch', 'true');
     if (options.allowBookmarks === true) query.set('allowWatchBookmarks', 'true');

@@ -29,7 +29,12 @@ function setUp() {
   return { clock, stop, ctx, api, client, cache, logs, start };
 }
 
-const service = (name: string) => ({ apiVersion: 'v1', kind: 'Service', metadata: { name, namespace: 'default' }, spec: {} });
+const service = (name: string) => ({
+  apiVersion: 'v1',
+  kind: 'Service',
+  metadata: { name, namespace: 'default' },
+  spec: {},
+});
 
 test('primaries, owned objects and watches queue keys; a requeue comes back; failures back off', async () => {
   const { clock, stop, api, client, ctx, logs, start } = setUp();
@@ -128,7 +133,14 @@ test('slow start doubles its batches and stops at the first that fails', async (
   const { ctx } = setUp();
   const begun: number[] = [];
   await assert.rejects(
-    slowStart(100, async (i) => { begun.push(i); if (i >= 3) throw new Error(`no ${i}`); }, ctx),
+    slowStart(
+      100,
+      async (i) => {
+        begun.push(i);
+        if (i >= 3) throw new Error(`no ${i}`);
+      },
+      ctx,
+    ),
     /no 3/,
   );
   assert.deepEqual(begun, [0, 1, 2, 3, 4, 5, 6]);
@@ -143,6 +155,12 @@ test('finalizers are added once and taken off', () => {
 
 test('a controller that fails outside its reconciler stops all and says which', async () => {
   const { start } = setUp();
-  const broken: Controller = { name: 'broken', reads: [], run: async () => { throw new Error('bug'); } };
+  const broken: Controller = {
+    name: 'broken',
+    reads: [],
+    run: async () => {
+      throw new Error('bug');
+    },
+  };
   await assert.rejects(start(broken), /controller broken failed: bug/);
 });

@@ -36,10 +36,11 @@ export interface ControllerSpec<T> {
   readonly name: string;
   readonly primary: KindRef<T>;
   /** An event on an object whose controller reference names a primary queues that primary's key. */
-  readonly owns?: readonly KindRef<any>[];
+  readonly owns?: readonly KindRef<unknown>[];
+  // biome-ignore lint/suspicious/noExplicitAny: each is of a kind of its own
   readonly watches?: readonly WatchSource<any>[];
   /** Further kinds that `reconcile` reads from the cache: they are synced first, but their events queue nothing. */
-  readonly reads?: readonly KindRef<any>[];
+  readonly reads?: readonly KindRef<unknown>[];
   /** Told of each creation and deletion of an owned object, so that a slow cache never makes one twice. */
   readonly expectations?: Expectations;
   /** Queues every primary again so often, whatever happened. */

@@ -12,10 +12,22 @@ import {
 } from './controller.ts';
 import { controllerOf, refersTo } from './owners.ts';
 
+/** Of what kind the primary is does not matter to the loop. */
+// biome-ignore lint/suspicious/noExplicitAny: see above
+type AnySpec = ControllerSpec<any>;
+// biome-ignore lint/suspicious/noExplicitAny: see above
+type AnySource = WatchSource<any>;
+type AnyKind = KindRef<KubeObject>;
+
 const BACKGROUND_RETRY_MS = 5_000;
 
 export function defineController<T>(spec: ControllerSpec<T>): Controller {
-  const kinds = [spec.primary, ...(spec.owns ?? []), ...(spec.watches ?? []).map((watch) => watch.kind), ...(spec.reads ?? [])];
+  const kinds = [
+    spec.primary,
+    ...(spec.owns ?? []),
+    ...(spec.watches ?? []).map((watch) => watch.kind),
+    ...(spec.reads ?? []),
+  ];
   const reads = [...new Map(kinds.map((kind) => [`${kind.group}/${kind.version}/${kind.plural}`, kind])).values()];
   return {
     name: spec.name,
@@ -25,8 +37,8 @@ export function defineController<T>(spec: ControllerSpec<T>): Controller {
 }
 
 async function runController(
-  spec: ControllerSpec<any>,
-  reads: readonly KindRef<any>[],
+  spec: AnySpec,
+  reads: readonly AnyKind[],
   { cache, hooks = {} }: ControllerRuntime,
   ctx: Ctx,
 ): Promise<void> {
@@ -51,7 +63,7 @@ async function runController(
   for (const stop of unsubscribe) stop();
 }
 
-function subscribe(spec: ControllerSpec<any>, cache: Cache, queue: WorkQueue, ctx: Ctx): (() => void)[] {
+function subscribe(spec: AnySpec, cache: Cache, queue: WorkQueue, ctx: Ctx): (() => void)[] {
   const primary: WatchSource<KubeObject> = { kind: spec.primary, keysOf: (object) => [keyOf(object)] };
   const watches = [primary, ...(spec.watches ?? [])].map((watch) =>
     cache.informer(watch.kind).subscribe(handlerOf(watch, queue, ctx)),
@@ -60,7 +72,7 @@ function subscribe(spec: ControllerSpec<any>, cache: Cache, queue: WorkQueue, ct
   return [...watches, ...owned];
 }
 
-function handlerOf(watch: WatchSource<any>, queue: WorkQueue, ctx: Ctx): InformerHandler<any> {
+function handlerOf(watch: AnySource, queue: WorkQueue, ctx: Ctx): InformerHandler<KubeObject> {
   const queueKeys = (object: unknown, old: unknown, deleted: boolean) => {
     try {
       for (const key of watch.keysOf(object, old, deleted)) queue.add(key);
@@ -77,12 +89,14 @@ function handlerOf(watch: WatchSource<any>, queue: WorkQueue, ctx: Ctx): Informe
 }
 
 /** Queues owners, and tells expectations first: a key must not be worked on before its expectation is met. */
-function ownedHandler(spec: ControllerSpec<any>, queue: WorkQueue): InformerHandler<KubeObject> {
+function ownedHandler(spec: AnySpec, queue: WorkQueue): InformerHandler<KubeObject> {
   const { primary, expectations } = spec;
   const ownerKey = (object: KubeObject, owner: OwnerReference | undefined): string | undefined => {
     if (owner === undefined || !refersTo(owner, primary)) return undefined;
     const { namespace } = object.metadata;
-    return keyOf({ metadata: { name: owner.name, ...(primary.namespaced && namespace !== undefined && { namespace }) } });
+    return keyOf({
+      metadata: { name: owner.name, ...(primary.namespaced && namespace !== undefined && { namespace }) },
+    });
   };
   const keyFor = (object: KubeObject) => ownerKey(object, controllerOf(object));
   const gone = (object: KubeObject) => {
@@ -111,7 +125,7 @@ function ownedHandler(spec: ControllerSpec<any>, queue: WorkQueue): InformerHand
   };
 }
 
-async function work(spec: ControllerSpec<any>, queue: WorkQueue, hooks: ControllerHooks, ctx: Ctx): Promise<void> {
+async function work(spec: AnySpec, queue: WorkQueue, hooks: ControllerHooks, ctx: Ctx): Promise<void> {
   for (;;) {
     const key = await queue.next();
     if (key === undefined) return;
@@ -144,11 +158,7 @@ function retry(key: string, error: unknown, queue: WorkQueue, ctx: Ctx): void {
   queue.addRateLimited(key);
 }
 
-async function keepRunning(
-  background: NonNullable<ControllerSpec<any>['background']>,
-  queue: WorkQueue,
-  ctx: Ctx,
-): Promise<void> {
+async function keepRunning(background: NonNullable<AnySpec['background']>, queue: WorkQueue, ctx: Ctx): Promise<void> {
   while (!ctx.signal.aborted) {
     try {
       await background(ctx, queue);
@@ -161,13 +171,13 @@ async function keepRunning(
   }
 }
 
-async function resync(primary: KindRef<any>, everyMs: number, cache: Cache, queue: WorkQueue, ctx: Ctx): Promise<void> {
+async function resync(primary: AnyKind, everyMs: number, cache: Cache, queue: WorkQueue, ctx: Ctx): Promise<void> {
   for (;;) {
     try {
       await sleep(everyMs, ctx);
     } catch {
       return;
     }
-    for (const object of cache.list(primary) as readonly KubeObject[]) queue.add(keyOf(object));
+    for (const object of cache.list(primary)) queue.add(keyOf(object));
   }
 }

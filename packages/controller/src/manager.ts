@@ -7,7 +7,11 @@ import type { Controller, ControllerRuntime } from './controller.ts';
  * Starts the informers that the controllers read, and the controllers. Runs until ctx aborts; settles when all have
  * settled. Rejects when a controller fails outside its reconciler, which is a bug, after stopping the others.
  */
-export async function runControllers(controllers: readonly Controller[], runtime: ControllerRuntime, ctx: Ctx): Promise<void> {
+export async function runControllers(
+  controllers: readonly Controller[],
+  runtime: ControllerRuntime,
+  ctx: Ctx,
+): Promise<void> {
   const stop = new AbortController();
   const inner = childCtx(ctx, stop.signal);
   for (const controller of controllers) for (const kind of controller.reads) runtime.cache.informer(kind);

@@ -10,6 +10,7 @@ const BACKOFF_FACTOR = 2;
 /** A watch that lived this long starts the back-off anew. */
 const BACKOFF_RESET_MS = 120_000;
 const WATCH_MIN_SECONDS = 300;
+const WATCH_SHORT_MS = 1_000;
 
 export class SharedInformer<T extends KubeObject> implements Informer<T> {
   readonly kind: KindRef<T>;
@@ -75,25 +76,30 @@ export class SharedInformer<T extends KubeObject> implements Informer<T> {
     let backoffMs = BACKOFF_MIN_MS;
     while (!ctx.signal.aborted) {
       const startedMs = ctx.clock.monotonicMs();
-      try {
-        if (this.#resourceVersion === '') await this.#list(ctx);
-        await this.#watch(ctx);
-        // A server that ends watches at once must not be asked in a tight loop.
-        if (ctx.clock.monotonicMs() - startedMs >= 1000) continue;
-      } catch (error) {
-        if (ctx.signal.aborted) return;
-        if (isReason(error, 'Expired', 'Gone')) this.#resourceVersion = '';
-        const fields = { kind: this.kind.plural, cause: describeError(error) };
-        if (isReason(error, 'Expired', 'Gone')) ctx.log.debug('watch expired, listing again', fields);
-        else ctx.log.warn('list and watch failed', fields);
-      }
-      if (ctx.clock.monotonicMs() - startedMs >= BACKOFF_RESET_MS) backoffMs = BACKOFF_MIN_MS;
-      try {
-        await sleep(jitter(backoffMs, 1, ctx.random), ctx);
-      } catch {
-        return;
-      }
+      const failed = await this.#listAndWatch(ctx);
+      const tookMs = ctx.clock.monotonicMs() - startedMs;
+      // A server that ends watches at once must not be asked in a tight loop.
+      if (!failed && tookMs >= WATCH_SHORT_MS) continue;
+      if (tookMs >= BACKOFF_RESET_MS) backoffMs = BACKOFF_MIN_MS;
+      await sleep(jitter(backoffMs, 1, ctx.random), ctx).catch(() => {}); // aborted: the loop ends
       backoffMs = Math.min(backoffMs * BACKOFF_FACTOR, BACKOFF_MAX_MS);
+    }
+  }
+
+  /** True when it failed; the one place that tells why. */
+  async #listAndWatch(ctx: Ctx): Promise<boolean> {
+    try {
+      if (this.#resourceVersion === '') await this.#list(ctx);
+      await this.#watch(ctx);
+      return false;
+    } catch (error) {
+      if (ctx.signal.aborted) return true;
+      const expired = isReason(error, 'Expired', 'Gone');
+      if (expired) this.#resourceVersion = '';
+      const fields = { kind: this.kind.plural, cause: describeError(error) };
+      if (expired) ctx.log.debug('watch expired, listing again', fields);
+      else ctx.log.warn('list and watch failed', fields);
+      return true;
     }
   }
 

@@ -91,7 +91,9 @@ export class EventCorrelator {
 }
 
 function sourceKey({ source = {}, involvedObject: about }: CoreEvent): string {
-  return [source.component, source.host, about.kind, about.namespace, about.name, about.uid, about.apiVersion].join('|');
+  return [source.component, source.host, about.kind, about.namespace, about.name, about.uid, about.apiVersion].join(
+    '|',
+  );
 }
 
 function similarKey(event: CoreEvent): string {

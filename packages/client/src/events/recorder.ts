@@ -23,7 +23,11 @@ export interface RunningEventRecorder extends EventRecorder {
 }
 
 /** `clock` of the context given to `run` is not known yet when events come early: hence `ctx` here, for time only. */
-export function createEventRecorder(client: Client, options: EventRecorderOptions, ctx: Pick<Ctx, 'clock'>): RunningEventRecorder {
+export function createEventRecorder(
+  client: Client,
+  options: EventRecorderOptions,
+  ctx: Pick<Ctx, 'clock'>,
+): RunningEventRecorder {
   return new Recorder(client, options, ctx);
 }
 
@@ -44,7 +48,13 @@ class Recorder implements RunningEventRecorder {
     this.#clock = ctx.clock;
   }
 
-  event(about: EventSubject, type: 'Normal' | 'Warning', reason: string, message: string, options: { fieldPath?: string } = {}): void {
+  event(
+    about: EventSubject,
+    type: 'Normal' | 'Warning',
+    reason: string,
+    message: string,
+    options: { fieldPath?: string } = {},
+  ): void {
     // A burst beyond the bound loses its newest events, as upstream's does: recording never blocks.
     if (this.#waiting.length >= WAITING_MAX) return;
     this.#waiting.push(this.#build(about, type, reason, message, options.fieldPath));
@@ -76,7 +86,13 @@ class Recorder implements RunningEventRecorder {
     return new Promise((resolve) => this.#idle.push(resolve));
   }
 
-  #build(about: EventSubject, type: 'Normal' | 'Warning', reason: string, message: string, fieldPath?: string): CoreEvent {
+  #build(
+    about: EventSubject,
+    type: 'Normal' | 'Warning',
+    reason: string,
+    message: string,
+    fieldPath?: string,
+  ): CoreEvent {
     const { name, namespace, uid, resourceVersion } = about.metadata;
     const { component, host } = this.#options;
     const nowMs = this.#clock.nowMs();
@@ -87,7 +103,15 @@ class Recorder implements RunningEventRecorder {
       apiVersion: 'v1',
       kind: 'Event',
       metadata: { name: `${name}.${stamp}`, namespace: namespace || 'default' } as CoreEvent['metadata'],
-      involvedObject: { kind: about.kind, namespace, name, uid, apiVersion: about.apiVersion, resourceVersion, fieldPath },
+      involvedObject: {
+        kind: about.kind,
+        namespace,
+        name,
+        uid,
+        apiVersion: about.apiVersion,
+        resourceVersion,
+        fieldPath,
+      },
       reason,
       message: message.slice(0, 1024),
       source: host === undefined ? { component } : { component, host },
@@ -101,23 +125,24 @@ class Recorder implements RunningEventRecorder {
   }
 
   async #write(correlated: Correlated, ctx: Ctx): Promise<void> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        const written = correlated.patch ? await this.#patch(correlated.event, ctx) : await this.#create(correlated.event, ctx);
-        this.#correlator.written(correlated.key, written);
+    for (let attempt = 1; !ctx.signal.aborted; attempt++) {
+      const failure = await this.#writeOnce(correlated, ctx);
+      if (failure === undefined) return;
+      // A refusal stays one; without an answer it is worth another try.
+      if (failure instanceof ApiError || attempt >= ATTEMPTS_MAX) {
+        if (!ctx.signal.aborted) giveUp(correlated.event, failure, ctx);
         return;
-      } catch (error) {
-        if (ctx.signal.aborted) return;
-        const refused = error instanceof ApiError;
-        if (refused || attempt >= ATTEMPTS_MAX) {
-          // A namespace that goes away refuses its last events: nothing to worry anyone with.
-          const expected = isReason(error, 'AlreadyExists', 'Forbidden', 'NotFound');
-          const { reason, message } = correlated.event;
-          ctx.log[expected ? 'debug' : 'warn']('event not recorded', { reason, message, cause: describeError(error) });
-          return;
-        }
-        await sleep(RETRY_MS * (attempt === 1 ? ctx.random.float() : 1), ctx).catch(() => {});
       }
+      await sleep(RETRY_MS * (attempt === 1 ? ctx.random.float() : 1), ctx).catch(() => {});
+    }
+  }
+
+  async #writeOnce({ event, patch, key }: Correlated, ctx: Ctx): Promise<unknown> {
+    try {
+      this.#correlator.written(key, await (patch ? this.#patch(event, ctx) : this.#create(event, ctx)));
+      return undefined;
+    } catch (error) {
+      return error;
     }
   }
 
@@ -128,12 +153,29 @@ class Recorder implements RunningEventRecorder {
   async #patch(event: CoreEvent, ctx: Ctx): Promise<CoreEvent> {
     const { count, lastTimestamp, message } = event;
     try {
-      return await this.#client.patch(coreV1.Event, event, { type: 'merge', body: { count, lastTimestamp, message } }, ctx);
+      return await this.#client.patch(
+        coreV1.Event,
+        event,
+        { type: 'merge', body: { count, lastTimestamp, message } },
+        ctx,
+      );
     } catch (error) {
       if (!isReason(error, 'NotFound')) throw error;
       // Expired meanwhile: a new one, under a new name.
-      const stamp = (BigInt(Math.floor(this.#clock.nowMs())) * 1_000_000n + BigInt(this.#sequence++ % 1_000_000)).toString(16);
-      return this.#create({ ...event, metadata: { ...event.metadata, name: `${event.involvedObject.name}.${stamp}` } }, ctx);
+      const stamp = (
+        BigInt(Math.floor(this.#clock.nowMs())) * 1_000_000n +
+        BigInt(this.#sequence++ % 1_000_000)
+      ).toString(16);
+      return this.#create(
+        { ...event, metadata: { ...event.metadata, name: `${event.involvedObject.name}.${stamp}` } },
+        ctx,
+      );
     }
   }
+}
+
+function giveUp({ reason, message }: CoreEvent, failure: unknown, ctx: Ctx): void {
+  // A namespace that goes away refuses its last events: nothing to worry anyone with.
+  const expected = isReason(failure, 'AlreadyExists', 'Forbidden', 'NotFound');
+  ctx.log[expected ? 'debug' : 'warn']('event not recorded', { reason, message, cause: describeError(failure) });
 }

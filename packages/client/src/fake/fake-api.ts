@@ -1,5 +1,5 @@
 /** A small API in memory behind a Transport, for tests of clients: storage, watch, conflicts, finalizers; no schemas. */
-import { type KubeObject, type KindRef, parseFieldSelector, parseLabelSelector } from '@kapella/api';
+import { type KindRef, type KubeObject, parseFieldSelector, parseLabelSelector } from '@kapella/api';
 import { ApiError, type Ctx, errors, formatTime, jsonEqual, randomSuffix } from '@kapella/base';
 import type { ApiRequest, ApiResponse, ByteSink, Transport } from '../transport.ts';
 import { applyJsonPatch, applyMergePatch } from './patches.ts';
@@ -13,7 +13,15 @@ export interface FakeTarget {
   readonly subresource: string;
 }
 
-export type FakeRequest = FakeTarget & { readonly method: string; readonly query: URLSearchParams; readonly body: any };
+/** Any object: there are no schemas here. */
+// biome-ignore lint/suspicious/noExplicitAny: only the test knows what it is
+export type Loose = any;
+
+export type FakeRequest = FakeTarget & {
+  readonly method: string;
+  readonly query: URLSearchParams;
+  readonly body: Loose;
+};
 
 export interface FakeApiOptions {
   /** Answers or throws in place of the fake; undefined lets it go on. */
@@ -40,7 +48,7 @@ interface Watcher {
 interface Change {
   readonly rev: number;
   readonly type: 'ADDED' | 'MODIFIED' | 'DELETED';
-  readonly object: any;
+  readonly object: Loose;
   readonly root: string;
   readonly plural: string;
 }
@@ -53,7 +61,7 @@ export function createFakeApi(ctx: Pick<Ctx, 'clock' | 'random'>, options: FakeA
 
 class Fake implements FakeApi {
   readonly #ctx: Pick<Ctx, 'clock' | 'random'>;
-  readonly #objects = new Map<string, any>();
+  readonly #objects = new Map<string, Loose>();
   readonly #history: Change[] = [];
   readonly #watchers = new Set<Watcher>();
   readonly requests: FakeRequest[] = [];
@@ -75,10 +83,19 @@ class Fake implements FakeApi {
     return this.#under(root, kind.plural, '') as T[];
   }
 
-  seed(...objects: any[]): void {
-    for (const object of objects) {
+  seed(...objects: object[]): void {
+    for (const object of objects as Loose[]) {
       const root = object.apiVersion === 'v1' ? '/api/v1' : `/apis/${object.apiVersion}`;
-      this.#insert({ root, plural: pluralOf(object.kind), namespace: object.metadata.namespace ?? '', name: object.metadata.name, subresource: '' }, object);
+      this.#insert(
+        {
+          root,
+          plural: pluralOf(object.kind),
+          namespace: object.metadata.namespace ?? '',
+          name: object.metadata.name,
+          subresource: '',
+        },
+        object,
+      );
     }
   }
 
@@ -114,12 +131,18 @@ class Fake implements FakeApi {
 
   #answer(call: FakeRequest, contentType: string): object {
     switch (call.method) {
-      case 'GET': return call.name !== '' ? this.#found(call) : call.query.get('watch') === 'true' ? WATCH : this.#list(call);
-      case 'POST': return this.#post(call);
-      case 'PUT': return this.#replace(call, call.body);
-      case 'PATCH': return this.#patch(call, contentType);
-      case 'DELETE': return call.name === '' ? this.#deleteAll(call) : this.#delete(call);
-      default: throw new ApiError('MethodNotAllowed', call.method);
+      case 'GET':
+        return call.name !== '' ? this.#found(call) : call.query.get('watch') === 'true' ? WATCH : this.#list(call);
+      case 'POST':
+        return this.#post(call);
+      case 'PUT':
+        return this.#replace(call, call.body);
+      case 'PATCH':
+        return this.#patch(call, contentType);
+      case 'DELETE':
+        return call.name === '' ? this.#deleteAll(call) : this.#delete(call);
+      default:
+        throw new ApiError('MethodNotAllowed', call.method);
     }
   }
 
@@ -144,7 +167,7 @@ class Fake implements FakeApi {
     return this.#insert(target, { ...call.body, metadata: { ...call.body.metadata, name: chosen } });
   }
 
-  #insert(target: FakeTarget, object: any): object {
+  #insert(target: FakeTarget, object: Loose): object {
     const metadata = {
       uid: this.#ctx.random.uuid(),
       creationTimestamp: formatTime(this.#ctx.clock.nowMs()),
@@ -157,19 +180,23 @@ class Fake implements FakeApi {
 
   #patch(call: FakeRequest, contentType: string): object {
     const present = this.#present(call);
-    if (contentType.includes('json-patch')) return this.#replace(call, applyJsonPatch(present, call.body));
+    if (contentType.includes('json-patch'))
+      return this.#replace(call, applyJsonPatch(present, call.body as never) as Loose);
     const { resourceVersion, uid } = call.body.metadata ?? {};
     if (uid !== undefined && uid !== present.metadata.uid) throw errors.conflict(resourceOf(call), 'uid mismatch');
-    const merged: any = applyMergePatch(present, call.body);
+    const merged = applyMergePatch(present, call.body) as Loose;
     const metadata = { ...merged.metadata, resourceVersion: resourceVersion ?? present.metadata.resourceVersion };
     return this.#replace(call, { ...merged, metadata });
   }
 
-  #replace(call: FakeRequest, next: any): object {
+  #replace(call: FakeRequest, next: Loose): object {
     const present = this.#present(call);
     const version = next.metadata.resourceVersion;
     if (version !== undefined && version !== present.metadata.resourceVersion) {
-      throw errors.conflict(resourceOf(call), 'the object has been modified; please apply your changes to the latest version and try again');
+      throw errors.conflict(
+        resourceOf(call),
+        'the object has been modified; please apply your changes to the latest version and try again',
+      );
     }
     const { generation, deletionTimestamp, uid, creationTimestamp } = present.metadata;
     if (call.subresource === 'status') return this.#commit('MODIFIED', call, { ...present, status: next.status });
@@ -177,7 +204,11 @@ class Fake implements FakeApi {
     const metadata = { ...next.metadata, generation: bumped, deletionTimestamp, uid, creationTimestamp };
     const status = present.status === undefined ? next.status : present.status;
     const object = { ...next, metadata, ...(status === undefined || call.subresource !== '' ? {} : { status }) };
-    if (deletionTimestamp !== undefined && (metadata.finalizers ?? []).length === 0 && !metadata.deletionGracePeriodSeconds) {
+    if (
+      deletionTimestamp !== undefined &&
+      (metadata.finalizers ?? []).length === 0 &&
+      !metadata.deletionGracePeriodSeconds
+    ) {
       return this.#remove(call, object);
     }
     return jsonEqual(strip(present), strip(object)) ? present : this.#commit('MODIFIED', call, object);
@@ -197,10 +228,14 @@ class Fake implements FakeApi {
     if (preconditions.uid !== undefined && preconditions.uid !== present.metadata.uid) {
       throw errors.conflict(resourceOf(call), 'the UID in the precondition does not match the UID in record');
     }
-    if (preconditions.resourceVersion !== undefined && preconditions.resourceVersion !== present.metadata.resourceVersion) {
+    if (
+      preconditions.resourceVersion !== undefined &&
+      preconditions.resourceVersion !== present.metadata.resourceVersion
+    ) {
       throw errors.conflict(resourceOf(call), 'the ResourceVersion in the precondition does not match the record');
     }
-    const extra = propagationPolicy === 'Foreground' ? ['foregroundDeletion'] : propagationPolicy === 'Orphan' ? ['orphan'] : [];
+    const extra =
+      propagationPolicy === 'Foreground' ? ['foregroundDeletion'] : propagationPolicy === 'Orphan' ? ['orphan'] : [];
     const finalizers = [...new Set([...(present.metadata.finalizers ?? []), ...extra])];
     if (finalizers.length === 0) return this.#remove(call, present);
     if (present.metadata.deletionTimestamp !== undefined) return present;
@@ -209,18 +244,18 @@ class Fake implements FakeApi {
     return this.#commit('MODIFIED', call, { ...present, metadata });
   }
 
-  #remove(call: FakeTarget, object: any): object {
+  #remove(call: FakeTarget, object: Loose): object {
     this.#objects.delete(idOf(call));
     return this.#announce('DELETED', call, object);
   }
 
-  #commit(type: 'ADDED' | 'MODIFIED', target: FakeTarget, object: any): object {
+  #commit(type: 'ADDED' | 'MODIFIED', target: FakeTarget, object: Loose): object {
     const stamped = this.#announce(type, target, object);
     this.#objects.set(idOf(target), stamped);
     return stamped;
   }
 
-  #announce(type: Change['type'], { root, plural }: FakeTarget, object: any): object {
+  #announce(type: Change['type'], { root, plural }: FakeTarget, object: Loose): object {
     this.#rev++;
     const stamped = { ...object, metadata: { ...object.metadata, resourceVersion: String(this.#rev) } };
     const change: Change = { rev: this.#rev, type, object: stamped, root, plural };
@@ -255,13 +290,13 @@ class Fake implements FakeApi {
     return this.#present(call);
   }
 
-  #present(call: FakeTarget): any {
+  #present(call: FakeTarget): Loose {
     const object = this.#objects.get(idOf(call));
     if (object === undefined) throw errors.notFound(resourceOf(call));
     return object;
   }
 
-  #under(root: string, plural: string, namespace: string): any[] {
+  #under(root: string, plural: string, namespace: string): Loose[] {
     const prefix = `${root}|${plural}|${namespace === '' ? '' : `${namespace}|`}`;
     return [...this.#objects].filter(([id]) => id.startsWith(prefix)).map(([, object]) => object);
   }
@@ -314,7 +349,7 @@ function pluralOf(kind: string): string {
   return lower.endsWith('y') ? `${lower.slice(0, -1)}ies` : `${lower}s`;
 }
 
-const strip = (object: any) => ({ ...object, metadata: { ...object.metadata, resourceVersion: '' } });
+const strip = (object: Loose) => ({ ...object, metadata: { ...object.metadata, resourceVersion: '' } });
 
 function encode(value: object, tail = ''): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(value) + tail);

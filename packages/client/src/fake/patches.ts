@@ -17,21 +17,31 @@ interface Operation {
   readonly value?: unknown;
 }
 
-export function applyJsonPatch(target: any, operations: readonly Operation[]): any {
+export function applyJsonPatch(target: unknown, operations: readonly Operation[]): unknown {
   const result = structuredClone(target);
-  for (const { op, path, value } of operations) {
-    const steps = path.split('/').slice(1).map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'));
-    const last = steps.pop() ?? '';
-    const parent = steps.reduce((at: any, step) => at[step], result);
-    if (op === 'test') {
-      if (JSON.stringify(parent[last]) !== JSON.stringify(value)) throw new Error(`test failed at ${path}`);
-    } else if (op === 'remove') {
-      if (Array.isArray(parent)) parent.splice(Number(last), 1);
-      else delete parent[last];
-    } else if (Array.isArray(parent) && op === 'add') {
-      if (last === '-') parent.push(value);
-      else parent.splice(Number(last), 0, value);
-    } else parent[last] = value;
-  }
+  for (const operation of operations) applyOne(result, operation);
   return result;
+}
+
+type Container = Record<string, unknown> | unknown[];
+
+function applyOne(root: unknown, { op, path, value }: Operation): void {
+  const steps = path
+    .split('/')
+    .slice(1)
+    .map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'));
+  const last = steps.pop() ?? '';
+  const parent = steps.reduce((at: unknown, step) => (at as Record<string, unknown>)[step], root) as Container;
+  if (Array.isArray(parent)) applyToList(parent, op, last, value);
+  else if (op === 'remove') delete parent[last];
+  else if (op !== 'test') parent[last] = value;
+  else if (JSON.stringify(parent[last]) !== JSON.stringify(value)) throw new Error(`test failed at ${path}`);
+}
+
+function applyToList(list: unknown[], op: string, at: string, value: unknown): void {
+  const index = at === '-' ? list.length : Number(at);
+  if (op === 'remove') list.splice(index, 1);
+  else if (op === 'add') list.splice(index, 0, value);
+  else if (op === 'replace') list[index] = value;
+  else if (JSON.stringify(list[index]) !== JSON.stringify(value)) throw new Error(`test failed at ${at}`);
 }

@@ -99,7 +99,12 @@ async function renewLoop(
   }
 }
 
-async function tryAcquire(client: Client, options: LeaderElectionOptions, observed: Observed, ctx: Ctx): Promise<boolean> {
+async function tryAcquire(
+  client: Client,
+  options: LeaderElectionOptions,
+  observed: Observed,
+  ctx: Ctx,
+): Promise<boolean> {
   try {
     return await acquireOrRenew(client, options, observed, ctx);
   } catch (error) {
@@ -110,7 +115,12 @@ async function tryAcquire(client: Client, options: LeaderElectionOptions, observ
   }
 }
 
-async function acquireOrRenew(client: Client, options: LeaderElectionOptions, observed: Observed, ctx: Ctx): Promise<boolean> {
+async function acquireOrRenew(
+  client: Client,
+  options: LeaderElectionOptions,
+  observed: Observed,
+  ctx: Ctx,
+): Promise<boolean> {
   const { leaseDurationMs = 15_000, identity } = options;
   const now = formatMicroTime(ctx.clock.nowMs());
   const fresh = { holderIdentity: identity, leaseDurationSeconds: Math.round(leaseDurationMs / 1000), renewTime: now };

@@ -14,7 +14,6 @@ export interface LoadedKubeconfig {
   readonly context: string;
 }
 
-
 type Section = Readonly<Record<string, unknown>>;
 
 /** `context` overrides current-context. Throws one clear line when something is missing. */

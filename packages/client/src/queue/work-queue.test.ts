@@ -62,25 +62,28 @@ test('shut down, it hands out nothing more', async () => {
 
 test('whatever the order of adds and dones, no key is in work twice and none is lost', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(fc.record({ key: fc.constantFrom('a', 'b', 'c'), what: fc.constantFrom('add', 'next', 'done') })), async (steps) => {
-      const queue = createWorkQueue(createVirtualClock());
-      const inWork = new Set<string>();
-      const owed = new Set<string>();
-      for (const { key, what } of steps) {
-        if (what === 'add') {
-          queue.add(key);
-          owed.add(key);
-        } else if (what === 'next' && queue.length > 0) {
-          const got = (await queue.next()) ?? '';
-          assert.ok(!inWork.has(got));
-          inWork.add(got);
-          owed.delete(got);
-        } else if (what === 'done' && inWork.delete(key)) queue.done(key);
-      }
-      for (const key of inWork) queue.done(key);
-      const rest = new Set<string>();
-      while (queue.length > 0) rest.add((await queue.next()) ?? '');
-      assert.deepEqual(rest, owed);
-    }),
+    fc.asyncProperty(
+      fc.array(fc.record({ key: fc.constantFrom('a', 'b', 'c'), what: fc.constantFrom('add', 'next', 'done') })),
+      async (steps) => {
+        const queue = createWorkQueue(createVirtualClock());
+        const inWork = new Set<string>();
+        const owed = new Set<string>();
+        for (const { key, what } of steps) {
+          if (what === 'add') {
+            queue.add(key);
+            owed.add(key);
+          } else if (what === 'next' && queue.length > 0) {
+            const got = (await queue.next()) ?? '';
+            assert.ok(!inWork.has(got));
+            inWork.add(got);
+            owed.delete(got);
+          } else if (what === 'done' && inWork.delete(key)) queue.done(key);
+        }
+        for (const key of inWork) queue.done(key);
+        const rest = new Set<string>();
+        while (queue.length > 0) rest.add((await queue.next()) ?? '');
+        assert.deepEqual(rest, owed);
+      },
+    ),
   );
 });

@@ -1,6 +1,14 @@
 /** Revisions and other annotations that Deployments and ReplicaSets exchange. Pure. Source: …/deployment/util/deployment_util.go. */
 import type { Deployment, ReplicaSet } from '@kapella/api/types/apps-v1';
-import { boundsOf, DESIRED_REPLICAS, desiredOf, MAX_REPLICAS, REVISION, REVISION_HISTORY, ROLLBACK_TO } from './replica-sets.ts';
+import {
+  boundsOf,
+  DESIRED_REPLICAS,
+  desiredOf,
+  MAX_REPLICAS,
+  REVISION,
+  REVISION_HISTORY,
+  ROLLBACK_TO,
+} from './replica-sets.ts';
 
 type Annotations = Readonly<Record<string, string>>;
 
@@ -28,7 +36,8 @@ export function newSetAnnotations(deployment: Deployment, present: Annotations =
   const old = present[REVISION];
   if (old !== undefined && old !== '' && !/^[-+]?[0-9]+$/.test(old)) return next;
   if (Number(old ?? 0) >= revision) return next;
-  const history: Annotations = old === undefined ? {} : { [REVISION_HISTORY]: extendHistory(present[REVISION_HISTORY], old) };
+  const history: Annotations =
+    old === undefined ? {} : { [REVISION_HISTORY]: extendHistory(present[REVISION_HISTORY], old) };
   return { ...next, ...history, [REVISION]: String(revision) };
 }
 
@@ -42,7 +51,9 @@ function extendHistory(history: string | undefined, revision: string): string {
 
 /** After going back to `set`: its annotations, and of the Deployment's only those that are its own. */
 export function rollbackAnnotations(deployment: Deployment, set: ReplicaSet): Annotations {
-  const own = Object.entries(deployment.metadata.annotations ?? {}).filter(([key]) => OWN.has(key) && key !== ROLLBACK_TO);
+  const own = Object.entries(deployment.metadata.annotations ?? {}).filter(
+    ([key]) => OWN.has(key) && key !== ROLLBACK_TO,
+  );
   const copied = Object.entries(set.metadata.annotations ?? {}).filter(([key]) => !OWN.has(key));
   return Object.fromEntries([...own, ...copied]);
 }

@@ -49,7 +49,12 @@ async function sync(deps: ControllerDeps, deployment: Deployment, ctx: Ctx): Pro
   const { cache, client, events } = deps;
   const selector = compileLabelSelector(deployment.spec.selector);
   if (selector.isEmpty) {
-    events.event(deployment, 'Warning', 'SelectingAll', 'This deployment is selecting all pods. A non-empty selector is required.');
+    events.event(
+      deployment,
+      'Warning',
+      'SelectingAll',
+      'This deployment is selecting all pods. A non-empty selector is required.',
+    );
     const status = { ...deployment.status, observedGeneration: deployment.metadata.generation ?? 0 };
     await client.patchStatus(appsV1.Deployment, deployment, status, ctx);
     return undefined;
@@ -104,4 +109,3 @@ async function recreate({ cache }: ControllerDeps, rollout: Rollout): Promise<nu
   if (isComplete(deployment, deployment.status)) await rollout.cleanUp();
   return rollout.syncRolloutStatus();
 }
-

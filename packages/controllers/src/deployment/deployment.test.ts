@@ -23,7 +23,10 @@ const deployment = (replicas: number, spec: object = {}, image = 'v1') => ({
     ...spec,
   },
 });
-const template = (image: string) => ({ metadata: { labels: { app: 'web' } }, spec: { containers: [{ name: 'c', image }] } });
+const template = (image: string) => ({
+  metadata: { labels: { app: 'web' } },
+  spec: { containers: [{ name: 'c', image }] },
+});
 
 async function begin(object: object) {
   const bed = createTestBed('deployment-controller');
@@ -86,10 +89,13 @@ test('the first rollout: one set with the hash, revision 1, conditions as upstre
     availableReplicas: 3,
     terminatingReplicas: 0,
   });
-  assert.deepEqual(conditions?.map((c) => [c.type, c.status, c.reason, c.message]), [
-    ['Available', 'True', 'MinimumReplicasAvailable', 'Deployment has minimum availability.'],
-    ['Progressing', 'True', 'NewReplicaSetAvailable', `ReplicaSet "web-${hash}" has successfully progressed.`],
-  ]);
+  assert.deepEqual(
+    conditions?.map((c) => [c.type, c.status, c.reason, c.message]),
+    [
+      ['Available', 'True', 'MinimumReplicasAvailable', 'Deployment has minimum availability.'],
+      ['Progressing', 'True', 'NewReplicaSetAvailable', `ReplicaSet "web-${hash}" has successfully progressed.`],
+    ],
+  );
   assert.ok(bed.told('web').includes(`ScalingReplicaSet: Scaled up replica set web-${hash} from 0 to 3`));
   const writes = bed.api.writes.length;
   await bed.clock.advance(120_000);
@@ -135,13 +141,23 @@ test('going back takes up the old set with a new revision and keeps its history'
 test('Recreate: no new Pod before the last old one is gone', async () => {
   const bed = await begin(deployment(3, { strategy: { type: 'Recreate' } }));
   await bed.runOut();
-  await bed.client.patch(coreV1.Pod, bed.api.objects(coreV1.Pod)[0] as never, { type: 'merge', body: { metadata: { finalizers: ['test/hold'] } } }, bed.ctx);
+  await bed.client.patch(
+    coreV1.Pod,
+    bed.api.objects(coreV1.Pod)[0] as never,
+    { type: 'merge', body: { metadata: { finalizers: ['test/hold'] } } },
+    bed.ctx,
+  );
   await bed.patch({ template: template('v2') });
   await bed.clock.advance(5000);
   assert.deepEqual(bed.sizes(), { v1: 0 });
   const held = bed.api.objects(coreV1.Pod);
   assert.equal(held.length, 1);
-  await bed.client.patch(coreV1.Pod, held[0] as never, { type: 'merge', body: { metadata: { finalizers: [] } } }, bed.ctx);
+  await bed.client.patch(
+    coreV1.Pod,
+    held[0] as never,
+    { type: 'merge', body: { metadata: { finalizers: [] } } },
+    bed.ctx,
+  );
   await bed.runOut();
   assert.deepEqual(bed.sizes(), { v1: 0, v2: 3 });
   await bed.stop();
@@ -163,7 +179,9 @@ test('paused: a new template waits, scaling does not; resumed: it rolls', async 
 });
 
 test('scaling amid a rollout is in proportion', async () => {
-  const bed = await begin(deployment(10, { strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 3, maxUnavailable: 2 } } }));
+  const bed = await begin(
+    deployment(10, { strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 3, maxUnavailable: 2 } } }),
+  );
   await bed.runOut();
   await bed.patch({ template: template('broken') });
   await bed.clock.advance(2000);
@@ -181,7 +199,10 @@ test('no progress within the deadline is told, and progress afterwards takes it 
   await bed.clock.advance(10_000);
   const name = bed.sets()[0]?.metadata.name;
   const told = bed.condition('Progressing');
-  assert.deepEqual([told?.status, told?.reason, told?.message], ['False', 'ProgressDeadlineExceeded', `ReplicaSet "${name}" has timed out progressing.`]);
+  assert.deepEqual(
+    [told?.status, told?.reason, told?.message],
+    ['False', 'ProgressDeadlineExceeded', `ReplicaSet "${name}" has timed out progressing.`],
+  );
   await bed.runOut();
   assert.equal(bed.condition('Progressing')?.reason, 'NewReplicaSetAvailable');
   await bed.stop();
@@ -203,7 +224,16 @@ test('a name that is taken by another template gets another hash', async () => {
   const name = probe.sets()[0]?.metadata.name ?? '';
   await probe.stop();
   const bed = createTestBed();
-  const foreign = { apiVersion: 'apps/v1', kind: 'ReplicaSet', metadata: { name, namespace: 'default', labels: { other: 'x' } }, spec: { replicas: 0, selector: { matchLabels: { other: 'x' } }, template: { metadata: { labels: { other: 'x' } }, spec: { containers: [] } } } };
+  const foreign = {
+    apiVersion: 'apps/v1',
+    kind: 'ReplicaSet',
+    metadata: { name, namespace: 'default', labels: { other: 'x' } },
+    spec: {
+      replicas: 0,
+      selector: { matchLabels: { other: 'x' } },
+      template: { metadata: { labels: { other: 'x' } }, spec: { containers: [] } },
+    },
+  };
   bed.api.seed(deployment(1), foreign);
   await bed.start(createDeploymentController(bed.deps), createReplicaSetController(bed.deps));
   await bed.clock.advance(1000);

@@ -132,14 +132,20 @@ function fractionOf(deployment: Deployment, set: ReplicaSet): number {
 }
 
 /** Old sets beyond the history limit, lowest revision first; only those without a Pod. */
-export function planCleanup(deployment: Deployment, oldSets: readonly ReplicaSet[], compare: (a: ReplicaSet, b: ReplicaSet) => number): ReplicaSet[] {
+export function planCleanup(
+  deployment: Deployment,
+  oldSets: readonly ReplicaSet[],
+  compare: (a: ReplicaSet, b: ReplicaSet) => number,
+): ReplicaSet[] {
   const limit = deployment.spec.revisionHistoryLimit;
   if (limit === undefined || limit === 2 ** 31 - 1) return [];
   const alive = oldSets.filter((set) => set.metadata.deletionTimestamp === undefined).toSorted(compare);
-  return alive.slice(0, Math.max(0, alive.length - limit)).filter(
-    (set) =>
-      replicasOf(set) === 0 &&
-      (set.status?.replicas ?? 0) === 0 &&
-      (set.metadata.generation ?? 0) <= (set.status?.observedGeneration ?? 0),
-  );
+  return alive
+    .slice(0, Math.max(0, alive.length - limit))
+    .filter(
+      (set) =>
+        replicasOf(set) === 0 &&
+        (set.status?.replicas ?? 0) === 0 &&
+        (set.metadata.generation ?? 0) <= (set.status?.observedGeneration ?? 0),
+    );
 }

@@ -6,7 +6,13 @@ import { boundsOf, desiredOf, hasProgressDeadline, sumReplicas, sumStatus } from
 
 type Conditions = readonly DeploymentCondition[];
 
-export function newCondition(type: string, status: string, reason: string, message: string, nowMs: number): DeploymentCondition {
+export function newCondition(
+  type: string,
+  status: string,
+  reason: string,
+  message: string,
+  nowMs: number,
+): DeploymentCondition {
   const now = formatTime(nowMs);
   return { type, status, lastUpdateTime: now, lastTransitionTime: now, reason, message };
 }
@@ -26,12 +32,23 @@ export const withoutCondition = (conditions: Conditions, type: string): Conditio
   conditions.filter((condition) => condition.type !== type);
 
 /** Counts and availability. `sets`: all, with the new one. */
-export function planStatus(deployment: Deployment, sets: readonly ReplicaSet[], newSet: ReplicaSet | undefined, nowMs: number): DeploymentStatus {
+export function planStatus(
+  deployment: Deployment,
+  sets: readonly ReplicaSet[],
+  newSet: ReplicaSet | undefined,
+  nowMs: number,
+): DeploymentStatus {
   const available = sumStatus(sets, 'availableReplicas');
   const enough = available >= desiredOf(deployment) - boundsOf(deployment).unavailable;
   const availability = enough
     ? newCondition('Available', 'True', 'MinimumReplicasAvailable', 'Deployment has minimum availability.', nowMs)
-    : newCondition('Available', 'False', 'MinimumReplicasUnavailable', 'Deployment does not have minimum availability.', nowMs);
+    : newCondition(
+        'Available',
+        'False',
+        'MinimumReplicasUnavailable',
+        'Deployment does not have minimum availability.',
+        nowMs,
+      );
   return statusOf({
     observedGeneration: deployment.metadata.generation,
     replicas: sumStatus(sets, 'replicas'),
@@ -73,7 +90,8 @@ export function isComplete(deployment: Deployment, status: DeploymentStatus | un
 
 function isProgressing({ status: old = {} }: Deployment, next: DeploymentStatus): boolean {
   const oldOnes = (status: DeploymentStatus) => (status.replicas ?? 0) - (status.updatedReplicas ?? 0);
-  const grew = (field: 'updatedReplicas' | 'readyReplicas' | 'availableReplicas') => (next[field] ?? 0) > (old[field] ?? 0);
+  const grew = (field: 'updatedReplicas' | 'readyReplicas' | 'availableReplicas') =>
+    (next[field] ?? 0) > (old[field] ?? 0);
   return grew('updatedReplicas') || oldOnes(next) < oldOnes(old) || grew('readyReplicas') || grew('availableReplicas');
 }
 
@@ -86,15 +104,22 @@ function isTimedOut(deployment: Deployment, conditions: Conditions, nowMs: numbe
 }
 
 /** The status during a rollout, with progress. */
-export function planRolloutStatus(deployment: Deployment, sets: readonly ReplicaSet[], newSet: ReplicaSet | undefined, nowMs: number): DeploymentStatus {
+export function planRolloutStatus(
+  deployment: Deployment,
+  sets: readonly ReplicaSet[],
+  newSet: ReplicaSet | undefined,
+  nowMs: number,
+): DeploymentStatus {
   const status = planStatus(deployment, sets, newSet, nowMs);
   let conditions = status.conditions ?? [];
   const current = findCondition(deployment.status?.conditions, 'Progressing');
-  const wasDone = (status.replicas ?? 0) === (status.updatedReplicas ?? 0) && current?.reason === 'NewReplicaSetAvailable';
+  const wasDone =
+    (status.replicas ?? 0) === (status.updatedReplicas ?? 0) && current?.reason === 'NewReplicaSetAvailable';
   if (!hasProgressDeadline(deployment)) conditions = withoutCondition(conditions, 'Progressing');
   else if (!wasDone) conditions = progressConditions(deployment, status, conditions, newSet, nowMs);
   const failure = failureOf(sets, newSet);
-  conditions = failure === undefined ? withoutCondition(conditions, 'ReplicaFailure') : withCondition(conditions, failure);
+  conditions =
+    failure === undefined ? withoutCondition(conditions, 'ReplicaFailure') : withCondition(conditions, failure);
   return statusOf({ ...status, conditions });
 }
 
@@ -105,7 +130,8 @@ function progressConditions(
   newSet: ReplicaSet | undefined,
   nowMs: number,
 ): Conditions {
-  const subject = newSet === undefined ? `Deployment "${deployment.metadata.name}"` : `ReplicaSet "${newSet.metadata.name}"`;
+  const subject =
+    newSet === undefined ? `Deployment "${deployment.metadata.name}"` : `ReplicaSet "${newSet.metadata.name}"`;
   if (isComplete(deployment, status)) {
     const message = `${subject} has successfully progressed.`;
     return withCondition(conditions, newCondition('Progressing', 'True', 'NewReplicaSetAvailable', message, nowMs));

@@ -20,7 +20,8 @@ export interface Split {
 
 export const replicasOf = (set: ReplicaSet): number => set.spec.replicas ?? 1;
 export const desiredOf = (deployment: Deployment): number => deployment.spec.replicas ?? 1;
-export const isRolling = (deployment: Deployment): boolean => (deployment.spec.strategy?.type ?? 'RollingUpdate') === 'RollingUpdate';
+export const isRolling = (deployment: Deployment): boolean =>
+  (deployment.spec.strategy?.type ?? 'RollingUpdate') === 'RollingUpdate';
 export const hasProgressDeadline = (deployment: Deployment): boolean =>
   deployment.spec.progressDeadlineSeconds !== undefined && deployment.spec.progressDeadlineSeconds !== INT32_MAX;
 

@@ -53,7 +53,12 @@ export interface Rollout {
   syncRolloutStatus(): Promise<number | undefined>;
 }
 
-export function createRollout(deps: ControllerDeps, deployment: Deployment, sets: readonly ReplicaSet[], ctx: Ctx): Rollout {
+export function createRollout(
+  deps: ControllerDeps,
+  deployment: Deployment,
+  sets: readonly ReplicaSet[],
+  ctx: Ctx,
+): Rollout {
   return new Writes(deps, deployment, sets, ctx);
 }
 
@@ -103,12 +108,18 @@ class Writes implements Rollout {
   async #updateNewSet(set: ReplicaSet, revision: number): Promise<ReplicaSet> {
     const annotations = newSetAnnotations(this.deployment, set.metadata.annotations, revision);
     const minReadySeconds = this.deployment.spec.minReadySeconds ?? 0;
-    if (!jsonEqual(annotations, set.metadata.annotations ?? {}) || (set.spec.minReadySeconds ?? 0) !== minReadySeconds) {
+    if (
+      !jsonEqual(annotations, set.metadata.annotations ?? {}) ||
+      (set.spec.minReadySeconds ?? 0) !== minReadySeconds
+    ) {
       const metadata = { ...set.metadata, annotations };
       return this.#updateSet({ ...set, metadata, spec: { ...set.spec, minReadySeconds } });
     }
     await this.#setRevision(annotations[REVISION] ?? '');
-    if (hasProgressDeadline(this.deployment) && findCondition(this.deployment.status?.conditions, 'Progressing') === undefined) {
+    if (
+      hasProgressDeadline(this.deployment) &&
+      findCondition(this.deployment.status?.conditions, 'Progressing') === undefined
+    ) {
       const message = `Found new replica set "${set.metadata.name}"`;
       await this.#setCondition(newCondition('Progressing', 'True', 'FoundNewReplicaSet', message, this.#nowMs));
     }
@@ -274,6 +285,11 @@ class Writes implements Rollout {
   }
 
   async #writeStatus(status: DeploymentStatus): Promise<void> {
-    this.deployment = await this.#deps.client.patchStatus(appsV1.Deployment, this.deployment, statusOf(status), this.#ctx);
+    this.deployment = await this.#deps.client.patchStatus(
+      appsV1.Deployment,
+      this.deployment,
+      statusOf(status),
+      this.#ctx,
+    );
   }
 }

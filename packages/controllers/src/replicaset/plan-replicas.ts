@@ -46,7 +46,12 @@ export function planCount(spec: ReplicaSpec, activeCount: number): number {
  * The Pods whose loss costs least. `related`: Pods of all sets with the same owner; a Pod that shares its node with
  * others of them goes before one that does not.
  */
-export function planDeletions(active: readonly Pod[], related: readonly Pod[], count: number, nowMs: number): readonly Pod[] {
+export function planDeletions(
+  active: readonly Pod[],
+  related: readonly Pod[],
+  count: number,
+  nowMs: number,
+): readonly Pod[] {
   if (count >= active.length) return active;
   const onNode = new Map<string, number>();
   for (const pod of related) {
@@ -55,7 +60,10 @@ export function planDeletions(active: readonly Pod[], related: readonly Pod[], c
     onNode.set(node, (onNode.get(node) ?? 0) + 1);
   }
   const ranked = active.map((pod) => ({ pod, rank: onNode.get(pod.spec.nodeName ?? '') ?? 0 }));
-  return ranked.toSorted((a, b) => compare(a, b, nowMs)).slice(0, count).map(({ pod }) => pod);
+  return ranked
+    .toSorted((a, b) => compare(a, b, nowMs))
+    .slice(0, count)
+    .map(({ pod }) => pod);
 }
 
 interface Ranked {
@@ -80,7 +88,13 @@ function compare(a: Ranked, b: Ranked, nowMs: number): number {
   }
   const restarts = compareRestarts(a.pod, b.pod);
   if (restarts !== 0) return restarts;
-  return compareAge(a.pod, b.pod, parseTime(a.pod.metadata.creationTimestamp), parseTime(b.pod.metadata.creationTimestamp), nowMs);
+  return compareAge(
+    a.pod,
+    b.pod,
+    parseTime(a.pod.metadata.creationTimestamp),
+    parseTime(b.pod.metadata.creationTimestamp),
+    nowMs,
+  );
 }
 
 /**
@@ -128,7 +142,15 @@ export interface StatusInput {
   readonly nowMs: number;
 }
 
-export function planStatus({ spec, status, generation, active, terminatingCount, failure, nowMs }: StatusInput): ReplicaStatus {
+export function planStatus({
+  spec,
+  status,
+  generation,
+  active,
+  terminatingCount,
+  failure,
+  nowMs,
+}: StatusInput): ReplicaStatus {
   const template = selectorFromLabels(spec.template?.metadata?.labels);
   const minReadySeconds = spec.minReadySeconds ?? 0;
   const conditions = planConditions(status?.conditions ?? [], (spec.replicas ?? 1) - active.length, failure, nowMs);
@@ -147,7 +169,12 @@ export function planStatus({ spec, status, generation, active, terminatingCount,
   );
 }
 
-function planConditions(present: readonly ReplicaCondition[], missing: number, failure: string | undefined, nowMs: number) {
+function planConditions(
+  present: readonly ReplicaCondition[],
+  missing: number,
+  failure: string | undefined,
+  nowMs: number,
+) {
   const type = 'ReplicaFailure';
   if (failure === undefined) return present.filter((condition) => condition.type !== type);
   if (present.some((condition) => condition.type === type)) return present;

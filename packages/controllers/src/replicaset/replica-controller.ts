@@ -1,9 +1,21 @@
 /** Keeps so many Pods alive: the loop of ReplicaSets and ReplicationControllers. Source: kubernetes pkg/controller/replicaset. */
-import { compileLabelSelector, coreV1, type KindRef, type KubeObject } from '@kapella/api';
+import {
+  type LabelSelector as CompiledSelector,
+  compileLabelSelector,
+  coreV1,
+  type KindRef,
+  type KubeObject,
+} from '@kapella/api';
 import type { Pod, PodTemplateSpec } from '@kapella/api/types/core-v1';
 import type { LabelSelector } from '@kapella/api/types/meta-v1';
 import { type Ctx, describeError } from '@kapella/base';
-import { type Controller, type ControllerDeps, controllerOf, defineController } from '@kapella/controller';
+import {
+  type Controller,
+  type ControllerDeps,
+  controllerOf,
+  defineController,
+  type ReconcileResult,
+} from '@kapella/controller';
 import {
   candidatesOf,
   claim,
@@ -56,11 +68,9 @@ export function createReplicaController<T extends Replicated>(deps: ControllerDe
       const selector = compileLabelSelector(of.selectorOf(owner));
       const mayAct = expectations.satisfied(key);
       const pods = candidatesOf(cache, coreV1.Pod, owner);
+      const isEnding = (pod: Pod) => isOwnEnding(pod, owner, selector);
       const plan = planClaim(owner, selector, pods.filter(isActive));
       const active = await claim(client, { ownerKind: of.kind, owner, kind: coreV1.Pod, plan }, ctx);
-      const terminating = pods.filter(
-        (pod) => isTerminating(pod) && !isTerminal(pod) && controllerOf(pod)?.uid === owner.metadata.uid && selector.matches(pod.metadata.labels),
-      );
       let failure: unknown;
       if (mayAct && owner.metadata.deletionTimestamp === undefined) {
         failure = await manage(control, of, owner, active, ctx);
@@ -72,17 +82,28 @@ export function createReplicaController<T extends Replicated>(deps: ControllerDe
         status: owner.status,
         generation: owner.metadata.generation,
         active,
-        terminatingCount: of.reportsTerminating ? terminating.length : undefined,
+        terminatingCount: of.reportsTerminating ? pods.filter(isEnding).length : undefined,
         failure: failure === undefined ? undefined : describeError(failure),
         nowMs,
       });
       await client.patchStatus(of.kind, owner, status as NonNullable<T['status']>, ctx);
       if (failure !== undefined) throw failure;
-      const minReadySeconds = owner.spec.minReadySeconds ?? 0;
-      if (minReadySeconds === 0 || status.readyReplicas === status.availableReplicas) return {};
-      return { requeueAfterMs: nextAvailabilityMs(active, minReadySeconds, nowMs) ?? minReadySeconds * 1000 };
+      return nextLook(owner, active, status, nowMs);
     },
   });
+}
+
+/** When a ready Pod will have been so for long enough. */
+function nextLook(owner: Replicated, active: readonly Pod[], status: ReplicaStatus, nowMs: number): ReconcileResult {
+  const minReadySeconds = owner.spec.minReadySeconds ?? 0;
+  if (minReadySeconds === 0 || status.readyReplicas === status.availableReplicas) return {};
+  return { requeueAfterMs: nextAvailabilityMs(active, minReadySeconds, nowMs) ?? minReadySeconds * 1000 };
+}
+
+/** Deleted, with containers still running. */
+function isOwnEnding(pod: Pod, owner: Replicated, selector: CompiledSelector): boolean {
+  if (!isTerminating(pod) || isTerminal(pod)) return false;
+  return controllerOf(pod)?.uid === owner.metadata.uid && selector.matches(pod.metadata.labels);
 }
 
 /** Answers what went wrong. */
@@ -96,7 +117,8 @@ async function manage<T extends Replicated>(
   const count = planCount(owner.spec, active.length);
   if (count > 0) {
     const pod = podFromTemplate(of.kind, owner, owner.spec.template as PodTemplateSpec);
-    return (await createPods(control, owner, Array.from({ length: count }, () => pod), ctx)).error;
+    const pods = Array.from({ length: count }, () => pod);
+    return (await createPods(control, owner, pods, ctx)).error;
   }
   if (count === 0) return undefined;
   const victims = planDeletions(active, relatedPods(control, of, owner), -count, ctx.clock.nowMs());

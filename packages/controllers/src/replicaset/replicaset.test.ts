@@ -22,7 +22,11 @@ interface Shape {
 }
 
 function pod({ name, node = 'n1', phase = 'Running', readyForMs, ageMs = 3_600_000, cost, restarts = 0 }: Shape): Pod {
-  const ready = { type: 'Ready', status: readyForMs === undefined ? 'False' : 'True', lastTransitionTime: formatTime(NOW - (readyForMs ?? 0)) };
+  const ready = {
+    type: 'Ready',
+    status: readyForMs === undefined ? 'False' : 'True',
+    lastTransitionTime: formatTime(NOW - (readyForMs ?? 0)),
+  };
   return {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -53,7 +57,10 @@ test('who goes first when scaling down', () => {
     ['of about the same age: by uid', { name: 'a', ageMs: hour }, { name: 'b', ageMs: hour - 1000 }],
   ];
   for (const [why, first, later] of cases) {
-    for (const order of [[first, later], [later, first]]) {
+    for (const order of [
+      [first, later],
+      [later, first],
+    ]) {
       const [gone] = planDeletions(order.map(pod), [], 1, NOW);
       assert.equal(gone?.metadata.name, first.name, why);
     }
@@ -70,7 +77,13 @@ test('a Pod that shares its node with its siblings goes first', () => {
 
 test('deletions are as many as asked, each once, whatever the Pods', () => {
   const shapes = fc.uniqueArray(
-    fc.record({ name: fc.uuid(), node: fc.constantFrom('', 'n1', 'n2'), readyForMs: fc.option(fc.nat(1e9), { nil: undefined }), ageMs: fc.nat(1e9), restarts: fc.nat(3) }),
+    fc.record({
+      name: fc.uuid(),
+      node: fc.constantFrom('', 'n1', 'n2'),
+      readyForMs: fc.option(fc.nat(1e9), { nil: undefined }),
+      ageMs: fc.nat(1e9),
+      restarts: fc.nat(3),
+    }),
     { selector: (s) => s.name, maxLength: 12 },
   );
   fc.assert(
@@ -92,7 +105,11 @@ test('counts are bounded by the burst', () => {
 
 test('status counts, waits for minReadySeconds, keeps the first failure', () => {
   const active = [pod({ name: 'a', readyForMs: 5000 }), pod({ name: 'b', readyForMs: 50_000 }), pod({ name: 'c' })];
-  const spec = { replicas: 3, minReadySeconds: 10, template: { metadata: { labels: { app: 'web' } }, spec: { containers: [] } } };
+  const spec = {
+    replicas: 3,
+    minReadySeconds: 10,
+    template: { metadata: { labels: { app: 'web' } }, spec: { containers: [] } },
+  };
   const base = { spec, status: undefined, generation: 2, active, terminatingCount: 0, failure: undefined, nowMs: NOW };
   assert.deepEqual(planStatus(base), {
     replicas: 3,
@@ -104,9 +121,18 @@ test('status counts, waits for minReadySeconds, keeps the first failure', () => 
   });
   const failed = planStatus({ ...base, active: [], failure: 'quota' });
   assert.deepEqual(failed.conditions, [
-    { type: 'ReplicaFailure', status: 'True', lastTransitionTime: formatTime(NOW), reason: 'FailedCreate', message: 'quota' },
+    {
+      type: 'ReplicaFailure',
+      status: 'True',
+      lastTransitionTime: formatTime(NOW),
+      reason: 'FailedCreate',
+      message: 'quota',
+    },
   ]);
-  assert.deepEqual(planStatus({ ...base, status: failed, failure: 'other', nowMs: NOW + 5000 }).conditions, failed.conditions);
+  assert.deepEqual(
+    planStatus({ ...base, status: failed, failure: 'other', nowMs: NOW + 5000 }).conditions,
+    failed.conditions,
+  );
   assert.equal(planStatus({ ...base, status: failed }).conditions, undefined);
 });
 
@@ -130,7 +156,14 @@ test('makes Pods, counts them, replaces, scales down, each with its events', asy
   assert.equal(made.length, 3);
   assert.match(made[0]?.metadata.name ?? '', /^web-[a-z0-9]{5}$/);
   assert.deepEqual(made[0]?.metadata.ownerReferences, [
-    { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'web', uid: 'rs-uid', controller: true, blockOwnerDeletion: true },
+    {
+      apiVersion: 'apps/v1',
+      kind: 'ReplicaSet',
+      name: 'web',
+      uid: 'rs-uid',
+      controller: true,
+      blockOwnerDeletion: true,
+    },
   ]);
   assert.equal(bed.told('web').filter((line) => line.startsWith('SuccessfulCreate: Created pod: web-')).length, 3);
   await bed.run();
@@ -156,7 +189,12 @@ test('a slow cache never makes a Pod twice', async () => {
   await bed.start(createReplicaSetController(bed.deps));
   bed.api.endWatches();
   for (let i = 0; i < 4; i++) {
-    await bed.client.patch(appsV1.ReplicaSet, NAME, { type: 'merge', body: { metadata: { labels: { i: String(i) } } } }, bed.ctx);
+    await bed.client.patch(
+      appsV1.ReplicaSet,
+      NAME,
+      { type: 'merge', body: { metadata: { labels: { i: String(i) } } } },
+      bed.ctx,
+    );
     await bed.clock.advance(20_000);
   }
   assert.equal(bed.api.writes.filter((w) => w.method === 'POST' && w.plural === 'pods').length, 4);
@@ -165,13 +203,26 @@ test('a slow cache never makes a Pod twice', async () => {
 
 test('adopts what matches, lets go of what does not', async () => {
   const bed = createTestBed();
-  const orphan = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'orphan', namespace: 'default', labels: { app: 'web' } }, spec: { containers: [] } };
+  const orphan = {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'orphan', namespace: 'default', labels: { app: 'web' } },
+    spec: { containers: [] },
+  };
   bed.api.seed(replicaSet(1), orphan);
   await bed.start(createReplicaSetController(bed.deps));
   const pods = () => bed.api.objects(coreV1.Pod);
-  assert.deepEqual(pods().map((p) => p.metadata.ownerReferences?.[0]?.uid), ['rs-uid']);
+  assert.deepEqual(
+    pods().map((p) => p.metadata.ownerReferences?.[0]?.uid),
+    ['rs-uid'],
+  );
   const name = { namespace: 'default', name: 'orphan' };
-  await bed.client.patch(coreV1.Pod, name, { type: 'merge', body: { metadata: { labels: { app: 'debug' } } } }, bed.ctx);
+  await bed.client.patch(
+    coreV1.Pod,
+    name,
+    { type: 'merge', body: { metadata: { labels: { app: 'debug' } } } },
+    bed.ctx,
+  );
   await bed.clock.advance(100);
   assert.equal(pods().length, 2);
   assert.deepEqual(pods().find((p) => p.metadata.name === 'orphan')?.metadata.ownerReferences, []);
@@ -188,7 +239,10 @@ test('a refused Pod is told once as condition and event, and tried again', async
   bed.api.seed(replicaSet(5));
   await bed.start(createReplicaSetController(bed.deps));
   const set = () => bed.api.objects(appsV1.ReplicaSet)[0];
-  assert.deepEqual(set()?.status?.conditions?.map((c) => [c.type, c.reason, c.message]), [['ReplicaFailure', 'FailedCreate', 'exceeded quota']]);
+  assert.deepEqual(
+    set()?.status?.conditions?.map((c) => [c.type, c.reason, c.message]),
+    [['ReplicaFailure', 'FailedCreate', 'exceeded quota']],
+  );
   assert.ok(bed.told('web').every((line) => line === 'FailedCreate: Error creating: exceeded quota'));
   const tried = bed.api.writes.filter((w) => w.plural === 'pods').length;
   assert.ok(tried <= 8, `slow start: one Pod per try, not five (${tried})`);

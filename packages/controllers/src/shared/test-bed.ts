@@ -41,10 +41,15 @@ export function createTestBed(component = 'test-controller') {
       return told.map((e) => `${e.reason}: ${e.message}`);
     },
     /** Sets phase and readiness of Pods, all by default, as a node agent would. */
-    async run(pods = api.objects(coreV1.Pod), phase: 'Running' | 'Succeeded' | 'Failed' = 'Running', ready = phase === 'Running') {
+    async run(
+      pods = api.objects(coreV1.Pod),
+      phase: 'Running' | 'Succeeded' | 'Failed' = 'Running',
+      ready = phase === 'Running',
+    ) {
       for (const pod of pods) {
         const present = await client.get(coreV1.Pod, pod, ctx);
-        if (present !== undefined) await client.patchStatus(coreV1.Pod, present, statusOf(present, phase, ready, clock.nowMs()), ctx);
+        if (present !== undefined)
+          await client.patchStatus(coreV1.Pod, present, statusOf(present, phase, ready, clock.nowMs()), ctx);
       }
       await clock.advance(100);
     },
@@ -54,10 +59,17 @@ export function createTestBed(component = 'test-controller') {
   };
 }
 
-export function statusOf(pod: Pod, phase: 'Running' | 'Succeeded' | 'Failed' | 'Pending', ready: boolean, nowMs: number) {
+export function statusOf(
+  pod: Pod,
+  phase: 'Running' | 'Succeeded' | 'Failed' | 'Pending',
+  ready: boolean,
+  nowMs: number,
+) {
   const time = formatTime(nowMs);
   const before = pod.status?.conditions?.find((condition) => condition.type === 'Ready');
   const status = ready ? 'True' : 'False';
   const lastTransitionTime = before?.status === status ? before.lastTransitionTime : time;
-  return { ...pod.status, phase, conditions: [{ type: 'Ready', status, lastTransitionTime }] } as NonNullable<Pod['status']>;
+  return { ...pod.status, phase, conditions: [{ type: 'Ready', status, lastTransitionTime }] } as NonNullable<
+    Pod['status']
+  >;
 }

@@ -51,7 +51,9 @@ async function serve(): Promise<Served> {
       if (path.includes('watch=true')) {
         stream.respond({ ':status': 200 });
         const metadata = { name: 'a', namespace: 'default', resourceVersion: '7' };
-        stream.write(`${JSON.stringify({ type: 'ADDED', object: { kind: 'ConfigMap', apiVersion: 'v1', metadata } })}\n`);
+        stream.write(
+          `${JSON.stringify({ type: 'ADDED', object: { kind: 'ConfigMap', apiVersion: 'v1', metadata } })}\n`,
+        );
         return;
       }
       stream.respond({ ':status': 200 });
@@ -78,10 +80,15 @@ test('one session serves requests and watches, and is opened again when lost', {
 
   const got: string[] = [];
   const event = Promise.withResolvers<void>();
-  const watching = client.watch(coreV1.ConfigMap, {}, ({ object }) => {
-    got.push(object.metadata.name);
-    event.resolve();
-  }, ctx);
+  const watching = client.watch(
+    coreV1.ConfigMap,
+    {},
+    ({ object }) => {
+      got.push(object.metadata.name);
+      event.resolve();
+    },
+    ctx,
+  );
   const watchFails = assert.rejects(watching);
   await event.promise;
   assert.deepEqual(got, ['a']);
@@ -98,7 +105,9 @@ test('one session serves requests and watches, and is opened again when lost', {
   server.close();
 });
 
-test('a server that is not there, or is not the right one, is an error with its cause', { timeout: 20_000 }, async () => {
+test('a server that is not there, or is not the right one, is an error with its cause', {
+  timeout: 20_000,
+}, async () => {
   const { server, url } = await serve();
   const other = await certificate();
   const ctx = hostCtx(new AbortController().signal, silentLogger);

@@ -1,5 +1,11 @@
 /** One HTTP/2 session to an API server, opened when needed and again when lost. Source: client-go/transport. */
-import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants, type IncomingHttpHeaders } from 'node:http2';
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  connect,
+  constants,
+  type IncomingHttpHeaders,
+} from 'node:http2';
 import type { SecureContextOptions } from 'node:tls';
 import type { Ctx } from '@kapella/base';
 import type { ApiRequest, ApiResponse, ByteSink, ResponseStream, Transport } from '../../../transport.ts';
@@ -203,7 +209,11 @@ function headersOf(raw: IncomingHttpHeaders): Record<string, string | readonly s
 function wasNotProcessed(error: unknown): boolean {
   const cause = error instanceof Error ? (error.cause ?? error) : error;
   const { code = '', message = '' } = (cause ?? {}) as { code?: string; message?: string };
-  return code === 'ERR_HTTP2_GOAWAY_SESSION' || code === 'ERR_HTTP2_INVALID_SESSION' || message.includes('NGHTTP2_REFUSED_STREAM');
+  return (
+    code === 'ERR_HTTP2_GOAWAY_SESSION' ||
+    code === 'ERR_HTTP2_INVALID_SESSION' ||
+    message.includes('NGHTTP2_REFUSED_STREAM')
+  );
 }
 
 function text(pem: string | Uint8Array | undefined): string | undefined {

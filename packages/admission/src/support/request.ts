@@ -14,8 +14,15 @@ export function isPodCreate(request: AdmissionRequest): boolean {
   return request.operation === 'CREATE' && isFor(request, 'pods') && request.subresource === '';
 }
 
+/** The object with a spec at least: most plugins run before what is missing is refused. */
+export function withSpec<T>(object: UnknownObject | undefined): T {
+  const { spec } = (object ?? {}) as { spec?: object };
+  return { ...object, spec: { ...spec } } as T;
+}
+
 export function podOf(request: AdmissionRequest): Pod {
-  return request.object as unknown as Pod;
+  const pod = withSpec<Pod>(request.object);
+  return { ...pod, spec: { ...pod.spec, containers: pod.spec.containers ?? [] } };
 }
 
 export const asObject = (object: unknown): UnknownObject => object as UnknownObject;

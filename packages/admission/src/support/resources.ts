@@ -1,12 +1,27 @@
 /** Amounts that Pods ask for. Source: component-helpers/resource/helpers.go. */
-import { Quantity } from '@kapella/api';
+import { Quantity, QuantityError } from '@kapella/api';
 import type { PodSpec } from '@kapella/api/types/core-v1';
 
 export type Amounts = ReadonlyMap<string, Quantity>;
 type List = Readonly<Record<string, string>>;
 
+/** Amounts that are none are left out: validation refuses them. */
 export function parseAmounts(list: List | undefined): Map<string, Quantity> {
-  return new Map(Object.entries(list ?? {}).map(([name, amount]) => [name, Quantity.parse(amount)]));
+  const amounts = new Map<string, Quantity>();
+  for (const [name, text] of Object.entries(list ?? {})) {
+    const amount = parseAmount(text);
+    if (amount !== undefined) amounts.set(name, amount);
+  }
+  return amounts;
+}
+
+export function parseAmount(text: string): Quantity | undefined {
+  try {
+    return Quantity.parse(text);
+  } catch (error) {
+    if (error instanceof QuantityError) return undefined;
+    throw error;
+  }
 }
 
 export function addAmounts(...lists: readonly Amounts[]): Map<string, Quantity> {
@@ -28,7 +43,7 @@ function maxAmounts(a: Amounts, b: Amounts): Map<string, Quantity> {
 
 /** Sum of containers and sidecars or the largest init container, what is set for the Pod as a whole, and its overhead. */
 export function podAmounts(spec: PodSpec, part: 'requests' | 'limits'): Map<string, Quantity> {
-  let total = addAmounts(...spec.containers.map((container) => parseAmounts(container.resources?.[part])));
+  let total = addAmounts(...(spec.containers ?? []).map((container) => parseAmounts(container.resources?.[part])));
   let sidecars: Amounts = new Map();
   let peak: Amounts = new Map();
   for (const { restartPolicy, resources } of spec.initContainers ?? []) {

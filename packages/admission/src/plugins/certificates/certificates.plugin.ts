@@ -3,13 +3,13 @@ import type { CertificateSigningRequest } from '@kapella/api/types/certificates-
 import type { AdmissionPlugin, AdmissionRequest } from '@kapella/apiserver';
 import { jsonEqual } from '@kapella/base';
 import { maySign } from '../../support/authorizer.ts';
-import { isFor, refuse } from '../../support/request.ts';
+import { isFor, refuse, withSpec } from '../../support/request.ts';
 import { organizationsOf } from './subject.ts';
 
 const CLIENT_SIGNER = 'kubernetes.io/kube-apiserver-client';
 const isRequest = (request: AdmissionRequest, subresource: string) =>
   isFor(request, 'certificatesigningrequests', 'certificates.k8s.io') && request.subresource === subresource;
-const oldOf = (request: AdmissionRequest) => request.oldObject as unknown as CertificateSigningRequest;
+const oldOf = (request: AdmissionRequest) => withSpec<CertificateSigningRequest>(request.oldObject);
 
 export const certificateApproval: AdmissionPlugin = {
   name: 'CertificateApproval',
@@ -28,7 +28,7 @@ export const certificateSigning: AdmissionPlugin = {
 
   async validate(request, server, ctx) {
     const old = oldOf(request);
-    const next = request.object as unknown as CertificateSigningRequest;
+    const next = withSpec<CertificateSigningRequest>(request.object);
     const sameConditions = jsonEqual(old.status?.conditions ?? [], next.status?.conditions ?? []);
     if (sameConditions && (old.status?.certificate ?? '') === (next.status?.certificate ?? '')) return;
     const { signerName } = old.spec;
@@ -43,7 +43,7 @@ export const certificateSubjectRestriction: AdmissionPlugin = {
   handles: (request) => request.operation === 'CREATE' && isRequest(request, ''),
 
   async validate(request) {
-    const { spec } = request.object as unknown as CertificateSigningRequest;
+    const { spec } = withSpec<CertificateSigningRequest>(request.object);
     if (spec.signerName !== CLIENT_SIGNER) return;
     const organizations = organizationsOf(spec.request);
     if (organizations === undefined) {

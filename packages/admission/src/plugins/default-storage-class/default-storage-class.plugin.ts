@@ -3,7 +3,7 @@ import { storageV1 } from '@kapella/api';
 import type { PersistentVolumeClaim } from '@kapella/api/types/core-v1';
 import type { AdmissionPlugin } from '@kapella/apiserver';
 import { newestDefault } from '../../support/default-class.ts';
-import { asObject, isFor } from '../../support/request.ts';
+import { asObject, isFor, withSpec } from '../../support/request.ts';
 
 const CLASS_ANNOTATION = 'volume.beta.kubernetes.io/storage-class';
 const DEFAULT_ANNOTATIONS = [
@@ -17,7 +17,7 @@ export const defaultStorageClass: AdmissionPlugin = {
     request.operation === 'CREATE' && isFor(request, 'persistentvolumeclaims') && request.subresource === '',
 
   async admit(request, server) {
-    const claim = request.object as unknown as PersistentVolumeClaim;
+    const claim = withSpec<PersistentVolumeClaim>(request.object);
     const named = claim.metadata.annotations?.[CLASS_ANNOTATION] ?? claim.spec.storageClassName;
     if (named !== undefined) return undefined;
     const found = newestDefault(await server.list(storageV1.StorageClass), DEFAULT_ANNOTATIONS);

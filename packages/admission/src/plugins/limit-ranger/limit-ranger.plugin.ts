@@ -3,7 +3,7 @@ import { coreV1, Quantity } from '@kapella/api';
 import type { Container, LimitRange, LimitRangeItem, PersistentVolumeClaim, Pod } from '@kapella/api/types/core-v1';
 import type { AdmissionPlugin } from '@kapella/apiserver';
 import { type Amounts, parseAmounts, podAmounts } from '../../support/resources.ts';
-import { asObject, isFor, isPodCreate, podOf, refuse } from '../../support/request.ts';
+import { asObject, isFor, isPodCreate, podOf, refuse, withSpec } from '../../support/request.ts';
 
 const ANNOTATION = 'kubernetes.io/limit-ranger';
 
@@ -26,7 +26,7 @@ export const limitRanger: AdmissionPlugin = {
     for (const range of await server.list(coreV1.LimitRange, request.namespace)) {
       const found = isFor(request, 'pods')
         ? podProblems(podOf(request), range)
-        : claimProblems(request.object as unknown as PersistentVolumeClaim, range);
+        : claimProblems(withSpec<PersistentVolumeClaim>(request.object), range);
       if (found.length > 0) throw refuse(request, found.length === 1 ? (found[0] ?? '') : `[${found.join(', ')}]`);
     }
   },

@@ -3,7 +3,7 @@ import { coreV1, type UnknownObject } from '@kapella/api';
 import type { Pod } from '@kapella/api/types/core-v1';
 import type { AdmissionPlugin, AdmissionRequest, ServerAccess } from '@kapella/apiserver';
 import { errors, jsonEqual } from '@kapella/base';
-import { isFor, podOf, refuse } from '../../support/request.ts';
+import { isFor, podOf, refuse, withSpec } from '../../support/request.ts';
 import { forbiddenNodeLabels } from './node-labels.ts';
 
 const GROUP = 'system:nodes';
@@ -113,7 +113,7 @@ function referenced(spec: Pod['spec']): string | undefined {
 
 function checkPodStatus(request: AdmissionRequest, node: string): void {
   if (request.operation !== 'UPDATE') throw refuse(request, `unexpected operation "${request.operation}"`);
-  const old = request.oldObject as unknown as Pod;
+  const old = withSpec<Pod>(request.oldObject);
   const next = podOf(request);
   if (old.spec.nodeName !== node) {
     throw refuse(request, `node "${node}" can only update pod status for pods with spec.nodeName set to itself`);

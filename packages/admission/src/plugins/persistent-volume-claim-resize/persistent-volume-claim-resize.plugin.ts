@@ -2,7 +2,8 @@
 import { Quantity, storageV1 } from '@kapella/api';
 import type { PersistentVolumeClaim } from '@kapella/api/types/core-v1';
 import type { AdmissionPlugin } from '@kapella/apiserver';
-import { isFor, refuse } from '../../support/request.ts';
+import { isFor, refuse, withSpec } from '../../support/request.ts';
+import { parseAmount } from '../../support/resources.ts';
 
 const CLASS_ANNOTATION = 'volume.beta.kubernetes.io/storage-class';
 const ONLY_DYNAMIC =
@@ -14,9 +15,10 @@ export const persistentVolumeClaimResize: AdmissionPlugin = {
     request.operation === 'UPDATE' && isFor(request, 'persistentvolumeclaims') && request.subresource === '',
 
   async validate(request, server) {
-    const next = request.object as unknown as PersistentVolumeClaim;
-    const old = request.oldObject as unknown as PersistentVolumeClaim;
-    const sizeOf = (claim: PersistentVolumeClaim) => Quantity.parse(claim.spec.resources?.requests?.storage ?? '0');
+    const next = withSpec<PersistentVolumeClaim>(request.object);
+    const old = withSpec<PersistentVolumeClaim>(request.oldObject);
+    const sizeOf = (claim: PersistentVolumeClaim) =>
+      parseAmount(claim.spec.resources?.requests?.storage ?? '0') ?? Quantity.zero;
     if (sizeOf(next).compare(sizeOf(old)) <= 0) return;
     if (old.status?.phase !== 'Bound') throw refuse(request, 'Only bound persistent volume claims can be expanded');
     const classOf = (claim: PersistentVolumeClaim) =>

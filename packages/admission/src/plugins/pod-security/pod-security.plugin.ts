@@ -3,7 +3,7 @@ import { coreV1, type UnknownObject } from '@kapella/api';
 import type { Namespace, Pod } from '@kapella/api/types/core-v1';
 import type { AdmissionPlugin, AdmissionRequest, ServerAccess } from '@kapella/apiserver';
 import { FieldErrors, jsonEqual } from '@kapella/base';
-import { isFor, podOf, refuse } from '../../support/request.ts';
+import { isFor, podOf, refuse, withSpec } from '../../support/request.ts';
 import type { CheckedPod } from './check.ts';
 import { describe, evaluate, type LevelVersion, levelFor, nameOfLevel, validatePolicyLabels } from './policy.ts';
 
@@ -33,7 +33,7 @@ export const podSecurity: AdmissionPlugin = {
       return;
     }
     const pod = podOf(request);
-    if (request.operation === 'UPDATE' && !isSignificant(pod, request.oldObject as unknown as Pod)) return;
+    if (request.operation === 'UPDATE' && !isSignificant(pod, withSpec<Pod>(request.oldObject))) return;
     const enforced = levelFor(labels, 'enforce');
     const violations = evaluate(pod, enforced);
     if (violations.length > 0) {
@@ -71,7 +71,7 @@ function isSignificant(next: Pod, old: Pod): boolean {
       ...spec,
       activeDeadlineSeconds: undefined,
       tolerations: undefined,
-      containers: spec.containers.map((container) => ({ ...container, image: '' })),
+      containers: (spec.containers ?? []).map((container) => ({ ...container, image: '' })),
       initContainers: (spec.initContainers ?? []).map((container) => ({ ...container, image: '' })),
     },
   });

@@ -57,15 +57,15 @@ export const restrictedVolumes: Check = ({ spec }) => {
 export const runAsNonRoot: Check = (pod) => {
   if (pod.spec.hostUsers === false) return undefined;
   const podValue = pod.spec.securityContext?.runAsNonRoot;
-  const valueOf = (container: Container) => container.securityContext?.runAsNonRoot;
+  const ownValue = (container: Container) => container.securityContext?.runAsNonRoot;
   const reason = 'runAsNonRoot != true';
-  const explicit = namesWhere(containersOf(pod), (container) => valueOf(container) === false);
+  const explicit = namesWhere(containersOf(pod), (container) => ownValue(container) === false);
   if (podValue === false || explicit.length > 0) {
     const who = setters(podValue === false, explicit);
     return { reason, detail: `${who} must not set securityContext.runAsNonRoot=false` };
   }
   const implicit =
-    podValue === true ? [] : namesWhere(containersOf(pod), (container) => valueOf(container) === undefined);
+    podValue === true ? [] : namesWhere(containersOf(pod), (container) => ownValue(container) === undefined);
   if (implicit.length === 0) return undefined;
   return { reason, detail: `pod or ${named(implicit)} must set securityContext.runAsNonRoot=true` };
 };

@@ -3,7 +3,7 @@ import { schedulingV1 } from '@kapella/api';
 import type { Pod, PreemptionPolicy } from '@kapella/api/types/core-v1';
 import type { PriorityClass } from '@kapella/api/types/scheduling-v1';
 import type { AdmissionPlugin, AdmissionRequest, ServerAccess } from '@kapella/apiserver';
-import { asObject, isFor, podOf, refuse } from '../../support/request.ts';
+import { asObject, isFor, podOf, refuse, withSpec } from '../../support/request.ts';
 
 export const priority: AdmissionPlugin = {
   name: 'Priority',
@@ -74,7 +74,7 @@ async function defaultClass(server: ServerAccess): Promise<PriorityClass | undef
 /** A client that leaves the priority out on update keeps it. */
 function keptPriority(request: AdmissionRequest): ReturnType<typeof asObject> | undefined {
   const pod = podOf(request);
-  const old = request.oldObject as unknown as Pod;
+  const old = withSpec<Pod>(request.oldObject);
   const sameClass = (pod.spec.priorityClassName ?? '') === (old.spec.priorityClassName ?? '');
   const missing = pod.spec.priority === undefined || pod.spec.preemptionPolicy === undefined;
   if (!sameClass || !missing) return undefined;

@@ -3,6 +3,7 @@ import { Quantity, type UnknownObject } from '@kapella/api';
 import type { PersistentVolumeClaim, Pod, Service } from '@kapella/api/types/core-v1';
 import type { AdmissionRequest } from '@kapella/apiserver';
 import { addAmounts, type Amounts, parseAmounts, podAmounts } from '../../support/resources.ts';
+import { withSpec } from '../../support/request.ts';
 
 /** Kinds that have a plain name of their own beside `count/…`. */
 const OWN_NAMES: ReadonlySet<string> = new Set([
@@ -23,11 +24,11 @@ export function usageOf(request: AdmissionRequest, object: UnknownObject | undef
   if (OWN_NAMES.has(resource)) count.set(resource, one);
   switch (resource) {
     case 'pods':
-      return addAmounts(count, podUsage(object as unknown as Pod));
+      return addAmounts(count, podUsage(withSpec<Pod>(object)));
     case 'services':
-      return addAmounts(count, serviceUsage(object as unknown as Service));
+      return addAmounts(count, serviceUsage(withSpec<Service>(object)));
     case 'persistentvolumeclaims':
-      return addAmounts(count, claimUsage(object as unknown as PersistentVolumeClaim));
+      return addAmounts(count, claimUsage(withSpec<PersistentVolumeClaim>(object)));
     default:
       return count;
   }

@@ -96,7 +96,7 @@ function automounts(account: ServiceAccount, pod: Pod): boolean {
 
 function withToken(pod: Pod, newName: () => string): Pod {
   const { volumes = [], initContainers, containers } = pod.spec;
-  const existing = volumes.find((volume) => volume.name.startsWith(VOLUME_PREFIX));
+  const existing = volumes.find((volume) => volume.name?.startsWith(VOLUME_PREFIX));
   const everyOne = [...(initContainers ?? []), ...containers];
   const name = existing?.name ?? newName();
   if (everyOne.every(hasMount)) return pod;

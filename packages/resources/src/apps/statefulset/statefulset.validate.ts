@@ -95,7 +95,7 @@ function checkStrategy({ updateStrategy: strategy }: StatefulSetSpec, errors: Fi
 function withClaimVolumes(spec: StatefulSetSpec): PodTemplateSpec {
   const { hostname: _host, subdomain: _sub, ...podSpec } = spec.template.spec;
   const claims = (spec.volumeClaimTemplates ?? []).map((claim): Volume => {
-    const { name = '' } = claim.metadata;
+    const { name = '' } = claim.metadata ?? {};
     return { name, persistentVolumeClaim: { claimName: name } };
   });
   if (claims.length === 0) return { ...spec.template, spec: podSpec };

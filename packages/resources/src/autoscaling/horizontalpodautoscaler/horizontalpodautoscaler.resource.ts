@@ -7,7 +7,11 @@ import { ageColumn, nameColumn } from '../../support/columns.ts';
 import { autoscalerFromV2, autoscalerToV2 } from './v1-conversion.ts';
 import { withAutoscalerDefaults } from './horizontalpodautoscaler.defaults.ts';
 import { metricsText } from './metrics-text.ts';
-import { validateAutoscaler, validateAutoscalerUpdate } from './horizontalpodautoscaler.validate.ts';
+import {
+  validateAutoscaler,
+  validateAutoscalerStatus,
+  validateAutoscalerUpdate,
+} from './horizontalpodautoscaler.validate.ts';
 
 const NAMES = { short: ['hpa'], categories: ['all'] } as const;
 const ID = {
@@ -40,7 +44,7 @@ export const autoscalerV2Resource = defineResource<AutoscalerV2>({
   names: NAMES,
   scope: 'namespaced',
   clearedOnCreate: ['status'],
-  subresources: { status: { writes: ['status'] } },
+  subresources: { status: { writes: ['status'], validateUpdate: validateAutoscalerStatus } },
   columns: columnsOf<AutoscalerV2>((object) => object),
   withDefaults: withAutoscalerDefaults,
   validate: validateAutoscaler,

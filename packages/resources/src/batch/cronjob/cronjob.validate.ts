@@ -22,7 +22,7 @@ export function validateCronJobUpdate(next: CronJob, old: CronJob, errors: Field
 }
 
 function checkSpec({ spec }: CronJob, old: CronJob | undefined, errors: FieldErrors): void {
-  checkSchedule(spec, old?.spec.schedule.includes('TZ') ?? false, errors);
+  checkSchedule(spec, old?.spec.schedule?.includes('TZ') ?? false, errors);
   checkNotNegative(spec.startingDeadlineSeconds, errors, 'spec.startingDeadlineSeconds');
   if (old === undefined || old.spec.timeZone !== spec.timeZone) checkTimeZone(spec.timeZone, errors);
   const policy = spec.concurrencyPolicy;

@@ -59,7 +59,7 @@ export const certificateSigningRequestResource = defineResource<CertificateSigni
     }),
   }),
   prepareForCreate(request, { user }) {
-    const { username: _u, uid: _i, groups: _g, extra: _e, ...spec } = request.spec;
+    const { username: _u, uid: _i, groups: _g, extra: _e, ...spec } = request.spec ?? ({} as Request['spec']);
     return {
       ...request,
       spec: {

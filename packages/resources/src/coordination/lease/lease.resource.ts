@@ -3,7 +3,7 @@ import type { Lease } from '@kapella/api/types/coordination-v1';
 import { defineResource } from '@kapella/apiserver';
 import type { FieldErrors } from '@kapella/base';
 import { ageColumn, nameColumn } from '../../support/columns.ts';
-import { checkNotNegative, checkPositive } from '../../support/validation/basic.ts';
+import { checkNotNegative } from '../../support/validation/basic.ts';
 
 export const leaseResource = defineResource<Lease>({
   id: { group: 'coordination.k8s.io', version: 'v1', kind: 'Lease', plural: 'leases', singular: 'lease' },
@@ -16,7 +16,10 @@ export const leaseResource = defineResource<Lease>({
 });
 
 function validateLease({ spec }: Lease, errors: FieldErrors): void {
-  checkPositive(spec.leaseDurationSeconds, errors, 'spec.leaseDurationSeconds');
+  const seconds = spec.leaseDurationSeconds;
+  if (seconds !== undefined && seconds <= 0) {
+    errors.invalid('spec.leaseDurationSeconds', seconds, 'must be greater than 0');
+  }
   checkNotNegative(spec.leaseTransitions, errors, 'spec.leaseTransitions');
   if (spec.holderIdentity === '') errors.required('spec.holderIdentity', 'holderIdentity must not be empty');
 }

@@ -31,17 +31,18 @@ function checkType(type: string, errors: FieldErrors, field: string): void {
   errors.invalid(field, type, 'must be a standard limit type or fully qualified');
 }
 
-function checkItem(item: LimitRangeItem, errors: FieldErrors, field: string): void {
-  const isPod = item.type === 'Pod';
+function checkItem(given: LimitRangeItem, errors: FieldErrors, field: string): void {
+  const isPod = given.type === 'Pod';
+  // Pods have no defaults: what is written there counts no further.
+  const item = isPod ? { ...given, default: undefined, defaultRequest: undefined } : given;
   const checkName = isPod || item.type === 'Container' ? checkContainerResourceName : checkResourceName;
+  for (const list of ['default', 'defaultRequest'] as const) {
+    if (!isPod || Object.keys(given[list] ?? {}).length === 0) continue;
+    errors.forbidden(`${field}.${list}`, "may not be specified when `type` is 'Pod'");
+  }
   const names = new Set<string>();
   for (const list of LISTS) {
-    const entries = Object.keys(item[list] ?? {});
-    if (isPod && (list === 'default' || list === 'defaultRequest')) {
-      if (entries.length > 0) errors.forbidden(`${field}.${list}`, "may not be specified when `type` is 'Pod'");
-      continue;
-    }
-    for (const name of entries) {
+    for (const name of Object.keys(item[list] ?? {})) {
       checkName(name, errors, `${field}.${list}[${name}]`);
       names.add(name);
     }
@@ -58,24 +59,26 @@ function checkOrder(item: LimitRangeItem, name: string, errors: FieldErrors, fie
   const max = quantityOf(item.max, name);
   const limit = quantityOf(item.default, name);
   const request = quantityOf(item.defaultRequest, name);
-  const above = (a: Quantity | undefined, b: Quantity | undefined) =>
-    a !== undefined && b !== undefined && a.compare(b) > 0;
-  const bad = (list: string, value: Quantity | undefined, why: string) =>
-    errors.invalid(`${field}.${list}[${name}]`, String(value), why);
-  if (above(min, max)) bad('min', min, `min value ${min} is greater than max value ${max}`);
-  if (above(min, request))
-    bad('defaultRequest', request, `min value ${min} is greater than default request value ${request}`);
-  if (above(request, max))
-    bad('defaultRequest', request, `default request value ${request} is greater than max value ${max}`);
-  if (above(request, limit)) {
-    bad('defaultRequest', request, `default request value ${request} is greater than default limit value ${limit}`);
-  }
-  if (above(min, limit)) bad('default', min, `min value ${min} is greater than default value ${limit}`);
-  if (above(limit, max)) bad('default', max, `default value ${limit} is greater than max value ${max}`);
+  /** The smaller may not be above the larger; `list` and `shown` are what the error points at. */
+  const order = (
+    [lesser, smaller]: readonly [string, Quantity | undefined],
+    [greater, larger]: readonly [string, Quantity | undefined],
+    [list, shown]: readonly [string, Quantity | undefined],
+  ) => {
+    if (smaller === undefined || larger === undefined || smaller.compare(larger) <= 0) return;
+    const why = `${lesser} value ${smaller} is greater than ${greater} value ${larger}`;
+    errors.invalid(`${field}.${list}[${name}]`, String(shown), why);
+  };
+  order(['min', min], ['max', max], ['min', min]);
+  order(['min', min], ['default request', request], ['defaultRequest', request]);
+  order(['default request', request], ['max', max], ['defaultRequest', request]);
+  order(['default request', request], ['default limit', limit], ['defaultRequest', request]);
+  order(['min', min], ['default', limit], ['default', min]);
+  order(['default', limit], ['max', max], ['default', max]);
   checkRatio(quantityOf(item.maxLimitRequestRatio, name), min, max, errors, `${field}.maxLimitRequestRatio[${name}]`);
-  if (!isOvercommitAllowed(name) && limit !== undefined && request !== undefined && !limit.equals(request)) {
-    bad('defaultRequest', request, `default value ${limit} must equal to defaultRequest value ${request} in ${name}`);
-  }
+  if (isOvercommitAllowed(name) || limit === undefined || request === undefined || limit.equals(request)) return;
+  const why = `default value ${limit} must equal to defaultRequest value ${request} in ${name}`;
+  errors.invalid(`${field}.defaultRequest[${name}]`, String(request), why);
 }
 
 function checkRatio(

@@ -13,7 +13,7 @@ import {
 import type { FieldErrors } from '@kapella/base';
 
 export const NOT_NEGATIVE = 'must be greater than or equal to 0';
-export const POSITIVE = 'must be greater than 0';
+export const POSITIVE = 'must be greater than zero';
 export const IMMUTABLE = 'field is immutable';
 export const PROTOCOLS = ['SCTP', 'TCP', 'UDP'] as const;
 

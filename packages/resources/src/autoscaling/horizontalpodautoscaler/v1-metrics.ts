@@ -1,7 +1,8 @@
 /** Metrics as autoscaling/v1 annotations hold them. Source: kubernetes pkg/apis/autoscaling/v1/conversion.go. */
 import type { MetricSpec, MetricStatus, MetricTarget } from '@kapella/api/types/autoscaling-v2';
 
-type Loose = Readonly<Record<string, any>>; // biome-ignore lint/suspicious/noExplicitAny: read from an annotation
+// biome-ignore lint/suspicious/noExplicitAny: read from an annotation
+type Loose = Readonly<Record<string, any>>;
 
 export function metricToV1(metric: MetricSpec): Loose {
   const { type, resource, containerResource, pods, object, external } = metric;

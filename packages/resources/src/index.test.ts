@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createResourceFacts, type ResourceFact } from '@kapella/api';
 import type { ResourceDefinition } from '@kapella/apiserver';
-import { resources } from './table.ts';
+import { resources } from './index.ts';
 
 const facts = new Map(createResourceFacts().map((fact) => [`${fact.group}/${fact.version}/${fact.plural}`, fact]));
 const keyOf = ({ id }: ResourceDefinition) => `${id.group}/${id.version}/${id.plural}`;

@@ -73,7 +73,7 @@ function fromAggregated(document: Document, failed: Map<string, string>): Discov
     const group = metadata?.name ?? '';
     for (const entry of versions) {
       const { version } = entry;
-      if (entry.freshness === 'Stale') failed.set(groupVersion(group, version), 'stale GroupVersion discovery');
+      if (entry.freshness === 'Stale') failed.set(groupVersion(group, version), `stale GroupVersion discovery: ${groupVersion(group, version)}`);
       kinds.push(...kindsOf(group, entry));
     }
   }

@@ -32,7 +32,11 @@ export function createEndpointsController({ cache, client, events }: ControllerD
   }
 
   function report(service: Service, exists: boolean, error: unknown): void {
-    const about = { apiVersion: 'v1', kind: 'Endpoints', metadata: { namespace: service.metadata.namespace ?? '', name: service.metadata.name } };
+    const about = {
+      apiVersion: 'v1',
+      kind: 'Endpoints',
+      metadata: { namespace: service.metadata.namespace ?? '', name: service.metadata.name },
+    };
     const why = `${keyOfMeta(service)}: ${describeError(error)}`;
     if (exists) events.event(about, 'Warning', 'FailedToUpdateEndpoint', `Failed to update endpoint ${why}`);
     else events.event(about, 'Warning', 'FailedToCreateEndpoint', `Failed to create endpoint for service ${why}`);
@@ -44,7 +48,8 @@ export function createEndpointsController({ cache, client, events }: ControllerD
     watches: [
       {
         kind: coreV1.Pod,
-        keysOf: (pod, old, deleted) => servicesOfPod(pod, old, deleted, cache.list(coreV1.Service, pod.metadata.namespace)),
+        keysOf: (pod, old, deleted) =>
+          servicesOfPod(pod, old, deleted, cache.list(coreV1.Service, pod.metadata.namespace)),
       },
       {
         kind: coreV1.Service,
@@ -54,7 +59,10 @@ export function createEndpointsController({ cache, client, events }: ControllerD
         },
       },
       // Own writes come back here too: a plan made on an older state is looked at again.
-      { kind: coreV1.Endpoints, keysOf: (endpoints, _old, deleted) => (deleted || isManaged(endpoints) ? [keyOfMeta(endpoints)] : []) },
+      {
+        kind: coreV1.Endpoints,
+        keysOf: (endpoints, _old, deleted) => (deleted || isManaged(endpoints) ? [keyOfMeta(endpoints)] : []),
+      },
     ],
     async reconcile(key, ctx) {
       const service = cache.get(coreV1.Service, key);

@@ -40,7 +40,9 @@ export function packSubsets(entries: readonly AddressOnPort[]): EndpointSubset[]
     subsets.set(key, subset);
     if (port !== undefined) subset.ports.push(port);
   }
-  return [...subsets].toSorted(([a], [b]) => compare(a, b)).map(([, { hosts, ports: shared }]) => subsetOf(hosts, shared));
+  return [...subsets]
+    .toSorted(([a], [b]) => compare(a, b))
+    .map(([, { hosts, ports: shared }]) => subsetOf(hosts, shared));
 }
 
 function subsetOf(hosts: readonly Host[], ports: readonly EndpointPort[]): EndpointSubset {

@@ -1,8 +1,22 @@
 /** A Service and its Pods into one Endpoints object. Pure. Source: kubernetes pkg/controller/endpoint/endpoints_controller.go. */
 import type { NewObject } from '@kapella/api';
-import type { EndpointAddress, EndpointPort, Endpoints, EndpointSubset, Pod, Service } from '@kapella/api/types/core-v1';
+import type {
+  EndpointAddress,
+  EndpointPort,
+  Endpoints,
+  EndpointSubset,
+  Pod,
+  Service,
+} from '@kapella/api/types/core-v1';
 import { jsonEqual } from '@kapella/base';
-import { belongsInEndpoints, endpointHostname, findPort, isHeadless, isIPv6, podAddresses } from '../endpointslice/service-pods.ts';
+import {
+  belongsInEndpoints,
+  endpointHostname,
+  findPort,
+  isHeadless,
+  isIPv6,
+  podAddresses,
+} from '../endpointslice/service-pods.ts';
 import { isReady } from '../workload/index.ts';
 import { type AddressOnPort, packSubsets } from './pack-subsets.ts';
 
@@ -26,8 +40,12 @@ export function planEndpoints(
     ...(isHeadless(service) ? { [HEADLESS_LABEL]: '' } : {}),
     [MANAGED_BY_LABEL]: MANAGER,
   };
-  const others = Object.entries(current?.metadata.annotations ?? {}).filter(([key]) => key !== OVER_CAPACITY_ANNOTATION);
-  const annotations = Object.fromEntries(subsets === packed ? others : [...others, [OVER_CAPACITY_ANNOTATION, 'truncated']]);
+  const others = Object.entries(current?.metadata.annotations ?? {}).filter(
+    ([key]) => key !== OVER_CAPACITY_ANNOTATION,
+  );
+  const annotations = Object.fromEntries(
+    subsets === packed ? others : [...others, [OVER_CAPACITY_ANNOTATION, 'truncated']],
+  );
   if (current === undefined) {
     const { name, namespace = '' } = service.metadata;
     return { metadata: { name, namespace, labels, annotations }, subsets };

@@ -47,7 +47,11 @@ export function planMirror(endpoints: Endpoints, slices: readonly EndpointSlice[
   }
   const plans = (['IPv4', 'IPv6'] as const).map((type) => {
     const ofType = groups.filter((entry) => entry.type === type).map((entry) => entry.group);
-    return planSlices(templateOf(endpoints, type), ofType, slices.filter((slice) => slice.addressType === type));
+    return planSlices(
+      templateOf(endpoints, type),
+      ofType,
+      slices.filter((slice) => slice.addressType === type),
+    );
   });
   return {
     create: endpoints.metadata.deletionTimestamp === undefined ? plans.flatMap((plan) => plan.create) : [],

@@ -18,7 +18,8 @@ export function createEndpointSliceController({ cache, client, events }: Control
     watches: [
       {
         kind: coreV1.Pod,
-        keysOf: (pod, old, deleted) => servicesOfPod(pod, old, deleted, cache.list(coreV1.Service, pod.metadata.namespace)),
+        keysOf: (pod, old, deleted) =>
+          servicesOfPod(pod, old, deleted, cache.list(coreV1.Service, pod.metadata.namespace)),
       },
       watchSlices(ENDPOINT_SLICE_MANAGER, writes),
     ],

@@ -60,12 +60,18 @@ export function planSlices(
     byPorts.delete(key);
   }
   for (const slices of byPorts.values()) draft.delete.push(...slices);
-  if (template.placeholder && draft.delete.length === existing.length && draft.create.length === 0) addPlaceholder(template, draft);
+  if (template.placeholder && draft.delete.length === existing.length && draft.create.length === 0)
+    addPlaceholder(template, draft);
   reuse(template, draft);
   return draft;
 }
 
-function planGroup(template: SliceTemplate, group: EndpointGroup, existing: readonly EndpointSlice[], draft: Draft): void {
+function planGroup(
+  template: SliceTemplate,
+  group: EndpointGroup,
+  existing: readonly EndpointSlice[],
+  draft: Draft,
+): void {
   const missing = new Map(group.endpoints.map((endpoint) => [endpointKey(endpoint), endpoint]));
   const changed: EndpointSlice[] = [];
   const unchanged: EndpointSlice[] = [];
@@ -135,7 +141,8 @@ function reuse(template: SliceTemplate, draft: Draft): void {
   for (const slice of draft.delete) {
     const next = isOwnedBy(slice, template.owner) ? draft.create.pop() : undefined;
     if (next === undefined) kept.push(slice);
-    else draft.update.push(withTemplate(template, { ...slice, ports: next.ports ?? [], endpoints: next.endpoints ?? [] }));
+    else
+      draft.update.push(withTemplate(template, { ...slice, ports: next.ports ?? [], endpoints: next.endpoints ?? [] }));
   }
   draft.delete = kept;
 }
@@ -146,7 +153,12 @@ function newSlice(
   endpoints: readonly Endpoint[],
 ): NewObject<EndpointSlice> {
   const extra = annotations === undefined ? {} : { annotations };
-  return { metadata: { namespace, generateName, labels, ...extra, ownerReferences: [owner] }, addressType, endpoints, ports };
+  return {
+    metadata: { namespace, generateName, labels, ...extra, ownerReferences: [owner] },
+    addressType,
+    endpoints,
+    ports,
+  };
 }
 
 function withTemplate({ labels, annotations }: SliceTemplate, slice: EndpointSlice): EndpointSlice {
@@ -154,7 +166,9 @@ function withTemplate({ labels, annotations }: SliceTemplate, slice: EndpointSli
 }
 
 function metadataIsRight({ labels, annotations }: SliceTemplate, { metadata }: EndpointSlice): boolean {
-  return jsonEqual(metadata.labels ?? {}, labels) && (!annotations || jsonEqual(metadata.annotations ?? {}, annotations));
+  return (
+    jsonEqual(metadata.labels ?? {}, labels) && (!annotations || jsonEqual(metadata.annotations ?? {}, annotations))
+  );
 }
 
 const sizeOf = (slice: EndpointSlice) => slice.endpoints?.length ?? 0;
@@ -165,7 +179,9 @@ function isOwnedBy(slice: EndpointSlice, { uid, kind }: OwnerReference): boolean
 
 function portsKey(ports: readonly EndpointPort[]): string {
   return ports
-    .map(({ name = '', protocol = 'TCP', port = null, appProtocol = null }) => JSON.stringify([name, protocol, port, appProtocol]))
+    .map(({ name = '', protocol = 'TCP', port = null, appProtocol = null }) =>
+      JSON.stringify([name, protocol, port, appProtocol]),
+    )
     .toSorted()
     .join();
 }

@@ -48,7 +48,12 @@ export function findPort(pod: Pod, { targetPort, port, protocol = 'TCP' }: Servi
 }
 
 /** Keys of the Services whose endpoints an event on a Pod may change; `services` are those of its namespace. */
-export function servicesOfPod(pod: Pod, old: Pod | undefined, deleted: boolean, services: readonly Service[]): string[] {
+export function servicesOfPod(
+  pod: Pod,
+  old: Pod | undefined,
+  deleted: boolean,
+  services: readonly Service[],
+): string[] {
   const changed = old === undefined || deleted || endpointChanged(old, pod);
   const keys: string[] = [];
   for (const { metadata, spec } of services) {

@@ -44,7 +44,13 @@ export function watchSlices(manager: string, writes: OwnWrites): WatchSource<End
 }
 
 /** Throws the first refusal, after which only what the cache shows counts. */
-export async function writeSlices(client: Client, writes: OwnWrites, owner: string, plan: SlicePlan, ctx: Ctx): Promise<void> {
+export async function writeSlices(
+  client: Client,
+  writes: OwnWrites,
+  owner: string,
+  plan: SlicePlan,
+  ctx: Ctx,
+): Promise<void> {
   const nowMs = ctx.clock.monotonicMs();
   try {
     for (const slice of plan.create) {

@@ -26,7 +26,8 @@ export class AbsentOwners {
   }
 }
 
-const absentKey = ({ apiVersion, kind, namespace, name, uid }: Identity) => [apiVersion, kind, namespace, name, uid].join('|');
+const absentKey = ({ apiVersion, kind, namespace, name, uid }: Identity) =>
+  [apiVersion, kind, namespace, name, uid].join('|');
 
 export interface CollectorParts {
   readonly graph: OwnerGraph;
@@ -78,7 +79,13 @@ async function decide(parts: CollectorParts, node: OwnerNode, ctx: Ctx): Promise
   await deleteGarbage(parts, node, latest, waiting.length > 0 && node.dependents.size > 0, ctx);
 }
 
-async function deleteGarbage(parts: CollectorParts, node: OwnerNode, latest: ObjectMeta, isForeground: boolean, ctx: Ctx): Promise<void> {
+async function deleteGarbage(
+  parts: CollectorParts,
+  node: OwnerNode,
+  latest: ObjectMeta,
+  isForeground: boolean,
+  ctx: Ctx,
+): Promise<void> {
   const { identity } = node;
   // Changed references are checked anew: the patch comes back as an event, or the deletion conflicts.
   if (isForeground) await unblockCycle(parts, node, ctx);
@@ -87,10 +94,21 @@ async function deleteGarbage(parts: CollectorParts, node: OwnerNode, latest: Obj
   const isOther = seen === undefined || seen.uid !== identity.uid;
   const deleted = !isOther && (await parts.live.delete(identity, seen, policy, ctx));
   if (!deleted) parts.graph.confirmedAbsent(identity);
-  else ctx.log.info('garbage deleted', { kind: identity.kind, namespace: identity.namespace, object: identity.name, policy });
+  else
+    ctx.log.info('garbage deleted', {
+      kind: identity.kind,
+      namespace: identity.namespace,
+      object: identity.name,
+      policy,
+    });
 }
 
-async function classify(parts: CollectorParts, node: OwnerNode, references: readonly OwnerReference[], ctx: Ctx): Promise<Classified> {
+async function classify(
+  parts: CollectorParts,
+  node: OwnerNode,
+  references: readonly OwnerReference[],
+  ctx: Ctx,
+): Promise<Classified> {
   const classified: Classified = { solid: [], dangling: [], waiting: [] };
   for (const reference of references) {
     const owner = await findOwner(parts, node, reference, ctx);
@@ -148,7 +166,8 @@ function waitsForItself(node: OwnerNode): boolean {
 
 /** A dependent that waits for its own dependents may, in a circle, wait for this one: do not make it wait for us too. */
 async function unblockCycle({ live }: CollectorParts, node: OwnerNode, ctx: Ctx): Promise<void> {
-  if ([...node.dependents].some((dependent) => dependent.isDeletingDependents)) await unblockOwners(live, node.identity, ctx);
+  if ([...node.dependents].some((dependent) => dependent.isDeletingDependents))
+    await unblockOwners(live, node.identity, ctx);
 }
 
 async function unblockOwners(live: LiveObjects, identity: Identity, ctx: Ctx): Promise<void> {
@@ -166,7 +185,12 @@ export async function orphanDependents({ live }: CollectorParts, node: OwnerNode
   await removeFinalizer(live, identity, ORPHAN_FINALIZER, ctx);
 }
 
-async function dropOwners(live: LiveObjects, identity: Identity, owners: readonly { readonly uid: string }[], ctx: Ctx): Promise<void> {
+async function dropOwners(
+  live: LiveObjects,
+  identity: Identity,
+  owners: readonly { readonly uid: string }[],
+  ctx: Ctx,
+): Promise<void> {
   const uids = new Set(owners.map((owner) => owner.uid));
   const change = ({ ownerReferences = [] }: ObjectMeta) => {
     const kept = ownerReferences.filter((owner) => !uids.has(owner.uid));

@@ -55,7 +55,9 @@ export async function discover(client: Client, ctx: Ctx): Promise<Discovery> {
   const failed = new Map<string, string>();
   const all = [
     ...(isAggregated(core) ? fromAggregated(core, failed) : await fromGroup(client, coreGroup(core), failed, ctx)),
-    ...(isAggregated(groups) ? fromAggregated(groups, failed) : await fromGroups(client, groups.groups ?? [], failed, ctx)),
+    ...(isAggregated(groups)
+      ? fromAggregated(groups, failed)
+      : await fromGroups(client, groups.groups ?? [], failed, ctx)),
   ];
   const preferred = new Map<string, DiscoveredKind>();
   for (const kind of all) {
@@ -73,7 +75,8 @@ function fromAggregated(document: Document, failed: Map<string, string>): Discov
     const group = metadata?.name ?? '';
     for (const entry of versions) {
       const { version } = entry;
-      if (entry.freshness === 'Stale') failed.set(groupVersion(group, version), `stale GroupVersion discovery: ${groupVersion(group, version)}`);
+      if (entry.freshness === 'Stale')
+        failed.set(groupVersion(group, version), `stale GroupVersion discovery: ${groupVersion(group, version)}`);
       kinds.push(...kindsOf(group, entry));
     }
   }
@@ -90,16 +93,26 @@ function kindsOf(group: string, { version, resources = [] }: AggregatedVersion):
 
 const groupVersion = (group: string, version: string) => (group === '' ? version : `${group}/${version}`);
 
-const coreGroup = ({ versions = [] }: Document): GroupDocument => ({ name: '', versions: versions.map((version) => ({ version })) });
+const coreGroup = ({ versions = [] }: Document): GroupDocument => ({
+  name: '',
+  versions: versions.map((version) => ({ version })),
+});
 
 async function fromGroups(client: Client, groups: readonly GroupDocument[], failed: Map<string, string>, ctx: Ctx) {
   const lists = await Promise.all(groups.map((group) => fromGroup(client, group, failed, ctx)));
   return lists.flat();
 }
 
-async function fromGroup(client: Client, group: GroupDocument, failed: Map<string, string>, ctx: Ctx): Promise<DiscoveredKind[]> {
+async function fromGroup(
+  client: Client,
+  group: GroupDocument,
+  failed: Map<string, string>,
+  ctx: Ctx,
+): Promise<DiscoveredKind[]> {
   const first = group.preferredVersion?.version;
-  const versions = group.versions.map((entry) => entry.version).toSorted((a, b) => Number(b === first) - Number(a === first));
+  const versions = group.versions
+    .map((entry) => entry.version)
+    .toSorted((a, b) => Number(b === first) - Number(a === first));
   const lists = await Promise.all(versions.map((version) => fromVersion(client, group.name, version, failed, ctx)));
   return lists.flat();
 }

@@ -34,7 +34,10 @@ test('background: dependents go after their last owner, and their dependents', a
   await world.clock.advance(100);
   assert.deepEqual(world.names(), ['b', 'below', 'both']);
   const left = world.all().find((object) => object.metadata.name === 'both');
-  assert.deepEqual(left?.metadata.ownerReferences?.map((owner) => owner.name), ['b']);
+  assert.deepEqual(
+    left?.metadata.ownerReferences?.map((owner) => owner.name),
+    ['b'],
+  );
   await world.remove(b, 'Background');
   await world.clock.advance(100);
   assert.deepEqual(world.names(), []);
@@ -64,7 +67,12 @@ test('foreground: the owner waits for those who block it, level by level', async
   await world.clock.advance(1000);
   assert.deepEqual(world.names(), ['a', 'b', 'c']);
   assert.ok(world.all().every((object) => object.metadata.deletionTimestamp !== undefined));
-  await world.user.patch(secret, { namespace: 'ns', name: 'c' }, { type: 'merge', body: { metadata: { finalizers: [] } } }, world.ctx);
+  await world.user.patch(
+    secret,
+    { namespace: 'ns', name: 'c' },
+    { type: 'merge', body: { metadata: { finalizers: [] } } },
+    world.ctx,
+  );
   await world.clock.advance(100);
   assert.deepEqual(world.names(), []);
   await world.end();
@@ -92,7 +100,11 @@ test('an owner in another namespace counts as none, and is told of; a namespaced
   await world.clock.advance(1000);
   assert.deepEqual(world.names(), ['a', 'pv']);
   const { uid } = a.metadata;
-  assert.ok(world.events.includes(`OwnerRefInvalidNamespace: ownerRef [v1/ConfigMap, namespace: other, name: a, uid: ${uid}] does not exist in namespace "other"`));
+  assert.ok(
+    world.events.includes(
+      `OwnerRefInvalidNamespace: ownerRef [v1/ConfigMap, namespace: other, name: a, uid: ${uid}] does not exist in namespace "other"`,
+    ),
+  );
   await world.end();
 });
 
@@ -122,7 +134,8 @@ test('a dependent that gets a new owner in the last moment stays', async () => {
     if (request.name !== 'c') return undefined;
     // The collector has looked at the object, which then changes before its deletion arrives.
     const body = { metadata: { ownerReferences: [reference(b)] } };
-    if (request.method === 'GET') patched ??= world.user.patch(secret, { namespace: 'ns', name: 'c' }, { type: 'merge', body }, world.ctx);
+    if (request.method === 'GET')
+      patched ??= world.user.patch(secret, { namespace: 'ns', name: 'c' }, { type: 'merge', body }, world.ctx);
     if (request.method === 'DELETE') refused++;
     return undefined;
   };

@@ -23,7 +23,8 @@ export function createGarbageCollectorController(deps: ControllerDeps): Controll
   return {
     name: 'garbage-collector-controller',
     reads: [],
-    run: (_runtime, ctx) => new Collector(deps, childCtx(ctx, ctx.signal, { controller: 'garbage-collector-controller' })).run(),
+    run: (_runtime, ctx) =>
+      new Collector(deps, childCtx(ctx, ctx.signal, { controller: 'garbage-collector-controller' })).run(),
   };
 }
 
@@ -81,8 +82,11 @@ class Collector {
     await Promise.race([synced, sleep(FIRST_SYNC_MS_MAX, waiting).catch(() => {})]);
     stop.abort();
     this.#onSynced = undefined;
-    const missing = [...this.#sources.values()].filter((source) => !source.isSynced).map((source) => source.kind.plural);
-    if (missing.length > 0 && !this.#ctx.signal.aborted) this.#ctx.log.warn('collecting before all kinds are listed', { missing });
+    const missing = [...this.#sources.values()]
+      .filter((source) => !source.isSynced)
+      .map((source) => source.kind.plural);
+    if (missing.length > 0 && !this.#ctx.signal.aborted)
+      this.#ctx.log.warn('collecting before all kinds are listed', { missing });
   }
 
   async #refreshLoop(): Promise<void> {

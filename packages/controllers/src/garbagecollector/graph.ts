@@ -172,7 +172,8 @@ export class OwnerGraph {
   #realise(node: Node, identity: Identity): void {
     if (!isSame(node.identity, identity)) {
       for (const dependent of partition(node.dependents, identity).others) {
-        if (identity.namespace !== '' && dependent.identity.namespace !== identity.namespace) this.#report(dependent, identity.uid);
+        if (identity.namespace !== '' && dependent.identity.namespace !== identity.namespace)
+          this.#report(dependent, identity.uid);
         this.#sink.check(dependent);
       }
       node.identity = identity;
@@ -189,7 +190,8 @@ export class OwnerGraph {
     for (const owner of old.values()) {
       const wasBlocking = owner.blockOwnerDeletion === true;
       const waiting = this.#nodes.get(owner.uid);
-      if (wasBlocking && kept.get(owner.uid)?.blockOwnerDeletion !== true && waiting !== undefined) this.#sink.check(waiting);
+      if (wasBlocking && kept.get(owner.uid)?.blockOwnerDeletion !== true && waiting !== undefined)
+        this.#sink.check(waiting);
     }
     node.owners = next;
     this.#link(node, added);
@@ -292,7 +294,9 @@ function alternateIdentity(dependents: readonly Node[], absent: Identity): Ident
 const orderKey = ({ kind, apiVersion, namespace, name }: Identity) => [kind, apiVersion, namespace, name].join('\0');
 
 function matches(reference: OwnerReference, identity: Identity): boolean {
-  return reference.name === identity.name && reference.kind === identity.kind && reference.apiVersion === identity.apiVersion;
+  return (
+    reference.name === identity.name && reference.kind === identity.kind && reference.apiVersion === identity.apiVersion
+  );
 }
 
 export function isSame(a: Identity, b: Identity): boolean {

@@ -76,7 +76,11 @@ export class LiveObjects {
   }
 
   /** Writes the changes that `change` makes of the live metadata; it is asked again after a conflict. */
-  async edit(identity: Identity, change: (live: ObjectMeta) => Partial<ObjectMeta> | undefined, ctx: Ctx): Promise<void> {
+  async edit(
+    identity: Identity,
+    change: (live: ObjectMeta) => Partial<ObjectMeta> | undefined,
+    ctx: Ctx,
+  ): Promise<void> {
     const { kind, namespace } = this.#locate(identity);
     for (let attempt = 1; ; attempt++) {
       const live = await this.get(identity, ctx);
@@ -97,7 +101,8 @@ export class LiveObjects {
   #locate(identity: Identity): { kind: KindRef; namespace: string } {
     const kind = this.kindOf(identity);
     if (!kind.namespaced) return { kind, namespace: '' };
-    if (identity.namespace === '') throw new NamespacedOwnerError(`namespaced owner of a cluster-scoped object: ${identity.name}`);
+    if (identity.namespace === '')
+      throw new NamespacedOwnerError(`namespaced owner of a cluster-scoped object: ${identity.name}`);
     return { kind, namespace: identity.namespace };
   }
 }

@@ -5,7 +5,12 @@ import { createCache, createClient } from '@kapella/client';
 import { createFakeApi, createSeededRandom, createVirtualClock, type FakeRequest } from '@kapella/client/fake';
 import { type Controller, type ControllerDeps, runControllers, slowStart } from '@kapella/controller';
 
-export const KINDS: readonly KindRef[] = [coreV1.ConfigMap, coreV1.Secret, coreV1.Pod, coreV1.PersistentVolume] as KindRef[];
+export const KINDS: readonly KindRef[] = [
+  coreV1.ConfigMap,
+  coreV1.Secret,
+  coreV1.Pod,
+  coreV1.PersistentVolume,
+] as KindRef[];
 const VERBS = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
 
 export function createWorld(make: (deps: ControllerDeps) => Controller, kinds: () => readonly KindRef[] = () => KINDS) {
@@ -23,12 +28,22 @@ export function createWorld(make: (deps: ControllerDeps) => Controller, kinds: (
   };
   const client = createClient(api, { userAgent: 'test/1' });
   const cache = createCache(client);
-  const recorder = { event: (_about: unknown, _type: string, reason: string, message: string) => void events.push(`${reason}: ${message}`) };
+  const recorder = {
+    event: (_about: unknown, _type: string, reason: string, message: string) =>
+      void events.push(`${reason}: ${message}`),
+  };
   const controller = make({ cache, client, events: recorder, batch: slowStart });
   const user = createClient(api, { userAgent: 'user/1' });
   let running: Promise<void> | undefined;
   return {
-    clock, ctx, api, user, cache, logs, events, hooks,
+    clock,
+    ctx,
+    api,
+    user,
+    cache,
+    logs,
+    events,
+    hooks,
     async start() {
       running = runControllers([controller], { cache }, ctx);
       await clock.settle();
@@ -39,7 +54,11 @@ export function createWorld(make: (deps: ControllerDeps) => Controller, kinds: (
       await running;
     },
     all: () => kinds().flatMap((kind) => api.objects(kind) as KubeObject[]),
-    names: () => kinds().flatMap((kind) => api.objects(kind) as KubeObject[]).map((o) => o.metadata.name).toSorted(),
+    names: () =>
+      kinds()
+        .flatMap((kind) => api.objects(kind) as KubeObject[])
+        .map((o) => o.metadata.name)
+        .toSorted(),
   };
 }
 
@@ -49,7 +68,12 @@ function aggregated(kinds: readonly KindRef[]) {
     const version = kinds.find((kind) => kind.group === group)?.version;
     const resources = kinds
       .filter((kind) => kind.group === group)
-      .map(({ plural, kind, namespaced }) => ({ resource: plural, responseKind: { kind }, scope: namespaced ? 'Namespaced' : 'Cluster', verbs: VERBS }));
+      .map(({ plural, kind, namespaced }) => ({
+        resource: plural,
+        responseKind: { kind },
+        scope: namespaced ? 'Namespaced' : 'Cluster',
+        verbs: VERBS,
+      }));
     return { metadata: { name: group }, versions: [{ version, resources, freshness: 'Current' }] };
   });
   return { kind: 'APIGroupDiscoveryList', apiVersion: 'apidiscovery.k8s.io/v2', items };
@@ -63,5 +87,10 @@ export function reference(owner: KubeObject, more: object = {}) {
 export const objectOf = (kind: KindRef, name: string, owners: object[] = [], more: object = {}) => ({
   apiVersion: apiVersionOf(kind),
   kind: kind.kind,
-  metadata: { name, ...(kind.namespaced ? { namespace: 'ns' } : {}), ...(owners.length > 0 ? { ownerReferences: owners } : {}), ...more },
+  metadata: {
+    name,
+    ...(kind.namespaced ? { namespace: 'ns' } : {}),
+    ...(owners.length > 0 ? { ownerReferences: owners } : {}),
+    ...more,
+  },
 });

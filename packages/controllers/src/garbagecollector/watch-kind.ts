@@ -63,7 +63,10 @@ async function followInformer(kind: KindRef, cache: Cache, sink: KindSink, ctx: 
     if (ctx.signal.aborted) resolve();
     else ctx.signal.addEventListener('abort', () => resolve(), { once: true });
   });
-  await informer.synced(ctx).then(() => sink.synced(), () => {});
+  await informer.synced(ctx).then(
+    () => sink.synced(),
+    () => {},
+  );
   await ended;
   unsubscribe();
 }

@@ -38,7 +38,10 @@ export async function deleteContent(client: Client, namespace: Namespace, ctx: C
     results.push(...(await Promise.all(batch.map((kind) => deleteKind(client, kind, namespace, ctx)))));
   }
   ctx.signal.throwIfAborted();
-  return { report: { ...summarise(results), discoveryFailure }, estimateSeconds: Math.max(0, ...results.map((r) => r.estimateSeconds)) };
+  return {
+    report: { ...summarise(results), discoveryFailure },
+    estimateSeconds: Math.max(0, ...results.map((r) => r.estimateSeconds)),
+  };
 }
 
 async function deletableKinds(client: Client, ctx: Ctx) {
@@ -50,7 +53,10 @@ async function deletableKinds(client: Client, ctx: Ctx) {
   }
   const kinds = found.preferred.filter((kind) => kind.namespaced && kind.verbs.includes('delete'));
   if (found.failed.size === 0) return { kinds, discoveryFailure: undefined };
-  const causes = [...found.failed].map(([version, cause]) => `${version}: ${cause}`).toSorted().join(', ');
+  const causes = [...found.failed]
+    .map(([version, cause]) => `${version}: ${cause}`)
+    .toSorted()
+    .join(', ');
   const head = `Discovery failed for some groups, ${found.failed.size} failing`;
   return { kinds, discoveryFailure: `${head}: unable to retrieve the complete list of server APIs: ${causes}` };
 }
@@ -68,7 +74,12 @@ async function deleteKind(client: Client, kind: DiscoveredKind, namespace: Names
       return { kind, estimateSeconds: FINALIZER_SECONDS, objects };
     }
     const text = `${kind.group}/${kind.version}, Resource=${kind.plural}`;
-    return { kind, estimateSeconds, objects, error: new Error(`unexpected items still remain in namespace: ${name} for gvr: ${text}`) };
+    return {
+      kind,
+      estimateSeconds,
+      objects,
+      error: new Error(`unexpected items still remain in namespace: ${name} for gvr: ${text}`),
+    };
   } catch (error) {
     if (ctx.signal.aborted) throw error;
     return { kind, estimateSeconds, objects: [], error };
@@ -92,7 +103,12 @@ async function deleteAll(client: Client, kind: DiscoveredKind, namespace: string
   }
 }
 
-async function listAll(client: Client, kind: DiscoveredKind, namespace: string, ctx: Ctx): Promise<readonly KubeObject[]> {
+async function listAll(
+  client: Client,
+  kind: DiscoveredKind,
+  namespace: string,
+  ctx: Ctx,
+): Promise<readonly KubeObject[]> {
   if (!kind.verbs.includes('list')) return [];
   try {
     return (await client.list<KubeObject>(kind as KindRef<KubeObject>, { namespace, metadataOnly: true }, ctx)).items;

@@ -17,19 +17,28 @@ export interface DeletionReport {
 const FINE: readonly (readonly [type: string, reason: string, message: string])[] = [
   ['NamespaceDeletionDiscoveryFailure', 'ResourcesDiscovered', 'All resources successfully discovered'],
   ['NamespaceDeletionGroupVersionParsingFailure', 'ParsedGroupVersions', 'All legacy kube types successfully parsed'],
-  ['NamespaceDeletionContentFailure', 'ContentDeleted', 'All content successfully deleted, may be waiting on finalization'],
+  [
+    'NamespaceDeletionContentFailure',
+    'ContentDeleted',
+    'All content successfully deleted, may be waiting on finalization',
+  ],
   ['NamespaceContentRemaining', 'ContentRemoved', 'All content successfully removed'],
   ['NamespaceFinalizersRemaining', 'ContentHasNoFinalizers', 'All content-preserving finalizers finished'],
 ];
 
 /** The status to write; equal to `status` where nothing changed. */
-export function withDeletionConditions(status: NamespaceStatus, report: DeletionReport, nowMs: number): NamespaceStatus {
+export function withDeletionConditions(
+  status: NamespaceStatus,
+  report: DeletionReport,
+  nowMs: number,
+): NamespaceStatus {
   const failures = failuresOf(report);
   const ours = FINE.map(([type, reason, message]): NamespaceCondition => {
     const failure = failures.get(type);
     const old = status.conditions?.find((condition) => condition.type === type);
     const state = failure === undefined ? 'False' : 'True';
-    const lastTransitionTime = old?.status === state && old.lastTransitionTime ? old.lastTransitionTime : formatTime(nowMs);
+    const lastTransitionTime =
+      old?.status === state && old.lastTransitionTime ? old.lastTransitionTime : formatTime(nowMs);
     return { type, status: state, lastTransitionTime, ...(failure ?? { reason, message }) };
   });
   const others = (status.conditions ?? []).filter((condition) => !FINE.some(([type]) => type === condition.type));
@@ -58,5 +67,8 @@ function failuresOf({ discoveryFailure, contentErrors, remaining, finalizers }: 
 }
 
 function counted(counts: ReadonlyMap<string, number>, word: string): string {
-  return [...counts].map(([name, count]) => `${name} ${word} ${count} resource instances`).toSorted().join(', ');
+  return [...counts]
+    .map(([name, count]) => `${name} ${word} ${count} resource instances`)
+    .toSorted()
+    .join(', ');
 }

@@ -22,12 +22,20 @@ const gracefulPod = (name: string, more: object = {}) => ({
 });
 
 function setUp(...objects: object[]) {
-  const world = createWorld((deps) => createNamespaceController(deps), () => KINDS);
+  const world = createWorld(
+    (deps) => createNamespaceController(deps),
+    () => KINDS,
+  );
   world.api.seed(...objects);
   const current = () => world.api.objects(coreV1.Namespace)[0];
   const condition = (type: string) => current()?.status?.conditions?.find((c) => c.type === type);
   const release = (kind: KindRef, name: string) =>
-    world.user.patch(kind, { namespace: 'ns', name }, { type: 'merge', body: { metadata: { finalizers: [] } } }, world.ctx);
+    world.user.patch(
+      kind,
+      { namespace: 'ns', name },
+      { type: 'merge', body: { metadata: { finalizers: [] } } },
+      world.ctx,
+    );
   return { ...world, current, condition, release };
 }
 
@@ -39,7 +47,10 @@ test('all content goes, nothing of other namespaces, then the namespace', async 
   assert.deepEqual(world.names(), ['other']);
   const finalized = world.api.writes.find((w) => w.subresource === 'finalize');
   assert.deepEqual(finalized?.body.spec.finalizers, []);
-  assert.deepEqual(world.logs.filter((r) => r.level === 'warn').map((r) => r.fields), []);
+  assert.deepEqual(
+    world.logs.filter((r) => r.level === 'warn').map((r) => r.fields),
+    [],
+  );
   await world.end();
 });
 
@@ -59,7 +70,10 @@ test('Pods go first: what they use stays until the last of them is gone, and the
   await world.clock.advance(10_000);
   assert.deepEqual(world.names(), ['ns', 'p', 's']);
   assert.equal(world.current()?.status?.phase, 'Terminating');
-  assert.equal(world.condition('NamespaceContentRemaining')?.message, 'Some resources are remaining: pods. has 1 resource instances');
+  assert.equal(
+    world.condition('NamespaceContentRemaining')?.message,
+    'Some resources are remaining: pods. has 1 resource instances',
+  );
   assert.equal(
     world.condition('NamespaceFinalizersRemaining')?.message,
     'Some content in the namespace has finalizers remaining: test/kubelet in 1 resource instances',
@@ -96,7 +110,10 @@ test('a kind without deletecollection is deleted one by one; an error is told an
   await world.start();
   await world.clock.advance(510);
   assert.deepEqual(world.names(), ['ns', 's']);
-  assert.match(world.condition('NamespaceDeletionContentFailure')?.message ?? '', /^Failed to delete all resource types, 1 remaining: .*disk on fire/);
+  assert.match(
+    world.condition('NamespaceDeletionContentFailure')?.message ?? '',
+    /^Failed to delete all resource types, 1 remaining: .*disk on fire/,
+  );
   await world.clock.advance(5000);
   assert.deepEqual(world.names(), []);
   await world.end();
@@ -122,16 +139,32 @@ test('while discovery fails nothing is let go', async () => {
 test('conditions keep their time while their state stays', () => {
   const none = { contentErrors: [], remaining: new Map(), finalizers: new Map() };
   const first = withDeletionConditions({ phase: 'Terminating' }, none, 0);
-  assert.deepEqual(first.conditions?.map((c) => [c.type, c.status, c.reason]), [
-    ['NamespaceDeletionDiscoveryFailure', 'False', 'ResourcesDiscovered'],
-    ['NamespaceDeletionGroupVersionParsingFailure', 'False', 'ParsedGroupVersions'],
-    ['NamespaceDeletionContentFailure', 'False', 'ContentDeleted'],
-    ['NamespaceContentRemaining', 'False', 'ContentRemoved'],
-    ['NamespaceFinalizersRemaining', 'False', 'ContentHasNoFinalizers'],
-  ]);
+  assert.deepEqual(
+    first.conditions?.map((c) => [c.type, c.status, c.reason]),
+    [
+      ['NamespaceDeletionDiscoveryFailure', 'False', 'ResourcesDiscovered'],
+      ['NamespaceDeletionGroupVersionParsingFailure', 'False', 'ParsedGroupVersions'],
+      ['NamespaceDeletionContentFailure', 'False', 'ContentDeleted'],
+      ['NamespaceContentRemaining', 'False', 'ContentRemoved'],
+      ['NamespaceFinalizersRemaining', 'False', 'ContentHasNoFinalizers'],
+    ],
+  );
   assert.deepEqual(withDeletionConditions(first, none, 9000), first);
-  const held = withDeletionConditions(first, { ...none, remaining: new Map([['b.g', 2], ['a.', 1]]) }, 9000);
+  const held = withDeletionConditions(
+    first,
+    {
+      ...none,
+      remaining: new Map([
+        ['b.g', 2],
+        ['a.', 1],
+      ]),
+    },
+    9000,
+  );
   const remaining = held.conditions?.find((c) => c.type === 'NamespaceContentRemaining');
-  assert.equal(remaining?.message, 'Some resources are remaining: a. has 1 resource instances, b.g has 2 resource instances');
+  assert.equal(
+    remaining?.message,
+    'Some resources are remaining: a. has 1 resource instances, b.g has 2 resource instances',
+  );
   assert.equal(remaining?.lastTransitionTime, '1970-01-01T00:00:09Z');
 });

@@ -26,7 +26,10 @@ interface Progress {
   attempts: number;
 }
 
-export function createNamespaceController({ cache, client }: ControllerDeps, options: NamespaceControllerOptions = {}): Controller {
+export function createNamespaceController(
+  { cache, client }: ControllerDeps,
+  options: NamespaceControllerOptions = {},
+): Controller {
   const { settleMs = 500 } = options;
   const progress = new Map<string, Progress>();
   return defineController({
@@ -82,7 +85,10 @@ async function deleteNamespace(client: Client, name: string, ctx: Ctx): Promise<
   const { report, estimateSeconds } = await deleteContent(client, terminating, ctx);
   const status = withDeletionConditions(terminating.status ?? {}, report, ctx.clock.nowMs());
   await writeConditions(client, terminating, status, ctx);
-  const causes = [...(report.discoveryFailure === undefined ? [] : [report.discoveryFailure]), ...report.contentErrors.map(describeError)];
+  const causes = [
+    ...(report.discoveryFailure === undefined ? [] : [report.discoveryFailure]),
+    ...report.contentErrors.map(describeError),
+  ];
   if (causes.length > 0) throw new Error(causes.join(', '));
   if (estimateSeconds > 0) return estimateSeconds;
   await finalize(client, terminating, ctx);
@@ -90,12 +96,20 @@ async function deleteNamespace(client: Client, name: string, ctx: Ctx): Promise<
 }
 
 /** A status that cannot be written must not hold the deletion up. */
-async function writeConditions(client: Client, namespace: Namespace, status: NonNullable<Namespace['status']>, ctx: Ctx): Promise<void> {
+async function writeConditions(
+  client: Client,
+  namespace: Namespace,
+  status: NonNullable<Namespace['status']>,
+  ctx: Ctx,
+): Promise<void> {
   try {
     await client.patchStatus(coreV1.Namespace, namespace, status, ctx);
   } catch (error) {
     if (ctx.signal.aborted) throw error;
-    ctx.log.debug('namespace conditions not written', { namespace: namespace.metadata.name, cause: describeError(error) });
+    ctx.log.debug('namespace conditions not written', {
+      namespace: namespace.metadata.name,
+      cause: describeError(error),
+    });
   }
 }
 
@@ -111,7 +125,9 @@ async function finalize(client: Client, { metadata: { name, uid } }: Namespace, 
 async function tryFinalize(client: Client, latest: Namespace, ctx: Ctx): Promise<boolean> {
   const finalizers = (latest.spec?.finalizers ?? []).filter((finalizer) => finalizer !== FINALIZER);
   try {
-    await client.update(coreV1.Namespace, { ...latest, spec: { ...latest.spec, finalizers } }, ctx, { subresource: 'finalize' });
+    await client.update(coreV1.Namespace, { ...latest, spec: { ...latest.spec, finalizers } }, ctx, {
+      subresource: 'finalize',
+    });
   } catch (error) {
     if (isReason(error, 'Conflict')) return false;
     if (!isReason(error, 'NotFound')) throw error;

@@ -159,7 +159,9 @@ export class StoredDeflater {
     const head = this.#started ? [] : [0x78, 0xbb, 0xe3, 0xc6, 0xa7, 0xc2];
     this.#started = true;
     const [low, high] = [block.length & 0xff, block.length >> 8];
-    return Uint8Array.from([...head, 0, low, high, ~low & 0xff, ~high & 0xff, ...block]);
+    // Inflaters may hold back what they have until an empty block, the mark of a flush.
+    const flush = [0, 0, 0, 0xff, 0xff];
+    return Uint8Array.from([...head, 0, low, high, ~low & 0xff, ~high & 0xff, ...block, ...flush]);
   }
 }
 

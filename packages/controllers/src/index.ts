@@ -1,6 +1,10 @@
 /** The controllers of kube-controller-manager that run by default: names, identities, how each is made. */
 import type { Controller, ControllerDeps } from '@kapella/controller';
 import { createClusterRoleAggregationController } from './clusterroleaggregation/clusterroleaggregation.controller.ts';
+import { createGarbageCollectorController } from './garbagecollector/garbagecollector.controller.ts';
+import { createNamespaceController } from './namespace/namespace.controller.ts';
+import { createJobController } from './job/job.controller.ts';
+import { createCronJobController } from './cronjob/cronjob.controller.ts';
 import { createDaemonSetController } from './daemonset/daemonset.controller.ts';
 import { createDeploymentController } from './deployment/deployment.controller.ts';
 import { createDisruptionController } from './disruption/disruption.controller.ts';
@@ -48,6 +52,10 @@ export const controllers: readonly ControllerRow[] = [
   row('replicaset-controller', 'replicaset-controller', createReplicaSetController),
   row('statefulset-controller', 'statefulset-controller', createStatefulSetController),
   row('daemonset-controller', 'daemon-set-controller', createDaemonSetController),
+  row('garbage-collector-controller', 'generic-garbage-collector', createGarbageCollectorController),
+  row('namespace-controller', 'namespace-controller', (deps) => createNamespaceController(deps)),
+  row('job-controller', 'job-controller', createJobController),
+  row('cronjob-controller', 'cronjob-controller', createCronJobController),
   row('endpointslice-controller', 'endpointslice-controller', createEndpointSliceController),
   row('endpointslice-mirroring-controller', 'endpointslicemirroring-controller', createEndpointSliceMirroringController),
   row('endpoints-controller', 'endpoint-controller', createEndpointsController),

@@ -99,7 +99,7 @@ export const storeConformance: readonly ConformanceCase[] = [
       live.cancel();
       late.cancel();
       await put(store, '/w/b', '1', 0, ctx);
-      check(live.events.length === 3 && live.closed.length === 1, 'nothing after cancel, closed once');
+      check(Number(live.events.length) === 3 && live.closed.length === 1, 'nothing after cancel, closed once');
     },
   },
   {

@@ -1,11 +1,16 @@
-/** What a node's conditions and lease mean for its taints. Pure. Source: kubernetes pkg/controller/nodelifecycle. */
+/** What a node's conditions mean for its taints. Pure. Source: kubernetes pkg/controller/nodelifecycle. */
 import type { Node, NodeCondition, Taint } from '@kapella/api/types/core-v1';
 import { formatTime, jsonEqual } from '@kapella/base';
 
 /** Without a sign of life for this long a node's state is Unknown; upstream's --node-monitor-grace-period. */
 export const GRACE_MS = 50_000;
+/** The same for a node that never said anything; upstream's --node-startup-grace-period. */
+export const STARTUP_GRACE_MS = 60_000;
 
-const READY_TAINTS = { False: 'node.kubernetes.io/not-ready', Unknown: 'node.kubernetes.io/unreachable' } as const;
+const READY_TAINTS = new Map([
+  ['False', 'node.kubernetes.io/not-ready'],
+  ['Unknown', 'node.kubernetes.io/unreachable'],
+]);
 const PRESSURE_TAINTS: readonly (readonly [condition: string, taint: string])[] = [
   ['MemoryPressure', 'node.kubernetes.io/memory-pressure'],
   ['DiskPressure', 'node.kubernetes.io/disk-pressure'],
@@ -13,8 +18,12 @@ const PRESSURE_TAINTS: readonly (readonly [condition: string, taint: string])[] 
   ['PIDPressure', 'node.kubernetes.io/pid-pressure'],
 ];
 const UNSCHEDULABLE = 'node.kubernetes.io/unschedulable';
-const OWNED = new Set([...Object.values(READY_TAINTS), ...PRESSURE_TAINTS.map(([, taint]) => taint), UNSCHEDULABLE]);
+const REACH_KEYS = new Set(READY_TAINTS.values());
+const NO_SCHEDULE_KEYS = new Set([...REACH_KEYS, ...PRESSURE_TAINTS.map(([, taint]) => taint), UNSCHEDULABLE]);
 const KUBELET_CONDITIONS = ['Ready', 'MemoryPressure', 'DiskPressure', 'PIDPressure'];
+
+export const readyOf = (node: Node): NodeCondition | undefined =>
+  node.status?.conditions?.find((condition) => condition.type === 'Ready');
 
 /** The conditions of a node that fell silent; undefined where they say so already. */
 export function silentConditions(node: Node, nowMs: number): NodeCondition[] | undefined {
@@ -25,36 +34,52 @@ export function silentConditions(node: Node, nowMs: number): NodeCondition[] | u
     const silent = { reason: 'NodeStatusUnknown', message: 'Kubelet stopped posting node status.' };
     return { ...condition, ...silent, status: 'Unknown' as const, lastTransitionTime: now };
   });
+  const never = { reason: 'NodeStatusNeverUpdated', message: 'Kubelet never posted node status.' };
   for (const type of KUBELET_CONDITIONS) {
     if (present.some((condition) => condition.type === type)) continue;
-    const never = { reason: 'NodeStatusNeverUpdated', message: 'Kubelet never posted node status.' };
-    next.push({ type, status: 'Unknown' as const, ...never, lastHeartbeatTime: node.metadata.creationTimestamp, lastTransitionTime: now });
+    const times = { lastHeartbeatTime: node.metadata.creationTimestamp, lastTransitionTime: now };
+    next.push({ type, status: 'Unknown' as const, ...never, ...times });
   }
   return jsonEqual(next, present) ? undefined : next;
 }
 
+/** Whether Pods may be driven off a node that is not ready: 'undo' takes back what was done. */
+export type Eviction = 'now' | 'not-now' | 'undo';
+
 /** The taints a node should have; undefined where it has just these. Taints of others stay. */
-export function planTaints(node: Node, nowMs: number): Taint[] | undefined {
+export function planTaints(node: Node, eviction: Eviction, nowMs: number): Taint[] | undefined {
   const present = node.spec.taints ?? [];
-  const wanted = wantedTaints(node);
-  const kept = present.filter((taint) => !OWNED.has(taint.key) || wanted.some((w) => sameTaint(w, taint)));
+  const wanted = [...scheduleTaints(node), ...executeTaints(node, eviction)];
+  const isOwned = ({ key, effect }: Taint) =>
+    (effect === 'NoSchedule' && NO_SCHEDULE_KEYS.has(key)) || (effect === 'NoExecute' && REACH_KEYS.has(key));
+  const kept = present.filter((taint) => !isOwned(taint) || wanted.some((want) => sameTaint(want, taint)));
+  const timeAdded = formatTime(nowMs);
   const added = wanted
-    .filter((taint) => !present.some((p) => sameTaint(p, taint)))
-    .map((taint) => (taint.effect === 'NoExecute' ? { ...taint, timeAdded: formatTime(nowMs) } : taint));
+    .filter((taint) => !present.some((other) => sameTaint(other, taint)))
+    .map((taint) => ({ ...taint, timeAdded }));
   return added.length === 0 && kept.length === present.length ? undefined : [...kept, ...added];
 }
 
-function wantedTaints(node: Node): Taint[] {
-  const status = (type: string) => node.status?.conditions?.find((condition) => condition.type === type)?.status;
+function scheduleTaints(node: Node): Taint[] {
+  const effect = 'NoSchedule' as const;
   const taints: Taint[] = [];
-  if (node.spec.unschedulable === true) taints.push({ key: UNSCHEDULABLE, effect: 'NoSchedule' });
-  const ready = status('Ready') ?? 'Unknown';
-  if (ready !== 'True') {
-    const key = READY_TAINTS[ready as 'False' | 'Unknown'] ?? READY_TAINTS.Unknown;
-    taints.push({ key, effect: 'NoSchedule' }, { key, effect: 'NoExecute' });
-  }
-  for (const [condition, key] of PRESSURE_TAINTS) if (status(condition) === 'True') taints.push({ key, effect: 'NoSchedule' });
+  const status = (type: string) => node.status?.conditions?.find((condition) => condition.type === type)?.status;
+  const reach = READY_TAINTS.get(status('Ready') ?? '');
+  if (reach !== undefined) taints.push({ key: reach, effect });
+  for (const [condition, key] of PRESSURE_TAINTS) if (status(condition) === 'True') taints.push({ key, effect });
+  if (node.spec.unschedulable === true) taints.push({ key: UNSCHEDULABLE, effect });
   return taints;
 }
+
+/** Where Pods may not be driven off just now, what was begun goes on. */
+function executeTaints(node: Node, eviction: Eviction): Taint[] {
+  const key = READY_TAINTS.get(readyOf(node)?.status ?? '');
+  if (key === undefined || eviction === 'undo') return [];
+  const begun = node.spec.taints?.some((taint) => taint.effect === 'NoExecute' && REACH_KEYS.has(taint.key)) ?? false;
+  return begun || eviction === 'now' ? [{ key, effect: 'NoExecute' }] : [];
+}
+
+export const isEvicting = (taints: readonly Taint[]): boolean =>
+  taints.some((taint) => taint.effect === 'NoExecute' && REACH_KEYS.has(taint.key));
 
 const sameTaint = (a: Taint, b: Taint) => a.key === b.key && a.effect === b.effect;

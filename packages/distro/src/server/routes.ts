@@ -14,7 +14,7 @@ import {
   groupResources,
   type OpenApiResource,
 } from '@kapella/api';
-import { type ApiServer, createRoutes, type NonResourceRoutes, type RouteHandler, type RouteRequest } from '@kapella/apiserver';
+import { acceptsOpenApiV2Protobuf, type ApiServer, createRoutes, encodeOpenApiV2, OPENAPI_V2_PROTOBUF, type NonResourceRoutes, type RouteHandler, type RouteRequest } from '@kapella/apiserver';
 import type { ApiResponse } from '@kapella/client';
 import { KUBERNETES_VERSION } from '../version.ts';
 import { healthRoutes } from './health.ts';
@@ -39,7 +39,7 @@ export function standardRoutes(api: ApiServer, options: RouteOptions): NonResour
     ['/metrics', () => text(api.metrics.text(), 'text/plain; version=0.0.4; charset=utf-8')],
     ['/api', (request) => documents.aggregated(request, true) ?? json(apiVersionsDocument(options.serverAddress))],
     ['/apis', (request) => documents.aggregated(request, false) ?? json(apiGroupListDocument(documents.groups()))],
-    ['/openapi/v2', () => documents.openApiV2()],
+    ['/openapi/v2', ({ request }) => documents.openApiV2(request.headers['accept'] ?? '')],
     ['/openapi/v3', () => documents.openApiV3Root()],
     ['/openid/v1/jwks', () => json(options.tokens.jwks(), 'application/jwk-set+json')],
     ['/.well-known/openid-configuration', () => json(openIdDocument(options))],
@@ -117,7 +117,12 @@ class Documents {
     return json(apiResourceListDocument({ group, version }, this.#resources));
   }
 
-  openApiV2(): Promise<ApiResponse> {
+  /** client-go asks for protobuf and reads nothing else. */
+  openApiV2(accept: string): Promise<ApiResponse> {
+    if (acceptsOpenApiV2Protobuf(accept)) {
+      const make = async () => encodeOpenApiV2(buildOpenApiV2(this.#resources, await this.#options()));
+      return this.#serve('v2 protobuf', make, OPENAPI_V2_PROTOBUF);
+    }
     return this.#serve('v2', async () => buildOpenApiV2(this.#resources, await this.#options()));
   }
 
@@ -171,7 +176,7 @@ class Documents {
     let made = this.#made.get(name);
     if (made === undefined) {
       made = Promise.resolve(make()).then((value) => {
-        const bytes = encoder.encode(JSON.stringify(value));
+        const bytes = value instanceof Uint8Array ? value : encoder.encode(JSON.stringify(value));
         return { bytes, hash: contentHash(bytes) };
       });
       this.#made.set(name, made);

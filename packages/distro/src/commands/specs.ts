@@ -33,6 +33,10 @@ const LOG_LEVEL: FlagSpec = {
   help: 'least level that is logged: debug, info, warn or error (default: info)',
   check: (value) => (['debug', 'info', 'warn', 'error'].includes(value) ? undefined : 'must be debug, info, warn or error'),
 };
+const SUPERVISE: FlagSpec = {
+  flag: '--supervise',
+  help: 'start the other processes of this cluster again when they are killed, as `up` has it',
+};
 const MERGE: FlagSpec = {
   flag: '--merge-kubeconfig',
   help: 'add the context to your kubeconfig ($KUBECONFIG, else ~/.kube/config)',
@@ -178,7 +182,7 @@ const SERVER: CommandSpec = {
     { line: 'KUBECONFIG=./data/admin.kubeconfig kubectl get ns', what: 'in another terminal' },
   ],
   description: 'Writes DIR/admin.kubeconfig (cluster-admin) and prints one line when the API answers. Logs go to stderr.',
-  flags: [...ALL_OPTIONS, LOG_LEVEL],
+  flags: [...ALL_OPTIONS, LOG_LEVEL, SUPERVISE],
 };
 
 const NODE: CommandSpec = {
@@ -187,7 +191,7 @@ const NODE: CommandSpec = {
   usage: '[FLAGS]',
   examples: [{ line: 'sudo kapella node --name demo --log-level debug', what: "beside that cluster's server" }],
   description: "Needs root, the cluster's containerd, and its server on this machine. Containers go on when it ends.",
-  flags: [...ALL_OPTIONS, LOG_LEVEL],
+  flags: [...ALL_OPTIONS, LOG_LEVEL, SUPERVISE],
 };
 
 const KUBECTL: CommandSpec = {

@@ -178,7 +178,7 @@ function daemonPart(
     isRunning: async () => (await daemonPid(pidFile)) !== undefined,
     async start() {
       rotateLog(logFile);
-      const args = [program.script, name, ...optionWords(options)];
+      const args = [program.script, name, ...optionWords(options), '--supervise'];
       await startDaemon({ command: program.execPath, args, pidFile, logFile });
     },
     stop: async (ctx) => void (await stopDaemon(pidFile, STOP_GRACE_MS, ctx)),

@@ -14,7 +14,7 @@ export async function down({ given, flags, reporter }: CommandInput, ctx: Ctx): 
   const { name, dataDir } = (await findCluster(given)).options;
   const files = clusterFiles(name, dataDir);
   const graceMs = Number(flags.get('--grace') ?? GRACE_SECONDS) * 1000;
-  await withClusterLock(name, () => takeDown({ name, dataDir, files, graceMs }, reporter, ctx));
+  await withClusterLock(name, ctx, () => takeDown({ name, dataDir, files, graceMs }, reporter, ctx));
   const again = name === 'kapella' ? 'kapella up' : `kapella up --name ${name}`;
   reporter.result({ name, dataDir }, `Cluster ${name} is stopped. Its data is in ${dataDir}; bring it back: ${again}`);
   return 0;

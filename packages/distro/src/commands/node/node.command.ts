@@ -3,13 +3,14 @@ import type { Ctx } from '@kapella/base';
 import { CliError } from '@kapella/cli';
 import { toGiven } from '../../cluster/record.ts';
 import { clusterFiles } from '../../cluster/node/parts.ts';
+import { whileSupervising } from '../../cluster/node/supervise.ts';
 import { isContainerdRunning } from '../../host/node/containerd.ts';
 import { runNodeAgent } from '../../node-agent/node/run-node-agent.ts';
 import type { CommandInput } from './command.ts';
 import { lookUpCluster, unrecordedOptions } from './find-cluster.ts';
 import { requireRoot } from './up.command.ts';
 
-export async function node({ given, reporter }: CommandInput, ctx: Ctx): Promise<number> {
+export async function node({ given, flags, program, reporter }: CommandInput, ctx: Ctx): Promise<number> {
   requireRoot('node');
   const saved = await lookUpCluster(given);
   const options = unrecordedOptions({ ...(saved === undefined ? {} : toGiven(saved.options)), ...given }, true);
@@ -21,6 +22,8 @@ export async function node({ given, reporter }: CommandInput, ctx: Ctx): Promise
     const readyMs = Math.round(performance.now());
     reporter.result({ node: options.nodeName, address, readyMs }, `node ${options.nodeName} takes Pods after ${readyMs} ms at ${address}`);
   };
-  await runNodeAgent(options, { onReady }, ctx);
+  const running = runNodeAgent(options, { onReady }, ctx);
+  if (flags.get('--supervise') === undefined) await running;
+  else await whileSupervising('node', options, program, running, ctx);
   return 0;
 }

@@ -5,7 +5,7 @@ import { CliError, type Reporter } from '@kapella/cli';
 import { cleanUpPodNetwork } from '@kapella/cni/node';
 import { withClusterLock } from '../../cluster/node/lock.ts';
 import { clusterFiles } from '../../cluster/node/parts.ts';
-import { foreignEntries, removeData } from '../../cluster/node/registry.ts';
+import { findRecord, foreignEntries, removeData } from '../../cluster/node/registry.ts';
 import { takeDown } from '../../cluster/node/take-down.ts';
 import type { ClusterRecord } from '../../cluster/record.ts';
 import { cgroupMounts } from '../../host/mounts.ts';
@@ -20,12 +20,19 @@ export async function reset({ given, flags, reporter, program }: CommandInput, c
   requireRoot('reset');
   const record = (await lookUpCluster(given)) ?? (await leftovers(given));
   const { name, dataDir } = record.options;
+  // The name may belong to data elsewhere, which could not be found any more without its processes.
+  const namesake = await findRecord(name);
+  const records = namesake === undefined || namesake.options.dataDir === dataDir ? [record] : [record, namesake];
   if (flags.get('--yes') === undefined) {
     const question = `Remove the cluster ${name} with all of its data in ${dataDir}? [y/N] `;
     const isSure = program.isInteractive && !program.json && /^y/i.test((await program.ask(question)).trim());
     if (!isSure) throw new CliError('Usage', `reset removes the cluster ${name} and all of its data`, 'Say so: kapella reset --yes');
   }
-  const removed = await withClusterLock(name, () => removeAll(record, reporter, ctx));
+  const removed = await withClusterLock(name, ctx, async () => {
+    const lines: string[] = [];
+    for (const each of records) lines.push(...(await removeAll(each, reporter, ctx)));
+    return lines;
+  });
   const text = [`Removed of cluster ${name}:`, ...removed.map((line) => `  ${line}`)].join('\n');
   reporter.result({ name, removed }, removed.length === 0 ? `There was nothing of cluster ${name}.` : text);
   return 0;

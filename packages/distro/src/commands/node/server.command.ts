@@ -2,11 +2,12 @@
 import { mkdir } from 'node:fs/promises';
 import type { Ctx } from '@kapella/base';
 import { runServer } from '../../server/node/run-server.ts';
+import { whileSupervising } from '../../cluster/node/supervise.ts';
 import { toGiven } from '../../cluster/record.ts';
 import type { CommandInput } from './command.ts';
 import { lookUpCluster, unrecordedOptions } from './find-cluster.ts';
 
-export async function server({ given, reporter }: CommandInput, ctx: Ctx): Promise<number> {
+export async function server({ given, flags, program, reporter }: CommandInput, ctx: Ctx): Promise<number> {
   const saved = await lookUpCluster(given);
   const options = unrecordedOptions({ ...(saved === undefined ? {} : toGiven(saved.options)), ...given }, saved !== undefined);
   await mkdir(options.dataDir, { recursive: true });
@@ -14,6 +15,8 @@ export async function server({ given, reporter }: CommandInput, ctx: Ctx): Promi
     const readyMs = Math.round(performance.now()); // since this process began
     reporter.result({ server: url, readyMs }, `API server ready in ${readyMs} ms at ${url}`);
   };
-  await runServer(options, { onReady }, ctx);
+  const running = runServer(options, { onReady }, ctx);
+  if (flags.get('--supervise') === undefined) await running;
+  else await whileSupervising('server', options, program, running, ctx);
   return 0;
 }

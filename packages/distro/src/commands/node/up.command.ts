@@ -16,7 +16,7 @@ import { mergeIntoUserConfig } from './merge-kubeconfig.ts';
 export async function up(input: CommandInput, ctx: Ctx): Promise<number> {
   requireRoot('up');
   const name = input.given.name ?? 'kapella';
-  return withClusterLock(name, () => upLocked(input, ctx));
+  return withClusterLock(name, ctx, () => upLocked(input, ctx));
 }
 
 /** Whatever starts or ends processes of a cluster. */

@@ -6,19 +6,26 @@ import { type Controller, type ControllerDeps, defineController } from '@kapella
 const NODE_PREFIX = 24;
 
 export function createNodeIpamController({ cache, client, events }: ControllerDeps, clusterCidr: string): Controller {
+  /** By node name: what was given away but the cache may not show yet. */
+  const given = new Map<string, string>();
   return defineController({
     name: 'node-ipam-controller',
     primary: coreV1.Node,
     concurrencyMax: 1, // two nodes must not be given one network
     async reconcile(name, ctx) {
       const node = cache.get(coreV1.Node, name);
-      if (node === undefined || node.spec.podCIDR) return {};
+      if (node === undefined || node.spec.podCIDR) {
+        given.delete(name);
+        return {};
+      }
       const taken = new Set(cache.list(coreV1.Node).flatMap((other) => other.spec.podCIDR ?? []));
-      const free = firstFreeCidr(clusterCidr, taken);
+      for (const [other, cidr] of given) if (other !== name) taken.add(cidr);
+      const free = given.get(name) ?? firstFreeCidr(clusterCidr, taken);
       if (free === undefined) {
         events.event(node, 'Normal', 'CIDRNotAvailable', `Node ${name} status is now: CIDRNotAvailable`);
         return { requeueAfterMs: 30_000 };
       }
+      given.set(name, free);
       const body = { spec: { podCIDR: free, podCIDRs: [free] } };
       await client.patch(coreV1.Node, node, { type: 'strategic', body }, ctx);
       return {};

@@ -1,20 +1,26 @@
 /** Evicts Pods that do not tolerate a NoExecute taint of their node, after their toleration's time. Source: …/tainteviction. */
 import { coreV1, keyOf } from '@kapella/api';
-import type { Pod, Taint, Toleration } from '@kapella/api/types/core-v1';
-import { formatTime, isReason, parseTime } from '@kapella/base';
+import type { Node, Pod, Taint, Toleration } from '@kapella/api/types/core-v1';
+import { type Ctx, formatTime, isReason, jsonEqual, parseTime } from '@kapella/base';
 import { type Controller, type ControllerDeps, defineController } from '@kapella/controller';
 
+const BY_NODE = 'pods-by-node';
+
 /** Pure: when the Pod must go: milliseconds since the epoch, or undefined for never. */
-export function evictionTimeMs(taints: readonly Taint[], tolerations: readonly Toleration[], nowMs: number): number | undefined {
-  const hard = taints.filter((taint) => taint.effect === 'NoExecute');
+export function evictionTimeMs(
+  taints: readonly Taint[],
+  tolerations: readonly Toleration[],
+  nowMs: number,
+): number | undefined {
   let dueMs: number | undefined;
-  for (const taint of hard) {
-    const matching = tolerations.filter((toleration) => tolerates(toleration, taint));
-    if (matching.length === 0) return nowMs;
-    const seconds = matching.map((t) => t.tolerationSeconds).filter((s) => s !== undefined);
-    if (seconds.length < matching.length) continue; // one of them tolerates for ever
-    const atMs = (parseTime(taint.timeAdded) ?? nowMs) + Math.max(0, Math.min(...seconds)) * 1000;
-    dueMs = dueMs === undefined ? atMs : Math.min(dueMs, atMs);
+  for (const taint of taints) {
+    if (taint.effect !== 'NoExecute') continue;
+    // As upstream: the first toleration that fits counts, not the longest.
+    const toleration = tolerations.find((candidate) => tolerates(candidate, taint));
+    if (toleration === undefined) return nowMs;
+    if (toleration.tolerationSeconds === undefined) continue; // for ever
+    const atMs = (parseTime(taint.timeAdded) ?? nowMs) + Math.max(0, toleration.tolerationSeconds) * 1000;
+    dueMs = Math.min(dueMs ?? atMs, atMs);
   }
   return dueMs;
 }
@@ -25,44 +31,71 @@ function tolerates(toleration: Toleration, taint: Taint): boolean {
   return toleration.operator === 'Exists' || (toleration.value ?? '') === (taint.value ?? '');
 }
 
-export function createTaintEvictionController({ cache, client, events }: ControllerDeps): Controller {
+export function createTaintEvictionController(deps: ControllerDeps): Controller {
+  const { cache, events } = deps;
+  const pods = cache.informer(coreV1.Pod);
+  pods.addIndex(BY_NODE, (pod) => (pod.spec.nodeName ? [pod.spec.nodeName] : []));
+  const scheduled = new Set<string>();
   return defineController({
     name: 'taint-eviction-controller',
     primary: coreV1.Pod,
     watches: [
       {
         kind: coreV1.Node,
-        keysOf: (node) => cache.list(coreV1.Pod).filter((pod) => pod.spec.nodeName === node.metadata.name).map(keyOf),
+        keysOf(node: Node, old: Node | undefined) {
+          const same = old !== undefined && jsonEqual(old.spec.taints, node.spec.taints);
+          return same ? [] : pods.byIndex(BY_NODE, node.metadata.name).map(keyOf);
+        },
       },
     ],
     async reconcile(key, ctx) {
       const pod = cache.get(coreV1.Pod, key);
-      if (pod === undefined || !pod.spec.nodeName || pod.metadata.deletionTimestamp !== undefined) return {};
+      if (pod === undefined || !pod.spec.nodeName || pod.metadata.deletionTimestamp !== undefined) {
+        scheduled.delete(key);
+        return {};
+      }
       const taints = cache.get(coreV1.Node, pod.spec.nodeName)?.spec.taints ?? [];
       const dueMs = evictionTimeMs(taints, pod.spec.tolerations ?? [], ctx.clock.nowMs());
-      if (dueMs === undefined) return {};
-      const leftMs = dueMs - ctx.clock.nowMs();
-      if (leftMs > 0) return { requeueAfterMs: leftMs };
-      events.event(pod, 'Normal', 'TaintManagerEviction', `Marking for deletion Pod ${key}`);
-      try {
-        const body = { status: { conditions: [disruption(pod, ctx.clock.nowMs())] } };
-        await client.patch(coreV1.Pod, pod, { type: 'strategic', body }, ctx, { subresource: 'status' });
-        await client.delete(coreV1.Pod, pod, ctx, { uid: pod.metadata.uid });
-      } catch (error) {
-        if (!isReason(error, 'NotFound', 'Conflict')) throw error;
+      if (dueMs === undefined) {
+        if (scheduled.delete(key))
+          events.event(pod, 'Normal', 'TaintManagerEviction', `Cancelling deletion of Pod ${key}`);
+        return {};
       }
+      const leftMs = dueMs - ctx.clock.nowMs();
+      if (leftMs > 0) {
+        scheduled.add(key);
+        return { requeueAfterMs: leftMs };
+      }
+      scheduled.delete(key);
+      await evict(deps, pod, ctx);
       return {};
     },
   });
 }
 
-function disruption(pod: Pod, nowMs: number): object {
+async function evict({ client, events }: ControllerDeps, pod: Pod, ctx: Ctx): Promise<void> {
+  events.event(pod, 'Normal', 'TaintManagerEviction', `Marking for deletion Pod ${keyOf(pod)}`);
+  const conditions = [
+    ...(pod.status?.conditions ?? []).filter(({ type }) => type !== 'DisruptionTarget'),
+    disruption(pod, ctx.clock.nowMs()),
+  ];
+  try {
+    await client.patch(coreV1.Pod, pod, { type: 'strategic', body: { status: { conditions } } }, ctx, {
+      subresource: 'status',
+    });
+    await client.delete(coreV1.Pod, pod, ctx, { uid: pod.metadata.uid });
+  } catch (error) {
+    if (!isReason(error, 'NotFound', 'Conflict')) throw error;
+  }
+}
+
+function disruption(pod: Pod, nowMs: number) {
   return {
     type: 'DisruptionTarget',
-    status: 'True',
+    status: 'True' as const,
     reason: 'DeletionByTaintManager',
     message: 'Taint manager: deleting due to NoExecute taint',
     lastTransitionTime: formatTime(nowMs),
-    ...(pod.metadata.generation === undefined ? {} : { observedGeneration: pod.metadata.generation }),
+    ...(pod.metadata.generation !== undefined && { observedGeneration: pod.metadata.generation }),
   };
 }

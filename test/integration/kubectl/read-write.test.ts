@@ -96,7 +96,7 @@ describe('kubectl writes', () => {
     assert.match(await k('apply -f -', map({ a: '1', b: '1' })), /configmap\/applied unchanged/);
     const diff = await cluster.tryKubectl(`-n ${ns} diff -f -`, { input: map({ a: '2' }) });
     assert.equal(diff.code, 1);
-    assert.match(diff.stdout, /-  a: "1"[\s\S]*\+  a: "2"/);
+    assert.match(diff.stdout, /- {2}a: "1"[\s\S]*\+ {2}a: "2"/);
     assert.match(await k('apply -f -', map({ a: '2' })), /configmap\/applied configured/);
     assert.equal(await k("get configmap applied -o jsonpath='{.data}'"), '{"a":"2"}');
     const other = JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'other', namespace: ns, labels: { set: 'p' } } });
@@ -119,7 +119,7 @@ describe('kubectl writes', () => {
     assert.match(await k(`apply -k ${directory}`), /configmap\/k-map created/);
     await k('create secret generic top --from-literal=pass=word');
     assert.equal(await k("get secret top -o jsonpath='{.data.pass}'"), 'd29yZA==');
-    const edited = await cluster.tryKubectl(`-n ${ns} edit configmap k-map`, { env: { KUBE_EDITOR: 'sed -i s/a:.b/a:.c/' } });
+    const edited = await cluster.tryKubectl(`-n ${ns} edit configmap k-map`, { env: { KUBE_EDITOR: 'sed -i /a:/s/b$/c/' } });
     assert.match(edited.stdout, /configmap\/k-map edited/);
     assert.equal(await k("get configmap k-map -o jsonpath='{.data.a}'"), 'c');
   });

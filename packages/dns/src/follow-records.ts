@@ -56,6 +56,8 @@ export function followRecords(
   const informers = [sources.services, sources.endpointSlices, sources.namespaces];
   return {
     synced: async (ctx) => void (await Promise.all(informers.map((informer) => informer.synced(ctx)))),
-    stop: () => stops.forEach((stop) => stop()),
+    stop() {
+      for (const stop of stops) stop();
+    },
   };
 }

@@ -52,24 +52,39 @@ function endpointRecords(
 ): DnsRecord[] {
   const records = new Map<string, DnsRecord>();
   const targets: SrvTarget[] = [];
-  for (const slice of slices) {
-    if (slice.addressType === 'FQDN') continue;
-    for (const endpoint of slice.endpoints ?? []) {
-      if ((endpoint.conditions?.ready ?? true) === false) continue;
-      if (!isHeadless && (endpoint.hostname ?? '') === '') continue; // nobody can know such a name
-      for (const ip of endpoint.addresses) {
-        const hostName = `${normalName(endpoint.hostname ?? '') || ip.replace(/[.:]/g, '-')}.${name}`;
-        const own = [addressRecord(hostName, ip, ttl), { name: reverseName(ip), type: 'PTR', ttl, data: hostName }];
-        if (isHeadless) own.push(addressRecord(name, ip, ttl));
-        for (const record of own) records.set(`${record.name} ${record.type} ${String(record.data)}`, record);
-        if (!isHeadless) continue;
-        for (const { name: port, protocol, port: number } of slice.ports ?? []) {
-          if (number !== undefined) targets.push({ port, protocol, number, target: hostName });
-        }
-      }
-    }
+  for (const { hostname, ip, slice } of namedAddresses(slices, isHeadless)) {
+    const hostName = `${hostname || ip.replace(/[.:]/g, '-')}.${name}`;
+    const own = [addressRecord(hostName, ip, ttl), { name: reverseName(ip), type: 'PTR', ttl, data: hostName }];
+    if (isHeadless) own.push(addressRecord(name, ip, ttl));
+    for (const record of own) records.set(`${record.name} ${record.type} ${String(record.data)}`, record);
+    if (isHeadless) targets.push(...srvTargets(slice, hostName));
   }
   return [...records.values(), ...srvRecords(name, targets, ttl)];
+}
+
+interface NamedAddress {
+  /** '' : the address makes the name. */
+  readonly hostname: string;
+  readonly ip: string;
+  readonly slice: EndpointSlice;
+}
+
+/** Addresses of ready endpoints; without a host name only those of headless Services: nobody can know others. */
+function namedAddresses(slices: readonly EndpointSlice[], isHeadless: boolean): NamedAddress[] {
+  return slices
+    .filter((slice) => slice.addressType !== 'FQDN')
+    .flatMap((slice) => (slice.endpoints ?? []).map((endpoint) => ({ slice, endpoint })))
+    .filter(({ endpoint }) => endpoint.conditions?.ready !== false)
+    .filter(({ endpoint }) => isHeadless || (endpoint.hostname ?? '') !== '')
+    .flatMap(({ slice, endpoint }) =>
+      endpoint.addresses.map((ip) => ({ hostname: normalName(endpoint.hostname ?? ''), ip, slice })),
+    );
+}
+
+function srvTargets(slice: EndpointSlice, target: string): SrvTarget[] {
+  return (slice.ports ?? []).flatMap(({ name: port, protocol, port: number }) =>
+    number === undefined ? [] : [{ port, protocol, number, target }],
+  );
 }
 
 interface SrvTarget {

@@ -15,13 +15,18 @@ function world(): { ctx: Ctx; advance(ms: number): void } {
   let seed = 1;
   const clock = { nowMs: () => nowMs, monotonicMs: () => nowMs, setTimer: () => ({ cancel: () => {} }) };
   const random = {
-    float: () => (seed = (seed * 16_807) % 2_147_483_647) / 2_147_483_647,
+    float: () => {
+      seed = (seed * 16_807) % 2_147_483_647;
+      return seed / 2_147_483_647;
+    },
     bytes: (n: number) => new Uint8Array(n),
     uuid: () => '',
   };
   return {
     ctx: { signal: new AbortController().signal, log: silentLogger, clock, random },
-    advance: (ms) => void (nowMs += ms),
+    advance(ms) {
+      nowMs += ms;
+    },
   };
 }
 
@@ -35,7 +40,11 @@ test('cache: kept for its time with falling TTL, "no" only with its SOA, questio
   const { ctx, advance } = world();
   let asked = 0;
   let reply: DnsReply = yes('a', 20);
-  const chain = createChain([cachePlugin(), { name: 'end', handle: async () => (asked++, reply) }]);
+  const handle = async () => {
+    asked++;
+    return reply;
+  };
+  const chain = createChain([cachePlugin(), { name: 'end', handle }]);
   await Promise.all([chain(query('a'), ctx), chain(query('a'), ctx)]);
   assert.equal(asked, 1);
   advance(5_000);
@@ -62,7 +71,11 @@ test('cache: never more entries than it may hold', async () => {
   const { ctx } = world();
   let asked = 0;
   const cache = cachePlugin({ entriesMax: 2, ttlSecondsMax: 30, negativeTtlSecondsMax: 5 });
-  const chain = createChain([cache, { name: 'end', handle: async (q) => (asked++, yes(q.name, 30)) }]);
+  const handle = async (q: DnsQuery) => {
+    asked++;
+    return yes(q.name, 30);
+  };
+  const chain = createChain([cache, { name: 'end', handle }]);
   for (const name of ['a', 'b', 'c', 'c', 'b']) await chain(query(name), ctx);
   assert.equal(asked, 3);
   await chain(query('a'), ctx);

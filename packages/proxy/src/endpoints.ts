@@ -23,13 +23,25 @@ export function endpointsOfPort(
   const found = new Map<string, ProxyEndpoint>();
   for (const slice of slices) {
     if (slice.addressType !== family || slice.metadata.deletionTimestamp !== undefined) continue;
-    const port = slice.ports?.find((p) => (p.name ?? '') === portName)?.port;
-    if (port === undefined || port === null) continue;
-    for (const endpoint of slice.endpoints ?? []) {
-      const ip = endpoint.addresses[0];
-      if (ip === undefined) continue;
-      const ready = endpoint.conditions?.ready ?? true;
-      const next: ProxyEndpoint = {
+    for (const next of endpointsOfSlice(slice, portName, nodeName)) {
+      const key = `${next.ip} ${next.port}`;
+      const known = found.get(key);
+      // An endpoint in two slices is moving between them: the usable record wins.
+      if (known === undefined || (!known.ready && next.ready)) found.set(key, next);
+    }
+  }
+  return [...found.entries()].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)).map(([, endpoint]) => endpoint);
+}
+
+function endpointsOfSlice(slice: EndpointSlice, portName: string, nodeName: string): ProxyEndpoint[] {
+  const port = slice.ports?.find((p) => (p.name ?? '') === portName)?.port;
+  if (port === undefined || port === null) return [];
+  return (slice.endpoints ?? []).flatMap((endpoint) => {
+    const ip = endpoint.addresses[0];
+    if (ip === undefined) return [];
+    const ready = endpoint.conditions?.ready ?? true;
+    return [
+      {
         ip,
         port,
         local: endpoint.nodeName === nodeName,
@@ -37,14 +49,9 @@ export function endpointsOfPort(
         serving: endpoint.conditions?.serving ?? ready,
         terminating: endpoint.conditions?.terminating ?? false,
         mayHairpin: endpoint.nodeName === undefined || endpoint.nodeName === nodeName,
-      };
-      const key = `${ip} ${port}`;
-      const known = found.get(key);
-      // An endpoint in two slices is moving between them: the usable record wins.
-      if (known === undefined || (!known.ready && next.ready)) found.set(key, next);
-    }
-  }
-  return [...found.entries()].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)).map(([, endpoint]) => endpoint);
+      },
+    ];
+  });
 }
 
 /** The ready ones; when there are none, those that still serve while they end, rather than nothing. */

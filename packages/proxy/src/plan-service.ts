@@ -62,15 +62,18 @@ function planPort(
     const frontend = front(ip, number);
     if (guarded) guard(out, frontend, service.spec.loadBalancerSourceRanges ?? [], family);
     forward(out, frontend, everywhere, false);
-    if (everywhere.length === 0) continue;
-    if (service.spec.externalTrafficPolicy === 'Local') {
-      out.add('masquerades', keyOf(frontend), 'jump mark-local');
-      forwardExternalLocal(out, frontend, local);
-    } else {
-      out.add('masquerades', keyOf(frontend), 'jump mark-all');
-    }
+    if (everywhere.length > 0) planMasquerade(service, out, frontend, local);
   }
-  for (const e of everywhere) if (e.mayHairpin) out.add('hairpin', `${e.ip} . ${e.ip}`, '');
+  for (const { ip } of everywhere.filter((e) => e.mayHairpin)) out.add('hairpin', `${ip} . ${ip}`, '');
+}
+
+function planMasquerade(service: Service, out: Sink, frontend: Frontend, local: readonly Target[]): void {
+  if (service.spec.externalTrafficPolicy !== 'Local') {
+    out.add('masquerades', keyOf(frontend), 'jump mark-all');
+    return;
+  }
+  out.add('masquerades', keyOf(frontend), 'jump mark-local');
+  forwardExternalLocal(out, frontend, local);
 }
 
 export interface Frontend {
@@ -122,7 +125,7 @@ function balance(out: Sink, frontend: Frontend, endpoints: readonly Target[], se
   const count = endpoints.length;
   if (frontend.affinitySeconds === undefined) {
     out.add(sets.services, key, `goto pick-${sets.suffix}${count}`);
-    endpoints.forEach((e, i) => out.add(sets.endpoints, `${key} . ${i}`, `${e.ip} . ${e.port}`));
+    for (const [i, e] of endpoints.entries()) out.add(sets.endpoints, `${key} . ${i}`, `${e.ip} . ${e.port}`);
     return;
   }
   out.add(sets.services, key, `goto stick-${sets.suffix}${count}-${frontend.affinitySeconds}`);
@@ -162,20 +165,23 @@ interface ExternalFrontend {
 }
 
 function externalFrontends(service: Service, port: ServicePort, node: ProxyNode, family: Family): ExternalFrontend[] {
-  const { externalIPs, type, loadBalancerSourceRanges } = service.spec;
-  const out: ExternalFrontend[] = [];
-  for (const ip of externalIPs ?? []) out.push({ ip, number: port.port, guarded: false });
-  if (type === 'NodePort' || type === 'LoadBalancer') {
-    const number = port.nodePort ?? 0;
-    if (number > 0) for (const ip of node.nodePortAddresses) out.push({ ip, number, guarded: false });
-  }
-  if (type === 'LoadBalancer') {
-    const guarded = (loadBalancerSourceRanges ?? []).length > 0;
-    for (const { ip, ipMode } of service.status?.loadBalancer?.ingress ?? []) {
-      if (ip !== undefined && ip !== '' && ipMode !== 'Proxy') out.push({ ip, number: port.port, guarded });
-    }
-  }
-  return out.filter((f) => familyOf(f.ip) === family);
+  const external = (service.spec.externalIPs ?? []).map((ip) => ({ ip, number: port.port, guarded: false }));
+  const all = [...external, ...nodePortFrontends(service, port, node), ...loadBalancerFrontends(service, port)];
+  return all.filter((f) => familyOf(f.ip) === family);
+}
+
+function nodePortFrontends({ spec: { type } }: Service, port: ServicePort, node: ProxyNode): ExternalFrontend[] {
+  const number = port.nodePort ?? 0;
+  if (number <= 0 || (type !== 'NodePort' && type !== 'LoadBalancer')) return [];
+  return node.nodePortAddresses.map((ip) => ({ ip, number, guarded: false }));
+}
+
+function loadBalancerFrontends({ spec, status }: Service, port: ServicePort): ExternalFrontend[] {
+  if (spec.type !== 'LoadBalancer') return [];
+  const guarded = (spec.loadBalancerSourceRanges ?? []).length > 0;
+  return (status?.loadBalancer?.ingress ?? []).flatMap(({ ip, ipMode }) =>
+    ip === undefined || ip === '' || ipMode === 'Proxy' ? [] : [{ ip, number: port.port, guarded }],
+  );
 }
 
 /** Collects elements; the first of a key stays. */

@@ -66,7 +66,10 @@ export class RuleTable {
 
   #touch(set: SetName, key: string, before: string | undefined): void {
     let touched = this.#touched.get(set);
-    if (touched === undefined) this.#touched.set(set, (touched = new Map()));
+    if (touched === undefined) {
+      touched = new Map();
+      this.#touched.set(set, touched);
+    }
     if (!touched.has(key)) touched.set(key, before);
   }
 

@@ -53,7 +53,10 @@ test('first all, then what changed; a refused change leads to a full sync', asyn
   const calls: string[] = [];
   const backend: typeof memory = {
     ...memory,
-    replace: async (states, ctx) => (calls.push('replace'), memory.replace(states, ctx)),
+    replace: async (states, ctx) => {
+      calls.push('replace');
+      return memory.replace(states, ctx);
+    },
     apply: async (changes, ctx) => {
       calls.push('apply');
       if (failOnce) {

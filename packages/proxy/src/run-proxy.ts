@@ -144,7 +144,9 @@ function watchKeys(deps: ProxyDeps): KeyWatch {
           delete: (p) => touch(pods, podKey(p)),
         }),
       ];
-      return () => stops.forEach((stop) => stop?.());
+      return () => {
+        for (const stop of stops) stop?.();
+      };
     },
     changed: (signal) =>
       new Promise((resolve, reject) => {

@@ -109,7 +109,11 @@ test('waits for a revision that is under way and says when it never comes', asyn
   const waited = world.cache.waitFor(world.cache.revision + 1, world.ctx);
   await apply(world, { namespace: 'n1', name: 'a', color: 'red' });
   await waited;
-  const immediate = { ...world.ctx, clock: { ...world.ctx.clock, setTimer: (_: number, fn: () => void) => (queueMicrotask(fn), { cancel() {} }) } };
+  const setTimer = (_: number, fn: () => void) => {
+    queueMicrotask(fn);
+    return { cancel() {} };
+  };
+  const immediate = { ...world.ctx, clock: { ...world.ctx.clock, setTimer } };
   await assert.rejects(world.cache.waitFor(99, immediate), /Too large resource version: 99/);
   world.stop();
 });

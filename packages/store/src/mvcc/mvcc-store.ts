@@ -2,7 +2,7 @@
  * The embedded store: an in-memory index key -> revisions over a Persistence, as etcd's mvcc does it.
  * Writers that come while a batch is being made durable form the next batch: one fsync for all of them.
  */
-import { ApiError, type Ctx, invariant } from '@kapella/base';
+import { ApiError, invariant } from '@kapella/base';
 import type {
   CommitResult,
   KeyValue,
@@ -271,21 +271,26 @@ class MvccStore implements Store {
     const events: StoreEvent[] = [];
     this.#index.scan(prefix, prefix, (key, history) => {
       for (let i = history.revisions.length - 1; i >= 0; i--) {
-        const signed = history.revisions[i] as number;
-        const revision = Math.abs(signed);
+        const revision = Math.abs(history.revisions[i] as number);
         if (revision <= afterRevision) break;
-        if (revision > this.#durable) continue;
-        const before = history.revisions[i - 1];
-        const previous = before === undefined || before < 0 ? undefined : this.#keyValue(key, before);
-        const record = this.#persistence.read(revision);
-        const value = record?.value ?? previous?.value;
-        if (record === undefined || value === undefined) continue;
-        const type = signed < 0 ? 'delete' : 'put';
-        events.push({ type, key, value, revision, createRevision: record.createRevision, previous });
+        const event = revision > this.#durable ? undefined : this.#eventAt(key, history, i);
+        if (event !== undefined) events.push(event);
       }
       return true;
     });
     return events.sort((a, b) => a.revision - b.revision);
+  }
+
+  #eventAt(key: string, { revisions }: KeyHistory, i: number): StoreEvent | undefined {
+    const signed = revisions[i] as number;
+    const revision = Math.abs(signed);
+    const before = revisions[i - 1];
+    const previous = before === undefined || before < 0 ? undefined : this.#keyValue(key, before);
+    const record = this.#persistence.read(revision);
+    const value = record?.value ?? previous?.value;
+    if (record === undefined || value === undefined) return undefined;
+    const type = signed < 0 ? 'delete' : 'put';
+    return { type, key, value, revision, createRevision: record.createRevision, previous };
   }
 
   /** Takes a compacted revision out of its key's history; a key with nothing left goes. */

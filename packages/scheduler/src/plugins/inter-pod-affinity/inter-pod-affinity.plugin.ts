@@ -113,20 +113,27 @@ function meetsAffinity(pod: PodState, node: NodeState, state: FilterState): bool
 function preferenceWeights(pod: PodState, snapshot: Snapshot): Counts {
   const weights: Counts = new Map();
   const own = preferred(pod.pod, snapshot);
+  const addMatching = (terms: readonly WeightedTerm[], subject: Pod, node: NodeState) => {
+    for (const { term, weight } of terms) {
+      if (term.matches(subject)) addAt(node, term.topologyKey, weight, weights);
+    }
+  };
   for (const { pod: other, node } of snapshot.pods()) {
-    for (const { term, weight } of own) if (term.matches(other.pod)) addAt(node, term.topologyKey, weight, weights);
+    addMatching(own, other.pod, node);
     if (other.pod.spec.affinity === undefined) continue;
-    for (const { term, weight } of preferred(other.pod, snapshot)) {
-      if (term.matches(pod.pod)) addAt(node, term.topologyKey, weight, weights);
-    }
-    for (const term of requiredTerms(other.pod, 'podAffinity', snapshot)) {
-      if (term.matches(pod.pod)) addAt(node, term.topologyKey, 1, weights);
-    }
+    addMatching(preferred(other.pod, snapshot), pod.pod, node);
+    const required = requiredTerms(other.pod, 'podAffinity', snapshot);
+    addMatching(required.map((term) => ({ term, weight: 1 })), pod.pod, node);
   }
   return weights;
 }
 
-function preferred(pod: Pod, snapshot: Snapshot): { readonly term: CompiledTerm; readonly weight: number }[] {
+interface WeightedTerm {
+  readonly term: CompiledTerm;
+  readonly weight: number;
+}
+
+function preferred(pod: Pod, snapshot: Snapshot): WeightedTerm[] {
   const { podAffinity, podAntiAffinity } = pod.spec.affinity ?? {};
   const near = podAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [];
   const far = podAntiAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [];

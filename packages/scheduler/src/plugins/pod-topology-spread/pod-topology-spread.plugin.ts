@@ -75,13 +75,8 @@ function prepare(constraint: TopologySpreadConstraint, pod: PodState, snapshot: 
   for (const node of snapshot.nodes.values()) {
     const value = topologyValue(node.node.metadata.labels, constraint.topologyKey);
     if (value === undefined || !nodeCounts(constraint, pod.pod, node)) continue;
-    let matching = counts.get(value) ?? 0;
-    for (const other of node.pods.values()) {
-      const { metadata } = other.pod;
-      if (metadata.namespace !== namespace || metadata.deletionTimestamp !== undefined) continue;
-      if (selector.matches(metadata.labels ?? {})) matching++;
-    }
-    counts.set(value, matching);
+    const matching = countPods(node, (other) => other.namespace === namespace && selector.matches(other.labels ?? {}));
+    counts.set(value, (counts.get(value) ?? 0) + matching);
   }
   return {
     topologyKey: constraint.topologyKey,
@@ -90,6 +85,15 @@ function prepare(constraint: TopologySpreadConstraint, pod: PodState, snapshot: 
     countsSelf: selector.matches(pod.pod.metadata.labels ?? {}),
     counts,
   };
+}
+
+/** Pods that go do not count. */
+function countPods(node: NodeState, isWanted: (metadata: Pod['metadata']) => boolean): number {
+  let count = 0;
+  for (const { pod } of node.pods.values()) {
+    if (pod.metadata.deletionTimestamp === undefined && isWanted(pod.metadata)) count++;
+  }
+  return count;
 }
 
 function selectorOf(constraint: TopologySpreadConstraint, pod: Pod): TopologySpreadConstraint['labelSelector'] {

@@ -41,23 +41,19 @@ class ProbeManager implements Prober {
   constructor(deps: ProbeManagerDeps, ctx: Ctx) {
     this.#deps = deps;
     this.#ctx = ctx;
-    ctx.signal.addEventListener('abort', () => [...this.#pods.keys()].forEach((uid) => this.remove(uid)), { once: true });
+    ctx.signal.addEventListener('abort', () => this.#removeAll(), { once: true });
   }
 
   sync(target: ProbeTarget): void {
     const uid = target.pod.metadata.uid;
     const workers = this.#pods.get(uid) ?? new Map<string, Worker>();
+    const kinds = this.#ending.has(uid) ? KINDS.filter((kind) => kind === 'readiness') : KINDS;
     const wanted = new Set<string>();
-    for (const container of target.containers) {
-      for (const kind of KINDS) {
-        const probe = probeOf(container, kind);
-        if (probe === undefined || (this.#ending.has(uid) && kind !== 'readiness')) continue;
-        const key = `${container.containerId}/${kind}`;
-        wanted.add(key);
-        const known = workers.get(key);
-        if (known === undefined) workers.set(key, this.#start(key, kind, probe, container, target));
-        else known.target = target;
-      }
+    for (const { key, kind, probe, container } of wantedProbes(target.containers, kinds)) {
+      wanted.add(key);
+      const known = workers.get(key);
+      if (known === undefined) workers.set(key, this.#start(key, kind, probe, container, target));
+      else known.target = target;
     }
     for (const [key, worker] of workers) if (!wanted.has(key)) this.#stop(workers, key, worker);
     if (workers.size > 0) this.#pods.set(uid, workers);
@@ -75,6 +71,10 @@ class ProbeManager implements Prober {
     const workers = this.#pods.get(podUid) ?? new Map<string, Worker>();
     for (const [key, worker] of workers) this.#stop(workers, key, worker);
     this.#pods.delete(podUid);
+  }
+
+  #removeAll(): void {
+    for (const uid of [...this.#pods.keys()]) this.remove(uid);
   }
 
   result(containerId: string, kind: ProbeKind): ProbeResult | undefined {
@@ -159,6 +159,22 @@ class ProbeManager implements Prober {
       this.#schedule(worker, 0);
     }
   }
+}
+
+interface WantedProbe {
+  readonly key: string;
+  readonly kind: ProbeKind;
+  readonly probe: Probe;
+  readonly container: ProbedContainer;
+}
+
+function wantedProbes(containers: readonly ProbedContainer[], kinds: readonly ProbeKind[]): WantedProbe[] {
+  return containers.flatMap((container) =>
+    kinds.flatMap((kind) => {
+      const probe = probeOf(container, kind);
+      return probe === undefined ? [] : [{ key: `${container.containerId}/${kind}`, kind, probe, container }];
+    }),
+  );
 }
 
 function probeOf({ spec }: ProbedContainer, kind: ProbeKind): Probe | undefined {

@@ -46,19 +46,22 @@ export const serviceAccount: AdmissionPlugin = {
       throw refuse(request, `no service account specified for pod ${request.namespace}/${pod.metadata.name ?? ''}`);
     }
     const account = await accountOf(request, name, server, ctx);
-    if (account.metadata.annotations?.[ENFORCE] !== 'true') return;
-    const scope = request.operation === 'CREATE' ? 'all' : 'ephemeral';
-    const allowed = new Set((account.secrets ?? []).map((secret) => secret.name));
-    const pulls = new Set((account.imagePullSecrets ?? []).map((secret) => secret.name));
-    for (const { secret, what, isPull } of usedSecrets(pod, scope)) {
-      if ((isPull ? pulls : allowed).has(secret)) continue;
-      const that = isPull ? 'that imagePullSecret' : 'that secret';
-      throw refuse(request, `${what} is not allowed because service account ${name} does not reference ${that}`);
-    }
+    if (account.metadata.annotations?.[ENFORCE] === 'true') checkSecrets(request, pod, account, name);
   },
 };
 
 const isMirror = (pod: Pod) => pod.metadata.annotations?.[MIRROR] !== undefined;
+
+function checkSecrets(request: AdmissionRequest, pod: Pod, account: ServiceAccount, name: string): void {
+  const scope = request.operation === 'CREATE' ? 'all' : 'ephemeral';
+  const allowed = new Set((account.secrets ?? []).map((secret) => secret.name));
+  const pulls = new Set((account.imagePullSecrets ?? []).map((secret) => secret.name));
+  for (const { secret, what, isPull } of usedSecrets(pod, scope)) {
+    if ((isPull ? pulls : allowed).has(secret)) continue;
+    const that = isPull ? 'that imagePullSecret' : 'that secret';
+    throw refuse(request, `${what} is not allowed because service account ${name} does not reference ${that}`);
+  }
+}
 
 function checkMirror(request: AdmissionRequest, pod: Pod): void {
   if (pod.spec.serviceAccountName) throw refuse(request, 'a mirror pod may not reference service accounts');

@@ -5,9 +5,16 @@ import { collect, startTestServer } from './test-support.ts';
 
 const CMS = '/api/v1/namespaces/default/configmaps';
 const DEPLOYS = '/apis/apps/v1/namespaces/default/deployments';
-const cm = (name: string, data: object = { a: '1' }) => ({ kind: 'ConfigMap', apiVersion: 'v1', metadata: { name }, data });
+const cm = (name: string, data: object = { a: '1' }) => ({
+  kind: 'ConfigMap',
+  apiVersion: 'v1',
+  metadata: { name },
+  data,
+});
 const deploy = (name: string, replicas?: number) => ({
-  kind: 'Deployment', apiVersion: 'apps/v1', metadata: { name },
+  kind: 'Deployment',
+  apiVersion: 'apps/v1',
+  metadata: { name },
   spec: {
     ...(replicas === undefined ? {} : { replicas }),
     selector: { matchLabels: { app: name } },
@@ -15,7 +22,7 @@ const deploy = (name: string, replicas?: number) => ({
   },
 });
 
-test('create answers 201 with the server\'s metadata, get and list show the object', async () => {
+test("create answers 201 with the server's metadata, get and list show the object", async () => {
   const { request } = await startTestServer();
   const created = await request('POST', CMS, cm('a'));
   assert.equal(created.status, 201);
@@ -60,7 +67,10 @@ test('an invalid object is refused with every error at once', async () => {
   const answer = await request('POST', CMS, cm('Not_A_Name', { bad: 'x' }));
   assert.equal(answer.status, 422);
   assert.equal(answer.json.reason, 'Invalid');
-  assert.deepEqual(answer.json.details.causes.map((cause: { field: string }) => cause.field), ['data[bad]', 'metadata.name']);
+  assert.deepEqual(
+    answer.json.details.causes.map((cause: { field: string }) => cause.field),
+    ['data[bad]', 'metadata.name'],
+  );
 });
 
 test('update needs the version it was read at, and bumps generation only for spec', async () => {
@@ -72,8 +82,14 @@ test('update needs the version it was read at, and bumps generation only for spe
   assert.equal(second.metadata.generation, 2);
   const stale = await request('PUT', `${DEPLOYS}/d`, { ...first, spec: { ...first.spec, replicas: 4 } });
   assert.equal(stale.status, 409);
-  assert.match(stale.json.message, /Operation cannot be fulfilled on deployments\.apps "d": the object has been modified/);
-  const labelled = await request('PUT', `${DEPLOYS}/d`, { ...second, metadata: { ...second.metadata, labels: { a: 'b' } } });
+  assert.match(
+    stale.json.message,
+    /Operation cannot be fulfilled on deployments\.apps "d": the object has been modified/,
+  );
+  const labelled = await request('PUT', `${DEPLOYS}/d`, {
+    ...second,
+    metadata: { ...second.metadata, labels: { a: 'b' } },
+  });
   assert.equal(labelled.json.metadata.generation, 2);
 });
 
@@ -101,22 +117,40 @@ test('the four patch types', async () => {
   const { request } = await startTestServer();
   await request('POST', DEPLOYS, deploy('d'));
   const path = `${DEPLOYS}/d`;
-  const merge = await request('PATCH', path, { spec: { replicas: 2 } }, { 'content-type': 'application/merge-patch+json' });
+  const merge = await request(
+    'PATCH',
+    path,
+    { spec: { replicas: 2 } },
+    { 'content-type': 'application/merge-patch+json' },
+  );
   assert.equal(merge.json.spec.replicas, 2);
-  const json = await request('PATCH', path, [{ op: 'replace', path: '/spec/replicas', value: 3 }], { 'content-type': 'application/json-patch+json' });
+  const json = await request('PATCH', path, [{ op: 'replace', path: '/spec/replicas', value: 3 }], {
+    'content-type': 'application/json-patch+json',
+  });
   assert.equal(json.json.spec.replicas, 3);
   const strategic = await request(
-    'PATCH', path, { spec: { template: { spec: { containers: [{ name: 'd', image: 'busybox' }] } } } },
+    'PATCH',
+    path,
+    { spec: { template: { spec: { containers: [{ name: 'd', image: 'busybox' }] } } } },
     { 'content-type': 'application/strategic-merge-patch+json' },
   );
-  assert.deepEqual(strategic.json.spec.template.spec.containers.map((c: { name: string }) => c.name).sort(), ['c', 'd']);
+  assert.deepEqual(strategic.json.spec.template.spec.containers.map((c: { name: string }) => c.name).sort(), [
+    'c',
+    'd',
+  ]);
   const applied = await request(
-    'PATCH', `${path}?fieldManager=me&force=true`, 'apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: d\nspec:\n  replicas: 5\n',
+    'PATCH',
+    `${path}?fieldManager=me&force=true`,
+    'apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: d\nspec:\n  replicas: 5\n',
     { 'content-type': 'application/apply-patch+yaml' },
   );
   assert.equal(applied.status, 200);
   assert.equal(applied.json.spec.replicas, 5);
-  assert.ok(applied.json.metadata.managedFields.some((e: { manager: string; operation: string }) => e.manager === 'me' && e.operation === 'Apply'));
+  assert.ok(
+    applied.json.metadata.managedFields.some(
+      (e: { manager: string; operation: string }) => e.manager === 'me' && e.operation === 'Apply',
+    ),
+  );
   const wrong = await request('PATCH', path, {}, { 'content-type': 'text/plain' });
   assert.equal(wrong.status, 415);
 });
@@ -143,7 +177,12 @@ test('scale reads and writes the replicas', async () => {
   assert.equal(scale.status.selector, 'app=d');
   const put = await request('PUT', `${DEPLOYS}/d/scale`, { ...scale, spec: { replicas: 4 } });
   assert.equal(put.json.spec.replicas, 4);
-  const patched = await request('PATCH', `${DEPLOYS}/d/scale`, { spec: { replicas: 6 } }, { 'content-type': 'application/merge-patch+json' });
+  const patched = await request(
+    'PATCH',
+    `${DEPLOYS}/d/scale`,
+    { spec: { replicas: 6 } },
+    { 'content-type': 'application/merge-patch+json' },
+  );
   assert.equal(patched.json.spec.replicas, 6);
   assert.equal((await request('GET', `${DEPLOYS}/d`)).json.spec.replicas, 6);
 });
@@ -153,7 +192,10 @@ test('delete answers a Status; finalizers hold the object until they are gone', 
   const { json } = await request('POST', CMS, cm('a'));
   const deleted = await request('DELETE', `${CMS}/a`);
   assert.deepEqual(deleted.json, {
-    kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success',
+    kind: 'Status',
+    apiVersion: 'v1',
+    metadata: {},
+    status: 'Success',
     details: { name: 'a', kind: 'configmaps', uid: json.metadata.uid },
   });
   await request('POST', CMS, { ...cm('b'), metadata: { name: 'b', finalizers: ['example.com/hold'] } });
@@ -161,7 +203,12 @@ test('delete answers a Status; finalizers hold the object until they are gone', 
   assert.equal(marked.status, 200);
   assert.ok(marked.json.metadata.deletionTimestamp);
   assert.equal(marked.json.metadata.deletionGracePeriodSeconds, 0);
-  const released = await request('PATCH', `${CMS}/b`, { metadata: { finalizers: null } }, { 'content-type': 'application/merge-patch+json' });
+  const released = await request(
+    'PATCH',
+    `${CMS}/b`,
+    { metadata: { finalizers: null } },
+    { 'content-type': 'application/merge-patch+json' },
+  );
   assert.equal(released.status, 200);
   assert.equal((await request('GET', `${CMS}/b`)).status, 404);
 });
@@ -169,7 +216,11 @@ test('delete answers a Status; finalizers hold the object until they are gone', 
 test('delete options: propagation policy becomes a finalizer, preconditions are checked, dry run changes nothing', async () => {
   const { request } = await startTestServer();
   await request('POST', CMS, cm('a'));
-  const wrong = await request('DELETE', `${CMS}/a`, { kind: 'DeleteOptions', apiVersion: 'v1', preconditions: { uid: 'nope' } });
+  const wrong = await request('DELETE', `${CMS}/a`, {
+    kind: 'DeleteOptions',
+    apiVersion: 'v1',
+    preconditions: { uid: 'nope' },
+  });
   assert.equal(wrong.status, 409);
   assert.match(wrong.json.message, /Precondition failed: UID in precondition: nope, UID in object meta: /);
   await request('DELETE', `${CMS}/a?dryRun=All`);
@@ -183,7 +234,10 @@ test('deletecollection deletes what the selector matches', async () => {
   for (const name of ['a', 'b']) await request('POST', CMS, { ...cm(name), metadata: { name, labels: { name } } });
   const answer = await request('DELETE', `${CMS}?labelSelector=name%3Da`);
   assert.equal(answer.json.items.length, 1);
-  assert.deepEqual((await request('GET', CMS)).json.items.map((i: { metadata: { name: string } }) => i.metadata.name), ['b']);
+  assert.deepEqual(
+    (await request('GET', CMS)).json.items.map((i: { metadata: { name: string } }) => i.metadata.name),
+    ['b'],
+  );
 });
 
 test('dry run of create and update answer the result and write nothing', async () => {
@@ -213,7 +267,9 @@ test('selectors filter lists; an unknown field label is a bad request', async ()
   await request('POST', DEPLOYS, deploy('a'));
   await request('POST', DEPLOYS, { ...deploy('b'), spec: { ...deploy('b').spec, paused: true } });
   const names = async (query: string) =>
-    (await request('GET', `${DEPLOYS}?${query}`)).json.items.map((i: { metadata: { name: string } }) => i.metadata.name);
+    (await request('GET', `${DEPLOYS}?${query}`)).json.items.map(
+      (i: { metadata: { name: string } }) => i.metadata.name,
+    );
   assert.deepEqual(await names('fieldSelector=metadata.name%3Da'), ['a']);
   assert.deepEqual(await names('fieldSelector=spec.paused%3Dtrue'), ['b']);
   assert.deepEqual(await names('fieldSelector=metadata.name!%3Da'), ['b']);
@@ -222,7 +278,7 @@ test('selectors filter lists; an unknown field label is a bad request', async ()
   assert.match(wrong.json.message, /field label not supported: spec\.foo/);
 });
 
-test('lists in pages are true at the first page\'s version', async () => {
+test("lists in pages are true at the first page's version", async () => {
   const { request } = await startTestServer();
   for (const name of ['a', 'b', 'c', 'd', 'e']) await request('POST', CMS, cm(name));
   const first = await request('GET', `${CMS}?limit=2`);
@@ -230,9 +286,15 @@ test('lists in pages are true at the first page\'s version', async () => {
   await request('DELETE', `${CMS}/c`);
   await request('POST', CMS, cm('bb'));
   const second = await request('GET', `${CMS}?limit=2&continue=${first.json.metadata.continue}`);
-  assert.deepEqual(second.json.items.map((i: { metadata: { name: string } }) => i.metadata.name), ['c', 'd']);
+  assert.deepEqual(
+    second.json.items.map((i: { metadata: { name: string } }) => i.metadata.name),
+    ['c', 'd'],
+  );
   const last = await request('GET', `${CMS}?limit=2&continue=${second.json.metadata.continue}`);
-  assert.deepEqual(last.json.items.map((i: { metadata: { name: string } }) => i.metadata.name), ['e']);
+  assert.deepEqual(
+    last.json.items.map((i: { metadata: { name: string } }) => i.metadata.name),
+    ['e'],
+  );
   assert.equal(last.json.metadata.continue, undefined);
   assert.equal((await request('GET', `${CMS}?continue=rubbish`)).status, 400);
 });
@@ -240,12 +302,18 @@ test('lists in pages are true at the first page\'s version', async () => {
 test('watch delivers every change once and in order, and ends at its time', async () => {
   const { request, clock } = await startTestServer();
   const { json: created } = await request('POST', CMS, cm('a'));
-  const response = await request('GET', `${CMS}?watch=true&resourceVersion=${created.metadata.resourceVersion}&timeoutSeconds=10`);
+  const response = await request(
+    'GET',
+    `${CMS}?watch=true&resourceVersion=${created.metadata.resourceVersion}&timeoutSeconds=10`,
+  );
   const watch = collect(response);
   await request('POST', CMS, cm('b'));
   await request('PUT', `${CMS}/b`, cm('b', { a: '2' }));
   await request('DELETE', `${CMS}/b`);
-  assert.deepEqual(watch.events().map((e) => `${e.type} ${e.object.metadata.name}`), ['ADDED b', 'MODIFIED b', 'DELETED b']);
+  assert.deepEqual(
+    watch.events().map((e) => `${e.type} ${e.object.metadata.name}`),
+    ['ADDED b', 'MODIFIED b', 'DELETED b'],
+  );
   clock.advance(10_000);
   assert.equal(watch.closed, true);
 });
@@ -254,7 +322,10 @@ test('watch with initial events ends them with an annotated bookmark', async () 
   const { request } = await startTestServer();
   await request('POST', CMS, cm('a'));
   const watch = collect(
-    await request('GET', `${CMS}?watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true`),
+    await request(
+      'GET',
+      `${CMS}?watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true`,
+    ),
   );
   const [added, bookmark] = watch.events();
   assert.equal(added.type, 'ADDED');
@@ -266,18 +337,24 @@ test('watch with initial events ends them with an annotated bookmark', async () 
 test('tables, metadata alone, YAML and protobuf', async () => {
   const { request } = await startTestServer();
   await request('POST', CMS, cm('a'));
-  const table = await request('GET', CMS, undefined, { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io,application/json' });
+  const table = await request('GET', CMS, undefined, {
+    accept: 'application/json;as=Table;v=v1;g=meta.k8s.io,application/json',
+  });
   assert.equal(table.json.kind, 'Table');
   assert.deepEqual(table.json.rows[0].cells, ['a', 1]);
   assert.equal(table.json.rows[0].object.kind, 'PartialObjectMetadata');
-  const partial = await request('GET', `${CMS}/a`, undefined, { accept: 'application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io' });
+  const partial = await request('GET', `${CMS}/a`, undefined, {
+    accept: 'application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io',
+  });
   assert.equal(partial.json.kind, 'PartialObjectMetadata');
   assert.equal(partial.json.data, undefined);
   const yaml = await request('GET', `${CMS}/a`, undefined, { accept: 'application/yaml' });
   assert.match(yaml.text, /^kind: ConfigMap\n/);
   const proto = await request('GET', `${CMS}/a`, undefined, { accept: 'application/vnd.kubernetes.protobuf' });
   assert.equal(proto.text.slice(0, 3), 'k8s');
-  const posted = await request('PUT', `${CMS}/a`, proto.body, { 'content-type': 'application/vnd.kubernetes.protobuf' });
+  const posted = await request('PUT', `${CMS}/a`, proto.body, {
+    'content-type': 'application/vnd.kubernetes.protobuf',
+  });
   assert.equal(posted.status, 200);
   const none = await request('GET', CMS, undefined, { accept: 'image/png' });
   assert.equal(none.status, 406);

@@ -53,7 +53,13 @@ export interface ServerAccess {
   create<K>(kind: KindRef<K>, object: K, ctx: Ctx): Promise<K>;
   /** Read, change, compare-and-swap, retried on conflict. `change` returns undefined for no write. Skips admission. */
   update<K>(kind: KindRef<K>, namespace: string, name: string, change: (old: K) => K | undefined, ctx: Ctx): Promise<K>;
-  delete(kind: KindRef<unknown>, namespace: string, name: string, options: object, ctx: Ctx): Promise<UnknownObject | undefined>;
+  delete(
+    kind: KindRef<unknown>,
+    namespace: string,
+    name: string,
+    options: object,
+    ctx: Ctx,
+  ): Promise<UnknownObject | undefined>;
   /** Services of the composition root by name (token issuer, authorizer, kubelet dialer). Unknown: throws. */
   service<S>(name: string): S;
 }
@@ -165,8 +171,19 @@ export interface ResourceDefinition<T extends KubeObject = UnknownObject> {
   readonly warnings?: (object: T, old: T | undefined) => readonly string[];
   /** Hooks with side effects around the write (ClusterIP and NodePort allocation). Returns the object to write. */
   readonly allocate?: {
-    onCreate(object: T, server: ServerAccess, context: StrategyContext, ctx: Ctx): Promise<{ object: T; rollback(): void }>;
-    onUpdate(next: T, old: T, server: ServerAccess, context: StrategyContext, ctx: Ctx): Promise<{ object: T; rollback(): void }>;
+    onCreate(
+      object: T,
+      server: ServerAccess,
+      context: StrategyContext,
+      ctx: Ctx,
+    ): Promise<{ object: T; rollback(): void }>;
+    onUpdate(
+      next: T,
+      old: T,
+      server: ServerAccess,
+      context: StrategyContext,
+      ctx: Ctx,
+    ): Promise<{ object: T; rollback(): void }>;
     onDelete(object: T, server: ServerAccess): void;
   };
   /** Objects that are never stored (reviews): answers the create. */

@@ -26,7 +26,10 @@ export function createTestClock(startMs = Date.parse('2026-01-01T00:00:00Z')): T
     setTimer(delayMs, fn) {
       const timer = { at: now + delayMs, fn };
       timers.push(timer);
-      return { cancel: () => void (timers = timers.filter((other) => other !== timer)) };
+      const cancel = () => {
+        timers = timers.filter((other) => other !== timer);
+      };
+      return { cancel };
     },
     advance(ms) {
       now += ms;
@@ -93,7 +96,10 @@ export const deploymentDefinition: AnyDefinition = defineResource({
   },
   selectableFields: { 'spec.paused': (object: UnknownObject) => String(object.spec?.paused ?? false) },
   columns: [{ name: 'Name', value: (object: UnknownObject) => object.metadata.name }],
-  withDefaults: (object: UnknownObject) => ({ ...object, spec: { ...object.spec, replicas: object.spec?.replicas ?? 1 } }),
+  withDefaults: (object: UnknownObject) => ({
+    ...object,
+    spec: { ...object.spec, replicas: object.spec?.replicas ?? 1 },
+  }),
 });
 
 export const admin: UserInfo = { username: 'admin', groups: ['system:masters', 'system:authenticated'] };
@@ -102,7 +108,12 @@ export interface TestServer {
   readonly server: ApiServer;
   readonly ctx: Ctx;
   readonly clock: TestClock;
-  request(method: string, path: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<TestAnswer>;
+  request(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<TestAnswer>;
 }
 
 export interface TestAnswer extends ApiResponse {
@@ -112,7 +123,9 @@ export interface TestAnswer extends ApiResponse {
 }
 
 export async function startTestServer(
-  options: Partial<ApiServerOptions> = {}, admission: readonly AdmissionPlugin[] = [], user: UserInfo | undefined = admin,
+  options: Partial<ApiServerOptions> = {},
+  admission: readonly AdmissionPlugin[] = [],
+  user: UserInfo | undefined = admin,
 ): Promise<TestServer> {
   const clock = createTestClock();
   const ctx = createTestCtx(clock);
@@ -141,14 +154,24 @@ export async function startTestServer(
 }
 
 export function requestOf(
-  method: string, path: string, body: unknown, headers: Readonly<Record<string, string>>, user: UserInfo | undefined,
+  method: string,
+  path: string,
+  body: unknown,
+  headers: Readonly<Record<string, string>>,
+  user: UserInfo | undefined,
 ): ServerRequest {
   const [bare = '', query = ''] = path.split('?');
-  const bytes = body === undefined ? undefined : body instanceof Uint8Array ? body : new TextEncoder().encode(
-    typeof body === 'string' ? body : JSON.stringify(body),
-  );
+  const bytes =
+    body === undefined
+      ? undefined
+      : body instanceof Uint8Array
+        ? body
+        : new TextEncoder().encode(typeof body === 'string' ? body : JSON.stringify(body));
   return {
-    method, path: bare, query, headers,
+    method,
+    path: bare,
+    query,
+    headers,
     ...(bytes === undefined ? {} : { body: bytes }),
     ...(user === undefined ? {} : { user }),
   };
@@ -182,7 +205,11 @@ export function collect(response: ApiResponse): CollectedStream {
     closed: false,
     stop: () => controller.abort(),
     events: () =>
-      chunks.map((chunk) => new TextDecoder().decode(chunk)).join('').split('\n').filter((line) => line !== '')
+      chunks
+        .map((chunk) => new TextDecoder().decode(chunk))
+        .join('')
+        .split('\n')
+        .filter((line) => line !== '')
         .map((line) => JSON.parse(line)),
   };
   const sink: ByteSink = {

@@ -14,7 +14,11 @@ const RBAC = `/apis/${GROUP}/v1`;
 
 const rbacKind = (kind: string, plural: string, scope: 'cluster' | 'namespaced') =>
   defineResource<UnknownObject>({
-    id: { group: GROUP, version: 'v1', kind, plural }, scope, columns: [], keepDecoded: true, nameRule: 'path-segment',
+    id: { group: GROUP, version: 'v1', kind, plural },
+    scope,
+    columns: [],
+    keepDecoded: true,
+    nameRule: 'path-segment',
   });
 
 const plain = (kind: string, plural: string, scope: 'cluster' | 'namespaced' = 'namespaced') =>
@@ -44,8 +48,13 @@ async function start() {
   const started = await startTestServer({ resources, authorizer }, [createRbacEscalationPlugin(rbac, authorizer)]);
   rbac.follow(started.server.registry);
   nodes.follow(started.server.registry);
-  const as = async (user: UserInfo | undefined, method: string, path: string, body?: unknown, headers: Record<string, string> = {}) =>
-    answerOf(await started.server.handle(requestOf(method, path, body, headers, user), started.ctx));
+  const as = async (
+    user: UserInfo | undefined,
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ) => answerOf(await started.server.handle(requestOf(method, path, body, headers, user), started.ctx));
   return { ...started, as };
 }
 
@@ -54,7 +63,9 @@ const PODS = '/api/v1/namespaces/default/pods';
 
 const role = (name: string, rules: object[], more: object = {}) => ({ metadata: { name, ...more }, rules });
 const binding = (name: string, roleKind: string, roleName: string, subjects: object[]) => ({
-  metadata: { name }, roleRef: { apiGroup: GROUP, kind: roleKind, name: roleName }, subjects,
+  metadata: { name },
+  roleRef: { apiGroup: GROUP, kind: roleKind, name: roleName },
+  subjects,
 });
 const group = (name: string) => ({ kind: 'Group', apiGroup: GROUP, name });
 const readPods = { verbs: ['get', 'list'], apiGroups: [''], resources: ['pods'] };
@@ -71,7 +82,11 @@ test('nothing is allowed until a binding says so, and the refusal is worded as u
   const nonResource = await as(alice, 'GET', '/metrics');
   assert.equal(nonResource.json.message, 'forbidden: User "alice" cannot get path "/metrics"');
   await request('POST', `${RBAC}/clusterroles`, role('readers', [readPods]));
-  await request('POST', `${RBAC}/namespaces/default/rolebindings`, binding('b', 'ClusterRole', 'readers', [group('devs')]));
+  await request(
+    'POST',
+    `${RBAC}/namespaces/default/rolebindings`,
+    binding('b', 'ClusterRole', 'readers', [group('devs')]),
+  );
   assert.equal((await as(alice, 'GET', PODS)).status, 200);
   assert.equal((await as(alice, 'GET', '/api/v1/pods')).status, 403);
   assert.equal((await as(alice, 'GET', '/api/v1/namespaces/other/pods')).status, 403);
@@ -82,9 +97,14 @@ test('nothing is allowed until a binding says so, and the refusal is worded as u
 test('aggregated roles hold the rules of those they select, at once', async () => {
   const { request, as } = await start();
   await request('POST', `${RBAC}/clusterroles`, {
-    metadata: { name: 'view' }, aggregationRule: { clusterRoleSelectors: [{ matchLabels: { agg: 'view' } }] },
+    metadata: { name: 'view' },
+    aggregationRule: { clusterRoleSelectors: [{ matchLabels: { agg: 'view' } }] },
   });
-  await request('POST', `${RBAC}/clusterrolebindings`, binding('b', 'ClusterRole', 'view', [{ kind: 'User', apiGroup: GROUP, name: 'alice' }]));
+  await request(
+    'POST',
+    `${RBAC}/clusterrolebindings`,
+    binding('b', 'ClusterRole', 'view', [{ kind: 'User', apiGroup: GROUP, name: 'alice' }]),
+  );
   assert.equal((await as(alice, 'GET', PODS)).status, 403);
   await request('POST', `${RBAC}/clusterroles`, role('part', [readPods], { labels: { agg: 'view' } }));
   assert.equal((await as(alice, 'GET', PODS)).status, 200);
@@ -92,10 +112,16 @@ test('aggregated roles hold the rules of those they select, at once', async () =
 
 test('nobody grants what he does not hold', async () => {
   const { request, as } = await start();
-  await request('POST', `${RBAC}/clusterroles`, role('rbac-writer', [
-    { verbs: ['create'], apiGroups: [GROUP], resources: ['roles', 'rolebindings'] }, readPods,
-  ]));
-  await request('POST', `${RBAC}/clusterroles`, role('all-secrets', [{ verbs: ['get'], apiGroups: [''], resources: ['secrets'] }]));
+  await request(
+    'POST',
+    `${RBAC}/clusterroles`,
+    role('rbac-writer', [{ verbs: ['create'], apiGroups: [GROUP], resources: ['roles', 'rolebindings'] }, readPods]),
+  );
+  await request(
+    'POST',
+    `${RBAC}/clusterroles`,
+    role('all-secrets', [{ verbs: ['get'], apiGroups: [''], resources: ['secrets'] }]),
+  );
   await request('POST', `${RBAC}/clusterrolebindings`, binding('w', 'ClusterRole', 'rbac-writer', [group('devs')]));
   const roles = `${RBAC}/namespaces/default/roles`;
   assert.equal((await as(alice, 'POST', roles, role('ok', [readPods]))).status, 201);
@@ -106,11 +132,16 @@ test('nobody grants what he does not hold', async () => {
     'roles.rbac.authorization.k8s.io "more" is forbidden: user "alice" (groups=["devs" "system:authenticated"]) is attempting to ' +
       'grant RBAC permissions not currently held:\n{APIGroups:[""], Resources:["pods"], Verbs:["delete"]}',
   );
-  const bound = await as(alice, 'POST', `${RBAC}/namespaces/default/rolebindings`, binding('x', 'ClusterRole', 'all-secrets', [group('devs')]));
+  const bound = await as(
+    alice,
+    'POST',
+    `${RBAC}/namespaces/default/rolebindings`,
+    binding('x', 'ClusterRole', 'all-secrets', [group('devs')]),
+  );
   assert.equal(bound.status, 403);
 });
 
-test('impersonation needs the right to it and brings the other\'s rights', async () => {
+test("impersonation needs the right to it and brings the other's rights", async () => {
   const { request, as } = await start();
   await request('POST', `${RBAC}/clusterroles`, role('readers', [readPods]));
   await request('POST', `${RBAC}/clusterrolebindings`, binding('b', 'ClusterRole', 'readers', [group('devs')]));
@@ -118,9 +149,20 @@ test('impersonation needs the right to it and brings the other\'s rights', async
   const headers = { 'impersonate-user': 'carol', 'impersonate-group': 'devs' };
   const refused = await as(bob, 'GET', PODS, undefined, headers);
   assert.equal(refused.status, 403);
-  assert.match(refused.json.message, /^users "carol" is forbidden: User "bob" cannot impersonate resource "users" in API group "" at the cluster scope/);
-  await request('POST', `${RBAC}/clusterroles`, role('imp', [{ verbs: ['impersonate'], apiGroups: [''], resources: ['users', 'groups'] }]));
-  await request('POST', `${RBAC}/clusterrolebindings`, binding('i', 'ClusterRole', 'imp', [{ kind: 'User', apiGroup: GROUP, name: 'bob' }]));
+  assert.match(
+    refused.json.message,
+    /^users "carol" is forbidden: User "bob" cannot impersonate resource "users" in API group "" at the cluster scope/,
+  );
+  await request(
+    'POST',
+    `${RBAC}/clusterroles`,
+    role('imp', [{ verbs: ['impersonate'], apiGroups: [''], resources: ['users', 'groups'] }]),
+  );
+  await request(
+    'POST',
+    `${RBAC}/clusterrolebindings`,
+    binding('i', 'ClusterRole', 'imp', [{ kind: 'User', apiGroup: GROUP, name: 'bob' }]),
+  );
   assert.equal((await as(bob, 'GET', PODS, undefined, headers)).status, 200);
   assert.equal((await as(bob, 'GET', PODS, undefined, { 'impersonate-group': 'devs' })).status, 500);
 });
@@ -128,8 +170,11 @@ test('impersonation needs the right to it and brings the other\'s rights', async
 test('a node reads what its Pods need, and only its own Pods', async () => {
   const { request, as } = await start();
   const node: UserInfo = { username: 'system:node:n1', groups: ['system:nodes'] };
-  for (const name of ['mine', 'other']) await request('POST', '/api/v1/namespaces/default/secrets', { metadata: { name } });
-  const spec = { containers: [{ name: 'c', env: [{ name: 'X', valueFrom: { secretKeyRef: { name: 'mine', key: 'k' } } }] }] };
+  for (const name of ['mine', 'other'])
+    await request('POST', '/api/v1/namespaces/default/secrets', { metadata: { name } });
+  const spec = {
+    containers: [{ name: 'c', env: [{ name: 'X', valueFrom: { secretKeyRef: { name: 'mine', key: 'k' } } }] }],
+  };
   await request('POST', PODS, { metadata: { name: 'p' }, spec: { ...spec, nodeName: 'n1' } });
   await request('POST', PODS, { metadata: { name: 'q' }, spec: { ...spec, nodeName: 'n2' } });
   const secrets = '/api/v1/namespaces/default/secrets';
@@ -142,7 +187,10 @@ test('a node reads what its Pods need, and only its own Pods', async () => {
   assert.equal((await as(node, 'GET', `${PODS}/q`)).status, 403);
   assert.equal((await as(node, 'GET', '/api/v1/pods')).status, 403);
   const own = await as(node, 'GET', '/api/v1/pods?fieldSelector=spec.nodeName%3Dn1');
-  assert.deepEqual(own.json.items.map((pod: UnknownObject) => pod.metadata.name), ['p']);
+  assert.deepEqual(
+    own.json.items.map((pod: UnknownObject) => pod.metadata.name),
+    ['p'],
+  );
   assert.equal((await as(node, 'GET', '/api/v1/services')).status, 200);
   await request('DELETE', `${PODS}/p`);
   assert.equal((await as(node, 'GET', `${secrets}/mine`)).status, 403);

@@ -6,7 +6,8 @@ import type { Authenticator, ServerRequest, TokenAuthenticator, TokenUser } from
 export const AUTHENTICATED_GROUP = 'system:authenticated';
 export const UNAUTHENTICATED_GROUP = 'system:unauthenticated';
 export const ANONYMOUS: UserInfo = Object.freeze({
-  username: 'system:anonymous', groups: Object.freeze([UNAUTHENTICATED_GROUP]),
+  username: 'system:anonymous',
+  groups: Object.freeze([UNAUTHENTICATED_GROUP]),
 });
 
 export interface AuthenticationOptions {
@@ -37,7 +38,10 @@ export function createAuthenticator(options: AuthenticationOptions): Authenticat
 
 /** Throws Unauthorized when no authenticator knows the token. Also what TokenReview asks. */
 export async function checkToken(
-  authenticators: readonly TokenAuthenticator[], token: string, audiences: readonly string[] | undefined, ctx: Ctx,
+  authenticators: readonly TokenAuthenticator[],
+  token: string,
+  audiences: readonly string[] | undefined,
+  ctx: Ctx,
 ): Promise<TokenUser> {
   for (const authenticator of authenticators) {
     const found = await authenticator.authenticateToken(token, audiences, ctx);
@@ -63,7 +67,10 @@ function bearerToken({ headers }: ServerRequest): string | undefined {
 /** Browsers cannot set headers on WebSockets: the token travels as a subprotocol. */
 function webSocketToken(protocols: string | undefined): string | undefined {
   const prefix = 'base64url.bearer.authorization.k8s.io.';
-  const found = protocols?.split(',').map((text) => text.trim()).find((text) => text.startsWith(prefix));
+  const found = protocols
+    ?.split(',')
+    .map((text) => text.trim())
+    .find((text) => text.startsWith(prefix));
   if (found === undefined) return undefined;
   try {
     return atob(found.slice(prefix.length).replaceAll('-', '+').replaceAll('_', '/'));

@@ -57,7 +57,8 @@ export function forbidden(attributes: Attributes, { reason }: Decision): ApiErro
   const why = reason === '' ? text : `${text}: ${reason}`;
   const { group, resource, name } = attributes;
   const subject = resource === '' ? '' : groupResource(group, resource);
-  const message = name === '' || resource === '' ? `${subject} is forbidden: ${why}` : `${subject} ${JSON.stringify(name)} is forbidden: ${why}`;
+  const what = name === '' ? subject : `${subject} ${JSON.stringify(name)}`;
+  const message = `${what} is forbidden: ${why}`;
   return new ApiError('Forbidden', resource === '' ? `forbidden: ${why}` : message, {
     details: {
       ...(name === '' ? {} : { name }),
@@ -67,7 +68,16 @@ export function forbidden(attributes: Attributes, { reason }: Decision): ApiErro
   });
 }
 
-function forbiddenMessage({ user, verb, isResource, path, resource, subresource, group, namespace }: Attributes): string {
+function forbiddenMessage({
+  user,
+  verb,
+  isResource,
+  path,
+  resource,
+  subresource,
+  group,
+  namespace,
+}: Attributes): string {
   const who = `User ${JSON.stringify(user.username)} cannot ${verb}`;
   if (!isResource) return `${who} path ${JSON.stringify(path)}`;
   const what = subresource === '' ? resource : `${resource}/${subresource}`;

@@ -11,7 +11,9 @@ const AUTHENTICATION_GROUP = 'authentication.k8s.io';
 
 /** The user to act as; the sender himself without the headers. Throws Forbidden, BadRequest, InternalError. */
 export function impersonated(
-  sender: UserInfo, headers: Readonly<Record<string, string>>, authorizer: Authorizer,
+  sender: UserInfo,
+  headers: Readonly<Record<string, string>>,
+  authorizer: Authorizer,
 ): UserInfo {
   const username = headers['impersonate-user'];
   if (username === undefined && !hasOther(headers)) return sender;
@@ -24,8 +26,17 @@ export function impersonated(
   const extra = extraOf(headers);
   const ask = (resource: string, name: string, more: Partial<Attributes> = {}) =>
     requireAllowed(authorizer, {
-      user: sender, verb: 'impersonate', isResource: true, group: '', version: 'v1', resource, subresource: '', namespace: '',
-      name, path: '', ...more,
+      user: sender,
+      verb: 'impersonate',
+      isResource: true,
+      group: '',
+      version: 'v1',
+      resource,
+      subresource: '',
+      namespace: '',
+      name,
+      path: '',
+      ...more,
     });
   if (account === undefined) ask('users', username);
   else ask('serviceaccounts', account.name, { namespace: account.namespace });
@@ -43,7 +54,9 @@ export function impersonated(
 }
 
 function groupsOf(
-  username: string, given: readonly string[], account: { readonly namespace: string } | undefined,
+  username: string,
+  given: readonly string[],
+  account: { readonly namespace: string } | undefined,
 ): readonly string[] {
   const groups = [...given];
   if (account !== undefined && given.length === 0) {
@@ -71,7 +84,12 @@ function serviceAccountOf(username: string): { namespace: string; name: string }
 
 /** Drivers join a repeated header with commas. */
 function listOf(header: string | undefined): readonly string[] {
-  return header === undefined ? [] : header.split(',').map((text) => text.trim()).filter((text) => text !== '');
+  return header === undefined
+    ? []
+    : header
+        .split(',')
+        .map((text) => text.trim())
+        .filter((text) => text !== '');
 }
 
 function extraOf(headers: Readonly<Record<string, string>>): Record<string, readonly string[]> {

@@ -1,7 +1,17 @@
 /** Objects to and from bytes, with upstream's errors. Source: apiserver/pkg/endpoints/handlers/{create,update,rest}.go. */
 import {
-  apiVersionOf, type BuiltInTypeFacts, createDecoder, createProtobufCodec, decodeFailureMessage, type Decoder, decodeText,
-  parseText, type ProtobufCodec, readEnvelope, strictErrorMessage, type UnknownObject,
+  apiVersionOf,
+  type BuiltInTypeFacts,
+  createDecoder,
+  createProtobufCodec,
+  decodeFailureMessage,
+  type Decoder,
+  decodeText,
+  parseText,
+  type ProtobufCodec,
+  readEnvelope,
+  strictErrorMessage,
+  type UnknownObject,
 } from '@kapella/api';
 import { ApiError, errors } from '@kapella/base';
 import { stringify } from 'yaml';
@@ -18,7 +28,9 @@ export interface Gvk {
 /** The kind that a body is to be of. `typeId` undefined: a custom resource. */
 export interface ExpectedKind extends Gvk {
   readonly typeId: string | undefined;
-  readonly prune?: ((object: UnknownObject) => { readonly object: UnknownObject; readonly unknown: readonly string[] }) | undefined;
+  readonly prune?:
+    | ((object: UnknownObject) => { readonly object: UnknownObject; readonly unknown: readonly string[] })
+    | undefined;
 }
 
 export interface Codecs {
@@ -27,11 +39,18 @@ export interface Codecs {
   encodingOf(contentType: string | undefined, allowProtobuf: boolean): Encoding;
   /** Throws BadRequest. Kind and apiVersion are set in the result. */
   decode(
-    bytes: Uint8Array, encoding: Encoding, expected: ExpectedKind, validation: FieldValidation, warn: (text: string) => void,
+    bytes: Uint8Array,
+    encoding: Encoding,
+    expected: ExpectedKind,
+    validation: FieldValidation,
+    warn: (text: string) => void,
   ): UnknownObject;
   /** A value made by the server or a patch, brought to the form that decoding gives. */
   normalize(
-    value: unknown, expected: ExpectedKind, validation: FieldValidation, warn: (text: string) => void,
+    value: unknown,
+    expected: ExpectedKind,
+    validation: FieldValidation,
+    warn: (text: string) => void,
   ): UnknownObject;
   encodeJson(value: object): Uint8Array;
   encodeJsonPretty(value: object): Uint8Array;
@@ -71,7 +90,11 @@ class FactCodecs implements Codecs {
   }
 
   decode(
-    bytes: Uint8Array, encoding: Encoding, expected: ExpectedKind, validation: FieldValidation, warn: (text: string) => void,
+    bytes: Uint8Array,
+    encoding: Encoding,
+    expected: ExpectedKind,
+    validation: FieldValidation,
+    warn: (text: string) => void,
   ): UnknownObject {
     const named = { version: expected.version, kind: expected.kind };
     try {
@@ -90,7 +113,10 @@ class FactCodecs implements Codecs {
   }
 
   normalize(
-    value: unknown, expected: ExpectedKind, validation: FieldValidation, warn: (text: string) => void,
+    value: unknown,
+    expected: ExpectedKind,
+    validation: FieldValidation,
+    warn: (text: string) => void,
   ): UnknownObject {
     const named = { version: expected.version, kind: expected.kind };
     try {
@@ -136,7 +162,11 @@ class FactCodecs implements Codecs {
   }
 
   #decodeCustom(
-    text: string, encoding: 'json' | 'yaml', expected: ExpectedKind, validation: FieldValidation, warn: (text: string) => void,
+    text: string,
+    encoding: 'json' | 'yaml',
+    expected: ExpectedKind,
+    validation: FieldValidation,
+    warn: (text: string) => void,
   ): UnknownObject {
     const { value, strictErrors } = parseText(text, encoding, this.facts);
     checkKind(value as UnknownObject, expected);
@@ -144,7 +174,11 @@ class FactCodecs implements Codecs {
   }
 
   #pruned(
-    value: unknown, found: readonly string[], expected: ExpectedKind, validation: FieldValidation, warn: (text: string) => void,
+    value: unknown,
+    found: readonly string[],
+    expected: ExpectedKind,
+    validation: FieldValidation,
+    warn: (text: string) => void,
   ): UnknownObject {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
       throw new SyntaxError('json: cannot unmarshal into Go value of type map[string]interface {}');
@@ -188,12 +222,17 @@ function checkKind(object: UnknownObject, expected: ExpectedKind): void {
   }
   if (given.kind !== '' && given.kind !== expected.kind) {
     const why = `converting (v1.${given.kind}) to (core.${expected.kind}): unknown conversion`;
-    throw errors.badRequest(`${given.kind} in version ${JSON.stringify(expected.version)} cannot be handled as a ${expected.kind}: ${why}`);
+    throw errors.badRequest(
+      `${given.kind} in version ${JSON.stringify(expected.version)} cannot be handled as a ${expected.kind}: ${why}`,
+    );
   }
 }
 
 function report(
-  found: readonly string[], validation: FieldValidation, named: { version: string; kind: string }, expected: ExpectedKind,
+  found: readonly string[],
+  validation: FieldValidation,
+  named: { version: string; kind: string },
+  expected: ExpectedKind,
   warn: (text: string) => void,
 ): void {
   if (found.length === 0 || validation === 'Ignore') return;
@@ -213,6 +252,9 @@ function asBadRequest(error: unknown, named: { version: string; kind: string }, 
 function identified(object: Readonly<Record<string, unknown>>, expected: ExpectedKind): UnknownObject {
   const { kind: _kind, apiVersion: _version, metadata, ...rest } = object;
   return {
-    kind: expected.kind, apiVersion: apiVersionOf(expected), metadata: metadata ?? {}, ...rest,
+    kind: expected.kind,
+    apiVersion: apiVersionOf(expected),
+    metadata: metadata ?? {},
+    ...rest,
   } as unknown as UnknownObject;
 }

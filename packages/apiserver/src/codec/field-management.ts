@@ -17,7 +17,12 @@ export interface ApplyScope {
 export interface FieldManagement {
   /** The object with managedFields after a create (`live` undefined) or update by `manager`. */
   onUpdate(
-    type: ResourceType, live: UnknownObject | undefined, next: UnknownObject, manager: string, subresource: string, nowMs: number,
+    type: ResourceType,
+    live: UnknownObject | undefined,
+    next: UnknownObject,
+    manager: string,
+    subresource: string,
+    nowMs: number,
   ): UnknownObject;
   /** Throws Conflict with one cause per field that others own. The result is still to be decoded and defaulted. */
   apply(request: ApplyScope): UnknownObject;
@@ -54,7 +59,8 @@ function resetFieldsOf({ definition }: ResourceType, subresource: string): reado
 }
 
 function withManagedFields(
-  object: UnknownObject, managedFields: readonly ManagedFieldsEntry[] | undefined,
+  object: UnknownObject,
+  managedFields: readonly ManagedFieldsEntry[] | undefined,
 ): UnknownObject {
   const { managedFields: _, ...metadata } = object.metadata;
   return { ...object, metadata: managedFields === undefined ? metadata : { ...metadata, managedFields } };

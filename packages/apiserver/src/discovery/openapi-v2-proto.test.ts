@@ -43,14 +43,27 @@ test('every shape that the document uses is found again under its number', () =>
     paths: {
       '/api/': {
         parameters: [{ in: 'query', name: 'q', type: 'string', uniqueItems: true }, { $ref: '#/parameters/x' }],
-        get: { tags: ['core'], operationId: 'id', responses: { 200: { description: 'OK', schema: { $ref: '#/definitions/A' } } }, 'x-k': { a: 1 } },
+        get: {
+          tags: ['core'],
+          operationId: 'id',
+          responses: { 200: { description: 'OK', schema: { $ref: '#/definitions/A' } } },
+          'x-k': { a: 1 },
+        },
         post: { parameters: [{ in: 'body', name: 'body', schema: { type: 'object' } }] },
       },
     },
     definitions: {
       A: {
-        type: 'object', description: 'd'.repeat(300), required: ['b'], default: {}, maximum: 1.5, maxLength: 300,
-        properties: { b: { type: 'array', items: { type: 'string', enum: ['x'] } }, c: { additionalProperties: { type: 'string' } } },
+        type: 'object',
+        description: 'd'.repeat(300),
+        required: ['b'],
+        default: {},
+        maximum: 1.5,
+        maxLength: 300,
+        properties: {
+          b: { type: 'array', items: { type: 'string', enum: ['x'] } },
+          c: { additionalProperties: { type: 'string' } },
+        },
         'x-kubernetes-group-version-kind': [{ group: '', kind: 'A', version: 'v1' }],
       },
     },

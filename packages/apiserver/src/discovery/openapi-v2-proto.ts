@@ -8,7 +8,6 @@ export function acceptsOpenApiV2Protobuf(accept: string): boolean {
   return accept.replace('@v1.0', '.v1.0').includes(OPENAPI_V2_PROTOBUF);
 }
 
-
 const encoder = new TextEncoder();
 const BYTES = 2;
 const DOUBLE = 1;
@@ -37,51 +36,97 @@ function message(name: string, value: Json): Bytes {
 function fieldOf(owner: string, key: string, [number, kind]: FieldRow, value: unknown): Bytes {
   const of = kind.slice(2);
   switch (kind[0]) {
-    case 's': return text(number, String(value));
-    case 'b': return value === true ? [tag(number, 0), Uint8Array.of(1)] : [];
-    case 'i': return [tag(number, 0), varint(Number(value))];
-    case 'n': return double(number, Number(value));
-    case 'S': return (value as readonly string[]).flatMap((item) => text(number, item));
-    case 'y': return nested(number, anyOf(value));
-    case 'Y': return (value as readonly unknown[]).flatMap((item) => nested(number, anyOf(item)));
-    case 'm': return nested(number, message(of, value as Json));
-    case 'r': return (value as readonly Json[]).flatMap((item) => nested(number, message(of, item)));
-    case 'k': return nested(number, mapOf(value as Json, (item) => message(of, item as Json)));
-    default: return special(owner, key, number, value);
+    case 's':
+      return text(number, String(value));
+    case 'b':
+      return value === true ? [tag(number, 0), Uint8Array.of(1)] : [];
+    case 'i':
+      return [tag(number, 0), varint(Number(value))];
+    case 'n':
+      return double(number, Number(value));
+    case 'S':
+      return (value as readonly string[]).flatMap((item) => text(number, item));
+    case 'y':
+      return nested(number, anyOf(value));
+    case 'Y':
+      return (value as readonly unknown[]).flatMap((item) => nested(number, anyOf(item)));
+    case 'm':
+      return nested(number, message(of, value as Json));
+    case 'r':
+      return (value as readonly Json[]).flatMap((item) => nested(number, message(of, item)));
+    case 'k':
+      return nested(
+        number,
+        mapOf(value as Json, (item) => message(of, item as Json)),
+      );
+    default:
+      return special(owner, key, number, value);
   }
 }
 
 /** Members whose shape depends on their value. */
 function special(owner: string, key: string, number: number, value: unknown): Bytes {
   switch (key) {
-    case 'paths': return nested(number, pathsOf(value as Json));
+    case 'paths':
+      return nested(number, pathsOf(value as Json));
     case 'parameters': {
-      if (owner === 'Document') return nested(number, mapOf(value as Json, (item) => parameter(item as Json)));
+      if (owner === 'Document')
+        return nested(
+          number,
+          mapOf(value as Json, (item) => parameter(item as Json)),
+        );
       return (value as readonly Json[]).flatMap((item) => nested(number, parameterOrReference(item)));
     }
-    case 'responses': return nested(number, mapOf(value as Json, (item) => responseOrReference(item as Json)));
-    case 'schema': return nested(number, nested(1, message('Schema', value as Json)));
+    case 'responses':
+      return nested(
+        number,
+        mapOf(value as Json, (item) => responseOrReference(item as Json)),
+      );
+    case 'schema':
+      return nested(number, nested(1, message('Schema', value as Json)));
     case 'additionalProperties': {
-      return nested(number, typeof value === 'boolean' ? [tag(2, 0), Uint8Array.of(value ? 1 : 0)] : nested(1, message('Schema', value as Json)));
+      return nested(
+        number,
+        typeof value === 'boolean'
+          ? [tag(2, 0), Uint8Array.of(value ? 1 : 0)]
+          : nested(1, message('Schema', value as Json)),
+      );
     }
-    case 'type': return nested(number, (Array.isArray(value) ? value : [value]).flatMap((item) => text(1, String(item))));
+    case 'type':
+      return nested(
+        number,
+        (Array.isArray(value) ? value : [value]).flatMap((item) => text(1, String(item))),
+      );
     case 'items': {
       const items = (Array.isArray(value) ? value : [value]) as readonly Json[];
-      return nested(number, items.flatMap((item) => nested(1, message('Schema', item))));
+      return nested(
+        number,
+        items.flatMap((item) => nested(1, message('Schema', item))),
+      );
     }
     case 'security': {
       return (value as readonly Json[]).flatMap((item) =>
-        nested(number, mapOf(item, (scopes) => (scopes as readonly string[]).flatMap((scope) => text(1, scope)))),
+        nested(
+          number,
+          mapOf(item, (scopes) => (scopes as readonly string[]).flatMap((scope) => text(1, scope))),
+        ),
       );
     }
-    case 'securityDefinitions': return nested(number, mapOf(value as Json, (item) => nested(2, message('ApiKeySecurity', item as Json))));
-    default: return [];
+    case 'securityDefinitions':
+      return nested(
+        number,
+        mapOf(value as Json, (item) => nested(2, message('ApiKeySecurity', item as Json))),
+      );
+    default:
+      return [];
   }
 }
 
 function pathsOf(paths: Json): Bytes {
   return Object.entries(paths).flatMap(([path, item]) =>
-    path.startsWith('x-') ? nested(1, named(path, anyOf(item))) : nested(2, named(path, message('PathItem', item as Json))),
+    path.startsWith('x-')
+      ? nested(1, named(path, anyOf(item)))
+      : nested(2, named(path, message('PathItem', item as Json))),
   );
 }
 
@@ -91,15 +136,21 @@ function parameterOrReference(value: Json): Bytes {
 
 function parameter(value: Json): Bytes {
   switch (value['in']) {
-    case 'body': return nested(1, message('BodyParameter', value));
-    case 'header': return nested(2, nested(1, message('HeaderParameter', value)));
-    case 'path': return nested(2, nested(4, message('PathParameter', value)));
-    default: return nested(2, nested(3, message('QueryParameter', value)));
+    case 'body':
+      return nested(1, message('BodyParameter', value));
+    case 'header':
+      return nested(2, nested(1, message('HeaderParameter', value)));
+    case 'path':
+      return nested(2, nested(4, message('PathParameter', value)));
+    default:
+      return nested(2, nested(3, message('QueryParameter', value)));
   }
 }
 
 function responseOrReference(value: Json): Bytes {
-  return value['$ref'] === undefined ? nested(1, message('Response', value)) : nested(2, message('JsonReference', value));
+  return value['$ref'] === undefined
+    ? nested(1, message('Response', value))
+    : nested(2, message('JsonReference', value));
 }
 
 function mapOf(value: Json, each: (item: unknown) => Bytes): Bytes {

@@ -13,11 +13,18 @@ export interface RouteRequest {
 }
 
 /** undefined: not found after all. */
-export type RouteHandler = (request: RouteRequest, ctx: Ctx) => ApiResponse | undefined | Promise<ApiResponse | undefined>;
+export type RouteHandler = (
+  request: RouteRequest,
+  ctx: Ctx,
+) => ApiResponse | undefined | Promise<ApiResponse | undefined>;
 
 export interface NonResourceRoutes {
   serve(
-    request: ServerRequest, info: RequestInfo, query: URLSearchParams, user: UserInfo, ctx: Ctx,
+    request: ServerRequest,
+    info: RequestInfo,
+    query: URLSearchParams,
+    user: UserInfo,
+    ctx: Ctx,
   ): Promise<ApiResponse | undefined>;
   /** All exact paths, for the index page. */
   paths(): readonly string[];
@@ -25,7 +32,8 @@ export interface NonResourceRoutes {
 
 /** `exact`: by path without trailing slash. `prefixes`: longest match first, tried when no exact one is there. */
 export function createRoutes(
-  exact: ReadonlyMap<string, RouteHandler>, prefixes: readonly (readonly [string, RouteHandler])[],
+  exact: ReadonlyMap<string, RouteHandler>,
+  prefixes: readonly (readonly [string, RouteHandler])[],
 ): NonResourceRoutes {
   return {
     async serve(request, info, query, user, ctx) {

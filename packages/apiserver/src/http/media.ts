@@ -16,7 +16,11 @@ export const JSON_TYPE = 'application/json';
 export const YAML_TYPE = 'application/yaml';
 export const PROTOBUF_TYPE = 'application/vnd.kubernetes.protobuf';
 const TYPES: ReadonlyMap<string, Encoding> = new Map([
-  [JSON_TYPE, 'json'], [YAML_TYPE, 'yaml'], [PROTOBUF_TYPE, 'protobuf'], ['*/*', 'json'], ['application/*', 'json'],
+  [JSON_TYPE, 'json'],
+  [YAML_TYPE, 'yaml'],
+  [PROTOBUF_TYPE, 'protobuf'],
+  ['*/*', 'json'],
+  ['application/*', 'json'],
 ]);
 const PARTIAL: ReadonlySet<string> = new Set(['PartialObjectMetadata', 'PartialObjectMetadataList']);
 const MEMO_MAX = 200;

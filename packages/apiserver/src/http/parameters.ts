@@ -1,5 +1,12 @@
 /** Query parameters of the API's verbs, read and checked. Source: apimachinery metav1 *Options and their validation. */
-import { type FieldSelector, type LabelSelector, parseFieldSelector, parseLabelSelector, everyField, everySelector } from '@kapella/api';
+import {
+  type FieldSelector,
+  type LabelSelector,
+  parseFieldSelector,
+  parseLabelSelector,
+  everyField,
+  everySelector,
+} from '@kapella/api';
 import { ApiError, errors, FieldErrors } from '@kapella/base';
 import { isTrue } from './request-info.ts';
 
@@ -19,8 +26,16 @@ export interface ListParameters {
 }
 
 const DEFAULTS: ListParameters = {
-  labels: everySelector, fields: everyField, watch: false, allowBookmarks: false, resourceVersion: '',
-  resourceVersionMatch: '', timeoutSeconds: undefined, limit: 0, continueToken: '', sendInitialEvents: undefined,
+  labels: everySelector,
+  fields: everyField,
+  watch: false,
+  allowBookmarks: false,
+  resourceVersion: '',
+  resourceVersionMatch: '',
+  timeoutSeconds: undefined,
+  limit: 0,
+  continueToken: '',
+  sendInitialEvents: undefined,
 };
 
 /** Throws BadRequest for what cannot be read, Invalid for what contradicts itself. */
@@ -71,7 +86,10 @@ function validateWatch(p: ListParameters, found: FieldErrors): void {
   const match = p.resourceVersionMatch;
   if (p.sendInitialEvents !== undefined) {
     if (match === '') {
-      found.forbidden('resourceVersionMatch', 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan');
+      found.forbidden(
+        'resourceVersionMatch',
+        'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan',
+      );
     } else if (match !== 'NotOlderThan') {
       found.notSupported('resourceVersionMatch', match, ['NotOlderThan']);
     }
@@ -80,13 +98,17 @@ function validateWatch(p: ListParameters, found: FieldErrors): void {
       found.forbidden('allowWatchBookmarks', 'sendInitialEvents requires setting allowWatchBookmarks to true');
     }
   } else if (match !== '') {
-    found.forbidden('resourceVersionMatch', 'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided');
+    found.forbidden(
+      'resourceVersionMatch',
+      'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided',
+    );
   }
 }
 
 function validateList(p: ListParameters, found: FieldErrors): void {
   const match = p.resourceVersionMatch;
-  if (p.sendInitialEvents !== undefined) found.forbidden('sendInitialEvents', 'sendInitialEvents is forbidden for list');
+  if (p.sendInitialEvents !== undefined)
+    found.forbidden('sendInitialEvents', 'sendInitialEvents is forbidden for list');
   if (match === '') return;
   if (p.resourceVersion === '') {
     found.forbidden('resourceVersionMatch', 'resourceVersionMatch is forbidden unless resourceVersion is provided');
@@ -106,7 +128,9 @@ function validateList(p: ListParameters, found: FieldErrors): void {
 export function parseRevision(text: string): number | undefined {
   if (text === '') return undefined;
   if (!/^\d{1,16}$/.test(text)) {
-    throw errors.badRequest(`Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`);
+    throw errors.badRequest(
+      `Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`,
+    );
   }
   return Number(text);
 }

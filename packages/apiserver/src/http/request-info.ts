@@ -22,7 +22,12 @@ export interface RequestInfo {
 }
 
 const METHOD_VERBS: ReadonlyMap<string, string> = new Map([
-  ['POST', 'create'], ['GET', 'get'], ['HEAD', 'get'], ['PUT', 'update'], ['PATCH', 'patch'], ['DELETE', 'delete'],
+  ['POST', 'create'],
+  ['GET', 'get'],
+  ['HEAD', 'get'],
+  ['PUT', 'update'],
+  ['PATCH', 'patch'],
+  ['DELETE', 'delete'],
 ]);
 
 /** Never throws: a path that cannot be decoded is taken as it is. */
@@ -38,31 +43,43 @@ export function parseRequestInfo(method: string, rawPath: string, query: URLSear
 
   const group = isCore ? '' : (parts[1] as string);
   const version = parts[start - 1] as string;
-  let at = start;
-  let verb = METHOD_VERBS.get(method) ?? '';
-  const viaPath = parts[at] === 'watch' && parts.length > at + 1;
-  if (viaPath) {
-    verb = 'watch';
-    at++;
-  }
-  let namespace = '';
-  if (parts[at] === 'namespaces' && parts.length > at + 1) {
-    namespace = parts[at + 1] as string;
-    const third = parts[at + 2];
-    if (third !== undefined && third !== 'status' && third !== 'finalize') at += 2;
-  }
+  const viaPath = parts[start] === 'watch' && parts.length > start + 1;
+  const methodVerb = viaPath ? 'watch' : (METHOD_VERBS.get(method) ?? '');
+  const { namespace, at } = namespaceOf(parts, viaPath ? start + 1 : start);
   const resource = parts[at] as string;
-  let name = parts[at + 1] ?? '';
+  const pathName = parts[at + 1] ?? '';
   const subresource = parts[at + 2] ?? '';
   const rest = raw.length > at + 3 ? restOf(rawPath, raw, at + 3) : undefined;
-  if (name === '' && verb === 'get') {
-    verb = isTrue(query.get('watch')) ? 'watch' : 'list';
-    name = nameOfSelector(query);
-  } else if (name === '' && verb === 'delete') verb = 'deletecollection';
+  const verb = pathName === '' ? collectionVerb(methodVerb, query) : methodVerb;
+  const name = pathName === '' && methodVerb === 'get' ? nameOfSelector(query) : pathName;
   return {
-    isResource: true, verb, path: `/${parts.join('/')}`, prefix: prefix as string, group, version, namespace, resource,
-    subresource, name, rest, parts,
+    isResource: true,
+    verb,
+    path: parts === raw ? rawPath : `/${parts.join('/')}`,
+    prefix: prefix as string,
+    group,
+    version,
+    namespace,
+    resource,
+    subresource,
+    name,
+    rest,
+    parts,
   };
+}
+
+/** Of a request without a name. */
+function collectionVerb(verb: string, query: URLSearchParams): string {
+  if (verb === 'get') return isTrue(query.get('watch')) ? 'watch' : 'list';
+  return verb === 'delete' ? 'deletecollection' : verb;
+}
+
+/** `at`: where the resource stands, behind its namespace. */
+function namespaceOf(parts: readonly string[], at: number): { readonly namespace: string; readonly at: number } {
+  if (parts[at] !== 'namespaces' || parts.length <= at + 1) return { namespace: '', at };
+  const third = parts[at + 2];
+  const isOwnSubresource = third === undefined || third === 'status' || third === 'finalize';
+  return { namespace: parts[at + 1] as string, at: isOwnSubresource ? at : at + 2 };
 }
 
 /** A query parameter as upstream reads a bool: present and neither `false` nor `0`. */
@@ -73,8 +90,18 @@ export function isTrue(value: string | null): boolean {
 function nonResource(method: string, parts: readonly string[], rawPath: string): RequestInfo {
   const prefix = parts[0] === 'api' || parts[0] === 'apis' ? parts[0] : '';
   return {
-    isResource: false, verb: method.toLowerCase(), path: rawPath.includes('%') ? decodeSegment(rawPath) : rawPath, prefix,
-    group: '', version: '', namespace: '', resource: '', subresource: '', name: '', rest: undefined, parts,
+    isResource: false,
+    verb: method.toLowerCase(),
+    path: rawPath.includes('%') ? decodeSegment(rawPath) : rawPath,
+    prefix,
+    group: '',
+    version: '',
+    namespace: '',
+    resource: '',
+    subresource: '',
+    name: '',
+    rest: undefined,
+    parts,
   };
 }
 

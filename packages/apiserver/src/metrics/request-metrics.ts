@@ -8,7 +8,14 @@ const DURATION_SECONDS = [
 ];
 const REQUEST_LABELS = ['verb', 'group', 'version', 'resource', 'subresource', 'scope'];
 const VERBS: ReadonlySet<string> = new Set([
-  'get', 'list', 'watch', 'create', 'update', 'patch', 'delete', 'deletecollection',
+  'get',
+  'list',
+  'watch',
+  'create',
+  'update',
+  'patch',
+  'delete',
+  'deletecollection',
 ]);
 
 export interface RequestMetrics {
@@ -16,11 +23,16 @@ export interface RequestMetrics {
 }
 
 export function createRequestMetrics(registry: MetricsRegistry): RequestMetrics {
-  const total = registry.counter('apiserver_request_total', 'Counter of apiserver requests by verb, resource and code.', [
-    ...REQUEST_LABELS, 'code',
-  ]);
+  const total = registry.counter(
+    'apiserver_request_total',
+    'Counter of apiserver requests by verb, resource and code.',
+    [...REQUEST_LABELS, 'code'],
+  );
   const duration = registry.histogram(
-    'apiserver_request_duration_seconds', 'Response latency in seconds.', REQUEST_LABELS, DURATION_SECONDS,
+    'apiserver_request_duration_seconds',
+    'Response latency in seconds.',
+    REQUEST_LABELS,
+    DURATION_SECONDS,
   );
   return {
     observe(info, response, durationMs) {

@@ -18,13 +18,24 @@ export interface KubeletCredentials {
 }
 
 const HOP_BY_HOP = new Set([
-  'connection', 'keep-alive', 'proxy-authenticate', 'proxy-authorization', 'te', 'trailer', 'transfer-encoding', 'upgrade', 'http2-settings',
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'http2-settings',
 ]);
 /** Credentials for this server are nobody else's business. */
 const PRIVATE = new Set(['authorization', 'host', 'cookie']);
 
 /** What of a request's headers goes on to the target. */
-export function forwardedHeaders(headers: Readonly<Record<string, string>>, remoteAddress: string): Record<string, string> {
+export function forwardedHeaders(
+  headers: Readonly<Record<string, string>>,
+  remoteAddress: string,
+): Record<string, string> {
   const forwarded: Record<string, string> = {};
   for (const [name, value] of Object.entries(headers)) {
     if (name.startsWith(':') || HOP_BY_HOP.has(name) || PRIVATE.has(name) || name.startsWith('impersonate-')) continue;
@@ -38,11 +49,18 @@ export function createConnectDialer(kubelet: KubeletCredentials): ConnectDialer 
   return (target, request, ctx) => dial(target, request, kubelet, ctx);
 }
 
-function dial(target: ConnectTarget, request: ServerRequest, kubelet: KubeletCredentials, ctx: Ctx): Promise<ApiResponse> {
+function dial(
+  target: ConnectTarget,
+  request: ServerRequest,
+  kubelet: KubeletCredentials,
+  ctx: Ctx,
+): Promise<ApiResponse> {
   const send = target.protocol === 'https' ? httpsRequest : httpRequest;
   return new Promise((resolve, reject) => {
     const call = send(callOptions(target, request, kubelet));
-    const timer = ctx.clock.setTimer(DIAL_MS_MAX, () => call.destroy(new Error(`dial tcp ${target.host}:${target.port}: i/o timeout`)));
+    const timer = ctx.clock.setTimer(DIAL_MS_MAX, () =>
+      call.destroy(new Error(`dial tcp ${target.host}:${target.port}: i/o timeout`)),
+    );
     call.on('response', (response) => {
       timer.cancel();
       resolve(toResponse(response));
@@ -58,12 +76,20 @@ function dial(target: ConnectTarget, request: ServerRequest, kubelet: KubeletCre
 
 function callOptions(target: ConnectTarget, request: ServerRequest, kubelet: KubeletCredentials): RequestOptions {
   const headers = target.kubeletAuth ? {} : forwardedHeaders(request.headers, request.remoteAddress ?? '');
-  const base: RequestOptions = { host: target.host, port: target.port, path: target.path, method: request.method, headers, agent: false };
+  const base: RequestOptions = {
+    host: target.host,
+    port: target.port,
+    path: target.path,
+    method: request.method,
+    headers,
+    agent: false,
+  };
   if (target.protocol === 'http') return base;
   if (!target.kubeletAuth) return { ...base, rejectUnauthorized: false };
   const identity = { cert: kubelet.certificate, key: kubelet.privateKey };
   // A node's address may change; that its certificate is of the cluster's CA is what counts.
-  const trust = kubelet.ca === undefined ? { rejectUnauthorized: false } : { ca: kubelet.ca, checkServerIdentity: () => undefined };
+  const trust =
+    kubelet.ca === undefined ? { rejectUnauthorized: false } : { ca: kubelet.ca, checkServerIdentity: () => undefined };
   return { ...base, ...identity, ...trust };
 }
 

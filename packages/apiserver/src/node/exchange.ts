@@ -33,7 +33,11 @@ export interface Exchange {
 }
 
 export function requestOf(
-  method: string, url: string, headers: Readonly<Record<string, string>>, peer: Peer, body: Uint8Array | undefined,
+  method: string,
+  url: string,
+  headers: Readonly<Record<string, string>>,
+  peer: Peer,
+  body: Uint8Array | undefined,
 ): ServerRequest {
   const mark = url.indexOf('?');
   return {
@@ -74,7 +78,11 @@ export async function answer({ server, ctx, draining }: Exchange, request: Serve
 }
 
 async function sendWhole(
-  to: Answerer, response: ApiResponse, headers: Headers, body: Uint8Array, acceptEncoding: string | undefined,
+  to: Answerer,
+  response: ApiResponse,
+  headers: Headers,
+  body: Uint8Array,
+  acceptEncoding: string | undefined,
 ): Promise<void> {
   if (body.length < GZIP_BYTES_MIN || acceptEncoding === undefined || !/\bgzip\b/.test(acceptEncoding)) {
     to.send(response.status, headers, body);
@@ -100,7 +108,9 @@ export function readBody(source: Readable, declaredLength: string | undefined, c
     }
     const chunks: Buffer[] = [];
     let length = 0;
-    const timer = ctx.clock.setTimer(BODY_MS_MAX, () => fail(new ApiError('Timeout', 'the request body did not arrive in time')));
+    const timer = ctx.clock.setTimer(BODY_MS_MAX, () =>
+      fail(new ApiError('Timeout', 'the request body did not arrive in time')),
+    );
     const fail = (error: Error) => {
       timer.cancel();
       source.removeListener('data', onData);

@@ -8,7 +8,10 @@ import type { Peers } from './peer.ts';
 
 /** Never rejects. */
 export async function serveHttp1(
-  request: IncomingMessage, response: ServerResponse, peers: Peers, exchange: Exchange,
+  request: IncomingMessage,
+  response: ServerResponse,
+  peers: Peers,
+  exchange: Exchange,
 ): Promise<void> {
   const method = request.method ?? 'GET';
   const peer = peers.of(request.socket as TLSSocket);
@@ -20,7 +23,11 @@ export async function serveHttp1(
     await answer(exchange, requestOf(method, request.url ?? '/', fields, peer, body), to);
   } catch (error) {
     if (!(error instanceof ApiError)) return;
-    to.send(error.code, { 'content-type': 'application/json', connection: 'close' }, Buffer.from(JSON.stringify(error.toStatus())));
+    to.send(
+      error.code,
+      { 'content-type': 'application/json', connection: 'close' },
+      Buffer.from(JSON.stringify(error.toStatus())),
+    );
   }
 }
 

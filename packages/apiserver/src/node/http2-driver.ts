@@ -10,7 +10,10 @@ import type { Peers } from './peer.ts';
 const INTERNAL_ERROR = 2; // RFC 9113, section 7
 
 export function serveStream(
-  stream: ServerHttp2Stream, headers: IncomingHttpHeaders, peers: Peers, exchange: Exchange,
+  stream: ServerHttp2Stream,
+  headers: IncomingHttpHeaders,
+  peers: Peers,
+  exchange: Exchange,
 ): void {
   stream.on('error', () => {}); // the client went away; 'close' follows
   const socket = stream.session?.socket as unknown as TLSSocket | undefined;

@@ -31,19 +31,29 @@ async function keyPair() {
 async function makePki() {
   const ca = await keyPair();
   const caCert = await x509.X509CertificateGenerator.createSelfSigned({
-    name: 'CN=ca', keys: ca.keys as never, signingAlgorithm: ALGORITHM,
+    name: 'CN=ca',
+    keys: ca.keys as never,
+    signingAlgorithm: ALGORITHM,
     extensions: [new x509.BasicConstraintsExtension(true)],
   });
   const issue = async (subject: string) => {
     const own = await keyPair();
     const cert = await x509.X509CertificateGenerator.create({
-      subject, issuer: 'CN=ca', publicKey: own.keys.publicKey as never, signingKey: ca.keys.privateKey as never,
-      signingAlgorithm: ALGORITHM, serialNumber: String(Math.floor(Math.random() * 1e9)),
+      subject,
+      issuer: 'CN=ca',
+      publicKey: own.keys.publicKey as never,
+      signingKey: ca.keys.privateKey as never,
+      signingAlgorithm: ALGORITHM,
+      serialNumber: String(Math.floor(Math.random() * 1e9)),
       extensions: [new x509.SubjectAlternativeNameExtension([{ type: 'ip', value: '127.0.0.1' }])],
     });
     return { cert: cert.toString('pem'), key: own.pem };
   };
-  return { ca: caCert.toString('pem'), server: await issue('CN=127.0.0.1'), client: await issue('O=devs,O=ops,CN=alice') };
+  return {
+    ca: caCert.toString('pem'),
+    server: await issue('CN=127.0.0.1'),
+    client: await issue('O=devs,O=ops,CN=alice'),
+  };
 }
 
 const pki = await makePki();
@@ -55,7 +65,10 @@ const whoami = defineResource({
   id: { group: 'authentication.k8s.io', version: 'v1', kind: 'SelfSubjectReview', plural: 'selfsubjectreviews' },
   scope: 'cluster',
   columns: [],
-  virtual: async (review, { user }) => ({ ...review, status: { userInfo: { username: user.username, groups: [...user.groups] } } }),
+  virtual: async (review, { user }) => ({
+    ...review,
+    status: { userInfo: { username: user.username, groups: [...user.groups] } },
+  }),
 });
 
 const echo = createTcpServer((socket) => {
@@ -78,7 +91,13 @@ const podLike = defineResource({
     connects: {
       exec: {
         verbs: ['get', 'create'],
-        target: async () => ({ protocol: 'http', host: '127.0.0.1', port: echoPort, path: '/exec?command=ls', kubeletAuth: false }),
+        target: async () => ({
+          protocol: 'http',
+          host: '127.0.0.1',
+          port: echoPort,
+          path: '/exec?command=ls',
+          kubeletAuth: false,
+        }),
       },
     },
   },
@@ -97,7 +116,15 @@ const server = createApiServer(
 await server.ready(ctx);
 const kubelet = { certificate: pki.client.cert, privateKey: pki.client.key };
 const https = await startHttpsServer(
-  { server, host: '127.0.0.1', port: 0, certificate: pki.server.cert, privateKey: pki.server.key, clientCa: pki.ca, kubelet },
+  {
+    server,
+    host: '127.0.0.1',
+    port: 0,
+    certificate: pki.server.cert,
+    privateKey: pki.server.key,
+    clientCa: pki.ca,
+    kubelet,
+  },
   ctx,
 );
 const url = `https://127.0.0.1:${https.port}`;
@@ -141,7 +168,11 @@ function http1(method: string, path: string, body?: string, headers: Record<stri
       const chunks: Buffer[] = [];
       response.on('data', (chunk) => chunks.push(chunk));
       response.on('end', () =>
-        resolve({ status: response.statusCode ?? 0, headers: response.headers, text: Buffer.concat(chunks).toString('latin1') }),
+        resolve({
+          status: response.statusCode ?? 0,
+          headers: response.headers,
+          text: Buffer.concat(chunks).toString('latin1'),
+        }),
       );
     });
     request.on('error', reject);
@@ -174,7 +205,10 @@ test('a client certificate of the cluster names its user; none is anonymous', as
 
 test('a body over 3 MiB is refused with 413, by either version', async () => {
   const body = JSON.stringify({ metadata: { name: 'big' }, data: { k: 'x'.repeat(3 * 1024 * 1024) } });
-  for (const answer of [await http2('POST', CMS, body), await http1('POST', CMS, body, { 'content-type': 'application/json' })]) {
+  for (const answer of [
+    await http2('POST', CMS, body),
+    await http1('POST', CMS, body, { 'content-type': 'application/json' }),
+  ]) {
     assert.equal(answer.status, 413);
     assert.equal(JSON.parse(answer.text).reason, 'RequestEntityTooLarge');
   }
@@ -200,7 +234,10 @@ test('a watch streams over HTTP/2 and ends when the client leaves', async () => 
   await new Promise((resolve) => stream.once('response', resolve));
   await http2('POST', CMS, JSON.stringify({ metadata: { name: 'w' } }));
   await http2('DELETE', `${CMS}/w`);
-  const types = (await lines).trim().split('\n').map((line) => JSON.parse(line).type);
+  const types = (await lines)
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line).type);
   assert.deepEqual(types, ['ADDED', 'DELETED']);
   session.destroy();
 });
@@ -209,12 +246,15 @@ test('an upgrade is carried to its target, bytes unchanged both ways; a refused 
   await http2('POST', '/api/v1/namespaces/default/pods', JSON.stringify({ metadata: { name: 'p' } }));
   const upgrade = (name: string) =>
     new Promise<string>((resolve, reject) => {
-      const socket = connectTls({ host: '127.0.0.1', port: https.port, ca: pki.ca, ALPNProtocols: ['http/1.1'] }, () => {
-        socket.write(
-          `GET /api/v1/namespaces/default/pods/${name}/exec?command=ls HTTP/1.1\r\nHost: x\r\nAuthorization: Basic secret\r\n` +
-            'Connection: Upgrade\r\nUpgrade: test\r\n\r\n',
-        );
-      });
+      const socket = connectTls(
+        { host: '127.0.0.1', port: https.port, ca: pki.ca, ALPNProtocols: ['http/1.1'] },
+        () => {
+          socket.write(
+            `GET /api/v1/namespaces/default/pods/${name}/exec?command=ls HTTP/1.1\r\nHost: x\r\nAuthorization: Basic secret\r\n` +
+              'Connection: Upgrade\r\nUpgrade: test\r\n\r\n',
+          );
+        },
+      );
       let text = '';
       socket.on('data', (chunk) => {
         text += chunk;
@@ -232,7 +272,15 @@ test('an upgrade is carried to its target, bytes unchanged both ways; a refused 
 
 test('shutting down ends watches and then the port', async () => {
   const own = await startHttpsServer(
-    { server, host: '127.0.0.1', port: 0, certificate: pki.server.cert, privateKey: pki.server.key, clientCa: pki.ca, kubelet },
+    {
+      server,
+      host: '127.0.0.1',
+      port: 0,
+      certificate: pki.server.cert,
+      privateKey: pki.server.key,
+      clientCa: pki.ca,
+      kubelet,
+    },
     ctx,
   );
   const session = connectHttp2(`https://127.0.0.1:${own.port}`, { ca: pki.ca });
@@ -243,9 +291,11 @@ test('shutting down ends watches and then the port', async () => {
   stream.resume();
   await own.close();
   await ended;
-  await assert.rejects(new Promise((resolve, reject) => {
-    const again = connectHttp2(`https://127.0.0.1:${own.port}`, { ca: pki.ca });
-    again.once('error', reject);
-    again.once('connect', resolve);
-  }));
+  await assert.rejects(
+    new Promise((resolve, reject) => {
+      const again = connectHttp2(`https://127.0.0.1:${own.port}`, { ca: pki.ca });
+      again.once('error', reject);
+      again.once('connect', resolve);
+    }),
+  );
 });

@@ -103,7 +103,7 @@ function serve(server: Http2SecureServer, { kubelet }: HttpsServerOptions, excha
 
 function shutDown(server: Http2SecureServer, { sessions, sockets }: Connections): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(() => sockets.forEach((socket) => socket.destroy()), SHUTDOWN_MS_MAX);
+    const timer = setTimeout(() => destroyAll(sockets), SHUTDOWN_MS_MAX);
     server.close(() => {
       clearTimeout(timer);
       resolve();
@@ -111,4 +111,8 @@ function shutDown(server: Http2SecureServer, { sessions, sockets }: Connections)
     for (const session of sessions) session.close();
     for (const socket of sockets) if (socket.alpnProtocol !== 'h2') socket.end();
   });
+}
+
+function destroyAll(sockets: Iterable<TLSSocket>): void {
+  for (const socket of sockets) socket.destroy();
 }

@@ -1,4 +1,9 @@
 /** @kapella/apiserver/node: the server on a real port. */
 export { createConnectDialer, type KubeletCredentials } from './dialer.ts';
 export { type HttpsServerOptions, type RunningHttpsServer, startHttpsServer } from './https-server.ts';
-export { createTokenIssuer, type IssueRequest, type ServiceAccountTokens, type TokenIssuerOptions } from './token-issuer.ts';
+export {
+  createTokenIssuer,
+  type IssueRequest,
+  type ServiceAccountTokens,
+  type TokenIssuerOptions,
+} from './token-issuer.ts';

@@ -30,7 +30,8 @@ export function createPeers(): Peers {
 function readPeer(socket: TLSSocket): Peer {
   const address = socket.remoteAddress ?? '';
   const shown = socket.getPeerCertificate();
-  if (shown === null || Object.keys(shown).length === 0) return { certificate: undefined, hasBadCertificate: false, address };
+  if (shown === null || Object.keys(shown).length === 0)
+    return { certificate: undefined, hasBadCertificate: false, address };
   if (!socket.authorized) return { certificate: undefined, hasBadCertificate: true, address };
   const { CN, O } = shown.subject as { CN?: string | string[]; O?: string | string[] };
   const organizations = O === undefined ? [] : Array.isArray(O) ? O : [O];

@@ -11,12 +11,18 @@ const account = { metadata: { name: 'sa', namespace: 'ns', uid: 'u1' } };
 
 async function start(type: 'ec' | 'rsa' = 'ec') {
   const { privateKey } =
-    type === 'ec' ? generateKeyPairSync('ec', { namedCurve: 'P-256' }) : generateKeyPairSync('rsa', { modulusLength: 2048 });
+    type === 'ec'
+      ? generateKeyPairSync('ec', { namedCurve: 'P-256' })
+      : generateKeyPairSync('rsa', { modulusLength: 2048 });
   const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
   const issuer = await createTokenIssuer({ issuer: 'https://issuer', privateKey: pem });
-  const objects = new Map<string, object>([['ServiceAccount ns/sa', account], ['Pod ns/p', { metadata: { name: 'p', uid: 'p1' } }]]);
+  const objects = new Map<string, object>([
+    ['ServiceAccount ns/sa', account],
+    ['Pod ns/p', { metadata: { name: 'p', uid: 'p1' } }],
+  ]);
   const access = {
-    get: async (kind: { kind: string }, namespace: string, name: string) => objects.get(`${kind.kind} ${namespace}/${name}`),
+    get: async (kind: { kind: string }, namespace: string, name: string) =>
+      objects.get(`${kind.kind} ${namespace}/${name}`),
   } as unknown as ServerAccess;
   const clock = createTestClock();
   const ctx = createTestCtx(clock);
@@ -27,7 +33,12 @@ for (const type of ['ec', 'rsa'] as const) {
   test(`an issued token is recognised with its names (${type})`, async () => {
     const { issuer, authenticator, ctx } = await start(type);
     const { token, expirationTimestamp } = await issuer.issue(
-      { serviceAccount: account, audiences: ['https://issuer'], expirationSeconds: 3600, boundTo: { kind: 'Pod', name: 'p', uid: 'p1' } },
+      {
+        serviceAccount: account,
+        audiences: ['https://issuer'],
+        expirationSeconds: 3600,
+        boundTo: { kind: 'Pod', name: 'p', uid: 'p1' },
+      },
       ctx,
     );
     assert.equal(expirationTimestamp, '2026-01-01T01:00:00Z');
@@ -42,7 +53,10 @@ for (const type of ['ec', 'rsa'] as const) {
 test('a token ends with its time, its Pod and its account; other audiences and issuers are refused', async () => {
   const { issuer, authenticator, objects, clock, ctx } = await start();
   const issue = (audiences: string[]) =>
-    issuer.issue({ serviceAccount: account, audiences, expirationSeconds: 600, boundTo: { kind: 'Pod', name: 'p', uid: 'p1' } }, ctx);
+    issuer.issue(
+      { serviceAccount: account, audiences, expirationSeconds: 600, boundTo: { kind: 'Pod', name: 'p', uid: 'p1' } },
+      ctx,
+    );
   const { token } = await issue(['https://issuer']);
   const isRefused = (text: string, audiences?: string[]) =>
     assert.rejects(authenticator.authenticateToken(text, audiences, ctx), (error) => isReason(error, 'Unauthorized'));

@@ -16,7 +16,9 @@ export interface TokenIssuerOptions {
 }
 
 export interface IssueRequest {
-  readonly serviceAccount: { readonly metadata: { readonly name: string; readonly namespace?: string; readonly uid: string } };
+  readonly serviceAccount: {
+    readonly metadata: { readonly name: string; readonly namespace?: string; readonly uid: string };
+  };
   readonly audiences: readonly string[];
   readonly expirationSeconds: number;
   readonly boundTo?: { readonly kind: 'Pod' | 'Secret' | 'Node'; readonly name: string; readonly uid: string };
@@ -74,7 +76,12 @@ export async function createTokenIssuer(options: TokenIssuerOptions): Promise<Se
 }
 
 async function issue(
-  request: IssueRequest, issuer: string, key: CryptoKey, algorithm: string, keyId: string, ctx: Ctx,
+  request: IssueRequest,
+  issuer: string,
+  key: CryptoKey,
+  algorithm: string,
+  keyId: string,
+  ctx: Ctx,
 ): Promise<{ token: string; expirationTimestamp: string }> {
   const { serviceAccount, boundTo, node } = request;
   const { name, namespace = '', uid } = serviceAccount.metadata;
@@ -107,7 +114,10 @@ class JwtAuthenticator implements TokenAuthenticator {
   readonly #verified = new Map<string, Claims>();
 
   constructor(
-    issuer: string, audiences: readonly string[], key: Parameters<typeof exportJWK>[0], algorithm: string,
+    issuer: string,
+    audiences: readonly string[],
+    key: Parameters<typeof exportJWK>[0],
+    algorithm: string,
     access: () => ServerAccess,
   ) {
     this.#issuer = issuer;
@@ -117,13 +127,19 @@ class JwtAuthenticator implements TokenAuthenticator {
     this.#access = access;
   }
 
-  async authenticateToken(token: string, audiences: readonly string[] | undefined, ctx: Ctx): Promise<TokenUser | undefined> {
+  async authenticateToken(
+    token: string,
+    audiences: readonly string[] | undefined,
+    ctx: Ctx,
+  ): Promise<TokenUser | undefined> {
     if (!this.#isOurs(token)) return undefined;
     const claims = await this.#claims(token, ctx);
     const given = claims.aud === undefined ? [] : Array.isArray(claims.aud) ? claims.aud : [claims.aud];
     const shared = (audiences ?? this.#audiences).filter((audience) => given.includes(audience));
     if (shared.length === 0) {
-      throw refused(`token audiences ${JSON.stringify(given)} is invalid for the target audiences ${JSON.stringify(audiences ?? this.#audiences)}`);
+      throw refused(
+        `token audiences ${JSON.stringify(given)} is invalid for the target audiences ${JSON.stringify(audiences ?? this.#audiences)}`,
+      );
     }
     const bound = claims['kubernetes.io'];
     if (bound === undefined) throw refused('not a token of a service account');
@@ -152,7 +168,10 @@ class JwtAuthenticator implements TokenAuthenticator {
     }
     try {
       const { payload } = await jwtVerify(token, this.#key as CryptoKey, {
-        issuer: this.#issuer, algorithms: [this.#algorithm], currentDate: new Date(nowMs), clockTolerance: 10,
+        issuer: this.#issuer,
+        algorithms: [this.#algorithm],
+        currentDate: new Date(nowMs),
+        clockTolerance: 10,
       });
       if (this.#verified.size >= VERIFIED_MAX) this.#verified.clear();
       this.#verified.set(token, payload as Claims);
@@ -162,7 +181,10 @@ class JwtAuthenticator implements TokenAuthenticator {
     }
   }
 
-  async #checkBound({ namespace, serviceaccount, pod, secret, node }: NonNullable<Claims['kubernetes.io']>, nowMs: number): Promise<void> {
+  async #checkBound(
+    { namespace, serviceaccount, pod, secret, node }: NonNullable<Claims['kubernetes.io']>,
+    nowMs: number,
+  ): Promise<void> {
     const access = this.#access();
     const check = async (found: Promise<unknown>, wanted: Bound, what: string) => {
       const object = (await found) as UnknownObject | undefined;

@@ -15,7 +15,12 @@ const TOKEN_PROTOCOL = 'base64url.bearer.authorization.k8s.io.';
 
 /** Never rejects: errors are written to the client as HTTP. */
 export async function serveUpgrade(
-  request: IncomingMessage, client: Duplex, head: Buffer, peers: Peers, kubelet: KubeletCredentials, exchange: Exchange,
+  request: IncomingMessage,
+  client: Duplex,
+  head: Buffer,
+  peers: Peers,
+  kubelet: KubeletCredentials,
+  exchange: Exchange,
 ): Promise<void> {
   const { server, ctx } = exchange;
   const peer = peers.of(request.socket as TLSSocket);
@@ -55,7 +60,9 @@ function dialTarget(target: ConnectTarget, kubelet: KubeletCredentials, { ctx }:
               ? { ca: kubelet.ca, checkServerIdentity: () => undefined }
               : { rejectUnauthorized: false }),
           });
-    const timer = ctx.clock.setTimer(CONNECT_MS_MAX, () => socket.destroy(new Error(`dial tcp ${host}:${port}: time-out`)));
+    const timer = ctx.clock.setTimer(CONNECT_MS_MAX, () =>
+      socket.destroy(new Error(`dial tcp ${host}:${port}: time-out`)),
+    );
     socket.once(target.protocol === 'http' ? 'connect' : 'secureConnect', () => {
       timer.cancel();
       socket.removeListener('error', reject);
@@ -72,8 +79,11 @@ function dialTarget(target: ConnectTarget, kubelet: KubeletCredentials, { ctx }:
 function requestHead(request: IncomingMessage, target: ConnectTarget, headers: Record<string, string>): string {
   const protocols = headers['sec-websocket-protocol'];
   if (protocols !== undefined) {
-    headers['sec-websocket-protocol'] = protocols.split(',').map((text) => text.trim())
-      .filter((text) => !text.startsWith(TOKEN_PROTOCOL)).join(', ');
+    headers['sec-websocket-protocol'] = protocols
+      .split(',')
+      .map((text) => text.trim())
+      .filter((text) => !text.startsWith(TOKEN_PROTOCOL))
+      .join(', ');
   }
   const lines = [`${request.method} ${target.path} HTTP/1.1`, `Host: ${target.host}:${target.port}`];
   for (const [name, value] of Object.entries(headers)) {

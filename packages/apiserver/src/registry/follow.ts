@@ -7,13 +7,16 @@ export function followCache(cache: WatchCache | undefined, apply: (events: reado
   let stopped = cache === undefined;
   const start = () => {
     if (stopped || cache === undefined) return;
-    stop = cache.watch({ after: 'now', initial: true }, {
-      events: apply,
-      initialEnd: () => {},
-      closed: (error) => {
-        if (error !== undefined) cache.waitFor(0, NO_TIMER).then(start, () => {});
+    stop = cache.watch(
+      { after: 'now', initial: true },
+      {
+        events: apply,
+        initialEnd: () => {},
+        closed: (error) => {
+          if (error !== undefined) cache.waitFor(0, NO_TIMER).then(start, () => {});
+        },
       },
-    });
+    );
   };
   start();
   return () => {

@@ -67,7 +67,10 @@ export function renderList(view: View, items: readonly CachedObject[], metadata:
     return codecs.protobuf.encodeList(META_VERSION, 'PartialObjectMetadataList', { ...metadata }, messages);
   }
   const list = {
-    kind: 'PartialObjectMetadataList', apiVersion: META_VERSION, metadata, items: decoded.map(partialOf),
+    kind: 'PartialObjectMetadataList',
+    apiVersion: META_VERSION,
+    metadata,
+    items: decoded.map(partialOf),
   };
   return codecs.encode(list, media.encoding, media.pretty);
 }

@@ -28,18 +28,14 @@ export function columnDefinitions({ definition }: ResourceType): readonly object
   }));
 }
 
-export function tableRow(
-  type: ResourceType, object: UnknownObject, include: IncludeObject, nowMs: number,
-): TableRow {
+export function tableRow(type: ResourceType, object: UnknownObject, include: IncludeObject, nowMs: number): TableRow {
   const cells = type.definition.columns.map((column: Column<unknown>) => column.value(object, nowMs) ?? null);
   if (include === 'None') return { cells };
   return { cells, object: include === 'Object' ? object : partialOf(object) };
 }
 
 /** `withColumns`: watches describe the columns in their first frame only. */
-export function tableOf(
-  type: ResourceType, rows: readonly TableRow[], metadata: object, withColumns = true,
-): object {
+export function tableOf(type: ResourceType, rows: readonly TableRow[], metadata: object, withColumns = true): object {
   return {
     kind: 'Table',
     apiVersion: 'meta.k8s.io/v1',

@@ -50,7 +50,10 @@ export async function commitDelete(
   ctx: Ctx,
 ): Promise<{ readonly ok: boolean; readonly revision: number }> {
   const storage = storageOf(type);
-  const result = await core.store.commit({ key: storage.prefix + key, expectedRevision: revision, value: undefined }, ctx);
+  const result = await core.store.commit(
+    { key: storage.prefix + key, expectedRevision: revision, value: undefined },
+    ctx,
+  );
   return result.ok ? { ok: true, revision: result.revision } : { ok: false, revision: 0 };
 }
 

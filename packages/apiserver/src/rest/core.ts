@@ -62,7 +62,13 @@ export function admissionRequest(
   return {
     operation,
     resource: { group: type.group, version: type.version, resource: type.plural },
-    kind: { group: type.group, version: type.version, kind: type.kind, plural: type.plural, namespaced: type.namespaced },
+    kind: {
+      group: type.group,
+      version: type.version,
+      kind: type.kind,
+      plural: type.plural,
+      namespaced: type.namespaced,
+    },
     subresource: scope.subresource,
     namespace: scope.namespace,
     name: scope.name === '' ? (object?.metadata.name ?? '') : scope.name,

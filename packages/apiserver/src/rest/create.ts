@@ -1,6 +1,11 @@
 /** POST. Source: apiserver/pkg/endpoints/handlers/create.go, registry/generic/registry/store.go and registry/rest. */
 import {
-  nameIsDns1035Label, nameIsDnsLabel, nameIsDnsSubdomain, nameIsPathSegment, type NameValidator, type UnknownObject,
+  nameIsDns1035Label,
+  nameIsDnsLabel,
+  nameIsDnsSubdomain,
+  nameIsPathSegment,
+  type NameValidator,
+  type UnknownObject,
   validateObjectMeta,
 } from '@kapella/api';
 import { ApiError, type Ctx, errors, FieldErrors, formatTime, randomSuffix } from '@kapella/base';
@@ -14,7 +19,10 @@ const SUFFIX_LENGTH = 5;
 
 /** `body` is decoded and defaulted. Throws AlreadyExists, Invalid, Forbidden, BadRequest. */
 export async function createObject(
-  scope: WriteScope, body: UnknownObject, ctx: Ctx, trackedAlready = false,
+  scope: WriteScope,
+  body: UnknownObject,
+  ctx: Ctx,
+  trackedAlready = false,
 ): Promise<Written> {
   const { core, type } = scope;
   if ((body.metadata.resourceVersion ?? '') !== '') {
@@ -25,7 +33,11 @@ export async function createObject(
     object = core.fields.onUpdate(type, undefined, object, scope.manager, scope.subresource, scope.nowMs);
   }
   if (scope.admission) {
-    const admitted = await core.admission.mutate(admissionRequest(scope, 'CREATE', object, undefined), core.access, ctx);
+    const admitted = await core.admission.mutate(
+      admissionRequest(scope, 'CREATE', object, undefined),
+      core.access,
+      ctx,
+    );
     // As upstream, what admission changes has no owner in managedFields.
     if (admitted !== undefined && admitted !== object) object = withDefaults(type, admitted);
   }
@@ -37,7 +49,9 @@ export async function createAdmitted(scope: WriteScope, admitted: UnknownObject,
   const generateName = admitted.metadata.generateName ?? '';
   const generates = (admitted.metadata.name ?? '') === '' && generateName !== '';
   for (let tries = 1; ; tries++) {
-    const name = generates ? generateName.slice(0, GENERATED_PREFIX_MAX) + randomSuffix(SUFFIX_LENGTH, ctx.random) : undefined;
+    const name = generates
+      ? generateName.slice(0, GENERATED_PREFIX_MAX) + randomSuffix(SUFFIX_LENGTH, ctx.random)
+      : undefined;
     const prepared = prepareNew(scope, withSystemFields(scope, admitted, name, ctx));
     const written = await allocateAndCommit(scope, prepared, ctx);
     if (written !== undefined) return written;
@@ -92,10 +106,17 @@ export function withDefaults(type: ResourceType, object: UnknownObject): Unknown
 }
 
 function withSystemFields(
-  { nowMs }: WriteScope, object: UnknownObject, generated: string | undefined, ctx: Ctx,
+  { nowMs }: WriteScope,
+  object: UnknownObject,
+  generated: string | undefined,
+  ctx: Ctx,
 ): UnknownObject {
   const {
-    deletionTimestamp: _d, deletionGracePeriodSeconds: _g, selfLink: _s, resourceVersion: _r, ...metadata
+    deletionTimestamp: _d,
+    deletionGracePeriodSeconds: _g,
+    selfLink: _s,
+    resourceVersion: _r,
+    ...metadata
   } = object.metadata;
   return {
     ...object,
@@ -127,10 +148,14 @@ function validateNew(type: ResourceType, object: UnknownObject): void {
 
 export function nameValidator(type: ResourceType): NameValidator {
   switch (type.definition.nameRule) {
-    case 'dns-label': return nameIsDnsLabel;
-    case 'dns1035-label': return nameIsDns1035Label;
-    case 'path-segment': return nameIsPathSegment;
-    default: return nameIsDnsSubdomain;
+    case 'dns-label':
+      return nameIsDnsLabel;
+    case 'dns1035-label':
+      return nameIsDns1035Label;
+    case 'path-segment':
+      return nameIsPathSegment;
+    default:
+      return nameIsDnsSubdomain;
   }
 }
 

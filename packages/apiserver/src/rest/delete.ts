@@ -55,7 +55,11 @@ export async function deleteObject(scope: WriteScope, request: DeleteRequest, ct
 
 /** undefined: another writer came first. */
 async function carryOut(
-  scope: WriteScope, key: string, stored: Stored, mark: Mark, ctx: Ctx,
+  scope: WriteScope,
+  key: string,
+  stored: Stored,
+  mark: Mark,
+  ctx: Ctx,
 ): Promise<Deleted | undefined> {
   const { core, type } = scope;
   let object = stored.object;
@@ -122,7 +126,9 @@ function bumped({ deletionTimestamp, generation = 0 }: UnknownObject['metadata']
 
 /** undefined: no grace, as if the kind knew none. */
 function planGrace(
-  { type, nowMs }: WriteScope, object: UnknownObject, request: DeleteRequest,
+  { type, nowMs }: WriteScope,
+  object: UnknownObject,
+  request: DeleteRequest,
 ): 'pending' | undefined | { readonly seconds: number; readonly metadata: Partial<UnknownObject['metadata']> } {
   const { metadata } = object;
   if (metadata.deletionTimestamp !== undefined) {

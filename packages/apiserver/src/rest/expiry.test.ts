@@ -5,7 +5,9 @@ import { test } from 'node:test';
 import { configMapDefinition, namespaceDefinition, startTestServer } from '../test-support.ts';
 
 test('an object goes when its time is over; a write begins it anew', async () => {
-  const { request, clock } = await startTestServer({ resources: [namespaceDefinition, { ...configMapDefinition, ttlSeconds: 60 }] });
+  const { request, clock } = await startTestServer({
+    resources: [namespaceDefinition, { ...configMapDefinition, ttlSeconds: 60 }],
+  });
   const path = '/api/v1/namespaces/default/configmaps';
   await request('POST', path, { metadata: { name: 'a' } });
   await request('POST', path, { metadata: { name: 'b' } });

@@ -56,14 +56,21 @@ class Expiry {
 
   #due({ object }: CacheEvent, wasThere: boolean): Due {
     const nowMs = this.#ctx.clock.nowMs();
-    const created = wasThere ? object.object<{ metadata: { creationTimestamp?: string } }>().metadata.creationTimestamp : undefined;
+    const created = wasThere
+      ? object.object<{ metadata: { creationTimestamp?: string } }>().metadata.creationTimestamp
+      : undefined;
     return { key: object.key, revision: object.revision, atMs: (parseTime(created) ?? nowMs) + this.#ttlMs };
   }
 
   #schedule(): void {
     this.#timer = this.#ctx.clock.setTimer(SWEEP_EVERY_MS, () => {
       this.#sweep()
-        .catch((error) => this.#ctx.log.warn('expired objects not deleted', { resource: this.#type.plural, error: describeError(error) }))
+        .catch((error) =>
+          this.#ctx.log.warn('expired objects not deleted', {
+            resource: this.#type.plural,
+            error: describeError(error),
+          }),
+        )
         .finally(() => {
           if (!this.#ctx.signal.aborted) this.#schedule();
         });
@@ -79,7 +86,9 @@ class Expiry {
     this.#queue = standing.filter(({ atMs }) => atMs > nowMs);
     for (let i = 0; i < due.length; i += DELETES_AT_ONCE) {
       const batch = due.slice(i, i + DELETES_AT_ONCE);
-      await Promise.all(batch.map(({ key, revision }) => commitDelete(this.#core, this.#type, key, revision, this.#ctx)));
+      await Promise.all(
+        batch.map(({ key, revision }) => commitDelete(this.#core, this.#type, key, revision, this.#ctx)),
+      );
     }
   }
 }

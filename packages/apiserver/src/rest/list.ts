@@ -1,6 +1,6 @@
 /** GET of one object and LIST. Source: apiserver/pkg/endpoints/handlers/get.go, pkg/storage/etcd3/store.go GetList. */
 import { ApiError, type Ctx, errors, isReason, type Status } from '@kapella/base';
-import type { CachedObject, CacheList } from '@kapella/store';
+import type { CachedObject, CacheList, WatchCache } from '@kapella/store';
 import { type ListParameters, parseRevision } from '../http/parameters.ts';
 import type { ResourceType } from '../registry/resource-type.ts';
 import type { ListMetadata } from '../respond/render.ts';
@@ -17,7 +17,12 @@ const INCONSISTENT =
 
 /** Throws NotFound. */
 export async function getObject(
-  core: Core, type: ResourceType, namespace: string, name: string, resourceVersion: string, ctx: Ctx,
+  core: Core,
+  type: ResourceType,
+  namespace: string,
+  name: string,
+  resourceVersion: string,
+  ctx: Ctx,
 ): Promise<CachedObject> {
   const { cache } = storageOf(type);
   const wanted = resourceVersion === '' ? undefined : parseRevision(resourceVersion);
@@ -36,7 +41,12 @@ export interface Listed {
 
 /** Throws BadRequest, Expired, Timeout (resource version too large). */
 export async function listObjects(
-  core: Core, type: ResourceType, namespace: string, pathName: string, parameters: ListParameters, ctx: Ctx,
+  core: Core,
+  type: ResourceType,
+  namespace: string,
+  pathName: string,
+  parameters: ListParameters,
+  ctx: Ctx,
 ): Promise<Listed> {
   const { cache } = storageOf(type);
   const { limit, continueToken } = parameters;
@@ -44,20 +54,18 @@ export async function listObjects(
   const isPlain = query.matches === undefined && query.name === undefined;
   const token = continueToken === '' ? undefined : decodeToken(continueToken, parameters.resourceVersion);
   const revision = token === undefined ? await revisionOf(core, type, parameters, ctx) : token.revision;
-  const isFromCacheAsIs = token === undefined && parameters.resourceVersion === '0' && parameters.resourceVersionMatch !== 'Exact';
-  let found: CacheList;
-  try {
-    found = cache.list({
+  const isFromCacheAsIs =
+    token === undefined && parameters.resourceVersion === '0' && parameters.resourceVersionMatch !== 'Exact';
+  const found = listOrExpire(
+    cache,
+    {
       ...query,
       ...(revision === undefined ? {} : { revision }),
       ...(limit > 0 && !isFromCacheAsIs ? { limit } : {}),
       ...(token === undefined ? {} : { startAfter: token.startAfter }),
-    });
-  } catch (error) {
-    if (token !== undefined && isReason(error, 'Expired')) throw inconsistent(token.startAfter);
-    if (isReason(error, 'Expired')) throw errors.expired('The resourceVersion for the provided list is too old.');
-    throw error;
-  }
+    },
+    token,
+  );
   const last = found.items.at(-1);
   const metadata: ListMetadata = {
     resourceVersion: String(found.revision),
@@ -67,9 +75,27 @@ export async function listObjects(
   return { items: found.items, metadata };
 }
 
+/** Throws Expired in upstream's words; to one who pages, with a token to go on by. */
+function listOrExpire(
+  cache: WatchCache,
+  query: Parameters<WatchCache['list']>[0],
+  token: Token | undefined,
+): CacheList {
+  try {
+    return cache.list(query);
+  } catch (error) {
+    if (!isReason(error, 'Expired')) throw error;
+    if (token !== undefined) throw inconsistent(token.startAfter);
+    throw errors.expired('The resourceVersion for the provided list is too old.');
+  }
+}
+
 /** undefined: whatever the cache has. */
 async function revisionOf(
-  core: Core, type: ResourceType, parameters: ListParameters, ctx: Ctx,
+  core: Core,
+  type: ResourceType,
+  parameters: ListParameters,
+  ctx: Ctx,
 ): Promise<number | undefined> {
   const { cache } = storageOf(type);
   const wanted = parseRevision(parameters.resourceVersion);
@@ -84,7 +110,6 @@ async function revisionOf(
     (parameters.resourceVersionMatch === '' && parameters.limit > 0 && wanted > 0);
   return exact ? wanted : undefined;
 }
-
 
 function encodeToken(revision: number, key: string): string {
   const json = JSON.stringify({ v: CONTINUE_VERSION, rv: revision, start: `${key}\u0000` });
@@ -113,7 +138,9 @@ function decodeToken(text: string, resourceVersion: string): Token {
     throw errors.badRequest(`continue key is not valid: server does not recognize this encoded version ${String(v)}`);
   }
   if (typeof rv !== 'number' || rv === 0) {
-    throw errors.badRequest('continue key is not valid: incorrect encoded start resourceVersion (version meta.k8s.io/v1)');
+    throw errors.badRequest(
+      'continue key is not valid: incorrect encoded start resourceVersion (version meta.k8s.io/v1)',
+    );
   }
   if (typeof start !== 'string' || start === '') {
     throw errors.badRequest('continue key is not valid: encoded start key empty (version meta.k8s.io/v1)');

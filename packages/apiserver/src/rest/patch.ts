@@ -37,8 +37,13 @@ export function parsePatch(bytes: Uint8Array, type: PatchType, codecs: Codecs): 
 
 /** The patched object, decoded again so that it has only what its type has. `old` stays as it is. */
 export function patchObject(
-  codecs: Codecs, expected: ExpectedKind, type: Exclude<PatchType, 'apply'>, old: UnknownObject, patch: unknown,
-  validation: FieldValidation, warn: (text: string) => void,
+  codecs: Codecs,
+  expected: ExpectedKind,
+  type: Exclude<PatchType, 'apply'>,
+  old: UnknownObject,
+  patch: unknown,
+  validation: FieldValidation,
+  warn: (text: string) => void,
 ): UnknownObject {
   let patched: unknown;
   if (type === 'json') patched = applyJsonPatch(old, patch);

@@ -3,7 +3,12 @@ import { compileLabelSelector, selectorFromLabels, type UnknownObject } from '@k
 import { errors, FieldErrors } from '@kapella/base';
 import type { ResourceType } from '../registry/resource-type.ts';
 
-export const SCALE_KIND = { group: 'autoscaling', version: 'v1', kind: 'Scale', typeId: 'autoscaling/v1.Scale' } as const;
+export const SCALE_KIND = {
+  group: 'autoscaling',
+  version: 'v1',
+  kind: 'Scale',
+  typeId: 'autoscaling/v1.Scale',
+} as const;
 
 /** Value at a dotted path. */
 export function valueAt(object: unknown, path: string): unknown {

@@ -6,13 +6,14 @@ import type { ResourceType } from '../registry/resource-type.ts';
 
 /** Throws BadRequest with upstream's words for a field that the kind does not select by. */
 export function cacheQuery(
-  type: ResourceType, namespace: string, pathName: string, labels: LabelSelector, fields: FieldSelector,
+  type: ResourceType,
+  namespace: string,
+  pathName: string,
+  labels: LabelSelector,
+  fields: FieldSelector,
 ): CacheQuery {
-  const selectable = type.definition.selectableFields;
   for (const { field } of fields.requirements) {
-    if (field === 'metadata.name' || (field === 'metadata.namespace' && type.namespaced)) continue;
-    if (selectable !== undefined && Object.hasOwn(selectable, field)) continue;
-    throw errors.badRequest(unsupportedField(type, field));
+    if (!isSelectable(type, field)) throw errors.badRequest(`field label not supported: ${field}`);
   }
   const inField = type.namespaced ? fields.exactMatch('metadata.namespace') : undefined;
   const isImpossible = inField !== undefined && namespace !== '' && inField !== namespace;
@@ -26,15 +27,19 @@ export function cacheQuery(
   };
 }
 
-function unsupportedField(type: ResourceType, field: string): string {
-  if (type.custom || type.definition.selectableFields === undefined) return `field label not supported: ${field}`;
-  return `field label not supported: ${field}`;
+function isSelectable({ namespaced, definition }: ResourceType, field: string): boolean {
+  if (field === 'metadata.name' || (field === 'metadata.namespace' && namespaced)) return true;
+  return definition.selectableFields !== undefined && Object.hasOwn(definition.selectableFields, field);
 }
 
 function matcherOf(
-  type: ResourceType, labels: LabelSelector, fields: FieldSelector,
+  type: ResourceType,
+  labels: LabelSelector,
+  fields: FieldSelector,
 ): ((object: CachedObject) => boolean) | undefined {
-  const rest = fields.requirements.some(({ field, operator }) => operator === '!=' || !field.startsWith('metadata.name'));
+  const rest = fields.requirements.some(
+    ({ field, operator }) => operator === '!=' || !field.startsWith('metadata.name'),
+  );
   if (!rest) return labels.isEmpty ? undefined : (object) => labels.matches(object.labels);
   return (object) => labels.matches(object.labels) && fields.matches((field) => fieldValue(type, object, field));
 }

@@ -6,7 +6,10 @@ import type { WriteScope } from './core.ts';
 
 /** Metadata of the new object is already merged with the old one's system fields. */
 export function mergeSubresource(
-  { type, subresource }: WriteScope, next: UnknownObject, old: UnknownObject, context: StrategyContext,
+  { type, subresource }: WriteScope,
+  next: UnknownObject,
+  old: UnknownObject,
+  context: StrategyContext,
 ): UnknownObject {
   const { status, parts } = type.definition.subresources ?? {};
   const part = parts !== undefined && Object.hasOwn(parts, subresource) ? parts[subresource] : undefined;
@@ -30,7 +33,10 @@ function statusMetadata(next: UnknownObject, old: UnknownObject, custom: boolean
 }
 
 export function validateSubresource(
-  { type, subresource }: WriteScope, next: UnknownObject, old: UnknownObject, found: FieldErrors,
+  { type, subresource }: WriteScope,
+  next: UnknownObject,
+  old: UnknownObject,
+  found: FieldErrors,
 ): void {
   const { status, parts } = type.definition.subresources ?? {};
   const part = parts !== undefined && Object.hasOwn(parts, subresource) ? parts[subresource] : undefined;

@@ -6,12 +6,19 @@ import type { ResourceType } from '../registry/resource-type.ts';
 import { detached, type Stored } from '../registry/storage.ts';
 import { commitDelete, commitObject, readStored } from './commit.ts';
 import {
-  admissionRequest, type Core, keyIn, resourceName, strategyContext, type WriteScope, type Written,
+  admissionRequest,
+  type Core,
+  keyIn,
+  resourceName,
+  strategyContext,
+  type WriteScope,
+  type Written,
 } from './core.ts';
 import { createObject, withDefaults, withNamespace } from './create.ts';
 import { mergeSubresource, validateSubresource } from './subresource.ts';
 
-export const MODIFIED_MESSAGE = 'the object has been modified; please apply your changes to the latest version and try again';
+export const MODIFIED_MESSAGE =
+  'the object has been modified; please apply your changes to the latest version and try again';
 const CONFLICT_TRIES_MAX = 5; // upstream: MaxRetryWhenPatchConflicts
 /** Writers of the same object that do not care for its version wait for each other this often. */
 const UNCONDITIONAL_TRIES_MAX = 200;
@@ -46,12 +53,8 @@ export async function updateObject(scope: WriteScope, request: UpdateRequest, ct
     }
     const wanted = await request.next(stored.object);
     checkPreconditions(type, scope.name, stored.object, request.preconditions);
-    const given = wanted.metadata.resourceVersion ?? '';
-    const isConditional = given !== '' && !request.retries;
-    if (given !== '' && given !== stored.object.metadata.resourceVersion) {
-      throw errors.conflict(resourceName(type, scope.name), MODIFIED_MESSAGE);
-    }
-    if (given === '' && type.definition.allowUnconditionalUpdate === false) throw versionRequired(type, scope.name);
+    checkVersion(type, scope.name, wanted, stored.object);
+    const isConditional = (wanted.metadata.resourceVersion ?? '') !== '' && !request.retries;
     const written = await writeNext(scope, stored, wanted, request.trackedAlready === true, ctx);
     if (written !== undefined) return { object: written, created: false };
     const triesMax = request.retries ? CONFLICT_TRIES_MAX : UNCONDITIONAL_TRIES_MAX;
@@ -60,21 +63,28 @@ export async function updateObject(scope: WriteScope, request: UpdateRequest, ct
   }
 }
 
+/** A version in the wanted object must be the stored one; some kinds want one always. */
+function checkVersion(type: ResourceType, name: string, wanted: UnknownObject, stored: UnknownObject): void {
+  const given = wanted.metadata.resourceVersion ?? '';
+  if (given === '') {
+    if (type.definition.allowUnconditionalUpdate === false) throw versionRequired(type, name);
+  } else if (given !== stored.metadata.resourceVersion) {
+    throw errors.conflict(resourceName(type, name), MODIFIED_MESSAGE);
+  }
+}
+
 /** undefined: another writer came first. */
 async function writeNext(
-  scope: WriteScope, stored: Stored, wanted: UnknownObject, trackedAlready: boolean, ctx: Ctx,
+  scope: WriteScope,
+  stored: Stored,
+  wanted: UnknownObject,
+  trackedAlready: boolean,
+  ctx: Ctx,
 ): Promise<CachedObject | undefined> {
   const { core, type } = scope;
   const { definition } = type;
   const old = stored.object;
-
-  let next = withNamespace(type, scope.namespace, wanted);
-  next = { ...next, metadata: { ...next.metadata, resourceVersion: old.metadata.resourceVersion } };
-  if (!trackedAlready) next = core.fields.onUpdate(type, old, next, scope.manager, scope.subresource, scope.nowMs);
-  if (scope.admission) {
-    const admitted = await core.admission.mutate(admissionRequest(scope, 'UPDATE', next, old), core.access, ctx);
-    if (admitted !== undefined && admitted !== next) next = withDefaults(type, admitted);
-  }
+  let next = await admitNext(scope, old, wanted, trackedAlready, ctx);
   const context = strategyContext(scope, 'update');
   const isMain = scope.subresource === '';
   const allocated = isMain ? await definition.allocate?.onUpdate(next, old, core.access, context, ctx) : undefined;
@@ -95,8 +105,28 @@ async function writeNext(
   }
 }
 
+/** The wanted object after tracking its changes and after mutating admission. */
+async function admitNext(
+  scope: WriteScope,
+  old: UnknownObject,
+  wanted: UnknownObject,
+  trackedAlready: boolean,
+  ctx: Ctx,
+): Promise<UnknownObject> {
+  const { core, type } = scope;
+  let next = withNamespace(type, scope.namespace, wanted);
+  next = { ...next, metadata: { ...next.metadata, resourceVersion: old.metadata.resourceVersion } };
+  if (!trackedAlready) next = core.fields.onUpdate(type, old, next, scope.manager, scope.subresource, scope.nowMs);
+  if (!scope.admission) return next;
+  const admitted = await core.admission.mutate(admissionRequest(scope, 'UPDATE', next, old), core.access, ctx);
+  return admitted === undefined || admitted === next ? next : withDefaults(type, admitted);
+}
+
 async function commitNext(
-  scope: WriteScope, stored: Stored, next: UnknownObject, ctx: Ctx,
+  scope: WriteScope,
+  stored: Stored,
+  next: UnknownObject,
+  ctx: Ctx,
 ): Promise<CachedObject | undefined> {
   const { core, type } = scope;
   if (isSame(next, stored.object)) return unchanged(core, type, stored);
@@ -108,12 +138,19 @@ function unchanged(core: Core, type: ResourceType, stored: Stored): CachedObject
   const { namespace = '', name } = stored.object.metadata;
   const cached = type.storage?.cache.get(keyIn(type, namespace, name));
   if (cached?.revision === stored.revision) return cached;
-  return detached(type.toStorage(stored.object), core.codecs.encodeJson(type.toStorage(stored.object)), stored.revision);
+  return detached(
+    type.toStorage(stored.object),
+    core.codecs.encodeJson(type.toStorage(stored.object)),
+    stored.revision,
+  );
 }
 
 /** The last finalizer is gone from an object that is being deleted: the update ends its life. */
 async function removeReleased(
-  scope: WriteScope, stored: Stored, next: UnknownObject, ctx: Ctx,
+  scope: WriteScope,
+  stored: Stored,
+  next: UnknownObject,
+  ctx: Ctx,
 ): Promise<CachedObject | undefined> {
   const { core, type } = scope;
   const key = keyIn(type, scope.namespace, scope.name);
@@ -173,7 +210,8 @@ function keepCleared(type: ResourceType, next: UnknownObject, old: UnknownObject
 
 function withGeneration(type: ResourceType, next: UnknownObject, old: UnknownObject): UnknownObject {
   const bumpsOn = type.definition.generationBumpsOn;
-  if (bumpsOn === undefined || bumpsOn.every((field) => jsonEqual(next[field as string], old[field as string]))) return next;
+  if (bumpsOn === undefined || bumpsOn.every((field) => jsonEqual(next[field as string], old[field as string])))
+    return next;
   return { ...next, metadata: { ...next.metadata, generation: (old.metadata.generation ?? 0) + 1 } };
 }
 
@@ -182,8 +220,9 @@ function validateNext(scope: WriteScope, next: UnknownObject, old: UnknownObject
   const found = new FieldErrors();
   validateObjectMeta(next.metadata, { namespaced: type.namespaced, validateName: () => [] }, found);
   validateObjectMetaUpdate(next.metadata, old.metadata, found);
-  if (scope.whole === true) return found.any ? throwInvalid(type, scope.name, found) : undefined;
-  if (scope.subresource === '') type.definition.validateUpdate?.(next, old, found);
+  if (scope.whole === true) {
+    // The server's own writes: what they change is its own business.
+  } else if (scope.subresource === '') type.definition.validateUpdate?.(next, old, found);
   else validateSubresource(scope, next, old, found);
   if (found.any) throwInvalid(type, scope.name, found);
 }
@@ -193,7 +232,10 @@ function throwInvalid(type: ResourceType, name: string, found: FieldErrors): nev
 }
 
 export function checkPreconditions(
-  type: ResourceType, name: string, object: UnknownObject, preconditions: Preconditions | undefined,
+  type: ResourceType,
+  name: string,
+  object: UnknownObject,
+  preconditions: Preconditions | undefined,
 ): void {
   const { uid, resourceVersion } = preconditions ?? {};
   if (uid !== undefined && uid !== object.metadata.uid) {

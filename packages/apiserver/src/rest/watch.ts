@@ -3,7 +3,6 @@ import { encodeWatchEvent, type UnknownObject, wrapEnvelope } from '@kapella/api
 import { ApiError, type Ctx, type Timer } from '@kapella/base';
 import type { ByteSink, ResponseStream } from '@kapella/client';
 import type { CachedObject, CacheEvent, WatchOptions } from '@kapella/store';
-import type { Codecs } from '../codec/codecs.ts';
 import { type ListParameters, parseRevision } from '../http/parameters.ts';
 import { renderObject, type View } from '../respond/render.ts';
 import { tableOf, tableRow } from '../respond/table.ts';
@@ -222,7 +221,11 @@ function bookmarkObject(view: View, metadata: object): Uint8Array {
       const message = codecs.protobuf.encodeMessage({ metadata }, 'meta/v1.PartialObjectMetadata');
       return wrapEnvelope('meta.k8s.io/v1', 'PartialObjectMetadata', message);
     }
-    return codecs.encode({ kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata }, media.encoding, false);
+    return codecs.encode(
+      { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata },
+      media.encoding,
+      false,
+    );
   }
   const object = { kind: type.kind, apiVersion: type.apiVersion, metadata } as unknown as UnknownObject;
   return codecs.encode(object, media.encoding, false);

@@ -9,11 +9,16 @@ import { type Core, keyIn, type WriteScope } from '../rest/core.ts';
 import { updateObject } from '../rest/update.ts';
 
 export const SERVER_USER: UserInfo = Object.freeze({
-  username: 'system:apiserver', groups: Object.freeze(['system:masters', 'system:authenticated']),
+  username: 'system:apiserver',
+  groups: Object.freeze(['system:masters', 'system:authenticated']),
 });
 const MANAGER = 'kapella-apiserver';
 
-export function createServerAccess(core: Core, services: ReadonlyMap<string, unknown>, nowMs: () => number): ServerAccess {
+export function createServerAccess(
+  core: Core,
+  services: ReadonlyMap<string, unknown>,
+  nowMs: () => number,
+): ServerAccess {
   return new CoreAccess(core, services, nowMs);
 }
 
@@ -49,7 +54,11 @@ class CoreAccess implements ServerAccess {
   }
 
   async update<K>(
-    kind: KindRef<K>, namespace: string, name: string, change: (old: K) => K | undefined, ctx: Ctx,
+    kind: KindRef<K>,
+    namespace: string,
+    name: string,
+    change: (old: K) => K | undefined,
+    ctx: Ctx,
   ): Promise<K> {
     const type = this.#type(kind);
     const scope = this.#scope(type, namespace, name, false);
@@ -59,7 +68,11 @@ class CoreAccess implements ServerAccess {
   }
 
   async delete(
-    kind: KindRef<unknown>, namespace: string, name: string, options: object, ctx: Ctx,
+    kind: KindRef<unknown>,
+    namespace: string,
+    name: string,
+    options: object,
+    ctx: Ctx,
   ): Promise<UnknownObject | undefined> {
     const type = this.#type(kind);
     const { dryRun, ...request } = options as DeleteRequest & { readonly dryRun?: boolean | readonly string[] };
@@ -76,15 +89,24 @@ class CoreAccess implements ServerAccess {
 
   #type(kind: KindRef<unknown>): ResourceType {
     const type = this.#core.registry.find(kind.group, kind.version, kind.plural);
-    if (type === undefined) throw errors.internal(`the server does not serve ${kind.group}/${kind.version} ${kind.plural}`);
+    if (type === undefined)
+      throw errors.internal(`the server does not serve ${kind.group}/${kind.version} ${kind.plural}`);
     return type;
   }
 
   #scope(type: ResourceType, namespace: string, name: string, dryRun: boolean): WriteScope {
     return {
-      core: this.#core, type, user: SERVER_USER, namespace: type.namespaced ? namespace : '', name, subresource: '', dryRun,
-      manager: MANAGER, admission: false, nowMs: this.#nowMs(), warn: () => {},
+      core: this.#core,
+      type,
+      user: SERVER_USER,
+      namespace: type.namespaced ? namespace : '',
+      name,
+      subresource: '',
+      dryRun,
+      manager: MANAGER,
+      admission: false,
+      nowMs: this.#nowMs(),
+      warn: () => {},
     };
   }
 }
-

@@ -9,7 +9,9 @@ import { admissionRequest, keyIn, makeConsistent, resourceName } from '../rest/c
 import { decodeBody, mediaOf, type RequestScope, writeScope } from './scope.ts';
 
 export async function serveAction(
-  scope: RequestScope, action: ActionSubresource<never>, ctx: Ctx,
+  scope: RequestScope,
+  action: ActionSubresource<never>,
+  ctx: Ctx,
 ): Promise<ApiResponse> {
   const { core, type, info, query, user, namespace, nowMs } = scope;
   const verb = info.verb as (typeof action.verbs)[number];
@@ -28,7 +30,15 @@ export async function serveAction(
   }
   const answer = await action.handle(
     {
-      name: info.name, namespace, parent: parent as never, body, query, user, dryRun: write.dryRun, nowMs, server: core.access,
+      name: info.name,
+      namespace,
+      parent: parent as never,
+      body,
+      query,
+      user,
+      dryRun: write.dryRun,
+      nowMs,
+      server: core.access,
     },
     ctx,
   );

@@ -15,7 +15,10 @@ export type ConnectDialer = (target: ConnectTarget, request: ServerRequest, ctx:
 
 /** Authorization and admission of a connect, then where it goes. Throws ApiError. */
 export async function planConnect(
-  scope: RequestScope, authorizer: Authorizer, isUpgrade: boolean, ctx: Ctx,
+  scope: RequestScope,
+  authorizer: Authorizer,
+  isUpgrade: boolean,
+  ctx: Ctx,
 ): Promise<ConnectTarget> {
   const { core, type, info, namespace, query, user, nowMs } = scope;
   const connects = type.definition.subresources?.connects ?? {};
@@ -36,7 +39,14 @@ export async function planConnect(
   await core.admission.validate(admission, core.access, ctx);
   return connect.target(
     {
-      name: info.name, namespace, parent: parent as never, body: undefined, query, user, dryRun: false, nowMs,
+      name: info.name,
+      namespace,
+      parent: parent as never,
+      body: undefined,
+      query,
+      user,
+      dryRun: false,
+      nowMs,
       server: core.access,
     },
     info.rest ?? '',
@@ -46,7 +56,10 @@ export async function planConnect(
 
 /** A connect without upgrade: logs and plain HTTP through a proxy. */
 export async function serveConnect(
-  scope: RequestScope, authorizer: Authorizer, dialer: ConnectDialer | undefined, ctx: Ctx,
+  scope: RequestScope,
+  authorizer: Authorizer,
+  dialer: ConnectDialer | undefined,
+  ctx: Ctx,
 ): Promise<ApiResponse> {
   const { subresource } = scope.info;
   if (subresource === 'exec' || subresource === 'attach' || subresource === 'portforward') {

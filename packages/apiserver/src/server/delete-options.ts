@@ -52,14 +52,20 @@ function fromBody({ core, request }: RequestScope, body: Uint8Array): DeleteOpti
   const { codecs } = core;
   const encoding = codecs.encodingOf(request.headers['content-type'], true);
   try {
-    if (encoding === 'protobuf') return codecs.protobuf.decodeMessage(readEnvelope(body).raw, TYPE_ID) as DeleteOptionsBody;
+    if (encoding === 'protobuf')
+      return codecs.protobuf.decodeMessage(readEnvelope(body).raw, TYPE_ID) as DeleteOptionsBody;
     const { value } = parseText(new TextDecoder().decode(body), encoding, codecs.facts);
     if (typeof value !== 'object' || value === null) return {};
     const { kind } = value as UnknownObject;
     if (kind !== undefined && kind !== 'DeleteOptions') {
       throw errors.badRequest(`decoded object cannot be converted to DeleteOptions`);
     }
-    return codecs.normalize(value, { group: '', version: 'v1', kind: 'DeleteOptions', typeId: TYPE_ID }, 'Ignore', () => {}) as DeleteOptionsBody;
+    return codecs.normalize(
+      value,
+      { group: '', version: 'v1', kind: 'DeleteOptions', typeId: TYPE_ID },
+      'Ignore',
+      () => {},
+    ) as DeleteOptionsBody;
   } catch (error) {
     if (error instanceof ApiError) throw error;
     throw new ApiError('BadRequest', (error as Error).message, { cause: error });
@@ -69,7 +75,11 @@ function fromBody({ core, request }: RequestScope, body: Uint8Array): DeleteOpti
 function validate({ propagationPolicy, orphanDependents }: DeleteOptionsBody): void {
   const found = new FieldErrors();
   if (orphanDependents !== undefined && propagationPolicy !== undefined) {
-    found.invalid('propagationPolicy', propagationPolicy, 'orphanDependents and deletionPropagation cannot be both set');
+    found.invalid(
+      'propagationPolicy',
+      propagationPolicy,
+      'orphanDependents and deletionPropagation cannot be both set',
+    );
   }
   if (propagationPolicy !== undefined && !POLICIES.includes(propagationPolicy)) {
     found.notSupported('propagationPolicy', propagationPolicy, [...POLICIES, 'nil']);

@@ -34,7 +34,7 @@ export async function serveList(scope: RequestScope, ctx: Ctx): Promise<ApiRespo
 }
 
 export async function serveWatch(scope: RequestScope, ctx: Ctx): Promise<ApiResponse> {
-  const { core, frames, type, info, namespace, query } = scope;
+  const { core, frames, info, namespace, query } = scope;
   const media = mediaOf(scope, true);
   const view = viewOf(scope, { ...media, pretty: false });
   const parameters = parseListParameters(query, true);

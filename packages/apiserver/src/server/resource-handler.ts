@@ -6,7 +6,12 @@ import { serveAction } from './action-handlers.ts';
 import { serveGet, serveList, serveWatch } from './read-handlers.ts';
 import type { RequestScope } from './scope.ts';
 import {
-  serveCreate, serveDelete, serveDeleteCollection, servePatch, serveUpdate, serveVirtual,
+  serveCreate,
+  serveDelete,
+  serveDeleteCollection,
+  servePatch,
+  serveUpdate,
+  serveVirtual,
 } from './write-handlers.ts';
 
 /** undefined: there is nothing at this path. */
@@ -23,15 +28,24 @@ export async function serveResource(scope: RequestScope, ctx: Ctx): Promise<ApiR
     return undefined;
   }
   switch (verb) {
-    case 'get': return serveGet(scope, ctx);
-    case 'list': return serveList(scope, ctx);
-    case 'watch': return serveWatch(scope, ctx);
-    case 'create': return serveCreate(scope, ctx);
-    case 'update': return serveUpdate(scope, ctx);
-    case 'patch': return servePatch(scope, ctx);
-    case 'delete': return serveDelete(scope, ctx);
-    case 'deletecollection': return serveDeleteCollection(scope, ctx);
-    default: throw methodNotAllowed();
+    case 'get':
+      return serveGet(scope, ctx);
+    case 'list':
+      return serveList(scope, ctx);
+    case 'watch':
+      return serveWatch(scope, ctx);
+    case 'create':
+      return serveCreate(scope, ctx);
+    case 'update':
+      return serveUpdate(scope, ctx);
+    case 'patch':
+      return servePatch(scope, ctx);
+    case 'delete':
+      return serveDelete(scope, ctx);
+    case 'deletecollection':
+      return serveDeleteCollection(scope, ctx);
+    default:
+      throw methodNotAllowed();
   }
 }
 
@@ -48,9 +62,13 @@ async function serveSubresource(scope: RequestScope, ctx: Ctx): Promise<ApiRespo
     (parts !== undefined && Object.hasOwn(parts, subresource));
   if (!isStored || info.rest !== undefined) return undefined;
   switch (verb) {
-    case 'get': return serveGet(scope, ctx);
-    case 'update': return serveUpdate(scope, ctx);
-    case 'patch': return servePatch(scope, ctx);
-    default: throw methodNotAllowed();
+    case 'get':
+      return serveGet(scope, ctx);
+    case 'update':
+      return serveUpdate(scope, ctx);
+    case 'patch':
+      return servePatch(scope, ctx);
+    default:
+      throw methodNotAllowed();
   }
 }

@@ -152,7 +152,11 @@ class GenericApiServer implements ApiServer {
   }
 
   async #serve(
-    request: ServerRequest, info: RequestInfo, query: URLSearchParams, warnings: string[], ctx: Ctx,
+    request: ServerRequest,
+    info: RequestInfo,
+    query: URLSearchParams,
+    warnings: string[],
+    ctx: Ctx,
   ): Promise<ApiResponse> {
     const user = await this.#admit(request, info, query, ctx);
     if (!info.isResource) {
@@ -177,7 +181,11 @@ class GenericApiServer implements ApiServer {
   async #admit(request: ServerRequest, info: RequestInfo, query: URLSearchParams, ctx: Ctx): Promise<UserInfo> {
     const sender = request.user ?? (await this.authenticator.authenticate(request, ctx));
     if (sender === undefined) throw unauthorized();
-    const user = impersonated(sender === ANONYMOUS ? sender : withAuthenticated(sender), request.headers, this.authorizer);
+    const user = impersonated(
+      sender === ANONYMOUS ? sender : withAuthenticated(sender),
+      request.headers,
+      this.authorizer,
+    );
     requireAllowed(this.authorizer, attributesOf(user, info, query));
     return user;
   }
@@ -189,7 +197,12 @@ class GenericApiServer implements ApiServer {
   }
 
   #scopeOf(
-    request: ServerRequest, info: RequestInfo, query: URLSearchParams, user: UserInfo, warnings: string[], ctx: Ctx,
+    request: ServerRequest,
+    info: RequestInfo,
+    query: URLSearchParams,
+    user: UserInfo,
+    warnings: string[],
+    ctx: Ctx,
   ): RequestScope {
     const type = this.registry.find(info.group, info.version, info.resource);
     if (type === undefined) throw unauthorized();

@@ -16,7 +16,14 @@ import { updateObject, type UpdateRequest } from '../rest/update.ts';
 import { isTrue } from '../http/request-info.ts';
 import { readDeleteOptions } from './delete-options.ts';
 import {
-  decodeBody, decodeOwn, mediaOf, type RequestScope, respondObject, validationOf, viewOf, writeScope,
+  decodeBody,
+  decodeOwn,
+  mediaOf,
+  type RequestScope,
+  respondObject,
+  validationOf,
+  viewOf,
+  writeScope,
 } from './scope.ts';
 
 const EMPTY = new Uint8Array(0);
@@ -66,7 +73,8 @@ export async function servePatch(scope: RequestScope, ctx: Ctx): Promise<ApiResp
   const patch = parsePatch(request.body ?? EMPTY, patchType, core.codecs);
   const update = patchType === 'apply' ? applyRequest(scope, patch) : patchRequest(scope, patchType, patch);
   const written = await updateObject(write, update, ctx);
-  if (isScale) return respondValue(core.codecs, 200, mediaOf(scope, false), scaleOf(type, type.objectOf(written.object)));
+  if (isScale)
+    return respondValue(core.codecs, 200, mediaOf(scope, false), scaleOf(type, type.objectOf(written.object)));
   return respondObject(scope, written.created ? 201 : 200, written.object);
 }
 
@@ -88,18 +96,29 @@ function patchRequest(scope: RequestScope, patchType: 'json' | 'merge' | 'strate
 
 function applyRequest(scope: RequestScope, patch: unknown): UpdateRequest {
   const { core, type, info, namespace, query, nowMs } = scope;
-  if (typeof patch !== 'object' || patch === null || Array.isArray(patch)) throw errors.badRequest('error decoding YAML: not an object');
+  if (typeof patch !== 'object' || patch === null || Array.isArray(patch))
+    throw errors.badRequest('error decoding YAML: not an object');
   const isScale = info.subresource === 'scale';
   const expected = isScale ? SCALE_KIND : expectedOf(type);
-  const checked = core.codecs.normalize(structuredClone(patch), expected, validationOf(scope, 'PatchOptions'), scope.warn);
+  const checked = core.codecs.normalize(
+    structuredClone(patch),
+    expected,
+    validationOf(scope, 'PatchOptions'),
+    scope.warn,
+  );
   const given = patch as UnknownObject;
   const applied = { ...given, metadata: { ...given.metadata, name: checked.metadata.name ?? info.name } };
   if (type.namespaced) applied.metadata = { ...applied.metadata, namespace: applied.metadata.namespace ?? namespace };
   checkNames(applied, info.name, namespace);
   const merge = (live: UnknownObject | undefined) => {
     const merged = core.fields.apply({
-      type, live, applied, manager: query.get('fieldManager') ?? '', subresource: info.subresource,
-      force: isTrue(query.get('force')), nowMs,
+      type,
+      live,
+      applied,
+      manager: query.get('fieldManager') ?? '',
+      subresource: info.subresource,
+      force: isTrue(query.get('force')),
+      nowMs,
     });
     const normal = core.codecs.normalize(structuredClone(merged), expectedOf(type), 'Ignore', () => {});
     return withDefaults(type, normal);
@@ -161,7 +180,15 @@ export async function serveVirtual(scope: RequestScope, ctx: Ctx): Promise<ApiRe
   const write = writeScope(scope, 'CreateOptions');
   const body = withDefaults(type, decodeOwn(scope, 'CreateOptions'));
   const request = {
-    name: '', namespace, parent: undefined, body, query, user, dryRun: write.dryRun, nowMs, server: core.access,
+    name: '',
+    namespace,
+    parent: undefined,
+    body,
+    query,
+    user,
+    dryRun: write.dryRun,
+    nowMs,
+    server: core.access,
   };
   const answer = await type.definition.virtual?.(body, request, ctx);
   const shown = { ...(answer as object), kind: type.kind, apiVersion: type.apiVersion };

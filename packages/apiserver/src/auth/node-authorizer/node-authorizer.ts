@@ -16,7 +16,10 @@ const OWN_VERBS = ['get', 'create', 'update', 'patch', 'delete'];
 const READ_VERBS = ['get', 'list', 'watch'];
 
 /** The name of the node that the user is; undefined for others. */
-export function nodeNameOf(user: { readonly username: string; readonly groups: readonly string[] }): string | undefined {
+export function nodeNameOf(user: {
+  readonly username: string;
+  readonly groups: readonly string[];
+}): string | undefined {
   return user.username.startsWith(NODE_PREFIX) && user.groups.includes(NODES_GROUP)
     ? user.username.slice(NODE_PREFIX.length)
     : undefined;
@@ -66,21 +69,39 @@ class PodGraphAuthorizer implements NodeAuthorizer {
   /** undefined: the static rules decide. */
   #decide(node: string, a: Attributes): Decision | undefined {
     switch (`${a.resource}.${a.group}`) {
-      case 'secrets.': return this.#read(node, a, (refs) => refs.secrets.has(a.name));
-      case 'configmaps.': return this.#read(node, a, (refs) => refs.configMaps.has(a.name));
-      case 'persistentvolumeclaims.': return this.#claim(node, a);
-      case 'persistentvolumes.': return onlyGet(a) ?? related(node, this.#usesVolume(node, a.name));
+      case 'secrets.':
+        return this.#read(node, a, (refs) => refs.secrets.has(a.name));
+      case 'configmaps.':
+        return this.#read(node, a, (refs) => refs.configMaps.has(a.name));
+      case 'persistentvolumeclaims.':
+        return this.#claim(node, a);
+      case 'persistentvolumes.':
+        return onlyGet(a) ?? related(node, this.#usesVolume(node, a.name));
       case 'resourceclaims.resource.k8s.io': {
-        return onlyGet(a) ?? related(node, this.#uses(node, a.namespace, (refs) => refs.resourceClaims.has(a.name)));
+        return (
+          onlyGet(a) ??
+          related(
+            node,
+            this.#uses(node, a.namespace, (refs) => refs.resourceClaims.has(a.name)),
+          )
+        );
       }
-      case 'volumeattachments.storage.k8s.io': return onlyGet(a) ?? ALLOWED;
-      case 'serviceaccounts.': return this.#serviceAccount(node, a);
-      case 'leases.coordination.k8s.io': return lease(node, a);
-      case 'csinodes.storage.k8s.io': return csiNode(node, a);
-      case 'resourceslices.resource.k8s.io': return resourceSlice(node, a);
-      case 'nodes.': return ownNode(node, a);
-      case 'pods.': return this.#pod(node, a);
-      default: return undefined;
+      case 'volumeattachments.storage.k8s.io':
+        return onlyGet(a) ?? ALLOWED;
+      case 'serviceaccounts.':
+        return this.#serviceAccount(node, a);
+      case 'leases.coordination.k8s.io':
+        return lease(node, a);
+      case 'csinodes.storage.k8s.io':
+        return csiNode(node, a);
+      case 'resourceslices.resource.k8s.io':
+        return resourceSlice(node, a);
+      case 'nodes.':
+        return ownNode(node, a);
+      case 'pods.':
+        return this.#pod(node, a);
+      default:
+        return undefined;
     }
   }
 
@@ -99,7 +120,10 @@ class PodGraphAuthorizer implements NodeAuthorizer {
       const refusal = onlyGet(a);
       if (refusal !== undefined) return refusal;
     }
-    return related(node, this.#uses(node, a.namespace, (refs) => refs.claims.has(a.name)));
+    return related(
+      node,
+      this.#uses(node, a.namespace, (refs) => refs.claims.has(a.name)),
+    );
   }
 
   #serviceAccount(node: string, a: Attributes): Decision {

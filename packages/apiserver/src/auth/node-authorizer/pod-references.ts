@@ -20,32 +20,38 @@ export function podReferences(pod: Pod): PodReferences {
   };
   const spec = pod.spec;
   for (const { name } of spec?.imagePullSecrets ?? []) add(secrets, name);
-  const containers = [...(spec?.containers ?? []), ...(spec?.initContainers ?? []), ...(spec?.ephemeralContainers ?? [])];
-  for (const { env, envFrom } of containers) {
-    for (const { valueFrom } of env ?? []) {
-      add(secrets, (valueFrom?.secretKeyRef as Named)?.name);
-      add(configMaps, (valueFrom?.configMapKeyRef as Named)?.name);
-    }
-    for (const { secretRef, configMapRef } of envFrom ?? []) {
-      add(secrets, (secretRef as Named)?.name);
-      add(configMaps, (configMapRef as Named)?.name);
-    }
+  const volumes = spec?.volumes ?? [];
+  const projected = volumes.flatMap((volume) => volume.projected?.sources ?? []);
+  for (const source of [...environmentSources(pod), ...projected]) {
+    add(secrets, source.secret?.name);
+    add(configMaps, source.configMap?.name);
   }
-  for (const volume of spec?.volumes ?? []) {
+  for (const volume of volumes) {
     add(secrets, volume.secret?.secretName);
     add(configMaps, volume.configMap?.name);
     add(claims, volume.persistentVolumeClaim?.claimName);
     if (volume.ephemeral !== undefined) add(claims, `${pod.metadata.name}-${volume.name}`);
-    for (const source of volume.projected?.sources ?? []) {
-      add(secrets, source.secret?.name);
-      add(configMaps, source.configMap?.name);
-    }
     for (const name of secretsOfVolume(volume)) add(secrets, name);
   }
   const resourceClaims = new Set<string>();
   for (const { resourceClaimName } of spec?.resourceClaims ?? []) add(resourceClaims, resourceClaimName);
   for (const { resourceClaimName } of pod.status?.resourceClaimStatuses ?? []) add(resourceClaims, resourceClaimName);
   return { serviceAccount: spec?.serviceAccountName ?? '', secrets, configMaps, claims, resourceClaims };
+}
+
+function environmentSources({ spec }: Pod): readonly { readonly secret: Named; readonly configMap: Named }[] {
+  const containers = [
+    ...(spec?.containers ?? []),
+    ...(spec?.initContainers ?? []),
+    ...(spec?.ephemeralContainers ?? []),
+  ];
+  return containers.flatMap(({ env = [], envFrom = [] }) => [
+    ...env.map(({ valueFrom }) => ({
+      secret: valueFrom?.secretKeyRef as Named,
+      configMap: valueFrom?.configMapKeyRef as Named,
+    })),
+    ...envFrom.map(({ secretRef, configMapRef }) => ({ secret: secretRef as Named, configMap: configMapRef as Named })),
+  ]);
 }
 
 /** Secrets of network volumes: `secretRef`, `nodePublishSecretRef`. */

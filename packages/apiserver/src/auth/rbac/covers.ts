@@ -7,36 +7,43 @@ export function missingRules(held: readonly PolicyRule[], wanted: readonly Polic
 }
 
 /** One rule per combination; names stay apart as well. */
-function singleRules({ verbs, apiGroups = [], resources = [], resourceNames = [], nonResourceURLs = [] }: PolicyRule): PolicyRule[] {
-  const singles: PolicyRule[] = [];
-  for (const verb of verbs) {
-    for (const group of apiGroups) {
-      for (const resource of resources) {
-        const base = { verbs: [verb], apiGroups: [group], resources: [resource] };
-        if (resourceNames.length === 0) singles.push(base);
-        for (const name of resourceNames) singles.push({ ...base, resourceNames: [name] });
-      }
-    }
-    for (const url of nonResourceURLs) singles.push({ verbs: [verb], nonResourceURLs: [url] });
-  }
-  return singles;
+function singleRules({
+  verbs,
+  apiGroups = [],
+  resources = [],
+  resourceNames = [],
+  nonResourceURLs = [],
+}: PolicyRule): PolicyRule[] {
+  const names = resourceNames.length === 0 ? [{}] : resourceNames.map((name) => ({ resourceNames: [name] }));
+  const ofResources = apiGroups.flatMap((group) =>
+    resources.flatMap((resource) => names.map((name) => ({ apiGroups: [group], resources: [resource], ...name }))),
+  );
+  const ofUrls = nonResourceURLs.map((url) => ({ nonResourceURLs: [url] }));
+  return verbs.flatMap((verb) => [...ofResources, ...ofUrls].map((rest) => ({ verbs: [verb], ...rest })));
 }
 
 function covers(rule: PolicyRule, single: PolicyRule): boolean {
   if (!hasAll(rule.verbs, single.verbs)) return false;
   const [url] = single.nonResourceURLs ?? [];
   if (url !== undefined) {
-    return (rule.nonResourceURLs ?? []).some((own) => own === url || (own.endsWith('*') && url.startsWith(own.slice(0, -1))));
+    return (rule.nonResourceURLs ?? []).some(
+      (own) => own === url || (own.endsWith('*') && url.startsWith(own.slice(0, -1))),
+    );
   }
   if (!hasAll(rule.apiGroups, single.apiGroups)) return false;
   const [resource = ''] = single.resources ?? [];
   const slash = resource.indexOf('/');
   const resources = rule.resources ?? [];
   const hasResource =
-    resources.includes('*') || resources.includes(resource) || (slash >= 0 && resources.includes(`*${resource.slice(slash)}`));
+    resources.includes('*') ||
+    resources.includes(resource) ||
+    (slash >= 0 && resources.includes(`*${resource.slice(slash)}`));
   if (!hasResource) return false;
   const names = rule.resourceNames ?? [];
-  return names.length === 0 || ((single.resourceNames?.length ?? 0) > 0 && names.includes(single.resourceNames?.[0] as string));
+  return (
+    names.length === 0 ||
+    ((single.resourceNames?.length ?? 0) > 0 && names.includes(single.resourceNames?.[0] as string))
+  );
 }
 
 function hasAll(own: readonly string[] = [], wanted: readonly string[] = []): boolean {
@@ -48,9 +55,13 @@ export function describeRules(rules: readonly PolicyRule[]): readonly string[] {
   const verbsByRest = new Map<string, string[]>();
   for (const { verbs, apiGroups, resources, resourceNames, nonResourceURLs } of rules) {
     const parts = [
-      listText('APIGroups', apiGroups), listText('Resources', resources), listText('NonResourceURLs', nonResourceURLs),
+      listText('APIGroups', apiGroups),
+      listText('Resources', resources),
+      listText('NonResourceURLs', nonResourceURLs),
       listText('ResourceNames', resourceNames),
-    ].filter((text) => text !== '').join(', ');
+    ]
+      .filter((text) => text !== '')
+      .join(', ');
     verbsByRest.set(parts, [...(verbsByRest.get(parts) ?? []), ...verbs]);
   }
   return [...verbsByRest].map(([parts, verbs]) => `{${parts}, ${listText('Verbs', verbs)}}`).sort();

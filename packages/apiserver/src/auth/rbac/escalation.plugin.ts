@@ -35,10 +35,15 @@ export function createRbacEscalationPlugin(rbac: RbacAuthorizer, authorizer: Aut
 }
 
 function checkRole(
-  request: AdmissionRequest, object: UnknownObject, oldObject: UnknownObject | undefined, rbac: RbacAuthorizer, authorizer: Authorizer,
+  request: AdmissionRequest,
+  object: UnknownObject,
+  oldObject: UnknownObject | undefined,
+  rbac: RbacAuthorizer,
+  authorizer: Authorizer,
 ): void {
   const { resource, name, namespace } = request;
-  if (isAllowed(request, authorizer, 'escalate', resource.resource, oldObject === undefined ? '' : name, namespace)) return;
+  if (isAllowed(request, authorizer, 'escalate', resource.resource, oldObject === undefined ? '' : name, namespace))
+    return;
   const why = whatIsMissing(request, object.rules ?? [], rbac);
   if (why !== undefined) throw refusal(request, why);
   if ((hasAggregation(object) || hasAggregation(oldObject)) && whatIsMissing(request, EVERYTHING, rbac) !== undefined) {
@@ -46,7 +51,12 @@ function checkRole(
   }
 }
 
-function checkBinding(request: AdmissionRequest, object: UnknownObject, rbac: RbacAuthorizer, authorizer: Authorizer): void {
+function checkBinding(
+  request: AdmissionRequest,
+  object: UnknownObject,
+  rbac: RbacAuthorizer,
+  authorizer: Authorizer,
+): void {
   const { kind = '', name = '' } = (object.roleRef ?? {}) as { kind?: string; name?: string };
   const plural = kind === 'ClusterRole' ? 'clusterroles' : 'roles';
   if (isAllowed(request, authorizer, 'bind', plural, name, request.namespace)) return;
@@ -57,16 +67,34 @@ function checkBinding(request: AdmissionRequest, object: UnknownObject, rbac: Rb
 }
 
 function isAllowed(
-  { user }: AdmissionRequest, authorizer: Authorizer, verb: string, resource: string, name: string, namespace: string,
+  { user }: AdmissionRequest,
+  authorizer: Authorizer,
+  verb: string,
+  resource: string,
+  name: string,
+  namespace: string,
 ): boolean {
   const question = {
-    user, verb, isResource: true, group: GROUP, version: '*', resource, subresource: '', namespace, name, path: '',
+    user,
+    verb,
+    isResource: true,
+    group: GROUP,
+    version: '*',
+    resource,
+    subresource: '',
+    namespace,
+    name,
+    path: '',
   };
   return authorizer.authorize(question).decision === 'allow';
 }
 
 /** undefined: the user holds all of the rules. */
-function whatIsMissing({ user, namespace }: AdmissionRequest, rules: readonly PolicyRule[], rbac: RbacAuthorizer): string | undefined {
+function whatIsMissing(
+  { user, namespace }: AdmissionRequest,
+  rules: readonly PolicyRule[],
+  rbac: RbacAuthorizer,
+): string | undefined {
   const { resourceRules = [], nonResourceRules = [] } = rbac.rulesFor?.(user, namespace) ?? {};
   const missing = missingRules([...resourceRules, ...nonResourceRules], rules);
   if (missing.length === 0) return undefined;

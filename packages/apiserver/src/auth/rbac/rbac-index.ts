@@ -8,7 +8,11 @@ const GROUP = 'rbac.authorization.k8s.io';
 
 /** Finds the caches of kinds: a server's registry. */
 export interface CacheSource {
-  find(group: string, version: string, plural: string): { readonly storage: { readonly cache: WatchCache } | undefined } | undefined;
+  find(
+    group: string,
+    version: string,
+    plural: string,
+  ): { readonly storage: { readonly cache: WatchCache } | undefined } | undefined;
 }
 
 interface RoleObject {
@@ -62,7 +66,9 @@ export class RbacIndex {
       this.#follow(source, 'clusterrolebindings', (event) => this.#binding(event)),
       this.#follow(source, 'rolebindings', (event) => this.#binding(event)),
     ];
-    return () => stops.forEach((stop) => stop());
+    return () => {
+      for (const stop of stops) stop();
+    };
   }
 
   /** Grants of `u:name` or `g:group`. */
@@ -89,7 +95,9 @@ export class RbacIndex {
     const role = this.#clusterRoles.get(name);
     if (role === undefined || seen.has(name)) return [];
     seen.add(name);
-    const selectors = (role.object.aggregationRule?.clusterRoleSelectors ?? []).map((selector) => compileLabelSelector(selector as never));
+    const selectors = (role.object.aggregationRule?.clusterRoleSelectors ?? []).map((selector) =>
+      compileLabelSelector(selector as never),
+    );
     const rules = [...role.own];
     for (const [other, { object }] of this.#clusterRoles) {
       if (other === name || !selectors.some((selector) => selector.matches(object.metadata.labels))) continue;
@@ -144,7 +152,8 @@ function grantsOfBinding(object: CachedObject): readonly (readonly [string, Gran
       : `RoleBinding ${JSON.stringify(`${name}/${namespace}`)} of ${roleRef.kind} ${JSON.stringify(roleRef.name)}`;
   return (subjects ?? []).flatMap((subject) => {
     const key = subjectKey(subject, namespace);
-    const shown = subject.kind === 'ServiceAccount' ? `${subject.name}/${subject.namespace ?? namespace}` : subject.name;
+    const shown =
+      subject.kind === 'ServiceAccount' ? `${subject.name}/${subject.namespace ?? namespace}` : subject.name;
     const text = `${subject.kind} ${JSON.stringify(shown)}`;
     return key === undefined ? [] : [[key, { namespace, role, binding, subject: text }] as const];
   });

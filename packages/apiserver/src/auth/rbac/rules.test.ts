@@ -5,15 +5,28 @@ import type { Attributes } from '../contract.ts';
 import { type PolicyRule, ruleAllows } from './rules.ts';
 
 const request = (overrides: Partial<Attributes>): Attributes => ({
-  user: { username: 'u', groups: [] }, verb: 'get', isResource: true, group: '', version: 'v1', resource: 'pods', subresource: '',
-  namespace: 'n', name: 'x', path: '', ...overrides,
+  user: { username: 'u', groups: [] },
+  verb: 'get',
+  isResource: true,
+  group: '',
+  version: 'v1',
+  resource: 'pods',
+  subresource: '',
+  namespace: 'n',
+  name: 'x',
+  path: '',
+  ...overrides,
 });
 
 test('verbs, groups, resources with subresources, names', () => {
   const rows: readonly [PolicyRule, Partial<Attributes>, boolean][] = [
     [{ verbs: ['get'], apiGroups: [''], resources: ['pods'] }, {}, true],
     [{ verbs: ['list'], apiGroups: [''], resources: ['pods'] }, {}, false],
-    [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }, { group: 'apps', resource: 'deployments', subresource: 'scale' }, true],
+    [
+      { verbs: ['*'], apiGroups: ['*'], resources: ['*'] },
+      { group: 'apps', resource: 'deployments', subresource: 'scale' },
+      true,
+    ],
     [{ verbs: ['get'], apiGroups: ['apps'], resources: ['pods'] }, {}, false],
     [{ verbs: ['get'], apiGroups: [''], resources: ['pods'] }, { subresource: 'log' }, false],
     [{ verbs: ['get'], apiGroups: [''], resources: ['pods/log'] }, { subresource: 'log' }, true],

@@ -18,7 +18,8 @@ export function ruleAllows(rule: PolicyRule, request: Attributes): boolean {
   return names.length === 0 || names.includes(request.name);
 }
 
-const has = (list: readonly string[] | undefined, value: string) => list !== undefined && (list.includes(value) || list.includes('*'));
+const has = (list: readonly string[] | undefined, value: string) =>
+  list !== undefined && (list.includes(value) || list.includes('*'));
 
 /** `*`, `pods`, `pods/log`, and a star with `/scale`. */
 function resourceMatches(allowed: string, { resource, subresource }: Attributes): boolean {

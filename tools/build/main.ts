@@ -1,6 +1,6 @@
-/** Bundles the program: one file that starts fast, the native store beside it. Output: dist/. */
+/** Bundles the program: a small start, and a file for what each command needs; the native store stays outside. Output: dist/. */
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { ASSETS } from './assets.ts';
@@ -14,6 +14,8 @@ const BANNER =
   "import { dirname as __pathDirname } from 'node:path'; import { fileURLToPath as __toPath } from 'node:url';" +
   'const __filename = __toPath(import.meta.url); const __dirname = __pathDirname(__filename);';
 
+const fresh = join(dist, `.new-${process.pid}`);
+
 const startMs = performance.now();
 mkdirSync(dist, { recursive: true });
 // Descriptions for `kubectl explain` come from a pinned library and are not kept in the repository.
@@ -23,8 +25,12 @@ if (!existsSync(join(root, '.cache/descriptions.json'))) {
 }
 for (const { from, to } of ASSETS) cpSync(join(root, from), join(dist, to), { recursive: true });
 await build({
-  entryPoints: [join(root, 'packages/distro/src/main.ts')],
-  outfile: join(dist, 'kapella.mjs.new'),
+  entryPoints: { kapella: join(root, 'packages/distro/src/main.ts') },
+  outdir: fresh,
+  outExtension: { '.js': '.mjs' },
+  // `kapella status` must not read, nor a running server keep, what only another command needs.
+  splitting: true,
+  chunkNames: '[name]-[hash]',
   bundle: true,
   platform: 'node',
   format: 'esm',
@@ -37,7 +43,14 @@ await build({
   logLevel: 'warning',
   banner: { js: BANNER },
 });
-renameSync(join(dist, 'kapella.mjs.new'), join(dist, 'kapella.mjs'));
-rmSync(join(dist, 'kapella.mjs.map'), { force: true });
-const sizeKb = Math.round(statSync(join(dist, 'kapella.mjs')).size / 1024);
-process.stdout.write(`built dist/kapella.mjs, ${sizeKb} kB, in ${Math.round(performance.now() - startMs)} ms\n`);
+const built = new Set(readdirSync(fresh));
+// The start comes last: it finds all that it names. What running processes were started from goes after a day.
+for (const name of [...built].sort((a, b) => Number(a === 'kapella.mjs') - Number(b === 'kapella.mjs'))) {
+  renameSync(join(fresh, name), join(dist, name));
+}
+rmSync(fresh, { recursive: true });
+for (const name of readdirSync(dist).filter((entry) => entry.endsWith('.mjs') && !built.has(entry))) {
+  if (Date.now() - statSync(join(dist, name)).mtimeMs > 86_400_000) rmSync(join(dist, name));
+}
+const sizeKb = Math.round([...built].reduce((sum, name) => sum + statSync(join(dist, name)).size, 0) / 1024);
+process.stdout.write(`built dist/kapella.mjs and ${built.size - 1} more, ${sizeKb} kB, in ${Math.round(performance.now() - startMs)} ms\n`);

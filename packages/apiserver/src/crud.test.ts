@@ -300,7 +300,7 @@ test("lists in pages are true at the first page's version", async () => {
 });
 
 test('watch delivers every change once and in order, and ends at its time', async () => {
-  const { request, clock } = await startTestServer();
+  const { request, clock, server } = await startTestServer();
   const { json: created } = await request('POST', CMS, cm('a'));
   const response = await request(
     'GET',
@@ -314,8 +314,11 @@ test('watch delivers every change once and in order, and ends at its time', asyn
     watch.events().map((e) => `${e.type} ${e.object.metadata.name}`),
     ['ADDED b', 'MODIFIED b', 'DELETED b'],
   );
+  const running = () => /^apiserver_longrunning_requests\{.*verb="WATCH".*\} (\d+)$/m.exec(server.metrics.text())?.[1];
+  assert.equal(running(), '1');
   clock.advance(10_000);
   assert.equal(watch.closed, true);
+  assert.equal(running(), '0');
 });
 
 test('watch with initial events ends them with an annotated bookmark', async () => {

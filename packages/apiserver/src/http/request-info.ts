@@ -32,9 +32,7 @@ const METHOD_VERBS: ReadonlyMap<string, string> = new Map([
 
 /** Never throws: a path that cannot be decoded is taken as it is. */
 export function parseRequestInfo(method: string, rawPath: string, query: URLSearchParams): RequestInfo {
-  const raw = rawPath.split('/');
-  if (raw[0] === '') raw.shift();
-  while (raw.length > 0 && raw[raw.length - 1] === '') raw.pop();
+  const raw = segmentsOf(rawPath);
   const parts = rawPath.includes('%') ? raw.map(decodeSegment) : raw;
   const prefix = parts[0];
   const isCore = prefix === 'api';
@@ -43,15 +41,16 @@ export function parseRequestInfo(method: string, rawPath: string, query: URLSear
 
   const group = isCore ? '' : (parts[1] as string);
   const version = parts[start - 1] as string;
-  const viaPath = parts[start] === 'watch' && parts.length > start + 1;
-  const methodVerb = viaPath ? 'watch' : (METHOD_VERBS.get(method) ?? '');
-  const { namespace, at } = namespaceOf(parts, viaPath ? start + 1 : start);
+  const skipped = parts[start] === 'watch' && parts.length > start + 1 ? 1 : 0;
+  const methodVerb = skipped === 1 ? 'watch' : (METHOD_VERBS.get(method) ?? '');
+  const { namespace, at } = namespaceOf(parts, start + skipped);
   const resource = parts[at] as string;
   const pathName = parts[at + 1] ?? '';
   const subresource = parts[at + 2] ?? '';
-  const rest = raw.length > at + 3 ? restOf(rawPath, raw, at + 3) : undefined;
-  const verb = pathName === '' ? collectionVerb(methodVerb, query) : methodVerb;
-  const name = pathName === '' && methodVerb === 'get' ? nameOfSelector(query) : pathName;
+  const rest = restOf(rawPath, raw, at + 3);
+  const isCollection = pathName === '';
+  const verb = isCollection ? collectionVerb(methodVerb, query) : methodVerb;
+  const name = isCollection && methodVerb === 'get' ? nameOfSelector(query) : pathName;
   return {
     isResource: true,
     verb,
@@ -66,6 +65,14 @@ export function parseRequestInfo(method: string, rawPath: string, query: URLSear
     rest,
     parts,
   };
+}
+
+/** Without the empty ones at both ends. */
+function segmentsOf(path: string): readonly string[] {
+  const segments = path.split('/');
+  if (segments[0] === '') segments.shift();
+  while (segments.length > 0 && segments[segments.length - 1] === '') segments.pop();
+  return segments;
 }
 
 /** Of a request without a name. */
@@ -106,7 +113,8 @@ function nonResource(method: string, parts: readonly string[], rawPath: string):
 }
 
 /** A trailing slash is kept: what is proxied to may care. */
-function restOf(rawPath: string, raw: readonly string[], from: number): string {
+function restOf(rawPath: string, raw: readonly string[], from: number): string | undefined {
+  if (raw.length <= from) return undefined;
   return raw.slice(from).join('/') + (rawPath.endsWith('/') ? '/' : '');
 }
 

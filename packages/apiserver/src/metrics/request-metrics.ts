@@ -1,5 +1,5 @@
 /** The server's own request metrics under upstream's names. Source: apiserver/pkg/endpoints/metrics/metrics.go. */
-import type { ApiResponse } from '@kapella/client';
+import type { ApiResponse, ByteSink, ResponseStream } from '@kapella/client';
 import type { RequestInfo } from '../http/request-info.ts';
 import type { MetricsRegistry } from './registry.ts';
 
@@ -19,6 +19,8 @@ const VERBS: ReadonlySet<string> = new Set([
 ]);
 
 export interface RequestMetrics {
+  /** The stream of a long-running request, counted while it lasts. */
+  trackStream(info: RequestInfo, stream: ResponseStream): ResponseStream;
   observe(info: RequestInfo, response: ApiResponse, durationMs: number): void;
 }
 
@@ -34,11 +36,40 @@ export function createRequestMetrics(registry: MetricsRegistry): RequestMetrics 
     REQUEST_LABELS,
     DURATION_SECONDS,
   );
+  const longRunning = registry.gauge(
+    'apiserver_longrunning_requests',
+    'Gauge of all active long-running apiserver requests.',
+    REQUEST_LABELS,
+  );
   return {
+    trackStream: (info, stream) => countedStream(stream, (change) => longRunning.add(labelsOf(info, 200), change)),
     observe(info, response, durationMs) {
       const labels = labelsOf(info, response.status);
       total.add([...labels, String(response.status)]);
       if (info.verb !== 'watch') duration.observe(labels, durationMs / 1000);
+    },
+  };
+}
+
+function countedStream(stream: ResponseStream, count: (change: number) => void): ResponseStream {
+  return {
+    start(sink: ByteSink, signal) {
+      let isOpen = true;
+      const leave = () => {
+        if (isOpen) count(-1);
+        isOpen = false;
+      };
+      count(1);
+      signal.addEventListener('abort', leave, { once: true });
+      const counted: ByteSink = {
+        write: (chunk) => sink.write(chunk),
+        close: (error) => {
+          leave();
+          sink.close(error);
+        },
+        onDrain: (fn) => sink.onDrain(fn),
+      };
+      stream.start(counted, signal);
     },
   };
 }

@@ -140,6 +140,9 @@ class GenericApiServer implements ApiServer {
       response = respondError(this.core.codecs, error, this.#errorMedia(request, query));
     }
     this.#requestMetrics.observe(info, response, ctx.clock.monotonicMs() - startedMs);
+    if (!(response.body instanceof Uint8Array)) {
+      response = { ...response, body: this.#requestMetrics.trackStream(info, response.body) };
+    }
     return withCommonHeaders(response, warnings, request.headers['audit-id'] ?? ctx.random.uuid());
   }
 

@@ -46,8 +46,8 @@ const YES: FlagSpec = { flag: '--yes', short: '-y', help: 'do not ask' };
 export const PROGRAM_SUMMARY = 'Kapella: a Kubernetes 1.36 cluster on this machine by one command.';
 export const PROGRAM_EXAMPLES: readonly Example[] = [
   { line: 'sudo kapella up', what: 'set up what is missing, start a cluster of one node, wait until it is Ready' },
-  { line: 'kapella kubectl get nodes', what: "kubectl with this cluster's credentials" },
-  { line: 'kapella status', what: 'what runs, where' },
+  { line: 'sudo kapella kubectl get nodes', what: "kubectl with this cluster's credentials" },
+  { line: 'sudo kapella status', what: 'what runs, where' },
   { line: 'sudo kapella down', what: 'stop it and its containers, keep its data; `up` brings it back' },
   { line: 'sudo kapella reset --yes', what: 'remove every trace of it' },
 ];
@@ -106,8 +106,8 @@ const STATUS: CommandSpec = {
   summary: 'Show processes, versions, nodes, Pods and addresses',
   usage: '[FLAGS]',
   examples: [
-    { line: 'kapella status', what: 'the cluster kapella' },
-    { line: 'kapella status --output json', what: 'for a program' },
+    { line: 'sudo kapella status', what: 'the cluster kapella' },
+    { line: 'sudo kapella status --output json', what: 'for a program' },
   ],
   description: 'Exit code 0 when everything runs, 1 when something does not.',
   flags: FIND_OPTIONS,
@@ -118,9 +118,9 @@ const LOGS: CommandSpec = {
   summary: 'Show what server, node agent and containerd log',
   usage: '[server|node|containerd] [FLAGS]',
   examples: [
-    { line: 'kapella logs', what: 'the last lines of all three' },
-    { line: 'kapella logs server -f', what: 'the server, and what comes' },
-    { line: 'kapella logs node -n 500', what: 'the last 500 lines of the node agent' },
+    { line: 'sudo kapella logs', what: 'the last lines of all three' },
+    { line: 'sudo kapella logs server -f', what: 'the server, and what comes' },
+    { line: 'sudo kapella logs node -n 500', what: 'the last 500 lines of the node agent' },
   ],
   flags: [
     ...FIND_OPTIONS,
@@ -141,8 +141,8 @@ const KUBECONFIG: CommandSpec = {
   summary: "Print the administrator's kubeconfig, or merge it into yours",
   usage: '[FLAGS]',
   examples: [
-    { line: 'kapella kubeconfig > admin.yaml', what: 'a file of its own' },
-    { line: 'kapella kubeconfig --merge', what: 'a context in $KUBECONFIG or ~/.kube/config' },
+    { line: 'sudo kapella kubeconfig > admin.yaml', what: 'a file of its own' },
+    { line: 'sudo kapella kubeconfig --merge', what: 'a context in $KUBECONFIG or ~/.kube/config' },
   ],
   flags: [...FIND_OPTIONS, { ...MERGE, flag: '--merge' }],
 };
@@ -164,9 +164,9 @@ const IMAGE: CommandSpec = {
   summary: 'Load images into the cluster without a registry',
   usage: 'load TAR... | ls | build-demo',
   examples: [
-    { line: 'kapella image load app.tar', what: 'an OCI or `docker save` archive' },
-    { line: 'kapella image ls', what: 'what the node has' },
-    { line: 'kapella image build-demo', what: 'build and load the images of examples/guestbook' },
+    { line: 'sudo kapella image load app.tar', what: 'an OCI or `docker save` archive' },
+    { line: 'sudo kapella image ls', what: 'what the node has' },
+    { line: 'sudo kapella image build-demo', what: 'build and load the images of examples/guestbook' },
   ],
   description: 'Pods use a loaded image without pulling when its tag is not :latest, or imagePullPolicy is IfNotPresent or Never.',
   flags: FIND_OPTIONS,
@@ -199,8 +199,8 @@ const KUBECTL: CommandSpec = {
   summary: "Run the system's kubectl with this cluster's credentials",
   usage: 'ARGS...',
   examples: [
-    { line: 'kapella kubectl get pods -A', what: 'everything after kubectl is its own' },
-    { line: 'kapella --name demo kubectl get nodes', what: 'another cluster: its name stands before' },
+    { line: 'sudo kapella kubectl get pods -A', what: 'everything after kubectl is its own' },
+    { line: 'sudo kapella --name demo kubectl get nodes', what: 'another cluster: its name stands before' },
   ],
   flags: [],
   passThrough: true,

@@ -84,6 +84,7 @@ async function askApi(api: AdminApi): Promise<ApiFacts> {
       ...(objections[0] === undefined ? {} : { notReady: objections[0] }),
     };
   } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EACCES') return { problem: 'its keys are for root alone: sudo kapella status' };
     return { problem: `the API server does not answer: ${describeError(error)}` };
   }
 }

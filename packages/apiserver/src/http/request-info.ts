@@ -34,35 +34,41 @@ const METHOD_VERBS: ReadonlyMap<string, string> = new Map([
 export function parseRequestInfo(method: string, rawPath: string, query: URLSearchParams): RequestInfo {
   const raw = segmentsOf(rawPath);
   const parts = rawPath.includes('%') ? raw.map(decodeSegment) : raw;
-  const prefix = parts[0];
-  const isCore = prefix === 'api';
+  const isCore = parts[0] === 'api';
   const start = isCore ? 2 : 3;
-  if ((!isCore && prefix !== 'apis') || parts.length <= start) return nonResource(method, parts, rawPath);
-
+  if ((!isCore && parts[0] !== 'apis') || parts.length <= start) return nonResource(method, parts, rawPath);
   const group = isCore ? '' : (parts[1] as string);
-  const version = parts[start - 1] as string;
+  return resourceInfo({ method, rawPath, raw, parts, query }, group, start);
+}
+
+interface Path {
+  readonly method: string;
+  readonly rawPath: string;
+  /** Segments as the client wrote them, and decoded. */
+  readonly raw: readonly string[];
+  readonly parts: readonly string[];
+  readonly query: URLSearchParams;
+}
+
+/** `start`: the first segment behind the version. */
+function resourceInfo({ method, rawPath, raw, parts, query }: Path, group: string, start: number): RequestInfo {
   const skipped = parts[start] === 'watch' && parts.length > start + 1 ? 1 : 0;
   const methodVerb = skipped === 1 ? 'watch' : (METHOD_VERBS.get(method) ?? '');
   const { namespace, at } = namespaceOf(parts, start + skipped);
-  const resource = parts[at] as string;
   const pathName = parts[at + 1] ?? '';
-  const subresource = parts[at + 2] ?? '';
-  const rest = restOf(rawPath, raw, at + 3);
   const isCollection = pathName === '';
-  const verb = isCollection ? collectionVerb(methodVerb, query) : methodVerb;
-  const name = isCollection && methodVerb === 'get' ? nameOfSelector(query) : pathName;
   return {
     isResource: true,
-    verb,
+    verb: isCollection ? collectionVerb(methodVerb, query) : methodVerb,
     path: parts === raw ? rawPath : `/${parts.join('/')}`,
-    prefix: prefix as string,
+    prefix: parts[0] as string,
     group,
-    version,
+    version: parts[start - 1] as string,
     namespace,
-    resource,
-    subresource,
-    name,
-    rest,
+    resource: parts[at] as string,
+    subresource: parts[at + 2] ?? '',
+    name: isCollection && methodVerb === 'get' ? nameOfSelector(query) : pathName,
+    rest: restOf(rawPath, raw, at + 3),
     parts,
   };
 }

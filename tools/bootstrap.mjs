@@ -27,9 +27,11 @@ function run(command, args) {
 
 if (!isInstalled()) {
   process.stderr.write('installing npm dependencies: the pinned Node 24 and the libraries of package-lock.json\n');
-  const status = run('npm', ['ci', '--no-fund', '--no-audit', '--loglevel=error']);
+  // Not `npm ci`: it refuses a lock file that lacks optional packages of other platforms, which a mirror may not carry.
+  // Versions come from the lock file all the same, and nothing is written to it.
+  const status = run('npm', ['install', '--no-save', '--no-fund', '--no-audit', '--loglevel=error']);
   if (status !== 0) {
-    process.stderr.write('npm ci failed; see its message above\n');
+    process.stderr.write('npm install failed; see its message above\n');
     process.exit(3);
   }
   if (!existsSync(pinned)) {

@@ -16,7 +16,7 @@ interface Check {
 function command(args: readonly string[]): readonly string[] {
   const [name = '', ...rest] = args;
   const result = spawnSync(join(root, 'node_modules/.bin', name), rest, { cwd: root, encoding: 'utf8' });
-  if (result.error !== undefined) return [`${name}: ${result.error.message}; run npm ci`];
+  if (result.error !== undefined) return [`${name}: ${result.error.message}; run npm install --no-save`];
   if (result.status === 0) return [];
   return `${result.stdout}${result.stderr}`.trimEnd().split('\n');
 }

@@ -89,7 +89,9 @@ export function containerTests(cluster: () => TestCluster): void {
     await s.eventOf('main', 'BackOff', /Back-off restarting failed container main in pod main_/);
     const again = await s.podUntil('main', 'was restarted again', (seen) => restartsOf(seen) >= 2);
     const ended = Date.parse(status?.lastState?.terminated?.finishedAt ?? '');
-    const started = Date.parse(containerOf(again)?.lastState?.terminated?.startedAt ?? '');
+    const newest = containerOf(again)?.state;
+    const run = newest?.running ?? newest?.terminated ?? containerOf(again)?.lastState?.terminated;
+    const started = Date.parse(run?.startedAt ?? '');
     assert.ok(started - ended >= 9000 && started - ended < 20_000, `restarted after ${started - ended} ms`);
     assert.equal(await s.k('logs main --previous'), 'dying\n');
   });

@@ -2,148 +2,218 @@
 import { coreV1, keyOf, storageV1 } from '@kapella/api';
 import type { PersistentVolume, PersistentVolumeClaim } from '@kapella/api/types/core-v1';
 import type { Ctx } from '@kapella/base';
-import { type Controller, type ControllerDeps, defineController } from '@kapella/controller';
-import { findVolume, isBoundTo, planReclaim } from './plan-binding.ts';
+import { type Controller, type ControllerDeps, defineController, type ReconcileResult } from '@kapella/controller';
+import { isBoundTo } from './plan-binding.ts';
+import { BIND_COMPLETED, BOUND_BY_CONTROLLER, planClaim, type Told } from './plan-claim.ts';
+import { planVolume } from './plan-volume.ts';
 
-const BIND_COMPLETED = 'pv.kubernetes.io/bind-completed';
-const BOUND_BY_CONTROLLER = 'pv.kubernetes.io/bound-by-controller';
-const SELECTED_NODE = 'volume.kubernetes.io/selected-node';
-const PROVISIONER = 'volume.kubernetes.io/storage-provisioner';
-const PROVISIONER_BETA = 'volume.beta.kubernetes.io/storage-provisioner';
+const PROVISIONERS = ['volume.kubernetes.io/storage-provisioner', 'volume.beta.kubernetes.io/storage-provisioner'];
 const RETRY_MS = 15_000;
 
+type ClaimStatus = NonNullable<PersistentVolumeClaim['status']>;
+
+/** Keys with a namespace are claims, those without are volumes: one queue, since each changes the other. */
 export function createPersistentVolumeBinder(deps: ControllerDeps): Controller {
   const { cache } = deps;
-  const pendingKeys = () => cache.list(coreV1.PersistentVolumeClaim).filter((claim) => !claim.spec.volumeName).map(keyOf);
+  const pendingKeys = () =>
+    cache
+      .list(coreV1.PersistentVolumeClaim)
+      .filter((claim) => claim.status?.phase !== 'Bound')
+      .map(keyOf);
   return defineController({
     name: 'persistentvolume-binder-controller',
     primary: coreV1.PersistentVolumeClaim,
+    reads: [coreV1.Pod],
     concurrencyMax: 1, // two claims must not take one volume
     watches: [
       {
+        kind: coreV1.PersistentVolumeClaim,
+        keysOf({ spec }: PersistentVolumeClaim, _old: unknown, deleted: boolean) {
+          if (spec.volumeName) return [spec.volumeName];
+          return deleted ? claimedBy(deps) : [];
+        },
+      },
+      {
         kind: coreV1.PersistentVolume,
-        keysOf(volume) {
-          const ref = volume.spec.claimRef;
-          return ref === undefined ? ['', ...pendingKeys()] : ['', `${ref.namespace}/${ref.name}`];
+        keysOf({ metadata, spec: { claimRef } }: PersistentVolume) {
+          const claims = claimRef === undefined ? pendingKeys() : [`${claimRef.namespace}/${claimRef.name}`];
+          return [metadata.name, ...claims];
         },
       },
       { kind: storageV1.StorageClass, keysOf: pendingKeys },
     ],
     async reconcile(key, ctx) {
-      if (key === '') {
-        await reclaimAll(deps, ctx);
-        return {};
-      }
-      const claim = cache.get(coreV1.PersistentVolumeClaim, key);
-      if (claim === undefined) {
-        await reclaimAll(deps, ctx);
-        return {};
-      }
-      if (claim.metadata.deletionTimestamp !== undefined && claim.status?.phase === 'Bound') return {};
-      return (await bind(deps, claim, ctx)) ? {} : { requeueAfterMs: RETRY_MS };
+      return key.includes('/') ? syncClaim(deps, key, ctx) : syncVolume(deps, key, ctx);
     },
   });
 }
 
-/** True when the claim is bound (or lost); false when it must wait. */
-async function bind(deps: ControllerDeps, claim: PersistentVolumeClaim, ctx: Ctx): Promise<boolean> {
-  const { cache } = deps;
-  if (claim.spec.volumeName) {
-    const volume = cache.get(coreV1.PersistentVolume, claim.spec.volumeName);
-    if (volume === undefined || (volume.spec.claimRef !== undefined && !isBoundTo(volume, claim))) {
-      await reportLost(deps, claim, volume, ctx);
-      return claim.metadata.annotations?.[BIND_COMPLETED] !== undefined;
+/** Volumes whose claim may be gone. */
+function claimedBy({ cache }: ControllerDeps): string[] {
+  const reserved = cache.list(coreV1.PersistentVolume).filter((volume) => volume.spec.claimRef !== undefined);
+  return reserved.map((volume) => volume.metadata.name);
+}
+
+async function syncVolume({ cache, client, events }: ControllerDeps, name: string, ctx: Ctx): Promise<ReconcileResult> {
+  const volume = cache.get(coreV1.PersistentVolume, name);
+  if (volume === undefined) return {};
+  const plan = planVolume(volume, await claimOf({ cache, client }, volume, ctx));
+  switch (plan.action) {
+    case 'phase':
+      await client.patchStatus(coreV1.PersistentVolume, volume, { ...volume.status, phase: plan.phase }, ctx);
+      break;
+    case 'fail':
+      events.event(volume, 'Warning', 'VolumeFailedDelete', plan.message);
+      await client.patchStatus(
+        coreV1.PersistentVolume,
+        volume,
+        { ...volume.status, phase: 'Failed', message: plan.message },
+        ctx,
+      );
+      break;
+    case 'unbind':
+      await client.update(coreV1.PersistentVolume, plan.next, ctx);
+      break;
+    case 'none':
+  }
+  return {};
+}
+
+/** Asked of the server where the cache has none: a volume must not be given up for a late cache. */
+async function claimOf(
+  { cache, client }: Pick<ControllerDeps, 'cache' | 'client'>,
+  volume: PersistentVolume,
+  ctx: Ctx,
+) {
+  const ref = volume.spec.claimRef;
+  if (ref?.name === undefined || !ref.uid) return undefined;
+  const cached = cache.get(coreV1.PersistentVolumeClaim, `${ref.namespace}/${ref.name}`);
+  if (cached?.metadata.uid === ref.uid || volume.status?.phase === 'Released' || volume.status?.phase === 'Failed')
+    return cached;
+  return client.get(
+    coreV1.PersistentVolumeClaim,
+    { name: ref.name, ...(ref.namespace && { namespace: ref.namespace }) },
+    ctx,
+  );
+}
+
+async function syncClaim(deps: ControllerDeps, key: string, ctx: Ctx): Promise<ReconcileResult> {
+  const { cache, client } = deps;
+  const claim = cache.get(coreV1.PersistentVolumeClaim, key);
+  if (claim === undefined) return {};
+  const plan = planClaim({
+    claim,
+    named: claim.spec.volumeName ? cache.get(coreV1.PersistentVolume, claim.spec.volumeName) : undefined,
+    volumes: cache.list(coreV1.PersistentVolume),
+    classes: cache.list(storageV1.StorageClass),
+    waitingPods: waitingPods(deps, claim),
+  });
+  switch (plan.action) {
+    case 'bind':
+      await bind(deps, claim, plan.volume, ctx);
+      return {};
+    case 'lose':
+      await setPhase(deps, claim, 'Lost', plan.told, ctx);
+      return {};
+    case 'set-class':
+      await client.update(
+        coreV1.PersistentVolumeClaim,
+        { ...claim, spec: { ...claim.spec, storageClassName: plan.className } },
+        ctx,
+      );
+      return {};
+    case 'wait': {
+      if (claim.metadata.deletionTimestamp !== undefined) return {};
+      const told = plan.told;
+      if (told !== undefined) deps.events.event(claim, told.type, told.reason, told.message);
+      const owner = plan.provisioner === undefined ? claim : await nameProvisioner(deps, claim, plan.provisioner, ctx);
+      await setPhase(deps, owner, 'Pending', undefined, ctx);
+      return { requeueAfterMs: RETRY_MS };
     }
-    await bindBoth(deps, claim, volume, ctx);
-    return true;
   }
-  const storageClass = cache.get(storageV1.StorageClass, claim.spec.storageClassName ?? '');
-  const waits = storageClass?.volumeBindingMode === 'WaitForFirstConsumer';
-  const isPlaced = claim.metadata.annotations?.[SELECTED_NODE] !== undefined;
-  const volume = findVolume(claim, cache.list(coreV1.PersistentVolume));
-  if (volume !== undefined && (!waits || isPlaced || volume.spec.claimRef !== undefined)) {
-    await bindBoth(deps, claim, volume, ctx);
-    return true;
-  }
-  await explainPending(deps, claim, storageClass?.provisioner, waits && !isPlaced, ctx);
-  return false;
 }
 
-async function bindBoth({ client }: ControllerDeps, claim: PersistentVolumeClaim, volume: PersistentVolume, ctx: Ctx): Promise<void> {
-  let bound = volume;
-  if (volume.spec.claimRef?.uid !== claim.metadata.uid) {
-    const { namespace, name, uid, resourceVersion } = claim.metadata;
-    const claimRef = { kind: 'PersistentVolumeClaim', apiVersion: 'v1', namespace, name, uid, resourceVersion };
-    const byController: Record<string, string> = volume.spec.claimRef === undefined ? { [BOUND_BY_CONTROLLER]: 'yes' } : {};
-    const annotations = { ...volume.metadata.annotations, ...byController };
-    const next = { ...volume, metadata: { ...volume.metadata, annotations }, spec: { ...volume.spec, claimRef } };
-    bound = await client.update(coreV1.PersistentVolume, next, ctx);
-  }
-  if (bound.status?.phase !== 'Bound') await client.patchStatus(coreV1.PersistentVolume, bound, { ...bound.status, phase: 'Bound' }, ctx);
-
-  let owner = claim;
-  if (claim.spec.volumeName !== volume.metadata.name || claim.metadata.annotations?.[BIND_COMPLETED] === undefined) {
-    const byController: Record<string, string> = claim.spec.volumeName ? {} : { [BOUND_BY_CONTROLLER]: 'yes' };
-    const annotations = { ...claim.metadata.annotations, ...byController, [BIND_COMPLETED]: 'yes' };
-    const next = { ...claim, metadata: { ...claim.metadata, annotations }, spec: { ...claim.spec, volumeName: volume.metadata.name } };
-    owner = await client.update(coreV1.PersistentVolumeClaim, next, ctx);
-  }
-  const { accessModes, capacity } = volume.spec;
-  const status = { ...owner.status, phase: 'Bound', ...(accessModes && { accessModes }), ...(capacity && { capacity }) };
-  await client.patchStatus(coreV1.PersistentVolumeClaim, owner, status as NonNullable<PersistentVolumeClaim['status']>, ctx);
+function waitingPods({ cache }: ControllerDeps, claim: PersistentVolumeClaim): string[] {
+  const { namespace, name } = claim.metadata;
+  if (claim.spec.volumeName) return [];
+  return cache
+    .list(coreV1.Pod, namespace)
+    .filter(
+      (pod) =>
+        !pod.spec.nodeName && pod.spec.volumes?.some((volume) => volume.persistentVolumeClaim?.claimName === name),
+    )
+    .map((pod) => pod.metadata.name);
 }
 
-async function reportLost(deps: ControllerDeps, claim: PersistentVolumeClaim, volume: PersistentVolume | undefined, ctx: Ctx): Promise<void> {
-  if (claim.metadata.annotations?.[BIND_COMPLETED] === undefined) {
-    if (volume === undefined) return; // the named volume may still come
-    const message = `volume "${claim.spec.volumeName}" already bound to a different claim.`;
-    deps.events.event(claim, 'Warning', 'FailedBinding', message);
-    return;
-  }
-  if (claim.status?.phase === 'Lost') return;
-  deps.events.event(claim, 'Warning', 'ClaimLost', 'Bound claim has lost its PersistentVolume. Data on the volume is lost!');
-  await deps.client.patchStatus(coreV1.PersistentVolumeClaim, claim, { ...claim.status, phase: 'Lost' }, ctx);
-}
-
-async function explainPending(
-  { client, events }: ControllerDeps,
+/** Volume first: a claim that says it is bound can rely on its volume. */
+async function bind(
+  deps: ControllerDeps,
   claim: PersistentVolumeClaim,
-  provisioner: string | undefined,
-  waitsForConsumer: boolean,
+  volume: PersistentVolume,
   ctx: Ctx,
 ): Promise<void> {
-  if (waitsForConsumer) {
-    events.event(claim, 'Normal', 'WaitForFirstConsumer', 'waiting for first consumer to be created before binding');
-    return;
-  }
-  if (provisioner === undefined || provisioner === 'kubernetes.io/no-provisioner') {
-    const noClass = claim.spec.storageClassName ? '' : ' and no storage class is set';
-    const message = `no persistent volumes available for this claim${noClass}`;
-    events.event(claim, 'Normal', 'FailedBinding', message);
-    return;
-  }
-  if (claim.metadata.annotations?.[PROVISIONER] !== provisioner) {
-    const annotations = { ...claim.metadata.annotations, [PROVISIONER]: provisioner, [PROVISIONER_BETA]: provisioner };
-    await client.update(coreV1.PersistentVolumeClaim, { ...claim, metadata: { ...claim.metadata, annotations } }, ctx);
-  }
-  const message =
-    `Waiting for a volume to be created either by the external provisioner '${provisioner}' or manually by the system administrator. ` +
-    'If volume creation is delayed, please verify that the provisioner is running and correctly registered.';
-  events.event(claim, 'Normal', 'ExternalProvisioning', message);
+  const { client } = deps;
+  const bound = await bindVolume(deps, claim, volume, ctx);
+  await client.patchStatus(coreV1.PersistentVolume, bound, { ...bound.status, phase: 'Bound' }, ctx);
+  const owner = await bindClaim(deps, claim, volume.metadata.name, ctx);
+  const { accessModes, capacity, volumeAttributesClassName } = volume.spec;
+  const status: ClaimStatus = {
+    ...owner.status,
+    phase: 'Bound',
+    ...(accessModes !== undefined && { accessModes }),
+    // A volume that is being resized tells its size itself.
+    ...(capacity !== undefined && owner.status?.phase !== 'Bound' && { capacity }),
+    ...(volumeAttributesClassName && { currentVolumeAttributesClassName: volumeAttributesClassName }),
+  };
+  await client.patchStatus(coreV1.PersistentVolumeClaim, owner, status, ctx);
 }
 
-async function reclaimAll({ cache, client, events }: ControllerDeps, ctx: Ctx): Promise<void> {
-  for (const volume of cache.list(coreV1.PersistentVolume)) {
-    const ref = volume.spec.claimRef;
-    const claim = ref === undefined ? undefined : cache.get(coreV1.PersistentVolumeClaim, `${ref.namespace}/${ref.name}`);
-    const plan = planReclaim(volume, claim);
-    if (plan === undefined) continue;
-    const phase = plan === 'available' ? 'Available' : 'Released';
-    if (volume.status?.phase !== phase) await client.patchStatus(coreV1.PersistentVolume, volume, { ...volume.status, phase }, ctx);
-    if (plan !== 'delete' || volume.metadata.deletionTimestamp !== undefined) continue;
-    // Volumes of a provisioner are deleted by it, when it sees them Released.
-    if (volume.metadata.annotations?.['pv.kubernetes.io/provisioned-by'] !== undefined) continue;
-    events.event(volume, 'Warning', 'VolumeFailedDelete', 'error getting deleter volume plugin for volume: no deletable volume plugin matched');
-    await client.patchStatus(coreV1.PersistentVolume, volume, { ...volume.status, phase: 'Failed' }, ctx);
-  }
+async function bindVolume(
+  { client }: ControllerDeps,
+  claim: PersistentVolumeClaim,
+  volume: PersistentVolume,
+  ctx: Ctx,
+) {
+  if (volume.spec.claimRef?.uid === claim.metadata.uid) return volume;
+  const { namespace, name, uid, resourceVersion } = claim.metadata;
+  const claimRef = { kind: 'PersistentVolumeClaim', apiVersion: 'v1', namespace, name, uid, resourceVersion };
+  const annotations = {
+    ...volume.metadata.annotations,
+    ...(!isBoundTo(volume, claim) && { [BOUND_BY_CONTROLLER]: 'yes' }),
+  };
+  const next = { ...volume, metadata: { ...volume.metadata, annotations }, spec: { ...volume.spec, claimRef } };
+  return client.update(coreV1.PersistentVolume, next, ctx);
+}
+
+async function bindClaim({ client }: ControllerDeps, claim: PersistentVolumeClaim, volumeName: string, ctx: Ctx) {
+  if (claim.spec.volumeName === volumeName && claim.metadata.annotations?.[BIND_COMPLETED] !== undefined) return claim;
+  const chosen: Record<string, string> = claim.spec.volumeName === volumeName ? {} : { [BOUND_BY_CONTROLLER]: 'yes' };
+  const annotations = { ...claim.metadata.annotations, ...chosen, [BIND_COMPLETED]: 'yes' };
+  const next = { ...claim, metadata: { ...claim.metadata, annotations }, spec: { ...claim.spec, volumeName } };
+  return client.update(coreV1.PersistentVolumeClaim, next, ctx);
+}
+
+async function nameProvisioner(
+  { client }: ControllerDeps,
+  claim: PersistentVolumeClaim,
+  provisioner: string,
+  ctx: Ctx,
+) {
+  const present = claim.metadata.annotations ?? {};
+  if (PROVISIONERS.every((name) => present[name] === provisioner)) return claim;
+  const annotations = { ...present, ...Object.fromEntries(PROVISIONERS.map((name) => [name, provisioner])) };
+  return client.update(coreV1.PersistentVolumeClaim, { ...claim, metadata: { ...claim.metadata, annotations } }, ctx);
+}
+
+async function setPhase(
+  { client, events }: ControllerDeps,
+  claim: PersistentVolumeClaim,
+  phase: 'Pending' | 'Lost',
+  told: Told | undefined,
+  ctx: Ctx,
+): Promise<void> {
+  if (claim.status?.phase === phase) return;
+  const { capacity: _, accessModes: __, ...rest } = claim.status ?? {};
+  await client.patchStatus(coreV1.PersistentVolumeClaim, claim, { ...rest, phase }, ctx);
+  if (told !== undefined) events.event(claim, told.type, told.reason, told.message);
 }

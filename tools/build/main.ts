@@ -49,8 +49,9 @@ for (const name of [...built].sort((a, b) => Number(a === 'kapella.mjs') - Numbe
   renameSync(join(fresh, name), join(dist, name));
 }
 rmSync(fresh, { recursive: true });
+const isPacking = process.env['npm_lifecycle_event'] === 'prepack';
 for (const name of readdirSync(dist).filter((entry) => entry.endsWith('.mjs') && !built.has(entry))) {
-  if (Date.now() - statSync(join(dist, name)).mtimeMs > 86_400_000) rmSync(join(dist, name));
+  if (isPacking || Date.now() - statSync(join(dist, name)).mtimeMs > 86_400_000) rmSync(join(dist, name));
 }
 const sizeKb = Math.round([...built].reduce((sum, name) => sum + statSync(join(dist, name)).size, 0) / 1024);
 process.stdout.write(`built dist/kapella.mjs and ${built.size - 1} more, ${sizeKb} kB, in ${Math.round(performance.now() - startMs)} ms\n`);

@@ -26,13 +26,21 @@ function stage(fallen: () => boolean, onStart: () => void, locked = () => false)
     },
     ctx,
   );
-  return { clock, end: () => (stop.abort(), clock.advance(0).then(() => done)) };
+  const end = async () => {
+    stop.abort();
+    await clock.advance(0);
+    await done;
+  };
+  return { clock, end };
 }
 
 test('what was killed runs again within about a second', async () => {
   let alive = false;
   let starts = 0;
-  const { clock, end } = stage(() => !alive, () => (starts++, (alive = true)));
+  const { clock, end } = stage(() => !alive, () => {
+    starts++;
+    alive = true;
+  });
   await clock.advance(1_000);
   assert.equal(starts, 1);
   await clock.advance(10_000);

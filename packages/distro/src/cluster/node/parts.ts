@@ -23,6 +23,8 @@ const SERVER_WAIT_MS_MAX = 60_000;
 const NODE_WAIT_MS_MAX = 120_000;
 const STOP_GRACE_MS = 20_000;
 const LOG_BYTES_MAX = 16 * 1024 * 1024;
+/** A young generation that grows to its default costs 10 MB at rest; the server's is larger, for its throughput. */
+const NODE_FLAGS = { server: ['--max-semi-space-size=4'], node: ['--max-semi-space-size=2'] } as const;
 /** The usual port of the node agent: that of the first cluster. */
 const KUBELET_PORT = 10_250;
 /** A program older than this cannot be: no clock can be right before it. */
@@ -178,7 +180,7 @@ function daemonPart(
     isRunning: async () => (await daemonPid(pidFile)) !== undefined,
     async start() {
       rotateLog(logFile);
-      const args = [program.script, name, ...optionWords(options), '--supervise'];
+      const args = [...NODE_FLAGS[name], program.script, name, ...optionWords(options), '--supervise'];
       await startDaemon({ command: program.execPath, args, pidFile, logFile });
     },
     stop: async (ctx) => void (await stopDaemon(pidFile, STOP_GRACE_MS, ctx)),

@@ -55,8 +55,11 @@ async function removeServiceRules(clusterName: string, ctx: Ctx): Promise<string
 
 /** A process of this cluster whose pid file was lost, as after an interrupted start. */
 async function endStrays(part: 'server' | 'node', { name, dataDir }: TakeDownOptions, ctx: Ctx): Promise<number> {
-  const isStray = ({ args }: RunningProcess) =>
-    args[2] === part && follows(args, '--name', name) && follows(args, '--data-dir', dataDir) && /kapella|main\.ts/.test(args[1] ?? '');
+  const isStray = ({ args }: RunningProcess) => {
+    const script = args.findIndex((arg, index) => index > 0 && !arg.startsWith('-'));
+    if (!/kapella|main\.ts/.test(args[script] ?? '') || args[script + 1] !== part) return false;
+    return follows(args, '--name', name) && follows(args, '--data-dir', dataDir);
+  };
   const strays = (await listProcesses()).filter(isStray);
   for (const { pid } of strays) signalProcess(pid, 'SIGTERM');
   const deadline = ctx.clock.monotonicMs() + AGENT_GRACE_MS;

@@ -5,7 +5,14 @@ import { parse } from 'yaml';
 import { findSources } from './sources.ts';
 
 const OUT = join(import.meta.dirname, '../../packages/apiserver/src/bootstrap/rbac-policy.gen.ts');
-const FILES = ['cluster-roles', 'controller-roles', 'cluster-role-bindings', 'controller-role-bindings', 'namespace-roles', 'namespace-role-bindings'];
+const FILES = [
+  'cluster-roles',
+  'controller-roles',
+  'cluster-role-bindings',
+  'controller-role-bindings',
+  'namespace-roles',
+  'namespace-role-bindings',
+];
 
 interface Item {
   kind: string;
@@ -14,7 +21,9 @@ interface Item {
 
 const { kubernetesDir } = findSources();
 const directory = join(kubernetesDir, 'plugin/pkg/auth/authorizer/rbac/bootstrappolicy/testdata');
-const items: Item[] = FILES.flatMap((file) => (parse(readFileSync(join(directory, `${file}.yaml`), 'utf8')) as { items: Item[] }).items);
+const items: Item[] = FILES.flatMap(
+  (file) => (parse(readFileSync(join(directory, `${file}.yaml`), 'utf8')) as { items: Item[] }).items,
+);
 for (const item of items) delete item.metadata.creationTimestamp;
 const lines = items.map((item) => `  ${JSON.stringify(item)},`);
 writeFileSync(

@@ -1,6 +1,7 @@
 /**
  * `npm test [-- SUITE…]`: sets up everything the tests need, then runs them in this order, stopping at the first failure:
  * check (types, lint, boundaries), unit (pure, in memory), integration (real kubectl, real containerd, root).
+ * `npm test -- facts` holds the generated facts against upstream's documents; it needs Go.
  */
 import { spawnSync } from 'node:child_process';
 import { globSync } from 'node:fs';
@@ -11,6 +12,8 @@ const root = join(import.meta.dirname, '../..');
 
 interface Suite {
   readonly name: string;
+  /** Runs only when it is asked for by name. */
+  readonly onDemand?: true;
   run(): Promise<number> | number;
 }
 
@@ -29,7 +32,7 @@ const suites: readonly Suite[] = [
   { name: 'check', run: () => node(['tools/check/main.ts']) },
   {
     name: 'unit',
-    run: () => node(['--test', '--test-timeout=120000', ...testFiles('packages/*/src/**/*.test.ts', 'tools/**/*.test.ts')]),
+    run: () => node(['--test', '--test-timeout=120000', ...testFiles('packages/*/src/**/*.test.ts', 'tools/!(gen)/**/*.test.ts')]),
   },
   {
     name: 'integration',
@@ -38,6 +41,15 @@ const suites: readonly Suite[] = [
       // One cluster at a time: the tests measure and kill processes.
       const files = testFiles('test/integration/**/*.test.ts');
       return node(['--test', '--test-concurrency=1', '--test-timeout=600000', ...files]);
+    },
+  },
+  {
+    name: 'facts',
+    onDemand: true, // the checked-in facts against upstream's published documents: needs Go's client, after a new `npm run gen`
+    async run() {
+      const { findSources } = await import('../gen/sources.ts');
+      findSources();
+      return node(['--test', ...testFiles('tools/gen/**/*.test.ts')]);
     },
   },
 ];
@@ -49,7 +61,7 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 for (const suite of suites) {
-  if (wanted.length > 0 && !wanted.includes(suite.name)) continue;
+  if (wanted.length === 0 ? suite.onDemand === true : !wanted.includes(suite.name)) continue;
   const startMs = performance.now();
   process.stdout.write(`\n== ${suite.name}\n`);
   const status = await suite.run();

@@ -62,7 +62,11 @@ export function createApi(kubeconfig: string): Api {
 
 function sendOnce(agent: Agent, url: URL, method: string, options: ApiRequest): Promise<ApiAnswer> {
   return new Promise((resolve, reject) => {
-    const type = options.body === undefined ? {} : { 'content-type': 'application/json' };
+    // Node frames the body of a DELETE only when it is told the length.
+    const type =
+      options.body === undefined
+        ? {}
+        : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(options.body)) };
     const outgoing = request(url, {
       agent,
       method,

@@ -222,7 +222,7 @@ test('delete options: propagation policy becomes a finalizer, preconditions are 
     preconditions: { uid: 'nope' },
   });
   assert.equal(wrong.status, 409);
-  assert.match(wrong.json.message, /Precondition failed: UID in precondition: nope, UID in object meta: /);
+  assert.match(wrong.json.message, /the UID in the precondition \(nope\) does not match the UID in record \(/);
   await request('DELETE', `${CMS}/a?dryRun=All`);
   assert.equal((await request('GET', `${CMS}/a`)).status, 200);
   const orphan = await request('DELETE', `${CMS}/a`, { propagationPolicy: 'Orphan' });

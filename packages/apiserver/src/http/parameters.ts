@@ -128,9 +128,9 @@ function validateList(p: ListParameters, found: FieldErrors): void {
 export function parseRevision(text: string): number | undefined {
   if (text === '') return undefined;
   if (!/^\d{1,16}$/.test(text)) {
-    throw errors.badRequest(
-      `Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`,
-    );
+    const shown = JSON.stringify(text);
+    const why = `resourceVersion: Invalid value: ${shown}: strconv.ParseUint: parsing ${shown}: invalid syntax`;
+    throw errors.badRequest(`invalid resource version: ${why}`);
   }
   return Number(text);
 }

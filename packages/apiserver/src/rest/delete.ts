@@ -5,7 +5,7 @@ import type { CachedObject } from '@kapella/store';
 import { detached, type Stored } from '../registry/storage.ts';
 import { commitDelete, commitObject, readStored } from './commit.ts';
 import { admissionRequest, keyIn, resourceName, type WriteScope } from './core.ts';
-import { checkPreconditions, MODIFIED_MESSAGE, type Preconditions } from './update.ts';
+import { MODIFIED_MESSAGE, type Preconditions } from './update.ts';
 
 const ORPHAN = 'orphan';
 const FOREGROUND = 'foregroundDeletion';
@@ -41,7 +41,7 @@ export async function deleteObject(scope: WriteScope, request: DeleteRequest, ct
   for (let tries = 1; ; tries++) {
     const stored = await readStored(core, type, key, tries > 1, ctx);
     if (stored === undefined) throw errors.notFound(resourceName(type, scope.name));
-    checkPreconditions(type, scope.name, stored.object, request.preconditions);
+    checkDeletePreconditions(scope, stored.object, request.preconditions);
     const mark = planDeletion(scope, stored.object, request);
     if (mark.pending) return { object: shown(scope, stored.object, stored.revision), gone: false };
     if (scope.admission) {
@@ -50,6 +50,25 @@ export async function deleteObject(scope: WriteScope, request: DeleteRequest, ct
     const deleted = await carryOut(scope, key, stored, mark, ctx);
     if (deleted !== undefined) return deleted;
     if (tries >= TRIES_MAX) throw errors.conflict(resourceName(type, scope.name), MODIFIED_MESSAGE);
+  }
+}
+
+/** Source: registry/rest/delete.go BeforeDelete, which words it differently from updates. */
+function checkDeletePreconditions(
+  { type, name }: WriteScope,
+  { metadata }: UnknownObject,
+  preconditions: Preconditions | undefined,
+): void {
+  const { uid, resourceVersion } = preconditions ?? {};
+  if (uid !== undefined && uid !== metadata.uid) {
+    const why = `the UID in the precondition (${uid}) does not match the UID in record (${metadata.uid}).`;
+    throw errors.conflict(resourceName(type, name), `${why} The object might have been deleted and then recreated`);
+  }
+  if (resourceVersion !== undefined && resourceVersion !== metadata.resourceVersion) {
+    const why =
+      `the ResourceVersion in the precondition (${resourceVersion}) does not match the ResourceVersion in record ` +
+      `(${metadata.resourceVersion}). The object might have been modified`;
+    throw errors.conflict(resourceName(type, name), why);
   }
 }
 

@@ -1,8 +1,8 @@
 /** Keeps `status.used` of quotas. Source: kubernetes pkg/controller/resourcequota/resource_quota_controller.go. */
-import * as api from '@kapella/api';
 import { apiextensionsV1, coreV1, type KindRef, type KubeObject, keyOf } from '@kapella/api';
 import type { Pod, ResourceQuota } from '@kapella/api/types/core-v1';
 import { type Controller, type ControllerDeps, defineController, type KeyQueue, type WatchSource } from '@kapella/controller';
+import { findKind } from '../workload/index.ts';
 import { planQuota } from './plan-quota.ts';
 import { countEvaluator, type Evaluator, evaluators, holdsResources } from './usage.ts';
 
@@ -86,17 +86,6 @@ function kindOf(name: string, { cache }: ControllerDeps): KindRef<any> | undefin
   const resource = name.slice('count/'.length);
   const dot = resource.indexOf('.');
   const [plural, group] = dot < 0 ? [resource, ''] : [resource.slice(0, dot), resource.slice(dot + 1)];
-  const builtIn = builtInKinds().find((kind) => kind.plural === plural && kind.group === group && kind.namespaced);
-  if (builtIn !== undefined) return builtIn;
-  const definition = cache.get(apiextensionsV1.CustomResourceDefinition, resource);
-  const version = definition?.spec.versions.find((candidate) => candidate.served);
-  if (definition === undefined || version === undefined) return undefined;
-  const { kind } = definition.spec.names;
-  return { group, version: version.name, kind, plural, namespaced: definition.spec.scope === 'Namespaced' };
-}
-
-function builtInKinds(): KindRef<any>[] {
-  const isKind = (value: unknown): value is KindRef<any> => typeof value === 'object' && value !== null && 'plural' in value && 'namespaced' in value;
-  const tables = Object.entries(api).filter(([name]) => /V\d+$/.test(name));
-  return tables.flatMap(([, table]) => Object.values(table as object).filter(isKind));
+  const kind = findKind(cache, { group, plural });
+  return kind?.namespaced === true ? kind : undefined;
 }

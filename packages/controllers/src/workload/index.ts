@@ -1,6 +1,7 @@
 /** What the controllers that own Pods share. */
 export * from './claim.ts';
 export * from './json.ts';
+export * from './kinds.ts';
 export * from './late-expectations.ts';
 export * from './pod-control.ts';
 export * from './pod-status.ts';

@@ -54,4 +54,6 @@ for (const name of readdirSync(dist).filter((entry) => entry.endsWith('.mjs') &&
   if (isPacking || Date.now() - statSync(join(dist, name)).mtimeMs > 86_400_000) rmSync(join(dist, name));
 }
 const sizeKb = Math.round([...built].reduce((sum, name) => sum + statSync(join(dist, name)).size, 0) / 1024);
-process.stdout.write(`built dist/kapella.mjs and ${built.size - 1} more, ${sizeKb} kB, in ${Math.round(performance.now() - startMs)} ms\n`);
+process.stdout.write(
+  `built dist/kapella.mjs and ${built.size - 1} more, ${sizeKb} kB, in ${Math.round(performance.now() - startMs)} ms\n`,
+);

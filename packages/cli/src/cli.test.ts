@@ -32,21 +32,45 @@ describe('configuration file', () => {
   test('names the place of an unknown field and the field that was meant', () => {
     const text = usage(() => parseConfigFile(`${head}name: demo\napiProt: 1\n`, 'k.yaml'));
     assert.equal(text, 'k.yaml:4:1: unknown field "apiProt" | Did you mean apiPort?');
-    assert.match(usage(() => parseConfigFile(`${head}zzzzzz: 1\n`, 'k.yaml')), /Known fields: name, dataDir/);
+    assert.match(
+      usage(() => parseConfigFile(`${head}zzzzzz: 1\n`, 'k.yaml')),
+      /Known fields: name, dataDir/,
+    );
   });
 
   test('names the place of a bad value and of broken YAML', () => {
-    assert.match(usage(() => parseConfigFile(`${head}apiPort: many\n`, 'k.yaml')), /^k.yaml:3:10: apiPort "many": must be a port/);
-    assert.match(usage(() => parseConfigFile(`${head}name: [a\n`, 'k.yaml')), /^k.yaml:\d+:\d+: /);
-    assert.match(usage(() => parseConfigFile('kind: X\n', 'k.yaml')), /apiVersion must be kapella.dev\/v1alpha1/);
-    assert.match(usage(() => parseConfigFile('- a\n', 'k.yaml')), /is no mapping/);
+    assert.match(
+      usage(() => parseConfigFile(`${head}apiPort: many\n`, 'k.yaml')),
+      /^k.yaml:3:10: apiPort "many": must be a port/,
+    );
+    assert.match(
+      usage(() => parseConfigFile(`${head}name: [a\n`, 'k.yaml')),
+      /^k.yaml:\d+:\d+: /,
+    );
+    assert.match(
+      usage(() => parseConfigFile('kind: X\n', 'k.yaml')),
+      /apiVersion must be kapella.dev\/v1alpha1/,
+    );
+    assert.match(
+      usage(() => parseConfigFile('- a\n', 'k.yaml')),
+      /is no mapping/,
+    );
   });
 });
 
 test('a bad flag says which, why and what to give', () => {
-  assert.match(usage(() => resolveOptions({ apiPort: '99999' }, host)), /^--api-port "99999": must be a port number/);
-  assert.match(usage(() => resolveOptions({ podCidr: '10.0.0.0/8', serviceCidr: '10.43.0.0/16' }, host)), /overlap/);
-  assert.match(usage(() => resolveOptions({ name: 'UPPER' }, host)), /lower-case letters/);
+  assert.match(
+    usage(() => resolveOptions({ apiPort: '99999' }, host)),
+    /^--api-port "99999": must be a port number/,
+  );
+  assert.match(
+    usage(() => resolveOptions({ podCidr: '10.0.0.0/8', serviceCidr: '10.43.0.0/16' }, host)),
+    /overlap/,
+  );
+  assert.match(
+    usage(() => resolveOptions({ name: 'UPPER' }, host)),
+    /lower-case letters/,
+  );
 });
 
 test('addresses of a network count from its base', () => {
@@ -63,7 +87,12 @@ test('reports one JSON object a step, or lines for a person', () => {
   const run = (json: boolean) => {
     let now = 0;
     let text = '';
-    const reporter = createReporter({ json, isTerminal: false, write: (t) => (text += t), monotonicMs: () => (now += 60) });
+    const reporter = createReporter({
+      json,
+      isTerminal: false,
+      write: (t) => (text += t),
+      monotonicMs: () => (now += 60),
+    });
     reporter.step('api', 'API server').done('ready');
     reporter.step('node', 'node').failed('no disk');
     reporter.say('hello');
@@ -71,7 +100,10 @@ test('reports one JSON object a step, or lines for a person', () => {
     return text;
   };
   assert.deepEqual(
-    run(true).trim().split('\n').map((line) => JSON.parse(line)),
+    run(true)
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line)),
     [
       { step: 'api', status: 'done', durationMs: 60, detail: 'ready' },
       { step: 'node', status: 'failed', durationMs: 60, reason: 'no disk' },

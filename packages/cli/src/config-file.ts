@@ -21,7 +21,11 @@ export function parseConfigFile(text: string, file: string): GivenOptions {
     throw new CliError('Usage', `${at(broken.pos[0])}: ${reason}`, 'Mend the YAML.');
   }
   if (!isMap(document.contents)) {
-    throw new CliError('Usage', `${at(0)}: the file is no mapping`, `Start it with \`apiVersion: ${CONFIG_API_VERSION}\`.`);
+    throw new CliError(
+      'Usage',
+      `${at(0)}: the file is no mapping`,
+      `Start it with \`apiVersion: ${CONFIG_API_VERSION}\`.`,
+    );
   }
   const map = document.contents as YAMLMap<Scalar<string>>;
   requireHeader(map, 'apiVersion', CONFIG_API_VERSION, file);

@@ -37,7 +37,8 @@ export const OPTION_SPECS: readonly OptionSpec[] = [
     flag: '--name',
     value: 'NAME',
     help: 'name of the cluster (default: kapella)',
-    check: (v) => (DNS_LABEL.test(v) && v.length <= 20 ? undefined : 'must be lower-case letters, digits and dashes, at most 20'),
+    check: (v) =>
+      DNS_LABEL.test(v) && v.length <= 20 ? undefined : 'must be lower-case letters, digits and dashes, at most 20',
   },
   {
     field: 'dataDir',
@@ -46,7 +47,13 @@ export const OPTION_SPECS: readonly OptionSpec[] = [
     help: 'where everything of the cluster is kept (default: /var/lib/kapella/NAME)',
     check: (v) => (v === '' ? 'must not be empty' : undefined),
   },
-  { field: 'apiPort', flag: '--api-port', value: 'PORT', help: 'port of the API server (default: 6443)', check: checkPort },
+  {
+    field: 'apiPort',
+    flag: '--api-port',
+    value: 'PORT',
+    help: 'port of the API server (default: 6443)',
+    check: checkPort,
+  },
   {
     field: 'bindAddress',
     flag: '--bind-address',
@@ -54,7 +61,13 @@ export const OPTION_SPECS: readonly OptionSpec[] = [
     help: 'address the API server listens on (default: 0.0.0.0 with a node, 127.0.0.1 for `server` alone)',
     check: (v) => (/^[\d.]+$/.test(v) ? undefined : 'must be an IPv4 address'),
   },
-  { field: 'podCidr', flag: '--pod-cidr', value: 'CIDR', help: 'addresses of Pods (default: 10.42.0.0/16)', check: checkCidr },
+  {
+    field: 'podCidr',
+    flag: '--pod-cidr',
+    value: 'CIDR',
+    help: 'addresses of Pods (default: 10.42.0.0/16)',
+    check: checkCidr,
+  },
   {
     field: 'serviceCidr',
     flag: '--service-cidr',
@@ -67,7 +80,8 @@ export const OPTION_SPECS: readonly OptionSpec[] = [
     flag: '--cluster-domain',
     value: 'DOMAIN',
     help: 'DNS domain of the cluster (default: cluster.local)',
-    check: (v) => (v.split('.').every((label) => DNS_LABEL.test(label)) ? undefined : 'must be a DNS domain in lower case'),
+    check: (v) =>
+      v.split('.').every((label) => DNS_LABEL.test(label)) ? undefined : 'must be a DNS domain in lower case',
   },
   {
     field: 'store',
@@ -81,7 +95,8 @@ export const OPTION_SPECS: readonly OptionSpec[] = [
     flag: '--node-name',
     value: 'NAME',
     help: 'name of this node (default: the host name)',
-    check: (v) => (v.split('.').every((label) => DNS_LABEL.test(label)) ? undefined : 'must be a DNS name in lower case'),
+    check: (v) =>
+      v.split('.').every((label) => DNS_LABEL.test(label)) ? undefined : 'must be a DNS name in lower case',
   },
   {
     field: 'resolvConf',
@@ -99,7 +114,8 @@ function checkPort(value: string): string | undefined {
 
 function checkCidr(value: string): string | undefined {
   const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})\/(\d{1,2})$/.exec(value);
-  const isValid = match?.slice(1, 5).every((byte) => Number(byte) <= 255) === true && Number(match[5]) <= 28 && Number(match[5]) >= 8;
+  const isValid =
+    match?.slice(1, 5).every((byte) => Number(byte) <= 255) === true && Number(match[5]) <= 28 && Number(match[5]) >= 8;
   return isValid ? undefined : 'must be an IPv4 network such as 10.42.0.0/16, from /8 to /28';
 }
 
@@ -113,7 +129,10 @@ function checkStore(value: string): string | undefined {
 export type GivenOptions = Partial<Record<keyof ClusterOptions, string>>;
 
 /** Fills defaults and checks. `hostName` and `home` come from the machine. Throws CliError Usage with the flag's name. */
-export function resolveOptions(given: GivenOptions, host: { readonly hostName: string; readonly withNode: boolean }): ClusterOptions {
+export function resolveOptions(
+  given: GivenOptions,
+  host: { readonly hostName: string; readonly withNode: boolean },
+): ClusterOptions {
   checkGiven(given);
   const name = given.name ?? 'kapella';
   const options: ClusterOptions = {
@@ -140,7 +159,11 @@ function checkGiven(given: GivenOptions): void {
     const value = given[spec.field];
     const problem = value === undefined ? undefined : spec.check(value);
     if (problem === undefined) continue;
-    throw new CliError('Usage', `${spec.flag} ${JSON.stringify(value)}: ${problem}`, `Give ${spec.flag} ${spec.value}.`);
+    throw new CliError(
+      'Usage',
+      `${spec.flag} ${JSON.stringify(value)}: ${problem}`,
+      `Give ${spec.flag} ${spec.value}.`,
+    );
   }
 }
 

@@ -7,7 +7,13 @@ import { commandHelp, programHelp } from './help.ts';
 import { parseCommandLine } from './parse-command-line.ts';
 
 const common: FlagSpec[] = [
-  { flag: '--output', short: '-o', value: 'FORMAT', help: 'how', check: (v) => (v === 'json' ? undefined : 'must be json') },
+  {
+    flag: '--output',
+    short: '-o',
+    value: 'FORMAT',
+    help: 'how',
+    check: (v) => (v === 'json' ? undefined : 'must be json'),
+  },
 ];
 const commands: CommandSpec[] = [
   {
@@ -37,13 +43,23 @@ function refusal(...words: string[]): string {
 test('flags stand before or after the command, with = or without', () => {
   const line = parse('-o', 'json', 'start', '--port=80', '-y');
   assert.equal(line.command?.name, 'start');
-  assert.deepEqual([...line.flags], [['--output', 'json'], ['--port', '80'], ['--yes', 'true']]);
+  assert.deepEqual(
+    [...line.flags],
+    [
+      ['--output', 'json'],
+      ['--port', '80'],
+      ['--yes', 'true'],
+    ],
+  );
 });
 
 test('unknown words name the one that was meant', () => {
   assert.equal(refusal('strat'), 'unknown command "strat" | Did you mean `kapella start`?');
   assert.equal(refusal('start', '--prot', '1'), 'unknown flag --prot for start | Did you mean --port?');
-  assert.equal(refusal('start', '--zzzzzzz'), 'unknown flag --zzzzzzz for start | `kapella start --help` lists the flags.');
+  assert.equal(
+    refusal('start', '--zzzzzzz'),
+    'unknown flag --zzzzzzz for start | `kapella start --help` lists the flags.',
+  );
   assert.equal(refusal('image', 'laod'), 'image: unknown "laod" | Did you mean load?');
 });
 

@@ -94,7 +94,11 @@ function readFlag(
   }
   const problem = spec.check?.(value);
   if (problem !== undefined) {
-    throw new CliError('Usage', `${spec.flag} ${JSON.stringify(value)}: ${problem}`, `Give ${spec.flag} ${spec.value}.`);
+    throw new CliError(
+      'Usage',
+      `${spec.flag} ${JSON.stringify(value)}: ${problem}`,
+      `Give ${spec.flag} ${spec.value}.`,
+    );
   }
   state.flags.set(spec.flag, value);
   return equals >= 0 ? 0 : 1;
@@ -123,12 +127,14 @@ function checkArgs(command: CommandSpec, args: readonly string[]): void {
   const { min, max, first } = command.args ?? { min: 0, max: 0 };
   const [head, ...rest] = args;
   const usage = `Usage: kapella ${command.name}${command.usage === undefined ? '' : ` ${command.usage}`}`;
-  if (head !== undefined && max === 0) throw new CliError('Usage', `${command.name} takes no argument: "${head}"`, usage);
+  if (head !== undefined && max === 0)
+    throw new CliError('Usage', `${command.name} takes no argument: "${head}"`, usage);
   if (head !== undefined && first !== undefined && !first.includes(head)) {
     const near = nearest(head, first);
     const fix = near === undefined ? `There are: ${first.join(', ')}.` : `Did you mean ${near}?`;
     throw new CliError('Usage', `${command.name}: unknown "${head}"`, fix);
   }
   if (args.length < min) throw new CliError('Usage', `${command.name} needs more: ${command.usage ?? ''}`, usage);
-  if (args.length > max) throw new CliError('Usage', `${command.name} takes no further argument: "${rest.at(-1)}"`, usage);
+  if (args.length > max)
+    throw new CliError('Usage', `${command.name} takes no further argument: "${rest.at(-1)}"`, usage);
 }

@@ -36,7 +36,9 @@ function textReporter({ isTerminal, write, monotonicMs }: ReporterOptions): Repo
       if (isTerminal) write(`  … ${text}`);
       const line = (mark: string, detail: string) => {
         const tookMs = Math.round(monotonicMs() - startMs);
-        write(`${isTerminal ? CLEAR_LINE : ''}  ${mark} ${text}${detail}${tookMs >= 100 ? ` (${(tookMs / 1000).toFixed(1)} s)` : ''}\n`);
+        write(
+          `${isTerminal ? CLEAR_LINE : ''}  ${mark} ${text}${detail}${tookMs >= 100 ? ` (${(tookMs / 1000).toFixed(1)} s)` : ''}\n`,
+        );
       };
       return {
         progress: (now) => isTerminal && write(`${CLEAR_LINE}  … ${text}: ${now.slice(0, 80)}`),

@@ -36,7 +36,11 @@ function must(...args: string[]): Ran {
   return ran;
 }
 
-const jsonLines = (text: string) => text.trim().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>);
+const jsonLines = (text: string) =>
+  text
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
 const resultOf = (text: string) => (jsonLines(text).at(-1) as { result: Record<string, unknown> }).result;
 const kubectl = (...args: string[]) => must('--name', name, 'kubectl', ...args).out;
 
@@ -53,7 +57,11 @@ async function until(what: string, isTrue: () => boolean, timeMsMax = 60_000): P
 function traces(): string[] {
   const found: string[] = [];
   const shell = (command: string) => spawnSync('sh', ['-c', command], { encoding: 'utf8' }).stdout;
-  const add = (what: string, text: string) => text.split('\n').filter((line) => line.includes(name)).forEach((line) => void found.push(`${what}: ${line}`));
+  const add = (what: string, text: string) =>
+    text
+      .split('\n')
+      .filter((line) => line.includes(name))
+      .forEach((line) => void found.push(`${what}: ${line}`));
   add('mount', readFileSync('/proc/self/mountinfo', 'utf8'));
   add('nft', shell('nft list tables'));
   add('process', shell(`ps axo args | grep -F -e ${name} -e ${dataDir} | grep -v -e grep -e life.test`));
@@ -76,7 +84,10 @@ after(() => {
 
 describe('what is wrong is said in one line, and leaves nothing', { concurrency: false }, () => {
   test('flags and commands', () => {
-    assert.deepEqual([kapella('statsu').code, kapella('statsu').err.split('\n')[1]], [2, '  fix: Did you mean `kapella status`?']);
+    assert.deepEqual(
+      [kapella('statsu').code, kapella('statsu').err.split('\n')[1]],
+      [2, '  fix: Did you mean `kapella status`?'],
+    );
     assert.equal(kapella('up', '--api-port', 'x').code, 2);
     assert.equal(kapella('up', '--config', '/nonexistent').code, 2);
   });
@@ -96,12 +107,19 @@ describe('what is wrong is said in one line, and leaves nothing', { concurrency:
     const ran = kapella('up', '--name', name, '--data-dir', dataDir, '--api-port', String(port), '--yes');
     holder.close();
     assert.equal(ran.code, 3, ran.out + ran.err);
-    assert.match(ran.err, new RegExp(`^kapella: port-${port}: needed for the API server, in use by .*\n {2}fix: ss -ltnp`));
+    assert.match(
+      ran.err,
+      new RegExp(`^kapella: port-${port}: needed for the API server, in use by .*\n {2}fix: ss -ltnp`),
+    );
     assert.deepEqual(traces(), []);
   });
 
   test('no root', () => {
-    const { status, stderr } = spawnSync('setpriv', ['--reuid=65534', '--clear-groups', process.execPath, program, 'up', '--name', name], { encoding: 'utf8', cwd: '/' });
+    const { status, stderr } = spawnSync(
+      'setpriv',
+      ['--reuid=65534', '--clear-groups', process.execPath, program, 'up', '--name', name],
+      { encoding: 'utf8', cwd: '/' },
+    );
     assert.equal(status, 3, stderr);
     assert.match(stderr, /^kapella: up needs root.*\n {2}fix: sudo kapella up/);
   });
@@ -127,7 +145,16 @@ describe('what is wrong is said in one line, and leaves nothing', { concurrency:
 });
 
 describe('from nothing to nothing', { concurrency: false }, () => {
-  const flags = ['--name', name, '--data-dir', dataDir, '--pod-cidr', '10.199.0.0/16', '--service-cidr', '10.198.0.0/16'];
+  const flags = [
+    '--name',
+    name,
+    '--data-dir',
+    dataDir,
+    '--pod-cidr',
+    '10.199.0.0/16',
+    '--service-cidr',
+    '10.198.0.0/16',
+  ];
 
   test('up: one JSON object a step, a kubeconfig, a context when asked', () => {
     const { out } = must('up', ...flags, '--yes', '--merge-kubeconfig', '--output', 'json');
@@ -154,7 +181,12 @@ describe('from nothing to nothing', { concurrency: false }, () => {
   });
 
   test('an image is loaded and runs; logs are shown', async () => {
-    const manifest = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'still' }, spec: { containers: [{ name: 'c', image: 'registry.k8s.io/pause:3.10.1' }] } };
+    const manifest = {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'still' },
+      spec: { containers: [{ name: 'c', image: 'registry.k8s.io/pause:3.10.1' }] },
+    };
     const file = join(scratch, 'pod.json');
     writeFileSync(file, JSON.stringify(manifest));
     assert.match(must('image', 'load', join(dataDir, 'images/pause.tar'), '--name', name).out, /pause:3\.10\.1/);
@@ -176,18 +208,26 @@ describe('from nothing to nothing', { concurrency: false }, () => {
   test('down stops all of it, up brings it back with what was in it', async () => {
     must('down', '--name', name);
     assert.equal(kapella('status', '--name', name).code, 1);
-    assert.deepEqual(traces().filter((line) => /^(process|nft):/.test(line) && !line.endsWith('-net')), []);
+    assert.deepEqual(
+      traces().filter((line) => /^(process|nft):/.test(line) && !line.endsWith('-net')),
+      [],
+    );
     must('up', '--name', name, '--output', 'json');
-    await until('Pod Running again', () => /^still +1\/1 +Running/.test(kubectl('get', 'pod', 'still', '--no-headers')));
+    await until('Pod Running again', () =>
+      /^still +1\/1 +Running/.test(kubectl('get', 'pod', 'still', '--no-headers')),
+    );
   });
 
   for (const victim of ['server', 'node', 'containerd']) {
     test(`kill -9 of ${victim}: it comes back by itself, and nothing else was touched`, async () => {
       const pidsNow = () => {
         const processes = resultOf(kapella('status', '--name', name, '--output', 'json').out)['processes'];
-        return Object.fromEntries(Object.entries(processes as Record<string, { pid: number }>).map(([part, { pid }]) => [part, pid]));
+        return Object.fromEntries(
+          Object.entries(processes as Record<string, { pid: number }>).map(([part, { pid }]) => [part, pid]),
+        );
       };
-      const startOf = () => kubectl('get', 'pod', 'still', '-o', 'jsonpath={.status.containerStatuses[0].state.running.startedAt}');
+      const startOf = () =>
+        kubectl('get', 'pod', 'still', '-o', 'jsonpath={.status.containerStatuses[0].state.running.startedAt}');
       const [pids, startedAt] = [pidsNow(), startOf()];
       process.kill(pids[victim] as number, 'SIGKILL');
       await until(`${victim} back`, () => {
@@ -221,7 +261,11 @@ test('server alone: one line with the milliseconds, a kubeconfig, a clean end on
   child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text));
   await until('the line', () => out.includes('\n'), 20_000);
   assert.match(out, new RegExp(`^API server ready in \\d+ ms at https://127\\.0\\.0\\.1:${port}\n$`));
-  const listed = spawnSync('kubectl', ['--kubeconfig', join(dir, 'admin.kubeconfig'), 'get', 'ns', 'default', '-o', 'name'], { env, encoding: 'utf8' });
+  const listed = spawnSync(
+    'kubectl',
+    ['--kubeconfig', join(dir, 'admin.kubeconfig'), 'get', 'ns', 'default', '-o', 'name'],
+    { env, encoding: 'utf8' },
+  );
   assert.equal(listed.stdout, 'namespace/default\n', listed.stderr);
   const ended = new Promise((resolve) => child.once('exit', (code, signal) => resolve({ code, signal })));
   child.kill('SIGTERM');

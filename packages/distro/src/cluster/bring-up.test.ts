@@ -60,7 +60,12 @@ async function play(fake: Fake) {
     (started) => ({ started }),
     (error: Error) => ({ error }),
   );
-  return { events, text, ...outcome } as { events: string[]; text: string; started?: readonly PartName[]; error?: CliError };
+  return { events, text, ...outcome } as {
+    events: string[];
+    text: string;
+    started?: readonly PartName[];
+    error?: CliError;
+  };
 }
 
 test('starts runtime and server at once, the node when the runtime and its keys are there', async () => {
@@ -83,13 +88,19 @@ test('when all run, looks only whether they are ready', async () => {
 test('starts only what does not run', async () => {
   const { events, started } = await play({ running: ['containerd', 'server'] });
   assert.deepEqual(started, ['node']);
-  assert.deepEqual(events.filter((event) => event.startsWith('start')), ['start node']);
+  assert.deepEqual(
+    events.filter((event) => event.startsWith('start')),
+    ['start node'],
+  );
 });
 
 test('a failure stops what this call started and nothing else', async () => {
   const { events, error } = await play({ running: ['containerd'], failing: 'node' });
   assert.equal(error?.message, 'node broke');
-  assert.deepEqual(events.filter((event) => event.startsWith('stop')), ['stop node', 'stop server']);
+  assert.deepEqual(
+    events.filter((event) => event.startsWith('stop')),
+    ['stop node', 'stop server'],
+  );
 });
 
 test('a machine that is not fit is not touched', async () => {

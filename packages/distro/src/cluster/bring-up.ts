@@ -67,7 +67,9 @@ const MENDED_BY_STEPS = new Set(['packages']);
 
 async function checkMachine(machine: Machine, reporter: Reporter, ctx: Ctx): Promise<void> {
   const step = reporter.step('check', 'the machine');
-  const failures = (await machine.findings(ctx)).filter(({ name, status }) => status === 'fail' && !MENDED_BY_STEPS.has(name));
+  const failures = (await machine.findings(ctx)).filter(
+    ({ name, status }) => status === 'fail' && !MENDED_BY_STEPS.has(name),
+  );
   const [first, ...rest] = failures;
   if (first === undefined) {
     step.done('fit for a node');
@@ -125,9 +127,15 @@ async function startParts(
   const runtimeUp = start(containerd).then(() => ready(containerd));
   const serverStarted = start(server);
   const serverUp = serverStarted.then(() => ready(server));
-  const nodeStarted = Promise.all([runtimeUp, serverStarted.then(() => machine.keysWritten(inner))]).then(() => start(node));
+  const nodeStarted = Promise.all([runtimeUp, serverStarted.then(() => machine.keysWritten(inner))]).then(() =>
+    start(node),
+  );
   const nodeUp = Promise.all([nodeStarted, serverUp]).then(() => ready(node));
-  const works: readonly (readonly [Part, Promise<string>])[] = [[server, serverUp], [containerd, runtimeUp], [node, nodeUp]];
+  const works: readonly (readonly [Part, Promise<string>])[] = [
+    [server, serverUp],
+    [containerd, runtimeUp],
+    [node, nodeUp],
+  ];
   try {
     // The first failure calls off the rest, whichever line is being shown.
     for (const work of [...works.map(([, up]) => up), nodeStarted]) work.catch((error) => failed.abort(error));
@@ -144,7 +152,11 @@ async function startParts(
   } catch (error) {
     failed.abort(error);
     await Promise.allSettled([runtimeUp, serverUp, nodeStarted, nodeUp]);
-    await stopParts([node, server, containerd].filter(({ name }) => missing.has(name)), reporter, ctx);
+    await stopParts(
+      [node, server, containerd].filter(({ name }) => missing.has(name)),
+      reporter,
+      ctx,
+    );
     throw error;
   }
 }

@@ -76,16 +76,20 @@ function freeDefaults(
     for (const port of machine.listeningPorts) if (!taken.has(port)) taken.set(port, 'another program');
     let port = FIRST_PORT;
     while (taken.has(port)) port++;
-    if (port !== base.apiPort) notes.push(`port ${base.apiPort} belongs to ${taken.get(base.apiPort)}: using --api-port ${port}`);
+    if (port !== base.apiPort)
+      notes.push(`port ${base.apiPort} belongs to ${taken.get(base.apiPort)}: using --api-port ${port}`);
     free.apiPort = String(port);
   }
   const networks: Taken[] = [
     ...others.flatMap(({ options }) => networksOf(options).map((cidr) => ({ cidr, by: `cluster ${options.name}` }))),
     ...machine.routes.map((cidr) => ({ cidr, by: 'a route of this machine' })),
-    ...[given.podCidr, given.serviceCidr].filter((cidr) => cidr !== undefined).map((cidr) => ({ cidr, by: 'this cluster' })),
+    ...[given.podCidr, given.serviceCidr]
+      .filter((cidr) => cidr !== undefined)
+      .map((cidr) => ({ cidr, by: 'this cluster' })),
   ];
   if (given.podCidr === undefined) free.podCidr = freeNetwork(base.podCidr, '--pod-cidr', networks, notes);
-  if (given.serviceCidr === undefined) free.serviceCidr = freeNetwork(base.serviceCidr, '--service-cidr', networks, notes);
+  if (given.serviceCidr === undefined)
+    free.serviceCidr = freeNetwork(base.serviceCidr, '--service-cidr', networks, notes);
   return free;
 }
 
@@ -113,9 +117,16 @@ const networksOf = ({ podCidr, serviceCidr }: ClusterOptions) => [podCidr, servi
 
 function checkApart(options: ClusterOptions, other: ClusterOptions): void {
   if (options.apiPort === other.apiPort) {
-    throw new CliError('Host', `port ${options.apiPort} belongs to cluster ${other.name}`, 'Choose another: --api-port');
+    throw new CliError(
+      'Host',
+      `port ${options.apiPort} belongs to cluster ${other.name}`,
+      'Choose another: --api-port',
+    );
   }
-  for (const [flag, cidr] of [['--pod-cidr', options.podCidr], ['--service-cidr', options.serviceCidr]] as const) {
+  for (const [flag, cidr] of [
+    ['--pod-cidr', options.podCidr],
+    ['--service-cidr', options.serviceCidr],
+  ] as const) {
     const clash = networksOf(other).find((theirs) => overlaps(cidr, theirs));
     if (clash === undefined) continue;
     throw new CliError(
@@ -139,8 +150,7 @@ export function parseRoutes(text: string): string[] {
   return [...found];
 }
 
-const littleEndian = (hex: string) =>
-  [6, 4, 2, 0].map((at) => Number.parseInt(hex.slice(at, at + 2), 16)).join('.');
+const littleEndian = (hex: string) => [6, 4, 2, 0].map((at) => Number.parseInt(hex.slice(at, at + 2), 16)).join('.');
 
 /** Listening ports of /proc/net/tcp or tcp6: state 0A. */
 export function parseListening(text: string): number[] {

@@ -37,10 +37,13 @@ function stage(fallen: () => boolean, onStart: () => void, locked = () => false)
 test('what was killed runs again within about a second', async () => {
   let alive = false;
   let starts = 0;
-  const { clock, end } = stage(() => !alive, () => {
-    starts++;
-    alive = true;
-  });
+  const { clock, end } = stage(
+    () => !alive,
+    () => {
+      starts++;
+      alive = true;
+    },
+  );
   await clock.advance(1_000);
   assert.equal(starts, 1);
   await clock.advance(10_000);
@@ -53,7 +56,10 @@ test('what was killed runs again within about a second', async () => {
 
 test('what falls at once is tried ever more seldom', async () => {
   let starts = 0;
-  const { clock, end } = stage(() => true, () => starts++);
+  const { clock, end } = stage(
+    () => true,
+    () => starts++,
+  );
   await clock.advance(60_000);
   assert.ok(starts >= 4 && starts <= 8, `${starts} starts in a minute`);
   const before = starts;
@@ -65,7 +71,11 @@ test('what falls at once is tried ever more seldom', async () => {
 test('nothing is started while a command is at work', async () => {
   let starts = 0;
   let isLocked = true;
-  const { clock, end } = stage(() => starts === 0, () => starts++, () => isLocked);
+  const { clock, end } = stage(
+    () => starts === 0,
+    () => starts++,
+    () => isLocked,
+  );
   await clock.advance(5_000);
   assert.equal(starts, 0);
   isLocked = false;

@@ -35,7 +35,8 @@ export async function keepAlive({ parts, hasFallen, exclusively }: KeepAliveDeps
     for (const part of parts) {
       if (!(await hasFallen(part.name))) continue;
       await raise(part).catch((error: unknown) => {
-        if (!ctx.signal.aborted) ctx.log.warn('process not started again', { part: part.name, reason: describeError(error) });
+        if (!ctx.signal.aborted)
+          ctx.log.warn('process not started again', { part: part.name, reason: describeError(error) });
       });
     }
     await sleep(CHECK_MS, ctx).catch(() => {});

@@ -35,13 +35,19 @@ test('beside others: their entries, comments and current context stay', () => {
   const made = parse(text);
   assert.match(text, /^# mine/);
   assert.equal(made['current-context'], 'work');
-  assert.deepEqual(made.contexts.map((context: { name: string }) => context.name), ['work', 'kapella']);
+  assert.deepEqual(
+    made.contexts.map((context: { name: string }) => context.name),
+    ['work', 'kapella'],
+  );
 });
 
 test('again: replaces ours; out again: leaves what was before', () => {
   const once = mergeKubeconfig(users, entry('kapella', 'https://x:1'), 'kapella');
   const twice = mergeKubeconfig(once, entry('kapella', 'https://x:2'), 'kapella');
-  assert.deepEqual(parse(twice).clusters.map((cluster: { cluster: { server: string } }) => cluster.cluster.server), ['https://work:1', 'https://x:2']);
+  assert.deepEqual(
+    parse(twice).clusters.map((cluster: { cluster: { server: string } }) => cluster.cluster.server),
+    ['https://work:1', 'https://x:2'],
+  );
   assert.equal(removeFromKubeconfig(twice, 'kapella'), users);
 });
 

@@ -1,7 +1,11 @@
 /** Every command as its user sees it: name, flags, help. What each does is in node/. */
 import { type CommandSpec, type Example, type FlagSpec, OPTION_SPECS, type OptionSpec } from '@kapella/cli';
 
-const CONFIG: FlagSpec = { flag: '--config', value: 'FILE', help: 'read options from a ClusterConfiguration; flags win' };
+const CONFIG: FlagSpec = {
+  flag: '--config',
+  value: 'FILE',
+  help: 'read options from a ClusterConfiguration; flags win',
+};
 
 const clusterFlags = (...fields: readonly OptionSpec['field'][]): readonly FlagSpec[] => [
   ...OPTION_SPECS.filter(({ field }) => fields.includes(field)),
@@ -31,7 +35,8 @@ const LOG_LEVEL: FlagSpec = {
   flag: '--log-level',
   value: 'LEVEL',
   help: 'least level that is logged: debug, info, warn or error (default: info)',
-  check: (value) => (['debug', 'info', 'warn', 'error'].includes(value) ? undefined : 'must be debug, info, warn or error'),
+  check: (value) =>
+    ['debug', 'info', 'warn', 'error'].includes(value) ? undefined : 'must be debug, info, warn or error',
 };
 const SUPERVISE: FlagSpec = {
   flag: '--supervise',
@@ -168,7 +173,8 @@ const IMAGE: CommandSpec = {
     { line: 'sudo kapella image ls', what: 'what the node has' },
     { line: 'sudo kapella image build-demo', what: 'build and load the images of examples/guestbook' },
   ],
-  description: 'Pods use a loaded image without pulling when its tag is not :latest, or imagePullPolicy is IfNotPresent or Never.',
+  description:
+    'Pods use a loaded image without pulling when its tag is not :latest, or imagePullPolicy is IfNotPresent or Never.',
   flags: FIND_OPTIONS,
   args: { min: 1, max: 1000, first: ['load', 'ls', 'build-demo'] },
 };
@@ -181,7 +187,8 @@ const SERVER: CommandSpec = {
     { line: 'kapella server --data-dir ./data --api-port 6443', what: 'no root needed; ends on Ctrl-C or SIGTERM' },
     { line: 'KUBECONFIG=./data/admin.kubeconfig kubectl get ns', what: 'in another terminal' },
   ],
-  description: 'Writes DIR/admin.kubeconfig (cluster-admin) and prints one line when the API answers. Logs go to stderr.',
+  description:
+    'Writes DIR/admin.kubeconfig (cluster-admin) and prints one line when the API answers. Logs go to stderr.',
   flags: [...ALL_OPTIONS, LOG_LEVEL, SUPERVISE],
 };
 

@@ -38,12 +38,16 @@ async function openAgent(dataDir: string): Promise<Agent> {
 
 function get(url: string, agent: Agent): Promise<ApiAnswer> {
   return new Promise((resolve, reject) => {
-    const sent = request(url, { agent, headers: { accept: 'application/json' }, timeout: ANSWER_MS_MAX }, (response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('error', reject);
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString() }));
-    });
+    const sent = request(
+      url,
+      { agent, headers: { accept: 'application/json' }, timeout: ANSWER_MS_MAX },
+      (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('error', reject);
+        response.on('end', () => resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString() }));
+      },
+    );
     sent.on('timeout', () => sent.destroy(new Error(`no answer within ${ANSWER_MS_MAX / 1000} s`)));
     sent.on('error', reject);
     sent.end();

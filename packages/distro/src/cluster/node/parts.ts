@@ -130,7 +130,9 @@ function nodePart(options: ClusterOptions, files: ClusterFiles, api: AdminApi, p
   let startedMs = 0;
   // The agent renews its lease once it has said how the node is; a status that did not change it does not send again.
   const isHeard = async () => {
-    const { status, text } = await api.get(`/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/${options.nodeName}`);
+    const { status, text } = await api.get(
+      `/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/${options.nodeName}`,
+    );
     const renewTime = status === 200 ? (JSON.parse(text) as LeaseLike).spec?.renewTime : undefined;
     return (parseTime(renewTime) ?? 0) >= startedMs;
   };
@@ -209,7 +211,11 @@ async function until(
     progress(`waiting: ${objection}`);
     if ((await daemonPid(files.pidFile[name])) === undefined) {
       const said = await lastWords(logFile);
-      throw new CliError('Runtime', `the ${name} ended while starting${said === '' ? '' : `: ${said}`}`, `See ${logFile}`);
+      throw new CliError(
+        'Runtime',
+        `the ${name} ended while starting${said === '' ? '' : `: ${said}`}`,
+        `See ${logFile}`,
+      );
     }
     const waitedMs = ctx.clock.monotonicMs() - startMs;
     if (waitedMs > timeMsMax) {

@@ -21,7 +21,8 @@ export async function whileSupervising(
   const { parts } = createMachine(options, program);
   const stop = new AbortController();
   // A pid file outlives its process only when that was not ended by us; a reboot clears both.
-  const hasFallen = async (name: PartName) => existsSync(pidFile[name]) && (await daemonPid(pidFile[name])) === undefined;
+  const hasFallen = async (name: PartName) =>
+    existsSync(pidFile[name]) && (await daemonPid(pidFile[name])) === undefined;
   const others = Object.values(parts).filter(({ name }) => name !== own);
   const exclusively = (task: () => Promise<void>) => tryClusterLock(options.name, task);
   const watching = keepAlive({ parts: others, hasFallen, exclusively }, childCtx(ctx, stop.signal));

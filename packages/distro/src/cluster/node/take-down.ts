@@ -95,7 +95,9 @@ async function endContainers(
 
 function firstProcesses(all: readonly RunningProcess[], socket: string): readonly RunningProcess[] {
   const shims = new Set(
-    all.filter(({ args }) => (args[0] ?? '').includes('containerd-shim') && args.includes(socket)).map(({ pid }) => pid),
+    all
+      .filter(({ args }) => (args[0] ?? '').includes('containerd-shim') && args.includes(socket))
+      .map(({ pid }) => pid),
   );
   return all.filter(({ pid, parentPid }) => shims.has(parentPid) && !shims.has(pid));
 }

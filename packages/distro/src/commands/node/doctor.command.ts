@@ -18,7 +18,8 @@ export async function doctor({ given, reporter, program }: CommandInput, ctx: Ct
   const results = await machine.findings(ctx).finally(() => machine.close());
   const failed = results.filter(({ status }) => status === 'fail').length;
   const warned = results.filter(({ status }) => status === 'warn').length;
-  if (program.json) for (const result of results) program.write(`${JSON.stringify({ check: result.name, ...result })}\n`);
+  if (program.json)
+    for (const result of results) program.write(`${JSON.stringify({ check: result.name, ...result })}\n`);
   else for (const result of results) program.write(lineOf(result));
   const summary = failed > 0 ? `${failed} problems keep a cluster from starting` : 'This machine can run a node';
   reporter.result({ failed, warned }, `\n${summary}${warned > 0 ? `; ${warned} warnings` : ''}.`);

@@ -42,8 +42,14 @@ test('one line says what, one what to do', () => {
 
 test('what the operating system refused is named, however deep it lies', () => {
   const full = new Error('store not opened', { cause: errno('ENOSPC', { path: '/d/x' }) });
-  assert.deepEqual([report(full).code, report(full).err.split('\n')[0]], [3, 'kapella: no space left on the disk for /d/x']);
-  assert.match(report(new HostError('CommandFailed', 'unpacking', 'again', errno('ENOSPC'))).err, /no space left on the disk/);
+  assert.deepEqual(
+    [report(full).code, report(full).err.split('\n')[0]],
+    [3, 'kapella: no space left on the disk for /d/x'],
+  );
+  assert.match(
+    report(new HostError('CommandFailed', 'unpacking', 'again', errno('ENOSPC'))).err,
+    /no space left on the disk/,
+  );
   assert.match(report(errno('EADDRINUSE', { port: 6443 })).err, /^kapella: port 6443 is in use\n {2}fix: .*--api-port/);
   assert.equal(report(errno('EACCES')).code, 3);
 });

@@ -28,7 +28,7 @@ export function reportFailure(error: unknown, program: Program): number {
 
 export function toCliError(error: unknown): CliError {
   for (let cause = error; cause !== undefined; cause = cause instanceof Error ? cause.cause : undefined) {
-    const known = cause instanceof CliError ? cause : fromHostError(cause) ?? fromErrno(cause);
+    const known = cause instanceof CliError ? cause : (fromHostError(cause) ?? fromErrno(cause));
     if (known !== undefined) return known;
   }
   return new CliError('Failed', describeError(error), '', error);
@@ -57,10 +57,20 @@ function fromErrno(error: unknown): CliError | undefined {
   switch (code) {
     case 'ENOSPC':
     case 'EDQUOT':
-      return new CliError('Host', `no space left on the disk${at}`, 'Free some: df -h; or choose another --data-dir.', error);
+      return new CliError(
+        'Host',
+        `no space left on the disk${at}`,
+        'Free some: df -h; or choose another --data-dir.',
+        error,
+      );
     case 'EACCES':
     case 'EPERM':
-      return new CliError('Host', `permission denied${at}`, 'Run it as root (sudo), or choose another --data-dir.', error);
+      return new CliError(
+        'Host',
+        `permission denied${at}`,
+        'Run it as root (sudo), or choose another --data-dir.',
+        error,
+      );
     case 'EROFS':
       return new CliError('Host', `the filesystem is read-only${at}`, 'Choose another --data-dir.', error);
     case 'EADDRINUSE': {
@@ -68,7 +78,12 @@ function fromErrno(error: unknown): CliError | undefined {
       return new CliError('Host', `port ${port} is in use`, fix, error);
     }
     case 'EADDRNOTAVAIL':
-      return new CliError('Host', 'this machine does not have that address', 'Give an address of it: --bind-address', error);
+      return new CliError(
+        'Host',
+        'this machine does not have that address',
+        'Give an address of it: --bind-address',
+        error,
+      );
     default:
       return undefined;
   }

@@ -18,7 +18,10 @@ export async function findCluster(given: GivenOptions): Promise<ClusterRecord> {
   const record = await lookUpCluster(given);
   if (record !== undefined) return record;
   const names = (await listRecords()).map(({ options }) => options.name);
-  const what = given.dataDir === undefined ? `no cluster ${given.name ?? 'kapella'} on this machine` : `no cluster in ${given.dataDir}`;
+  const what =
+    given.dataDir === undefined
+      ? `no cluster ${given.name ?? 'kapella'} on this machine`
+      : `no cluster in ${given.dataDir}`;
   const fix = names.length === 0 ? 'Start one: sudo kapella up' : `There are: ${names.join(', ')}. Give --name.`;
   throw new CliError('Failed', what, fix);
 }

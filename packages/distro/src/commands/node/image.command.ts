@@ -13,8 +13,10 @@ import { findCluster } from './find-cluster.ts';
 
 export async function image(input: CommandInput, ctx: Ctx): Promise<number> {
   const [verb, ...tars] = input.args;
-  if (verb === 'load' && tars.length === 0) throw new CliError('Usage', 'image load needs a file', 'kapella image load app.tar');
-  if (verb !== 'load' && tars.length > 0) throw new CliError('Usage', `image ${verb} takes no argument: "${tars[0]}"`, 'Leave it out.');
+  if (verb === 'load' && tars.length === 0)
+    throw new CliError('Usage', 'image load needs a file', 'kapella image load app.tar');
+  if (verb !== 'load' && tars.length > 0)
+    throw new CliError('Usage', `image ${verb} takes no argument: "${tars[0]}"`, 'Leave it out.');
   if (verb === 'load') checkFiles(tars, input.program);
   const { name, dataDir } = (await findCluster(input.given)).options;
   const paths = clusterFiles(name, dataDir).runtime;
@@ -30,7 +32,8 @@ export async function image(input: CommandInput, ctx: Ctx): Promise<number> {
 
 function checkFiles(tars: readonly string[], { cwd }: Program): void {
   const absent = tars.find((tar) => !existsSync(resolve(cwd, tar)));
-  if (absent !== undefined) throw new CliError('Usage', `there is no file ${absent}`, 'Give the path of an image archive.');
+  if (absent !== undefined)
+    throw new CliError('Usage', `there is no file ${absent}`, 'Give the path of an image archive.');
 }
 
 async function list({ reporter }: CommandInput, ctr: CtrOptions): Promise<number> {

@@ -14,7 +14,9 @@ export async function kubeconfig({ given, flags, reporter, program }: CommandInp
   const text = await readText(path);
   if (text === undefined) {
     const isThere = process.getuid?.() === 0;
-    const fix = isThere ? `Start the cluster: kapella up --name ${name}` : 'Only root may read it: sudo kapella kubeconfig';
+    const fix = isThere
+      ? `Start the cluster: kapella up --name ${name}`
+      : 'Only root may read it: sudo kapella kubeconfig';
     throw new CliError(isThere ? 'Failed' : 'Host', `${path} cannot be read`, fix);
   }
   if (flags.get('--merge') === undefined) {

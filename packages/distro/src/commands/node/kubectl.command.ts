@@ -19,8 +19,11 @@ export async function kubectl({ given, args, program }: CommandInput, _ctx: Ctx)
     const fix = 'Install kubectl 1.36: https://kubernetes.io/docs/tasks/tools/ (or Debian 14: apt-get install kubectl)';
     throw new CliError('Host', 'there is no kubectl on this machine', fix);
   }
-  const env = Object.fromEntries(Object.entries(program.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
-  if (process.execve === undefined) throw new CliError('Host', 'this Node cannot become another program', 'Use the pinned Node: ./kapella');
+  const env = Object.fromEntries(
+    Object.entries(program.env).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  );
+  if (process.execve === undefined)
+    throw new CliError('Host', 'this Node cannot become another program', 'Use the pinned Node: ./kapella');
   process.execve(command, ['kubectl', ...args], { ...env, KUBECONFIG: kubeconfig });
   return 0;
 }

@@ -20,7 +20,8 @@ export async function logs({ given, flags, args, program }: CommandInput, ctx: C
   const width = Math.max(...parts.map((part) => part.length));
   const follows: Promise<void>[] = [];
   for (const part of parts) {
-    const show = (line: string) => program.write(parts.length === 1 ? `${line}\n` : `${part.padEnd(width)} | ${line}\n`);
+    const show = (line: string) =>
+      program.write(parts.length === 1 ? `${line}\n` : `${part.padEnd(width)} | ${line}\n`);
     const path = files.logFile[part];
     const endBytes = await showLast(path, lines, show);
     if (flags.get('--follow') !== undefined) follows.push(follow(path, endBytes, show, ctx));

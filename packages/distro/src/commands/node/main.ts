@@ -50,11 +50,7 @@ export async function main(): Promise<void> {
   flushAndExit();
 }
 
-async function run(
-  line: ReturnType<typeof parseCommandLine>,
-  program: Program,
-  signal: AbortSignal,
-): Promise<number> {
+async function run(line: ReturnType<typeof parseCommandLine>, program: Program, signal: AbortSignal): Promise<number> {
   const { command, flags, args } = line;
   if (line.wantsVersion) return call('version', { flags, args: [], given: {}, program }, signal);
   if (command === undefined) {
@@ -93,7 +89,8 @@ async function call(name: string, input: Call, signal: AbortSignal): Promise<num
 /** Server and node log everything as JSON lines; other commands only what a user should know. */
 function commandCtx(name: string, flags: GivenFlags, program: Program, signal: AbortSignal): Ctx {
   const level = flags.get('--log-level') as 'info' | undefined;
-  if (name === 'server' || name === 'node') return hostCtx(signal, createJsonLogger(level ?? 'info', program.writeError));
+  if (name === 'server' || name === 'node')
+    return hostCtx(signal, createJsonLogger(level ?? 'info', program.writeError));
   if (program.json) return hostCtx(signal, silentLogger);
   const warnings = createLogger(({ level: of, event, fields }) => {
     if (of === 'warn' || of === 'error') program.writeError(`  ${event}: ${JSON.stringify(fields)}\n`);

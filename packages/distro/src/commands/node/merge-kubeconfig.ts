@@ -57,7 +57,12 @@ async function change(path: string, edit: (text: string) => string): Promise<voi
     changed = edit(text);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new CliError('Failed', `${path} was not changed: ${reason}`, 'Mend the file, or name another: KUBECONFIG=FILE', cause);
+    throw new CliError(
+      'Failed',
+      `${path} was not changed: ${reason}`,
+      'Mend the file, or name another: KUBECONFIG=FILE',
+      cause,
+    );
   }
   if (changed !== text) await writeFileAtomic(path, changed, 0o600);
 }

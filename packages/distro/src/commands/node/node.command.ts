@@ -16,11 +16,18 @@ export async function node({ given, flags, program, reporter }: CommandInput, ct
   const options = unrecordedOptions({ ...(saved === undefined ? {} : toGiven(saved.options)), ...given }, true);
   const { runtime } = clusterFiles(options.name, options.dataDir);
   if (!(await isContainerdRunning(runtime))) {
-    throw new CliError('Runtime', `containerd does not answer on ${runtime.socket}`, `kapella up --name ${options.name}`);
+    throw new CliError(
+      'Runtime',
+      `containerd does not answer on ${runtime.socket}`,
+      `kapella up --name ${options.name}`,
+    );
   }
   const onReady = ({ address }: { readonly address: string }) => {
     const readyMs = Math.round(performance.now());
-    reporter.result({ node: options.nodeName, address, readyMs }, `node ${options.nodeName} takes Pods after ${readyMs} ms at ${address}`);
+    reporter.result(
+      { node: options.nodeName, address, readyMs },
+      `node ${options.nodeName} takes Pods after ${readyMs} ms at ${address}`,
+    );
   };
   const running = runNodeAgent(options, { onReady }, ctx);
   if (flags.get('--supervise') === undefined) await running;

@@ -26,7 +26,12 @@ export async function reset({ given, flags, reporter, program }: CommandInput, c
   if (flags.get('--yes') === undefined) {
     const question = `Remove the cluster ${name} with all of its data in ${dataDir}? [y/N] `;
     const isSure = program.isInteractive && !program.json && /^y/i.test((await program.ask(question)).trim());
-    if (!isSure) throw new CliError('Usage', `reset removes the cluster ${name} and all of its data`, 'Say so: kapella reset --yes');
+    if (!isSure)
+      throw new CliError(
+        'Usage',
+        `reset removes the cluster ${name} and all of its data`,
+        'Say so: kapella reset --yes',
+      );
   }
   const removed = await withClusterLock(name, ctx, async () => {
     const lines: string[] = [];
@@ -44,7 +49,11 @@ async function leftovers(given: CommandInput['given']): Promise<ClusterRecord> {
   return { options, keep: await foreignEntries(options.dataDir) };
 }
 
-async function removeAll({ options, keep, mergedInto }: ClusterRecord, reporter: Reporter, ctx: Ctx): Promise<string[]> {
+async function removeAll(
+  { options, keep, mergedInto }: ClusterRecord,
+  reporter: Reporter,
+  ctx: Ctx,
+): Promise<string[]> {
   const { name, dataDir, podCidr } = options;
   const files = clusterFiles(name, dataDir);
   const removed = await takeDown({ name, dataDir, files, graceMs: 0 }, reporter, ctx);

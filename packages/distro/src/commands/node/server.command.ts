@@ -9,7 +9,10 @@ import { lookUpCluster, unrecordedOptions } from './find-cluster.ts';
 
 export async function server({ given, flags, program, reporter }: CommandInput, ctx: Ctx): Promise<number> {
   const saved = await lookUpCluster(given);
-  const options = unrecordedOptions({ ...(saved === undefined ? {} : toGiven(saved.options)), ...given }, saved !== undefined);
+  const options = unrecordedOptions(
+    { ...(saved === undefined ? {} : toGiven(saved.options)), ...given },
+    saved !== undefined,
+  );
   await mkdir(options.dataDir, { recursive: true });
   const onReady = ({ url }: { readonly url: string }) => {
     const readyMs = Math.round(performance.now()); // since this process began

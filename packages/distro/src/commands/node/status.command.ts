@@ -48,7 +48,10 @@ async function readProcesses(files: ClusterFiles, ctx: Ctx): Promise<Processes> 
 }
 
 async function readProcess(pid: number, ctx: Ctx): Promise<ProcessFacts> {
-  const [text, born] = await Promise.all([readText(`/proc/${pid}/status`), stat(`/proc/${pid}`).catch(() => undefined)]);
+  const [text, born] = await Promise.all([
+    readText(`/proc/${pid}/status`),
+    stat(`/proc/${pid}`).catch(() => undefined),
+  ]);
   const kib = Number(/^VmRSS:\s+(\d+)/m.exec(text ?? '')?.[1] ?? 0);
   const upSeconds = Math.max(0, Math.round((ctx.clock.nowMs() - (born?.ctimeMs ?? ctx.clock.nowMs())) / 1000));
   return { pid, upSeconds, memoryMib: Math.round(kib / 1024) };
@@ -74,7 +77,9 @@ async function askApi(api: AdminApi): Promise<ApiFacts> {
       getJson<ListOf<Parameters<typeof notReadyBecause>[0]>>(api, '/api/v1/nodes'),
       count(api, '/api/v1/pods?limit=1'),
       // Counts with a selector are not exact in a page: fetch them whole.
-      getJson<ListOf<unknown>>(api, '/api/v1/pods?fieldSelector=status.phase%3DRunning').then(({ items }) => items.length),
+      getJson<ListOf<unknown>>(api, '/api/v1/pods?fieldSelector=status.phase%3DRunning').then(
+        ({ items }) => items.length,
+      ),
     ]);
     const objections = nodes.items.map(notReadyBecause).filter((objection) => objection !== undefined);
     return {
@@ -84,7 +89,8 @@ async function askApi(api: AdminApi): Promise<ApiFacts> {
       ...(objections[0] === undefined ? {} : { notReady: objections[0] }),
     };
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EACCES') return { problem: 'its keys are for root alone: sudo kapella status' };
+    if ((error as NodeJS.ErrnoException).code === 'EACCES')
+      return { problem: 'its keys are for root alone: sudo kapella status' };
     return { problem: `the API server does not answer: ${describeError(error)}` };
   }
 }
@@ -105,7 +111,9 @@ function textOf(options: ClusterOptions, files: ClusterFiles, processes: Process
   return [
     `Cluster ${name}${kubernetes === undefined ? '' : `, Kubernetes ${kubernetes}`}`,
     ...PARTS.map(processLine),
-    problem === undefined ? `  nodes       ${nodes?.ready} of ${nodes?.total} Ready${notReady === undefined ? '' : `: ${notReady}`}` : `  ! ${problem}`,
+    problem === undefined
+      ? `  nodes       ${nodes?.ready} of ${nodes?.total} Ready${notReady === undefined ? '' : `: ${notReady}`}`
+      : `  ! ${problem}`,
     ...(pods === undefined ? [] : [`  Pods        ${pods.running} of ${pods.total} running`]),
     `  API         ${apiServerUrl(options)}`,
     `  kubeconfig  ${files.kubeconfig}`,

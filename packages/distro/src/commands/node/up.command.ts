@@ -22,12 +22,18 @@ export async function up(input: CommandInput, ctx: Ctx): Promise<number> {
 /** Whatever starts or ends processes of a cluster. */
 export function requireRoot(command: string): void {
   if (process.getuid?.() === 0) return;
-  throw new CliError('Host', `${command} needs root: it mounts, makes interfaces and cgroups`, `sudo kapella ${command}`);
+  throw new CliError(
+    'Host',
+    `${command} needs root: it mounts, makes interfaces and cgroups`,
+    `sudo kapella ${command}`,
+  );
 }
 
 async function upLocked({ given, flags, reporter, program }: CommandInput, ctx: Ctx): Promise<number> {
   const saved = await lookUpCluster(given);
-  const { options, isNew } = await settleOptions(given, saved, (note) => reporter.step('options', 'options').done(note));
+  const { options, isNew } = await settleOptions(given, saved, (note) =>
+    reporter.step('options', 'options').done(note),
+  );
   await refuseOtherSettings(options, saved);
   const record: ClusterRecord = { keep: isNew ? await foreignEntries(options.dataDir) : (saved?.keep ?? []), options };
   const machine = createMachine(options, program);
@@ -37,7 +43,8 @@ async function upLocked({ given, flags, reporter, program }: CommandInput, ctx: 
     wait: flags.get('--no-wait') === undefined,
     ask: async (question: string) => !/^n/i.test((await program.ask(question)).trim()),
     /** Once nothing stands in the way any more, so that a refused start leaves no trace. */
-    beforeStart: () => saveRecord({ ...record, ...(saved?.mergedInto === undefined ? {} : { mergedInto: saved.mergedInto }) }),
+    beforeStart: () =>
+      saveRecord({ ...record, ...(saved?.mergedInto === undefined ? {} : { mergedInto: saved.mergedInto }) }),
   };
   const started = await bringUp(machine, bring, reporter, ctx).finally(() => machine.close());
   if (flags.get('--merge-kubeconfig') !== undefined) {
@@ -93,9 +100,10 @@ function nextSteps(options: ClusterOptions, isStarted: boolean, isMerged: boolea
     `  kapella${own} kubectl get nodes`,
     `  kapella${own} kubectl create deployment web --image=nginx:stable`,
     `  export KUBECONFIG=${kubeconfig}`,
-    isMerged ? `  kubectl --context ${options.name} get pods -A` : `  ${merge.padEnd(40)}  # adds the context ${options.name} to your kubeconfig`,
+    isMerged
+      ? `  kubectl --context ${options.name} get pods -A`
+      : `  ${merge.padEnd(40)}  # adds the context ${options.name} to your kubeconfig`,
     '',
     `Stop it: kapella down${own}    Remove it: kapella reset${own} --yes`,
   ].join('\n');
 }
-

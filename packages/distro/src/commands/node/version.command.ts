@@ -15,7 +15,12 @@ export async function version({ reporter }: CommandInput, _ctx: Ctx): Promise<nu
     kubectl: findCommand('kubectl') ?? 'not installed',
   };
   const width = Math.max(...Object.keys(versions).map((name) => name.length));
-  reporter.result(versions, Object.entries(versions).map(([name, text]) => `${name.padEnd(width)}  ${text}`).join('\n'));
+  reporter.result(
+    versions,
+    Object.entries(versions)
+      .map(([name, text]) => `${name.padEnd(width)}  ${text}`)
+      .join('\n'),
+  );
   return 0;
 }
 

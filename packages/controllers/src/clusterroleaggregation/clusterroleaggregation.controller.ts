@@ -11,7 +11,11 @@ export function createClusterRoleAggregationController({ cache, client }: Contro
     watches: [
       {
         kind: rbacV1.ClusterRole,
-        keysOf: () => cache.list(rbacV1.ClusterRole).filter(isAggregated).map((role) => role.metadata.name),
+        keysOf: () =>
+          cache
+            .list(rbacV1.ClusterRole)
+            .filter(isAggregated)
+            .map((role) => role.metadata.name),
       },
     ],
     async reconcile(name, ctx) {

@@ -1,5 +1,5 @@
 /** How many Pods of a budget may go now. Pure. Source: kubernetes pkg/controller/disruption/disruption.go. */
-import { compileLabelSelector } from '@kapella/api';
+import { scaledValueOf } from '@kapella/api';
 import type { Pod } from '@kapella/api/types/core-v1';
 import type { PodDisruptionBudget, PodDisruptionBudgetStatus } from '@kapella/api/types/policy-v1';
 import { formatTime, parseTime } from '@kapella/base';
@@ -11,76 +11,100 @@ export interface DisruptionPlan {
   readonly status: PodDisruptionBudgetStatus;
   /** When the answer may change by time alone. */
   readonly recheckAfterMs: number | undefined;
+  /** An eviction was allowed for these, but they are still there. */
+  readonly notDeleted: readonly Pod[];
 }
 
-/** `expectedOf`: how many Pods the owners of these want, undefined where an owner has no scale. */
+/** Whether the budget counts by what owners want, and so must know their scale. */
+export function countsScale({ spec: { maxUnavailable, minAvailable } }: PodDisruptionBudget): boolean {
+  return maxUnavailable !== undefined || typeof minAvailable === 'string';
+}
+
+/** `pods`: those that the budget selects. `scale`: replicas that their owners want together, where that counts. */
 export function planDisruption(
   budget: PodDisruptionBudget,
-  podsOfNamespace: readonly Pod[],
-  expectedOf: (pods: readonly Pod[]) => number | undefined,
+  pods: readonly Pod[],
+  scale: number,
   nowMs: number,
 ): DisruptionPlan {
-  const selector = compileLabelSelector(budget.spec.selector);
-  const pods = podsOfNamespace.filter((pod) => selector.matches(pod.metadata.labels ?? {}));
-  const { expectedPods, desiredHealthy } = goals(budget, pods, expectedOf);
-  const { disruptedPods, recheckAfterMs } = stillDisrupted(budget, pods, nowMs);
-  const currentHealthy = pods.filter((pod) => isHealthy(pod) && !Object.hasOwn(disruptedPods, pod.metadata.name)).length;
+  const { expectedPods, desiredHealthy } = goals(budget, pods, scale);
+  const { disruptedPods, recheckAfterMs, notDeleted } = stillDisrupted(budget, pods, nowMs);
+  const currentHealthy = pods.filter(
+    (pod) => isHealthy(pod) && !Object.hasOwn(disruptedPods, pod.metadata.name),
+  ).length;
   const disruptionsAllowed = expectedPods <= 0 ? 0 : Math.max(0, currentHealthy - desiredHealthy);
-  const base = { currentHealthy, desiredHealthy, expectedPods, disruptionsAllowed, observedGeneration: budget.metadata.generation };
+  const [reason, state] =
+    disruptionsAllowed > 0 ? ['SufficientPods', 'True' as const] : ['InsufficientPods', 'False' as const];
   const status: PodDisruptionBudgetStatus = {
-    ...(base as PodDisruptionBudgetStatus),
-    ...(Object.keys(disruptedPods).length === 0 ? {} : { disruptedPods }),
-    conditions: withCondition(budget, disruptionsAllowed, nowMs),
+    ...(budget.metadata.generation !== undefined && { observedGeneration: budget.metadata.generation }),
+    ...(Object.keys(disruptedPods).length > 0 && { disruptedPods }),
+    disruptionsAllowed,
+    currentHealthy,
+    desiredHealthy,
+    expectedPods,
+    conditions: withCondition(budget, state, reason, '', nowMs),
   };
-  return { status, recheckAfterMs };
+  return { status, recheckAfterMs, notDeleted };
 }
 
-function goals(budget: PodDisruptionBudget, pods: readonly Pod[], expectedOf: (pods: readonly Pod[]) => number | undefined) {
+/** Where nothing can be told, no disruption is allowed. */
+export function failedStatus(budget: PodDisruptionBudget, message: string, nowMs: number): PodDisruptionBudgetStatus {
+  const conditions = withCondition(budget, 'False', 'SyncFailed', message, nowMs);
+  const none = { currentHealthy: 0, desiredHealthy: 0, expectedPods: 0 };
+  return { ...none, ...budget.status, disruptionsAllowed: 0, conditions };
+}
+
+function goals(budget: PodDisruptionBudget, pods: readonly Pod[], scale: number) {
   const { minAvailable, maxUnavailable } = budget.spec;
-  const isShare = (value: unknown): value is string => typeof value === 'string' && value.endsWith('%');
   if (maxUnavailable !== undefined) {
-    const expectedPods = expectedOf(pods) ?? pods.length;
-    return { expectedPods, desiredHealthy: Math.max(0, expectedPods - scaled(maxUnavailable, expectedPods)) };
+    return { expectedPods: scale, desiredHealthy: Math.max(0, scale - scaledValueOf(maxUnavailable, scale, 'up')) };
   }
-  if (minAvailable === undefined) return { expectedPods: pods.length, desiredHealthy: 0 };
-  const expectedPods = isShare(minAvailable) ? (expectedOf(pods) ?? pods.length) : pods.length;
-  return { expectedPods, desiredHealthy: scaled(minAvailable, expectedPods) };
-}
-
-/** Shares are rounded up, as upstream does for both fields. */
-function scaled(value: number | string, total: number): number {
-  if (typeof value === 'number') return value;
-  return Math.ceil((Number.parseInt(value, 10) * total) / 100);
+  if (minAvailable === undefined) return { expectedPods: 0, desiredHealthy: 0 };
+  const expectedPods = typeof minAvailable === 'string' ? scale : pods.length;
+  return { expectedPods, desiredHealthy: scaledValueOf(minAvailable, expectedPods, 'up') };
 }
 
 function isHealthy(pod: Pod): boolean {
   if (pod.metadata.deletionTimestamp !== undefined) return false;
-  return pod.status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True') ?? false;
+  return (
+    pod.status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True') ?? false
+  );
 }
 
 function stillDisrupted(budget: PodDisruptionBudget, pods: readonly Pod[], nowMs: number) {
-  const disruptedPods: Record<string, string> = {};
+  const present = new Map(Object.entries(budget.status?.disruptedPods ?? {}));
+  const disruptedPods: Record<string, string> = Object.create(null);
+  const notDeleted: Pod[] = [];
   let recheckAfterMs: number | undefined;
   for (const pod of pods) {
     const { name, deletionTimestamp } = pod.metadata;
-    const disrupted = budget.status?.disruptedPods;
-    const at = disrupted !== undefined && Object.hasOwn(disrupted, name) ? disrupted[name] : undefined;
+    const at = present.get(name);
     const atMs = parseTime(at);
     if (at === undefined || atMs === undefined || deletionTimestamp !== undefined) continue;
     const leftMs = atMs + EVICTION_MS_MAX - nowMs;
-    if (leftMs <= 0) continue;
+    if (leftMs < 0) {
+      notDeleted.push(pod);
+      continue;
+    }
     disruptedPods[name] = at;
     recheckAfterMs = Math.min(recheckAfterMs ?? leftMs, leftMs);
   }
-  return { disruptedPods, recheckAfterMs };
+  return { disruptedPods, recheckAfterMs: recheckAfterMs === undefined ? undefined : recheckAfterMs + 1, notDeleted };
 }
 
-function withCondition(budget: PodDisruptionBudget, allowed: number, nowMs: number) {
-  const status = allowed > 0 ? ('True' as const) : ('False' as const);
-  const before = budget.status?.conditions?.find((condition) => condition.type === 'DisruptionAllowed');
-  const others = (budget.status?.conditions ?? []).filter((condition) => condition.type !== 'DisruptionAllowed');
+function withCondition(
+  budget: PodDisruptionBudget,
+  status: 'True' | 'False',
+  reason: string,
+  message: string,
+  nowMs: number,
+) {
+  const type = 'DisruptionAllowed';
+  const present = budget.status?.conditions ?? [];
+  const before = present.find((condition) => condition.type === type);
   const lastTransitionTime = before?.status === status ? before.lastTransitionTime : formatTime(nowMs);
-  const reason = allowed > 0 ? 'SufficientPods' : 'InsufficientPods';
   const observedGeneration = budget.metadata.generation ?? 0;
-  return [...others, { type: 'DisruptionAllowed', status, reason, message: '', lastTransitionTime, observedGeneration }];
+  const next = { type, status, observedGeneration, lastTransitionTime, reason, message };
+  if (before === undefined) return [...present, next];
+  return present.map((condition) => (condition === before ? next : condition));
 }

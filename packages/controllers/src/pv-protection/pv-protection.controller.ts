@@ -28,7 +28,8 @@ export function createPvcProtectionController({ cache, client }: ControllerDeps)
       const claim = cache.get(coreV1.PersistentVolumeClaim, key);
       if (claim === undefined) return {};
       const users = () => cache.list(coreV1.Pod, claim.metadata.namespace).filter((pod) => !isFinished(pod));
-      const inUse = claim.metadata.deletionTimestamp !== undefined && users().some((pod) => claimKeys(pod).includes(key));
+      const inUse =
+        claim.metadata.deletionTimestamp !== undefined && users().some((pod) => claimKeys(pod).includes(key));
       const finalizers = planFinalizers(claim, PVC_FINALIZER, inUse);
       if (finalizers === undefined) return {};
       await client.update(coreV1.PersistentVolumeClaim, { ...claim, metadata: { ...claim.metadata, finalizers } }, ctx);
@@ -58,7 +59,8 @@ const isFinished = (pod: Pod) => pod.status?.phase === 'Succeeded' || pod.status
 function claimKeys(pod: Pod): string[] {
   if (!pod.spec.nodeName) return [];
   const { namespace, name } = pod.metadata;
-  const key = (claim: string) => keyOf({ metadata: { name: claim, ...(namespace === undefined ? {} : { namespace }) } });
+  const key = (claim: string) =>
+    keyOf({ metadata: { name: claim, ...(namespace === undefined ? {} : { namespace }) } });
   return (pod.spec.volumes ?? []).flatMap((volume) => {
     if (volume.persistentVolumeClaim !== undefined) return [key(volume.persistentVolumeClaim.claimName)];
     return volume.ephemeral === undefined ? [] : [key(`${name}-${volume.name}`)];

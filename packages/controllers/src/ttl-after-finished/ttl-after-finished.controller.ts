@@ -28,7 +28,9 @@ export function createTtlAfterFinishedController({ cache, client }: ControllerDe
 /** Pure: when the Job may go; undefined while it runs or has no TTL. */
 export function expiryMs(job: Job): number | undefined {
   const seconds = job.spec.ttlSecondsAfterFinished;
-  const end = job.status?.conditions?.find((c) => (c.type === 'Complete' || c.type === 'Failed') && c.status === 'True');
+  const end = job.status?.conditions?.find(
+    (c) => (c.type === 'Complete' || c.type === 'Failed') && c.status === 'True',
+  );
   const endMs = parseTime(end?.lastTransitionTime);
   return seconds === undefined || endMs === undefined ? undefined : endMs + seconds * 1000;
 }

@@ -2,8 +2,14 @@
 import { authorizationV1, certificatesV1, type KubeObject } from '@kapella/api';
 import type { CertificateSigningRequest, CertificateSigningRequestCondition } from '@kapella/api/types/certificates-v1';
 import { type Ctx, formatTime, isReason, parseTime, sleep } from '@kapella/base';
-import { type Controller, type ControllerDeps, defineController } from '@kapella/controller';
-import { type CertificateSigner, faultOfClient, faultOfKubeletClient, faultOfKubeletServing, type X509 } from './x509.ts';
+import { type Controller, type ControllerDeps, defineController, type ReconcileResult } from '@kapella/controller';
+import {
+  type CertificateSigner,
+  faultOfClient,
+  faultOfKubeletClient,
+  faultOfKubeletServing,
+  type X509,
+} from './x509.ts';
 
 const CSR = certificatesV1.CertificateSigningRequest;
 const HOUR_MS = 3_600_000;
@@ -16,24 +22,52 @@ const KUBELET_CLIENT = 'kubernetes.io/kube-apiserver-client-kubelet';
 const RETRY_MIN_MS = 200;
 
 const conditionsOf = (csr: CertificateSigningRequest) => csr.status?.conditions ?? [];
-const has = (csr: CertificateSigningRequest, type: string) => conditionsOf(csr).some((condition) => condition.type === type);
+const has = (csr: CertificateSigningRequest, type: string) =>
+  conditionsOf(csr).some((condition) => condition.type === type);
 const isIssued = (csr: CertificateSigningRequest) => (csr.status?.certificate ?? '') !== '';
 
-function withCondition(csr: CertificateSigningRequest, condition: CertificateSigningRequestCondition): CertificateSigningRequest {
+const isOpen = (csr: CertificateSigningRequest) => !isIssued(csr) && !has(csr, 'Approved') && !has(csr, 'Denied');
+
+function withCondition(
+  csr: CertificateSigningRequest,
+  condition: CertificateSigningRequestCondition,
+): CertificateSigningRequest {
   return { ...csr, status: { ...csr.status, conditions: [...conditionsOf(csr), condition] } };
 }
 
 /** For node agents: who may ask for its own client certificate, or for any node's, gets it. */
-export function createCsrApprovingController({ cache, client }: ControllerDeps, { x509 }: { readonly x509: X509 }): Controller {
+export function createCsrApprovingController(
+  { cache, client }: ControllerDeps,
+  { x509 }: { readonly x509: X509 },
+): Controller {
   async function mayAsk({ spec }: CertificateSigningRequest, subresource: string, ctx: Ctx): Promise<boolean> {
-    const resourceAttributes = { group: 'certificates.k8s.io', resource: 'certificatesigningrequests', verb: 'create', subresource, version: '*' };
-    const { username, uid, groups, extra } = spec;
-    const review = {
-      metadata: {},
-      spec: { ...(username && { user: username }), ...(uid && { uid }), ...(groups && { groups }), ...(extra && { extra }), resourceAttributes },
+    const resourceAttributes = {
+      group: 'certificates.k8s.io',
+      resource: 'certificatesigningrequests',
+      verb: 'create',
+      subresource,
+      version: '*',
     };
+    const { username: user, uid, groups, extra } = spec;
+    const review = { metadata: {}, spec: { user, uid, groups, extra, resourceAttributes } };
     const answer = await client.create(authorizationV1.SubjectAccessReview, review as never, ctx);
     return answer.status?.allowed === true;
+  }
+  async function approve(csr: CertificateSigningRequest, whose: string, ctx: Ctx): Promise<ReconcileResult> {
+    const message = `Auto approving ${whose} client certificate after SubjectAccessReview.`;
+    const time = formatTime(ctx.clock.nowMs());
+    const condition = {
+      type: 'Approved',
+      status: 'True',
+      reason: 'AutoApproved',
+      message,
+      lastUpdateTime: time,
+      lastTransitionTime: time,
+    };
+    await client.update(CSR, withCondition(csr, condition) as typeof csr & KubeObject, ctx, {
+      subresource: 'approval',
+    });
+    return {};
   }
   return defineController({
     name: 'certificatesigningrequest-approving-controller',
@@ -41,20 +75,12 @@ export function createCsrApprovingController({ cache, client }: ControllerDeps, 
     retryMinMs: RETRY_MIN_MS,
     async reconcile(key, ctx) {
       const csr = cache.get(CSR, key);
-      if (csr === undefined || isIssued(csr) || has(csr, 'Approved') || has(csr, 'Denied')) return {};
-      if (csr.spec.signerName !== KUBELET_CLIENT) return {};
+      if (csr === undefined || !isOpen(csr) || csr.spec.signerName !== KUBELET_CLIENT) return {};
       const request = await x509.parseRequest(csr.spec.request);
       if (faultOfKubeletClient(request, csr.spec.usages ?? []) !== undefined) return {};
       const isSelf = csr.spec.username === request.commonName;
-      for (const subresource of isSelf ? ['selfnodeclient', 'nodeclient'] : ['nodeclient']) {
-        if (!(await mayAsk(csr, subresource, ctx))) continue;
-        const whose = subresource === 'selfnodeclient' ? 'self kubelet' : 'kubelet';
-        const message = `Auto approving ${whose} client certificate after SubjectAccessReview.`;
-        const time = formatTime(ctx.clock.nowMs());
-        const condition = { type: 'Approved', status: 'True', reason: 'AutoApproved', message, lastUpdateTime: time, lastTransitionTime: time };
-        await client.update(CSR, withCondition(csr, condition) as typeof csr & KubeObject, ctx, { subresource: 'approval' });
-        return {};
-      }
+      if (isSelf && (await mayAsk(csr, 'selfnodeclient', ctx))) return approve(csr, 'self kubelet', ctx);
+      if (await mayAsk(csr, 'nodeclient', ctx)) return approve(csr, 'kubelet', ctx);
       throw new Error(`recognized csr ${JSON.stringify(key)} but subject access review was not approved`);
     },
   });
@@ -84,19 +110,32 @@ export function createCsrSigningController({ cache, client }: ControllerDeps, op
     retryMinMs: RETRY_MIN_MS,
     async reconcile(key, ctx) {
       const csr = cache.get(CSR, key);
-      if (csr === undefined || isIssued(csr) || !has(csr, 'Approved') || has(csr, 'Denied') || has(csr, 'Failed')) return {};
+      if (csr === undefined || isIssued(csr) || !has(csr, 'Approved') || has(csr, 'Denied') || has(csr, 'Failed'))
+        return {};
       const signer = signers.get(csr.spec.signerName);
       if (signer === undefined) return {};
       const nowMs = ctx.clock.nowMs();
       const message = await faultOf(csr);
-      const write = (next: CertificateSigningRequest) => client.update(CSR, next as typeof csr & KubeObject, ctx, { subresource: 'status' });
+      const write = (next: CertificateSigningRequest) =>
+        client.update(CSR, next as typeof csr & KubeObject, ctx, { subresource: 'status' });
       if (message !== undefined) {
         const time = formatTime(nowMs);
-        const condition = { type: 'Failed', status: 'True', reason: 'SignerValidationFailure', message, lastUpdateTime: time, lastTransitionTime: time };
+        const condition = {
+          type: 'Failed',
+          status: 'True',
+          reason: 'SignerValidationFailure',
+          message,
+          lastUpdateTime: time,
+          lastTransitionTime: time,
+        };
         await write(withCondition(csr, condition));
         return {};
       }
-      const certificate = await signer.sign({ request: csr.spec.request, usages: csr.spec.usages ?? [], ...planValidity(csr, lifeMsMax, nowMs) });
+      const certificate = await signer.sign({
+        request: csr.spec.request,
+        usages: csr.spec.usages ?? [],
+        ...planValidity(csr, lifeMsMax, nowMs),
+      });
       await write({ ...csr, status: { ...csr.status, certificate } });
       return {};
     },
@@ -106,14 +145,19 @@ export function createCsrSigningController({ cache, client }: ControllerDeps, op
 /** Pure. As long as asked for, but neither longer than allowed nor shorter than ten minutes. */
 export function planValidity({ spec }: CertificateSigningRequest, lifeMsMax: number, nowMs: number) {
   const asked = spec.expirationSeconds;
-  const lifeMs = asked === undefined || asked === null ? lifeMsMax : Math.min(lifeMsMax, Math.max(LIFE_MIN_MS, asked * 1000));
+  const lifeMs =
+    asked === undefined || asked === null ? lifeMsMax : Math.min(lifeMsMax, Math.max(LIFE_MIN_MS, asked * 1000));
   const isShort = lifeMs < SHORT_MS;
   // A short life counts from now on; of a long one the minutes before belong to it.
   return { notBeforeMs: nowMs - BACKDATE_MS, notAfterMs: nowMs + (isShort ? lifeMs : lifeMs - BACKDATE_MS) };
 }
 
 /** Pure. Whether nobody needs the request any more. */
-export function isOutdated(csr: CertificateSigningRequest, notAfterMs: (certificate: string) => number | undefined, nowMs: number): boolean {
+export function isOutdated(
+  csr: CertificateSigningRequest,
+  notAfterMs: (certificate: string) => number | undefined,
+  nowMs: number,
+): boolean {
   const isOld = (time: string | undefined, ms: number) => nowMs - (parseTime(time) ?? nowMs) > ms;
   const conditions = conditionsOf(csr);
   if (conditions.length === 0 && isOld(csr.metadata.creationTimestamp, 24 * HOUR_MS)) return true;
@@ -127,7 +171,10 @@ export function isOutdated(csr: CertificateSigningRequest, notAfterMs: (certific
 }
 
 /** Removes requests an hour after their end, and those left lying for a day. */
-export function createCsrCleanerController({ cache, client }: ControllerDeps, { x509 }: { readonly x509: X509 }): Controller {
+export function createCsrCleanerController(
+  { cache, client }: ControllerDeps,
+  { x509 }: { readonly x509: X509 },
+): Controller {
   async function clean(ctx: Ctx): Promise<void> {
     for (const csr of cache.list(CSR)) {
       if (!isOutdated(csr, (certificate) => x509.notAfterMs(certificate), ctx.clock.nowMs())) continue;

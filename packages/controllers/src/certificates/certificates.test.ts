@@ -5,12 +5,23 @@ import { certificatesV1 } from '@kapella/api';
 import { formatTime } from '@kapella/base';
 import { createHarness } from '../workload/harness.test-support.ts';
 import * as certificates from './certificates.controller.ts';
-import { type CertificateRequest, faultOfClient, faultOfKubeletClient, faultOfKubeletServing, type SigningRequest } from './x509.ts';
+import {
+  type CertificateRequest,
+  faultOfClient,
+  faultOfKubeletClient,
+  faultOfKubeletServing,
+  type SigningRequest,
+} from './x509.ts';
 
 const HOUR_MS = 3_600_000;
 const CLIENT = 'kubernetes.io/kube-apiserver-client-kubelet';
 const node: CertificateRequest = {
-  commonName: 'system:node:n1', organizations: ['system:nodes'], dnsNames: [], emailAddresses: [], ipAddresses: [], uris: [],
+  commonName: 'system:node:n1',
+  organizations: ['system:nodes'],
+  dnsNames: [],
+  emailAddresses: [],
+  ipAddresses: [],
+  uris: [],
 };
 const usages = ['digital signature', 'client auth'];
 const x509 = { parseRequest: () => node, notAfterMs: (text: string) => Number(text) };
@@ -46,9 +57,10 @@ test('approves for those who may ask, and only node client certificates', async 
   await t.start(certificates.createCsrApprovingController(t.deps, { x509 }));
   assert.deepEqual(t.asked, ['system:bootstrap:x:nodeclient']);
   const [condition] = t.read()?.status?.conditions ?? [];
-  assert.deepEqual([condition?.type, condition?.reason, condition?.message], [
-    'Approved', 'AutoApproved', 'Auto approving kubelet client certificate after SubjectAccessReview.',
-  ]);
+  assert.deepEqual(
+    [condition?.type, condition?.reason, condition?.message],
+    ['Approved', 'AutoApproved', 'Auto approving kubelet client certificate after SubjectAccessReview.'],
+  );
   await t.stop();
 
   const self = await begin(csr({ username: 'system:node:n1' }), []);
@@ -61,7 +73,17 @@ test('approves for those who may ask, and only node client certificates', async 
 test('signs what is approved, for the asked time within bounds; says what is wrong', async () => {
   const approved = { conditions: [{ type: 'Approved', status: 'True' }] };
   const signed: SigningRequest[] = [];
-  const signers = new Map([[CLIENT, { sign: async (request: SigningRequest) => { signed.push(request); return 'Y2VydA=='; } }]]);
+  const signers = new Map([
+    [
+      CLIENT,
+      {
+        sign: async (request: SigningRequest) => {
+          signed.push(request);
+          return 'Y2VydA==';
+        },
+      },
+    ],
+  ]);
   const t = await begin(csr({ expirationSeconds: 60 }, approved));
   await t.start(certificates.createCsrSigningController(t.deps, { x509, signers }));
   assert.equal(t.read()?.status?.certificate, 'Y2VydA==');
@@ -71,16 +93,19 @@ test('signs what is approved, for the asked time within bounds; says what is wro
   const bad = await begin(csr({ usages: ['any'] }, approved));
   await bad.start(certificates.createCsrSigningController(bad.deps, { x509, signers }));
   const condition = bad.read()?.status?.conditions?.[1];
-  assert.deepEqual([condition?.type, condition?.reason, condition?.message], [
-    'Failed', 'SignerValidationFailure', 'usages did not match [client auth digital signature key encipherment]',
-  ]);
+  assert.deepEqual(
+    [condition?.type, condition?.reason, condition?.message],
+    ['Failed', 'SignerValidationFailure', 'usages did not match [client auth digital signature key encipherment]'],
+  );
   assert.equal(signed.length, 1);
   await bad.stop();
 });
 
 test('a request that is not approved is not signed', async () => {
   const t = await begin(csr());
-  await t.start(certificates.createCsrSigningController(t.deps, { x509, signers: new Map([[CLIENT, { sign: async () => 'x' }]]) }));
+  await t.start(
+    certificates.createCsrSigningController(t.deps, { x509, signers: new Map([[CLIENT, { sign: async () => 'x' }]]) }),
+  );
   assert.equal(t.read()?.status?.certificate, undefined);
   await t.stop();
 });
@@ -88,7 +113,9 @@ test('a request that is not approved is not signed', async () => {
 test('old requests go', async () => {
   const nowMs = Date.UTC(2026, 0, 10);
   const at = (hours: number) => formatTime(nowMs - hours * HOUR_MS);
-  const condition = (type: string, hours: number) => ({ conditions: [{ type, status: 'True', lastUpdateTime: at(hours) }] });
+  const condition = (type: string, hours: number) => ({
+    conditions: [{ type, status: 'True', lastUpdateTime: at(hours) }],
+  });
   const rows: readonly [object, number, boolean][] = [
     [{}, 23, false],
     [{}, 25, true],
@@ -108,8 +135,14 @@ test('old requests go', async () => {
 
 test('what node agents and clients may ask for', () => {
   assert.equal(faultOfKubeletClient(node, usages), undefined);
-  assert.equal(faultOfKubeletClient({ ...node, organizations: ['x'] }, usages), 'subject organization is not system:nodes');
-  assert.equal(faultOfKubeletClient({ ...node, commonName: 'x' }, usages), 'subject common name does not begin with system:node:');
+  assert.equal(
+    faultOfKubeletClient({ ...node, organizations: ['x'] }, usages),
+    'subject organization is not system:nodes',
+  );
+  assert.equal(
+    faultOfKubeletClient({ ...node, commonName: 'x' }, usages),
+    'subject common name does not begin with system:node:',
+  );
   const serving = ['digital signature', 'key encipherment', 'server auth'];
   assert.equal(faultOfKubeletServing(node, serving), 'DNS or IP subjectAltName is required');
   assert.equal(faultOfKubeletServing({ ...node, ipAddresses: ['10.0.0.1'] }, serving), undefined);

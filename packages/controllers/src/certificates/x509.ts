@@ -51,7 +51,9 @@ export function faultOfKubeletServing(request: CertificateRequest, usages: reado
   if (request.uris.length > 0) return 'URI subjectAltNames are not allowed';
   const fault = faultOfUsages(usages, 'server auth');
   if (fault !== undefined) return fault;
-  return request.commonName.startsWith(NODE_PREFIX) ? undefined : 'subject common name does not begin with system:node:';
+  return request.commonName.startsWith(NODE_PREFIX)
+    ? undefined
+    : 'subject common name does not begin with system:node:';
 }
 
 /** The same for any client of the API server. */
@@ -62,7 +64,8 @@ export function faultOfClient(usages: readonly string[]): string | undefined {
   return usages.includes('client auth') ? undefined : 'missing required usage for client certificate: client auth';
 }
 
-const isOfNodes = ({ organizations }: CertificateRequest) => organizations.length === 1 && organizations[0] === 'system:nodes';
+const isOfNodes = ({ organizations }: CertificateRequest) =>
+  organizations.length === 1 && organizations[0] === 'system:nodes';
 
 function faultOfUsages(usages: readonly string[], main: string): string | undefined {
   // Keys that are not RSA encipher nothing.

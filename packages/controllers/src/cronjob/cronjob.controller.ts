@@ -3,7 +3,13 @@ import { batchV1, type KubeObject } from '@kapella/api';
 import type { CronJob, CronJobStatus, Job } from '@kapella/api/types/batch-v1';
 import type { ObjectReference } from '@kapella/api/types/core-v1';
 import { type Ctx, describeError, errors, formatTime, isReason } from '@kapella/base';
-import { type Controller, type ControllerDeps, defineController, isControlledBy, type ReconcileResult } from '@kapella/controller';
+import {
+  type Controller,
+  type ControllerDeps,
+  defineController,
+  isControlledBy,
+  type ReconcileResult,
+} from '@kapella/controller';
 import { isNamespaceTerminating } from '../workload/index.ts';
 import { untilNextStartMs } from './missed-times.ts';
 import * as plans from './plan-cronjob.ts';
@@ -59,7 +65,13 @@ async function sync(deps: ControllerDeps, cronJob: CronJob, ctx: Ctx): Promise<R
   }
 }
 
-async function syncSchedule(deps: ControllerDeps, cronJob: CronJob, jobs: readonly Job[], draft: Draft, ctx: Ctx): Promise<ReconcileResult> {
+async function syncSchedule(
+  deps: ControllerDeps,
+  cronJob: CronJob,
+  jobs: readonly Job[],
+  draft: Draft,
+  ctx: Ctx,
+): Promise<ReconcileResult> {
   await keepBooks(deps, cronJob, jobs, draft, ctx);
   const current = { ...cronJob, status: draft.status };
   const plan = plans.planStart(current, ctx.clock.nowMs());
@@ -68,7 +80,8 @@ async function syncSchedule(deps: ControllerDeps, cronJob: CronJob, jobs: readon
   if (plan.startMs === undefined) return result;
   for (const reference of plan.replace) await replaceJob(deps, cronJob, reference, draft, ctx);
   const job = await createJob(deps, cronJob, plan.startMs, ctx);
-  const isOurs = isControlledBy(job, cronJob) && !(draft.status.active ?? []).some((ref) => ref.uid === job.metadata.uid);
+  const isOurs =
+    isControlledBy(job, cronJob) && !(draft.status.active ?? []).some((ref) => ref.uid === job.metadata.uid);
   if (!isOurs) return {};
   const active = [...(draft.status.active ?? []), plans.referenceTo(job)];
   draft.status = { ...draft.status, active, lastScheduleTime: formatTime(plan.startMs) };
@@ -80,7 +93,13 @@ function tell({ events }: ControllerDeps, cronJob: CronJob, told: readonly plans
   for (const { type, reason, message } of told) events.event(cronJob, type, reason, message);
 }
 
-async function keepBooks(deps: ControllerDeps, cronJob: CronJob, jobs: readonly Job[], draft: Draft, ctx: Ctx): Promise<void> {
+async function keepBooks(
+  deps: ControllerDeps,
+  cronJob: CronJob,
+  jobs: readonly Job[],
+  draft: Draft,
+  ctx: Ctx,
+): Promise<void> {
   const { client, events } = deps;
   const books = plans.planBookkeeping(draft.status, jobs);
   draft.status = books.status;
@@ -93,7 +112,12 @@ async function keepBooks(deps: ControllerDeps, cronJob: CronJob, jobs: readonly 
       const id = { group: 'batch', resource: 'cronjobs', name: cronJob.metadata.name };
       throw errors.conflict(id, `the cache does not show yet that it has started ${job.metadata.name}`);
     }
-    events.event(cronJob, 'Warning', 'UnexpectedJob', `Saw a job that the controller did not create or forgot: ${job.metadata.name}`);
+    events.event(
+      cronJob,
+      'Warning',
+      'UnexpectedJob',
+      `Saw a job that the controller did not create or forgot: ${job.metadata.name}`,
+    );
   }
   for (const { name = '', namespace = '', uid } of books.missing) {
     if ((await client.get(batchV1.Job, { name, namespace }, ctx)) !== undefined) continue;
@@ -107,7 +131,13 @@ function forget(draft: Draft, uid: string | undefined): void {
   draft.changed = true;
 }
 
-async function deleteJob({ client, events }: ControllerDeps, cronJob: CronJob, job: Job, draft: Draft, ctx: Ctx): Promise<boolean> {
+async function deleteJob(
+  { client, events }: ControllerDeps,
+  cronJob: CronJob,
+  job: Job,
+  draft: Draft,
+  ctx: Ctx,
+): Promise<boolean> {
   try {
     await client.delete(batchV1.Job, job, ctx, { propagationPolicy: 'Background' });
   } catch (error) {
@@ -119,7 +149,13 @@ async function deleteJob({ client, events }: ControllerDeps, cronJob: CronJob, j
   return true;
 }
 
-async function replaceJob(deps: ControllerDeps, cronJob: CronJob, reference: ObjectReference, draft: Draft, ctx: Ctx): Promise<void> {
+async function replaceJob(
+  deps: ControllerDeps,
+  cronJob: CronJob,
+  reference: ObjectReference,
+  draft: Draft,
+  ctx: Ctx,
+): Promise<void> {
   const { name = '', namespace = '' } = reference;
   const job = await deps.client.get(batchV1.Job, { name, namespace }, ctx);
   if (job === undefined) {
@@ -131,7 +167,12 @@ async function replaceJob(deps: ControllerDeps, cronJob: CronJob, reference: Obj
 }
 
 /** The Job of this start, made now or before. */
-async function createJob({ client, events }: ControllerDeps, cronJob: CronJob, startMs: number, ctx: Ctx): Promise<Job> {
+async function createJob(
+  { client, events }: ControllerDeps,
+  cronJob: CronJob,
+  startMs: number,
+  ctx: Ctx,
+): Promise<Job> {
   const wanted = plans.newJob(cronJob, startMs);
   try {
     const job = await client.create(batchV1.Job, wanted, ctx);
@@ -149,7 +190,12 @@ async function createJob({ client, events }: ControllerDeps, cronJob: CronJob, s
   }
 }
 
-async function writeStatus({ client }: ControllerDeps, cronJob: CronJob, status: CronJobStatus, ctx: Ctx): Promise<void> {
+async function writeStatus(
+  { client }: ControllerDeps,
+  cronJob: CronJob,
+  status: CronJobStatus,
+  ctx: Ctx,
+): Promise<void> {
   const { active = [], ...rest } = status;
   const next: CronJobStatus = active.length > 0 ? { ...rest, active } : rest;
   await client.patchStatus(batchV1.CronJob, cronJob as CronJob & KubeObject, next, ctx);

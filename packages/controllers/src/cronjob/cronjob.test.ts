@@ -24,7 +24,10 @@ const cronJobOf = (spec: object = {}, metadata: object = {}): CronJob =>
       suspend: false,
       successfulJobsHistoryLimit: 3,
       failedJobsHistoryLimit: 1,
-      jobTemplate: { metadata: { labels: { a: 'b' }, annotations: { c: 'd' } }, spec: { template: { spec: { containers: [] } } } },
+      jobTemplate: {
+        metadata: { labels: { a: 'b' }, annotations: { c: 'd' } },
+        spec: { template: { spec: { containers: [] } } },
+      },
       ...spec,
     },
   }) as never;
@@ -39,7 +42,11 @@ async function begin(spec: object = {}) {
   const minutes = (count: number) => clock.advance(count * MINUTE_MS + 200);
   const end = async (job: Job | undefined, type: 'Complete' | 'Failed' = 'Complete') => {
     const completionTime = new Date(clock.nowMs()).toISOString().replace(/\.\d+/, '');
-    const status = { conditions: [{ type, status: 'True' }], startTime: completionTime, ...(type === 'Complete' && { completionTime }) };
+    const status = {
+      conditions: [{ type, status: 'True' }],
+      startTime: completionTime,
+      ...(type === 'Complete' && { completionTime }),
+    };
     await client.patchStatus(batchV1.Job, job as Job, status, ctx);
     await clock.settle();
   };
@@ -58,15 +65,26 @@ test('a Job per start, named after its minute, with the time as annotation', asy
   const minute = START_MS / MINUTE_MS + 5;
   assert.deepEqual(t.names(), [`tick-${minute}`]);
   const [job] = t.jobs();
-  assert.deepEqual(job?.metadata.annotations, { c: 'd', 'batch.kubernetes.io/cronjob-scheduled-timestamp': '2026-01-01T00:05:00Z' });
+  assert.deepEqual(job?.metadata.annotations, {
+    c: 'd',
+    'batch.kubernetes.io/cronjob-scheduled-timestamp': '2026-01-01T00:05:00Z',
+  });
   assert.deepEqual(job?.metadata.labels, { a: 'b' });
   assert.equal(job?.metadata.ownerReferences?.[0]?.kind, 'CronJob');
   const { status } = t.read();
   assert.equal(status?.lastScheduleTime, '2026-01-01T00:05:00Z');
-  assert.deepEqual(status?.active?.map(({ kind, apiVersion, name }) => [kind, apiVersion, name]), [['Job', 'batch/v1', `tick-${minute}`]]);
+  assert.deepEqual(
+    status?.active?.map(({ kind, apiVersion, name }) => [kind, apiVersion, name]),
+    [['Job', 'batch/v1', `tick-${minute}`]],
+  );
   await t.minutes(5);
   assert.equal(t.names().length, 2);
-  assert.deepEqual(t.told[0], { about: 'tick', type: 'Normal', reason: 'SuccessfulCreate', message: `Created job tick-${minute}` });
+  assert.deepEqual(t.told[0], {
+    about: 'tick',
+    type: 'Normal',
+    reason: 'SuccessfulCreate',
+    message: `Created job tick-${minute}`,
+  });
   await t.stop();
 });
 
@@ -141,7 +159,10 @@ test('an active Job that is gone is missed once; one that nobody knows is told',
   await t.clock.settle();
   assert.equal(t.told.at(-1)?.message, `Active job went missing: ${job?.metadata.name}`);
   assert.equal(t.read().status?.active, undefined);
-  const stranger = { ...job, metadata: { name: 'stranger', namespace: 'default', ownerReferences: job?.metadata.ownerReferences } };
+  const stranger = {
+    ...job,
+    metadata: { name: 'stranger', namespace: 'default', ownerReferences: job?.metadata.ownerReferences },
+  };
   await t.client.create(batchV1.Job, stranger as never, t.ctx);
   await t.clock.settle();
   assert.equal(t.told.at(-1)?.message, 'Saw a job that the controller did not create or forgot: stranger');
@@ -152,16 +173,30 @@ test('what is wrong is told, and nothing starts', () => {
   const created = { uid: 'u', creationTimestamp: '2026-01-01T00:00:00Z' };
   const rows: readonly [object, string, string][] = [
     [{ timeZone: 'Mars/Base' }, 'UnknownTimeZone', 'invalid timeZone: "Mars/Base": unknown time zone Mars/Base'],
-    [{ schedule: '* *' }, 'UnparseableSchedule', 'unparseable schedule: "* *" : expected exactly 5 fields, found 2: [* *]'],
-    [{ schedule: '0 0 31 2 *' }, 'InvalidSchedule', 'invalid schedule: 0 0 31 2 * : time difference between two schedules is less than 1 second'],
+    [
+      { schedule: '* *' },
+      'UnparseableSchedule',
+      'unparseable schedule: "* *" : expected exactly 5 fields, found 2: [* *]',
+    ],
+    [
+      { schedule: '0 0 31 2 *' },
+      'InvalidSchedule',
+      'invalid schedule: 0 0 31 2 * : time difference between two schedules is less than 1 second',
+    ],
   ];
   for (const [spec, reason, message] of rows) {
     const plan = planStart(cronJobOf(spec, created), START_MS + 60 * MINUTE_MS);
-    assert.deepEqual(plan.events.map((event) => [event.reason, event.message]), [[reason, message]]);
+    assert.deepEqual(
+      plan.events.map((event) => [event.reason, event.message]),
+      [[reason, message]],
+    );
     assert.equal(plan.startMs, undefined);
   }
   const late = planStart(cronJobOf({ schedule: '* * * * *' }, created), START_MS + 101 * MINUTE_MS);
-  assert.deepEqual(late.events.map((event) => event.reason), ['TooManyMissedTimes']);
+  assert.deepEqual(
+    late.events.map((event) => event.reason),
+    ['TooManyMissedTimes'],
+  );
   assert.equal(late.startMs, START_MS + 101 * MINUTE_MS);
 });
 

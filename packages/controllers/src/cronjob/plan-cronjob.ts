@@ -19,7 +19,9 @@ const normal = (reason: string, message: string): Told => ({ type: 'Normal', rea
 
 /** The type of the condition that says that the Job is over. */
 export function endOf(job: Job): 'Complete' | 'Failed' | undefined {
-  const over = (job.status?.conditions ?? []).find(({ type, status }) => (type === 'Complete' || type === 'Failed') && status === 'True');
+  const over = (job.status?.conditions ?? []).find(
+    ({ type, status }) => (type === 'Complete' || type === 'Failed') && status === 'True',
+  );
   return over?.type as 'Complete' | 'Failed' | undefined;
 }
 
@@ -94,7 +96,12 @@ export interface StartPlan {
 /** `cronJob` with its status as it is after bookkeeping. */
 export function planStart(cronJob: CronJob, nowMs: number): StartPlan {
   const events: Told[] = [];
-  const nothing = (...told: Told[]): StartPlan => ({ events: [...events, ...told], startMs: undefined, replace: [], requeueAfterMs: undefined });
+  const nothing = (...told: Told[]): StartPlan => ({
+    events: [...events, ...told],
+    startMs: undefined,
+    replace: [],
+    requeueAfterMs: undefined,
+  });
   const { spec } = cronJob;
   if (cronJob.metadata.deletionTimestamp !== undefined) return nothing();
   if (spec.timeZone !== undefined && spec.timeZone !== null && !isKnownZone(spec.timeZone)) {
@@ -141,7 +148,8 @@ function planDue(cronJob: CronJob, schedule: CronSchedule, nowMs: number, before
     return later();
   }
   const active = status.active ?? [];
-  const isDone = active.some((ref) => ref.name === jobName(cronJob, dueMs)) || parseTime(status.lastScheduleTime) === dueMs;
+  const isDone =
+    active.some((ref) => ref.name === jobName(cronJob, dueMs)) || parseTime(status.lastScheduleTime) === dueMs;
   if (isDone) return later();
   if (spec.concurrencyPolicy === 'Forbid' && active.length > 0) {
     const message = 'Not starting job because prior execution is running and concurrency policy is Forbid';
@@ -186,5 +194,12 @@ export function newJob(cronJob: CronJob, startMs: number): NewObject<Job> {
 
 export function referenceTo({ metadata }: Job): ObjectReference {
   const { namespace, name, uid, resourceVersion } = metadata;
-  return { kind: 'Job', ...(namespace !== undefined && { namespace }), name, uid, apiVersion: 'batch/v1', resourceVersion };
+  return {
+    kind: 'Job',
+    ...(namespace !== undefined && { namespace }),
+    name,
+    uid,
+    apiVersion: 'batch/v1',
+    resourceVersion,
+  };
 }

@@ -4,8 +4,15 @@ import type { ControllerRevision, DaemonSet } from '@kapella/api/types/apps-v1';
 import type { Pod } from '@kapella/api/types/core-v1';
 import { type Ctx, isReason } from '@kapella/base';
 import { type ControllerDeps, controllerRef } from '@kapella/controller';
-import { canonicalJson, claimRevisions, deleteRevisions, hashText, planTruncation, revisionData } from '../history/index.ts';
-import { omitZero, valueOf } from '../workload/index.ts';
+import {
+  canonicalJson,
+  claimRevisions,
+  deleteRevisions,
+  hashText,
+  planTruncation,
+  revisionData,
+} from '../history/index.ts';
+import { omitZero, entryOf } from '../workload/index.ts';
 import { HASH_LABEL } from './daemon-pod.ts';
 
 const HISTORY_LIMIT_DEFAULT = 10;
@@ -15,10 +22,16 @@ export interface DaemonHistory {
   readonly old: readonly ControllerRevision[];
 }
 
-const hashOf = (revision: ControllerRevision) => valueOf(revision.metadata.labels, HASH_LABEL) ?? revision.metadata.name;
+const hashOf = (revision: ControllerRevision) =>
+  entryOf(revision.metadata.labels, HASH_LABEL) ?? revision.metadata.name;
 
 /** Makes the revision of the present template when there is none. */
-export async function syncHistory(deps: ControllerDeps, set: DaemonSet, pods: readonly Pod[], ctx: Ctx): Promise<DaemonHistory> {
+export async function syncHistory(
+  deps: ControllerDeps,
+  set: DaemonSet,
+  pods: readonly Pod[],
+  ctx: Ctx,
+): Promise<DaemonHistory> {
   const revisions = await claimRevisions(deps, appsV1.DaemonSet, set, set.spec.selector, ctx);
   const wanted = canonicalJson(revisionData(set.spec.template));
   const current = revisions.filter((revision) => canonicalJson(revision.data) === wanted);
@@ -31,7 +44,12 @@ export async function syncHistory(deps: ControllerDeps, set: DaemonSet, pods: re
   return { hash: hashOf(kept), old };
 }
 
-async function snapshot({ client }: ControllerDeps, set: DaemonSet, number: number, ctx: Ctx): Promise<ControllerRevision> {
+async function snapshot(
+  { client }: ControllerDeps,
+  set: DaemonSet,
+  number: number,
+  ctx: Ctx,
+): Promise<ControllerRevision> {
   const { name, namespace, annotations } = set.metadata;
   const { template } = set.spec;
   const hash = hashText(canonicalJson(template), set.status?.collisionCount);
@@ -50,7 +68,11 @@ async function snapshot({ client }: ControllerDeps, set: DaemonSet, number: numb
     return await client.create(appsV1.ControllerRevision, revision, ctx);
   } catch (error) {
     if (!isReason(error, 'AlreadyExists')) throw error;
-    const present = await client.get(appsV1.ControllerRevision, { namespace: namespace ?? '', name: `${name}-${hash}` }, ctx);
+    const present = await client.get(
+      appsV1.ControllerRevision,
+      { namespace: namespace ?? '', name: `${name}-${hash}` },
+      ctx,
+    );
     if (present !== undefined && canonicalJson(present.data) === canonicalJson(revision.data)) return present;
     // Another template of this name: the next attempt, after this status is seen, finds another one.
     const collisionCount = (set.status?.collisionCount ?? 0) + 1;
@@ -71,7 +93,7 @@ async function removeDuplicates(
   const duplicates = current.filter((revision) => revision !== kept);
   if (duplicates.length === 0) return;
   for (const pod of pods) {
-    if (valueOf(pod.metadata.labels, HASH_LABEL) === hashOf(kept)) continue;
+    if (entryOf(pod.metadata.labels, HASH_LABEL) === hashOf(kept)) continue;
     const body = { metadata: { labels: { [HASH_LABEL]: hashOf(kept) } } };
     await deps.client.patch(coreV1.Pod, pod, { type: 'merge', body }, ctx);
   }
@@ -87,7 +109,7 @@ export async function truncateHistory(
   ctx: Ctx,
 ): Promise<void> {
   const limit = set.spec.revisionHistoryLimit ?? HISTORY_LIMIT_DEFAULT;
-  const live = new Set(pods.map((pod) => valueOf(pod.metadata.labels, HASH_LABEL)));
+  const live = new Set(pods.map((pod) => entryOf(pod.metadata.labels, HASH_LABEL)));
   // Upstream counts live ones against the limit.
   const excess = Math.max(0, old.length - limit);
   const unused = planTruncation(old, (revision) => live.has(hashOf(revision)), 0);

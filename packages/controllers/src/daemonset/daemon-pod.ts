@@ -2,7 +2,7 @@
 import { appsV1 } from '@kapella/api';
 import type { DaemonSet } from '@kapella/api/types/apps-v1';
 import type { Affinity, Pod } from '@kapella/api/types/core-v1';
-import { type NewPod, podFromTemplate, valueOf, withLabels } from '../workload/index.ts';
+import { type NewPod, podFromTemplate, entryOf, withLabels } from '../workload/index.ts';
 import { tolerationsOf } from './node-fit.ts';
 
 export const HASH_LABEL = 'controller-revision-hash';
@@ -10,7 +10,7 @@ const GENERATION_LABEL = 'pod-template-generation';
 const GENERATION_ANNOTATION = 'deprecated.daemonset.template.generation';
 
 export function templateGeneration(set: DaemonSet): string | undefined {
-  const text = valueOf(set.metadata.annotations, GENERATION_ANNOTATION);
+  const text = entryOf(set.metadata.annotations, GENERATION_ANNOTATION);
   return text !== undefined && /^[-+]?\d+$/.test(text) ? String(Number(text)) : undefined;
 }
 
@@ -45,8 +45,8 @@ export function nodeOf(pod: Pod): string | undefined {
 export function isUpdated(set: DaemonSet, pod: Pod, hash: string): boolean {
   const generation = templateGeneration(set);
   const { labels } = pod.metadata;
-  const byGeneration = generation !== undefined && valueOf(labels, GENERATION_LABEL) === generation;
-  return byGeneration || (hash !== '' && valueOf(labels, HASH_LABEL) === hash);
+  const byGeneration = generation !== undefined && entryOf(labels, GENERATION_LABEL) === generation;
+  return byGeneration || (hash !== '' && entryOf(labels, HASH_LABEL) === hash);
 }
 
 /** Placed first, then oldest, then by name. */

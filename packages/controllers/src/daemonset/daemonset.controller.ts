@@ -3,7 +3,13 @@ import { appsV1, compileLabelSelector, coreV1, keyOf } from '@kapella/api';
 import type { DaemonSet, DaemonSetStatus } from '@kapella/api/types/apps-v1';
 import type { Node, Pod } from '@kapella/api/types/core-v1';
 import { type Ctx, jsonEqual } from '@kapella/base';
-import { type Controller, type ControllerDeps, defineController, type ReconcileResult, type WatchSource } from '@kapella/controller';
+import {
+  type Controller,
+  type ControllerDeps,
+  defineController,
+  type ReconcileResult,
+  type WatchSource,
+} from '@kapella/controller';
 import * as workload from '../workload/index.ts';
 import { createNodeBackoff, type NodeBackoff } from './backoff.ts';
 import { newDaemonPod } from './daemon-pod.ts';
@@ -56,7 +62,10 @@ function nodeWatch({ cache }: ControllerDeps): WatchSource<Node> {
   return {
     kind: coreV1.Node,
     keysOf(node, old, deleted) {
-      const isSame = old !== undefined && jsonEqual(old.metadata.labels, node.metadata.labels) && jsonEqual(old.spec?.taints, node.spec?.taints);
+      const isSame =
+        old !== undefined &&
+        jsonEqual(old.metadata.labels, node.metadata.labels) &&
+        jsonEqual(old.spec?.taints, node.spec?.taints);
       if (isSame && !deleted) return [];
       const concerns = (set: DaemonSet) => {
         const fit = fitOf(set, node);
@@ -98,11 +107,20 @@ async function sync(deps: Deps, set: DaemonSet, ctx: Ctx): Promise<ReconcileResu
 
 async function claimPods({ cache, client }: ControllerDeps, set: DaemonSet, ctx: Ctx): Promise<Pod[]> {
   const kind = coreV1.Pod;
-  const plan = workload.planClaim(set, compileLabelSelector(set.spec.selector), workload.candidatesOf(cache, kind, set));
+  const plan = workload.planClaim(
+    set,
+    compileLabelSelector(set.spec.selector),
+    workload.candidatesOf(cache, kind, set),
+  );
   return workload.claim(client, { ownerKind: appsV1.DaemonSet, owner: set, kind, plan }, ctx);
 }
 
-function tellFinished({ events }: ControllerDeps, set: DaemonSet, plan: DaemonSetPlan, onFailed: (node: string) => void): void {
+function tellFinished(
+  { events }: ControllerDeps,
+  set: DaemonSet,
+  plan: DaemonSetPlan,
+  onFailed: (node: string) => void,
+): void {
   for (const { pod, nodeName } of plan.finished) {
     const where = `daemon pod ${keyOf(pod)} on node ${nodeName}`;
     if (pod.status?.phase === 'Failed') {
@@ -123,7 +141,12 @@ async function execute(deps: Deps, { set, hash }: DaemonSetInput, plan: UpdatePl
 }
 
 /** Only when something that the controller counts has changed: conditions of others stay as they are. */
-async function writeStatus({ client }: ControllerDeps, input: DaemonSetInput, withGeneration: boolean, ctx: Ctx): Promise<ReconcileResult> {
+async function writeStatus(
+  { client }: ControllerDeps,
+  input: DaemonSetInput,
+  withGeneration: boolean,
+  ctx: Ctx,
+): Promise<ReconcileResult> {
   const { set } = input;
   const counts = countDaemons(input);
   const present: Partial<DaemonSetStatus> = set.status ?? {};
@@ -138,5 +161,7 @@ async function writeStatus({ client }: ControllerDeps, input: DaemonSetInput, wi
   }
   const minReadySeconds = set.spec.minReadySeconds ?? 0;
   if (minReadySeconds === 0 || counts.numberReady === counts.numberAvailable) return {};
-  return { requeueAfterMs: workload.nextAvailabilityMs(input.pods, minReadySeconds, input.nowMs) ?? minReadySeconds * 1000 };
+  return {
+    requeueAfterMs: workload.nextAvailabilityMs(input.pods, minReadySeconds, input.nowMs) ?? minReadySeconds * 1000,
+  };
 }

@@ -22,7 +22,10 @@ const daemonSet = (spec: object = {}, podSpec: object = {}): DaemonSet =>
     metadata: { name: 'agent', namespace: 'default', annotations: { 'deprecated.daemonset.template.generation': '1' } },
     spec: {
       selector: { matchLabels: { app: 'agent' } },
-      template: { metadata: { labels: { app: 'agent' } }, spec: { containers: [{ name: 'c', image: 'v1' }], ...podSpec } },
+      template: {
+        metadata: { labels: { app: 'agent' } },
+        spec: { containers: [{ name: 'c', image: 'v1' }], ...podSpec },
+      },
       updateStrategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 1, maxSurge: 0 } },
       revisionHistoryLimit: 10,
       ...spec,
@@ -37,14 +40,21 @@ async function begin(set = daemonSet(), nodes: object[] = [node('n1'), node('n2'
   const read = () => api.objects(appsV1.DaemonSet)[0] as DaemonSet;
   const image = async (tag: string) => {
     const annotations = { 'deprecated.daemonset.template.generation': String((read().metadata.generation ?? 0) + 1) };
-    const body = { metadata: { annotations }, spec: { template: { spec: { containers: [{ name: 'c', image: tag }] } } } };
+    const body = {
+      metadata: { annotations },
+      spec: { template: { spec: { containers: [{ name: 'c', image: tag }] } } },
+    };
     await client.patch(appsV1.DaemonSet, { namespace: 'default', name: 'agent' }, { type: 'merge', body }, ctx);
     await clock.settle();
   };
   const runAll = async () => {
     for (const pod of harness.pods()) if (pod.status?.phase === 'Pending') await harness.run(pod.metadata.name);
   };
-  const byNode = () => harness.pods().map((pod) => `${nodeOf(pod)}=${pod.spec.containers[0]?.image}`).sort();
+  const byNode = () =>
+    harness
+      .pods()
+      .map((pod) => `${nodeOf(pod)}=${pod.spec.containers[0]?.image}`)
+      .sort();
   return { ...harness, read, image, runAll, byNode };
 }
 
@@ -55,14 +65,23 @@ test('one Pod per node, pinned, tolerating what daemons tolerate, marked with it
   const [revision] = t.api.objects(appsV1.ControllerRevision);
   const hash = revision?.metadata.labels?.['controller-revision-hash'];
   assert.equal(revision?.metadata.name, `agent-${hash}`);
-  assert.deepEqual(pod?.metadata.labels, { app: 'agent', 'pod-template-generation': '1', 'controller-revision-hash': hash });
+  assert.deepEqual(pod?.metadata.labels, {
+    app: 'agent',
+    'pod-template-generation': '1',
+    'controller-revision-hash': hash,
+  });
   assert.equal(pod?.metadata.generateName, 'agent-');
   assert.equal(pod?.spec.tolerations?.length, 6);
   assert.equal(t.read().status?.desiredNumberScheduled, 3);
   await t.runAll();
   assert.deepEqual(t.read().status, {
-    currentNumberScheduled: 3, numberMisscheduled: 0, desiredNumberScheduled: 3, numberReady: 3,
-    updatedNumberScheduled: 3, numberAvailable: 3, observedGeneration: 1,
+    currentNumberScheduled: 3,
+    numberMisscheduled: 0,
+    desiredNumberScheduled: 3,
+    numberReady: 3,
+    updatedNumberScheduled: 3,
+    numberAvailable: 3,
+    observedGeneration: 1,
   });
   assert.match(t.told[0]?.message ?? '', /^Created pod: agent-/);
   await t.stop();
@@ -75,7 +94,12 @@ test('nodes that come, go out of the selector, and are tainted', async () => {
   await t.client.create(coreV1.Node, node('n3', { labels: { disk: 'ssd' } }) as never, t.ctx);
   await t.clock.settle();
   assert.deepEqual(t.byNode(), ['n1=v1', 'n3=v1']);
-  await t.client.patch(coreV1.Node, { name: 'n1' }, { type: 'merge', body: { metadata: { labels: { disk: 'hdd' } } } }, t.ctx);
+  await t.client.patch(
+    coreV1.Node,
+    { name: 'n1' },
+    { type: 'merge', body: { metadata: { labels: { disk: 'hdd' } } } },
+    t.ctx,
+  );
   await t.clock.settle();
   assert.deepEqual(t.byNode(), ['n3=v1']);
   const taints = [{ key: 'k', effect: 'NoSchedule' }];
@@ -83,7 +107,12 @@ test('nodes that come, go out of the selector, and are tainted', async () => {
   await t.clock.settle();
   assert.deepEqual(t.byNode(), ['n3=v1']);
   assert.deepEqual([t.read().status?.desiredNumberScheduled, t.read().status?.numberMisscheduled], [0, 1]);
-  await t.client.patch(coreV1.Node, { name: 'n3' }, { type: 'merge', body: { spec: { taints: [{ key: 'k', effect: 'NoExecute' }] } } }, t.ctx);
+  await t.client.patch(
+    coreV1.Node,
+    { name: 'n3' },
+    { type: 'merge', body: { spec: { taints: [{ key: 'k', effect: 'NoExecute' }] } } },
+    t.ctx,
+  );
   await t.clock.settle();
   assert.deepEqual(t.byNode(), []);
   await t.stop();
@@ -100,12 +129,20 @@ test('rolling update without surge: one goes, its successor must be available be
   await t.runAll();
   assert.deepEqual(t.byNode(), ['n1=v2', 'n2=v2', 'n3=v2']);
   assert.equal(t.read().status?.updatedNumberScheduled, 3);
-  assert.deepEqual(t.api.objects(appsV1.ControllerRevision).map((revision) => revision.revision).sort(), [1, 2]);
+  assert.deepEqual(
+    t.api
+      .objects(appsV1.ControllerRevision)
+      .map((revision) => revision.revision)
+      .sort(),
+    [1, 2],
+  );
   await t.stop();
 });
 
 test('rolling update with surge: the new one beside the old one, which goes when the new one is available', async () => {
-  const t = await begin(daemonSet({ updateStrategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } } }));
+  const t = await begin(
+    daemonSet({ updateStrategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } } }),
+  );
   await t.runAll();
   await t.image('v2');
   assert.deepEqual(t.byNode(), ['n1=v1', 'n1=v2', 'n2=v1', 'n3=v1']);
@@ -132,7 +169,13 @@ test('back to an earlier template makes its revision the newest', async () => {
   const t = await begin();
   await t.image('v2');
   await t.image('v1');
-  assert.deepEqual(t.api.objects(appsV1.ControllerRevision).map((revision) => revision.revision).sort(), [2, 3]);
+  assert.deepEqual(
+    t.api
+      .objects(appsV1.ControllerRevision)
+      .map((revision) => revision.revision)
+      .sort(),
+    [2, 3],
+  );
   await t.stop();
 });
 
@@ -145,9 +188,10 @@ test('failed Pods are replaced at once, then ever more slowly', async () => {
   };
   const first = await fail();
   assert.notEqual(t.podNames()[0], first);
-  assert.deepEqual(t.told.filter((event) => event.reason === 'FailedDaemonPod').map((event) => event.message), [
-    `Found failed daemon pod default/${first} on node n1, will try to kill it`,
-  ]);
+  assert.deepEqual(
+    t.told.filter((event) => event.reason === 'FailedDaemonPod').map((event) => event.message),
+    [`Found failed daemon pod default/${first} on node n1, will try to kill it`],
+  );
   const second = await fail();
   assert.equal(t.podNames()[0], second);
   await t.clock.advance(1100);
@@ -177,7 +221,11 @@ test('conditions that others wrote stay, and status is written once', async () =
 
 test('which nodes fit', () => {
   const affinity = (expression: object) => ({
-    affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchExpressions: [expression] }] } } },
+    affinity: {
+      nodeAffinity: {
+        requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchExpressions: [expression] }] },
+      },
+    },
   });
   const rows: readonly [object, { labels?: object; taints?: object[] }, boolean, boolean][] = [
     [{}, {}, true, true],
@@ -188,9 +236,19 @@ test('which nodes fit', () => {
     [{}, { taints: [{ key: 'a', effect: 'NoExecute' }] }, false, false],
     [{}, { taints: [{ key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' }] }, true, true],
     [{}, { taints: [{ key: 'node.kubernetes.io/network-unavailable', effect: 'NoSchedule' }] }, false, true],
-    [{ hostNetwork: true }, { taints: [{ key: 'node.kubernetes.io/network-unavailable', effect: 'NoSchedule' }] }, true, true],
+    [
+      { hostNetwork: true },
+      { taints: [{ key: 'node.kubernetes.io/network-unavailable', effect: 'NoSchedule' }] },
+      true,
+      true,
+    ],
     [{ tolerations: [{ operator: 'Exists' }] }, { taints: [{ key: 'a', effect: 'NoExecute' }] }, true, true],
-    [{ tolerations: [{ key: 'a', value: 'x' }] }, { taints: [{ key: 'a', value: 'y', effect: 'NoExecute' }] }, false, false],
+    [
+      { tolerations: [{ key: 'a', value: 'x' }] },
+      { taints: [{ key: 'a', value: 'y', effect: 'NoExecute' }] },
+      false,
+      false,
+    ],
     [affinity({ key: 'size', operator: 'Gt', values: ['4'] }), { labels: { size: '8' } }, true, true],
     [affinity({ key: 'size', operator: 'Gt', values: ['4'] }), { labels: { size: 'big' } }, false, false],
     [affinity({ key: 'size', operator: 'DoesNotExist' }), { labels: { size: 'big' } }, false, false],
@@ -199,5 +257,11 @@ test('which nodes fit', () => {
     const fit = fitOf(daemonSet({}, podSpec), node('n', fields) as never);
     assert.deepEqual(fit, { shouldRun, shouldContinue }, JSON.stringify([podSpec, fields]));
   }
-  assert.equal(tolerationsOf({ containers: [], tolerations: [{ key: 'node.kubernetes.io/not-ready', operator: 'Exists', effect: 'NoExecute' }] }).length, 6);
+  assert.equal(
+    tolerationsOf({
+      containers: [],
+      tolerations: [{ key: 'node.kubernetes.io/not-ready', operator: 'Exists', effect: 'NoExecute' }],
+    }).length,
+    6,
+  );
 });

@@ -25,7 +25,11 @@ const AUTOMATIC: readonly Toleration[] = [
   { key: 'node.kubernetes.io/pid-pressure', operator: 'Exists', effect: 'NoSchedule' },
   { key: 'node.kubernetes.io/unschedulable', operator: 'Exists', effect: 'NoSchedule' },
 ];
-const HOST_NETWORK: Toleration = { key: 'node.kubernetes.io/network-unavailable', operator: 'Exists', effect: 'NoSchedule' };
+const HOST_NETWORK: Toleration = {
+  key: 'node.kubernetes.io/network-unavailable',
+  operator: 'Exists',
+  effect: 'NoSchedule',
+};
 
 export function fitOf(set: DaemonSet, node: Node): Fit {
   const spec: PodSpec = set.spec.template.spec ?? { containers: [] };
@@ -58,7 +62,11 @@ function tolerates(toleration: Toleration, taint: Taint): boolean {
   if (toleration.effect && toleration.effect !== taint.effect) return false;
   if (toleration.key && toleration.key !== taint.key) return false;
   if (toleration.operator === 'Exists') return true;
-  return (toleration.operator ?? 'Equal') === 'Equal' && toleration.key === taint.key && (toleration.value ?? '') === (taint.value ?? '');
+  return (
+    (toleration.operator ?? 'Equal') === 'Equal' &&
+    toleration.key === taint.key &&
+    (toleration.value ?? '') === (taint.value ?? '')
+  );
 }
 
 /** `nodeSelector` and the required part of the node affinity. */

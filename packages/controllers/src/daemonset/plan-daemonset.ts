@@ -2,7 +2,7 @@
 import { scaledValueOf } from '@kapella/api';
 import type { DaemonSet, DaemonSetStatus } from '@kapella/api/types/apps-v1';
 import type { Node, Pod } from '@kapella/api/types/core-v1';
-import { isAvailable, isReady, isTerminal, isTerminating, valueOf } from '../workload/index.ts';
+import { isAvailable, isReady, isTerminal, isTerminating, entryOf } from '../workload/index.ts';
 import { byAge, HASH_LABEL, isUpdated, nodeOf } from './daemon-pod.ts';
 import { fitOf } from './node-fit.ts';
 
@@ -47,7 +47,9 @@ export function planDaemonSet(input: DaemonSetInput): DaemonSetPlan {
   const byNode = podsByNode(input.pods);
   const plans = input.nodes.map((node) => planNode(input, node, byNode.get(node.metadata.name)));
   const known = new Set(input.nodes.map((node) => node.metadata.name));
-  const stray = [...byNode].filter(([name]) => !known.has(name)).flatMap(([, pods]) => pods.filter((pod) => !pod.spec.nodeName));
+  const stray = [...byNode]
+    .filter(([name]) => !known.has(name))
+    .flatMap(([, pods]) => pods.filter((pod) => !pod.spec.nodeName));
   const waits = plans.map((plan) => plan.recheckAfterMs).filter((ms) => ms !== undefined);
   return {
     createOn: plans.flatMap((plan) => plan.createOn),
@@ -83,7 +85,7 @@ function planNode(input: DaemonSetInput, node: Node, pods: readonly Pod[] | unde
 /** One old and one new Pod may be side by side until the new one is available. */
 function surplusOfSurge({ set, hash, nowMs }: DaemonSetInput, running: readonly Pod[]): Pod[] {
   if (running.length <= 1) return [];
-  const isNew = (pod: Pod) => valueOf(pod.metadata.labels, HASH_LABEL) === hash;
+  const isNew = (pod: Pod) => entryOf(pod.metadata.labels, HASH_LABEL) === hash;
   const newest = running.find(isNew);
   const oldest = running.find((pod) => !isNew(pod));
   const surplus = running.filter((pod) => pod !== newest && pod !== oldest);
@@ -97,7 +99,8 @@ export function allowsSurge(set: DaemonSet): boolean {
 }
 
 export function surgeOf(set: DaemonSet, total: number): number {
-  const maxSurge = set.spec.updateStrategy?.type === 'RollingUpdate' ? set.spec.updateStrategy.rollingUpdate?.maxSurge : undefined;
+  const maxSurge =
+    set.spec.updateStrategy?.type === 'RollingUpdate' ? set.spec.updateStrategy.rollingUpdate?.maxSurge : undefined;
   return maxSurge === undefined ? 0 : scaledValueOf(maxSurge, total, 'up');
 }
 

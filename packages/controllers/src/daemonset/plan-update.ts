@@ -27,7 +27,9 @@ export function planUpdate(input: DaemonSetInput): UpdatePlan {
   // Neither would let anything happen.
   const unavailableMax = wanted.length > 0 && scaled === 0 && maxSurge === 0 ? 1 : scaled;
   const pairs = pairsOf(input, wanted);
-  return maxSurge === 0 ? planReplacement(input, pairs, unavailableMax) : planSurge(input, pairs, maxSurge, wanted.length);
+  return maxSurge === 0
+    ? planReplacement(input, pairs, unavailableMax)
+    : planSurge(input, pairs, maxSurge, wanted.length);
 }
 
 function pairsOf({ set, pods, nodes, hash }: DaemonSetInput, wanted: readonly string[]): Pair[] {
@@ -88,7 +90,7 @@ function planSurge(input: DaemonSetInput, pairs: readonly Pair[], surgeMax: numb
       continue;
     }
     const isWanted = node !== undefined && fitOf(input.set, node).shouldRun;
-    if (works(oldPod)) (isWanted ? candidates.push(name) : unwanted.push(oldPod));
+    if (works(oldPod)) isWanted ? candidates.push(name) : unwanted.push(oldPod);
     else if (isWanted) allowedNodes.push(name);
     else deletions.push(oldPod);
   }

@@ -2,7 +2,13 @@
 import { coreV1, keyOf, type NewObject } from '@kapella/api';
 import type { PersistentVolumeClaim, Pod, Volume } from '@kapella/api/types/core-v1';
 import { type Ctx, describeError } from '@kapella/base';
-import { type Controller, type ControllerDeps, controllerRef, defineController, isControlledBy } from '@kapella/controller';
+import {
+  type Controller,
+  type ControllerDeps,
+  controllerRef,
+  defineController,
+  isControlledBy,
+} from '@kapella/controller';
 
 const isEphemeral = (volume: Volume) => volume.ephemeral !== undefined && volume.ephemeral !== null;
 const claimName = (pod: Pod, volume: Volume) => `${pod.metadata.name}-${volume.name}`;

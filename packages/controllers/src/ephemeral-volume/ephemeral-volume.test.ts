@@ -13,7 +13,12 @@ const pod = {
     containers: [],
     volumes: [
       { name: 'tmp', emptyDir: {} },
-      { name: 'data', ephemeral: { volumeClaimTemplate: { metadata: { labels: { a: 'b' } }, spec: { accessModes: ['ReadWriteOnce'] } } } },
+      {
+        name: 'data',
+        ephemeral: {
+          volumeClaimTemplate: { metadata: { labels: { a: 'b' } }, spec: { accessModes: ['ReadWriteOnce'] } },
+        },
+      },
     ],
   },
 };
@@ -23,7 +28,10 @@ test('a claim per ephemeral volume, owned by the Pod, made again when deleted', 
   t.api.seed(pod);
   await t.start(createEphemeralVolumeController(t.deps));
   const claims = () => t.api.objects(coreV1.PersistentVolumeClaim);
-  assert.deepEqual(claims().map(({ metadata }) => [metadata.name, metadata.labels?.a, metadata.ownerReferences?.[0]?.kind]), [['p-data', 'b', 'Pod']]);
+  assert.deepEqual(
+    claims().map(({ metadata }) => [metadata.name, metadata.labels?.a, metadata.ownerReferences?.[0]?.kind]),
+    [['p-data', 'b', 'Pod']],
+  );
   const uid = claims()[0]?.metadata.uid;
   await t.client.delete(coreV1.PersistentVolumeClaim, { namespace: 'default', name: 'p-data' }, t.ctx);
   await t.clock.settle();
@@ -33,7 +41,12 @@ test('a claim per ephemeral volume, owned by the Pod, made again when deleted', 
 
 test('a claim of this name that is not the Pods is left alone and told', async () => {
   const t = createHarness();
-  t.api.seed(pod, { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name: 'p-data', namespace: 'default' }, spec: {} });
+  t.api.seed(pod, {
+    apiVersion: 'v1',
+    kind: 'PersistentVolumeClaim',
+    metadata: { name: 'p-data', namespace: 'default' },
+    spec: {},
+  });
   await t.start(createEphemeralVolumeController(t.deps));
   assert.deepEqual(t.told[0], {
     about: 'p',

@@ -12,7 +12,7 @@ const COLLISIONS_MAX = 100;
 /** The owner's revisions in order, those that nobody owned among them. */
 export async function claimRevisions(
   { cache, client }: ControllerDeps,
-  ownerKind: KindRef<any>,
+  ownerKind: KindRef<unknown>,
   owner: Owner,
   selector: LabelSelector | undefined,
   ctx: Ctx,

@@ -28,14 +28,16 @@ export function revisionName(ownerName: string, hash: string): string {
 }
 
 export interface RevisionInput {
-  readonly ownerKind: KindRef<any>;
+  readonly ownerKind: KindRef<unknown>;
   readonly owner: Owner & { readonly metadata: { readonly annotations?: Readonly<Record<string, string>> } };
   readonly template: PodTemplateSpec;
   readonly revision: number;
   readonly collisionCount: number;
 }
 
-export function newRevision(input: RevisionInput): NewObject<ControllerRevision> & { readonly metadata: { readonly name: string } } {
+export function newRevision(
+  input: RevisionInput,
+): NewObject<ControllerRevision> & { readonly metadata: { readonly name: string } } {
   const { ownerKind, owner, template, revision, collisionCount } = input;
   const data = revisionData(template);
   const hash = hashText(canonicalJson(data), collisionCount);

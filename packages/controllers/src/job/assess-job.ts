@@ -43,7 +43,8 @@ export const isSuspended = (job: Job): boolean => job.spec.suspend === true;
 
 export function assessJob(input: JobInput): Assessment {
   const { job, pods, nowMs } = input;
-  const { succeeded: uncountedSucceeded = [], failed: uncountedFailed = [] } = job.status?.uncountedTerminatedPods ?? {};
+  const { succeeded: uncountedSucceeded = [], failed: uncountedFailed = [] } =
+    job.status?.uncountedTerminatedPods ?? {};
   const newSucceeded = countable(input, new Set(uncountedSucceeded)).filter((pod) => pod.status?.phase === 'Succeeded');
   const newFailed = countable(input, new Set(uncountedFailed)).filter((pod) => jobPods.isFailed(pod, job));
   const countedFailed = newFailed.filter((pod) => judgeFailure(job.spec.podFailurePolicy, pod).counts);
@@ -82,8 +83,10 @@ function verdictOf({ job, pods, failed, startTime, nowMs }: Counted): Pick<Asses
   const success = isTrue(conditions, 'SuccessCriteriaMet');
   if (success !== undefined) return over(success);
   const target = isTrue(conditions, 'FailureTarget');
-  if (target !== undefined) return over(newCondition('Failed', 'True', target.reason ?? '', target.message ?? '', nowMs));
-  const failure = (reason: string, message: string) => over(newCondition('FailureTarget', 'True', reason, message, nowMs));
+  if (target !== undefined)
+    return over(newCondition('Failed', 'True', target.reason ?? '', target.message ?? '', nowMs));
+  const failure = (reason: string, message: string) =>
+    over(newCondition('FailureTarget', 'True', reason, message, nowMs));
   const message = pods
     .filter((pod) => jobPods.isFailed(pod, job))
     .map((pod) => judgeFailure(job.spec.podFailurePolicy, pod).message)
@@ -103,7 +106,10 @@ function verdictOf({ job, pods, failed, startTime, nowMs }: Counted): Pick<Asses
 function hasRestartedTooOften(job: Job, pods: readonly Pod[]): boolean {
   if (job.spec.template.spec?.restartPolicy !== 'OnFailure') return false;
   const alive = pods.filter((pod) => pod.status?.phase === 'Running' || pod.status?.phase === 'Pending');
-  const statuses = alive.flatMap((pod) => [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])]);
+  const statuses = alive.flatMap((pod) => [
+    ...(pod.status?.initContainerStatuses ?? []),
+    ...(pod.status?.containerStatuses ?? []),
+  ]);
   const restarts = statuses.reduce((sum, status) => sum + status.restartCount, 0);
   const limit = job.spec.backoffLimit ?? 6;
   return limit === 0 ? restarts > 0 : restarts >= limit;
@@ -117,7 +123,10 @@ function assessIndexes(base: BeforeIndexes, before: JobCondition | undefined): A
   const prevSucceeded = parseIntervals(job.status?.completedIndexes ?? '', completions);
   const tracked = pods.filter((pod) => jobPods.isTracked(pod) && jobPods.indexOf(pod, job) !== undefined);
   const indexes = (chosen: readonly Pod[]) => chosen.map((pod) => jobPods.indexOf(pod, job) as number);
-  const succeededIndexes = withIndexes(prevSucceeded, indexes(tracked.filter((pod) => pod.status?.phase === 'Succeeded')));
+  const succeededIndexes = withIndexes(
+    prevSucceeded,
+    indexes(tracked.filter((pod) => pod.status?.phase === 'Succeeded')),
+  );
   let finished = before;
   let failedIndexes: Intervals | undefined;
   if (jobPods.isPerIndex(job)) {
@@ -127,8 +136,17 @@ function assessIndexes(base: BeforeIndexes, before: JobCondition | undefined): A
   }
   const message = finished === undefined ? judgeSuccess(job, succeededIndexes) : undefined;
   if (message !== undefined) finished = newCondition('SuccessCriteriaMet', 'True', 'SuccessPolicy', message, nowMs);
-  const delayed = failedIndexes === undefined ? new Map<number, Pod>() : delayedPods(base, succeededIndexes, failedIndexes);
-  return { ...base, succeeded: totalOf(succeededIndexes), finished, prevSucceeded, succeededIndexes, failedIndexes, delayed };
+  const delayed =
+    failedIndexes === undefined ? new Map<number, Pod>() : delayedPods(base, succeededIndexes, failedIndexes);
+  return {
+    ...base,
+    succeeded: totalOf(succeededIndexes),
+    finished,
+    prevSucceeded,
+    succeededIndexes,
+    failedIndexes,
+    delayed,
+  };
 }
 
 function isIndexFailed(job: Job, pod: Pod): boolean {
@@ -160,7 +178,8 @@ function delayedPods(base: BeforeIndexes, succeeded: Intervals, failed: Interval
     const known = last.get(index);
     const isLater =
       known === undefined ||
-      (jobPods.absoluteFailureCount(known) <= jobPods.absoluteFailureCount(pod) && finishedMs(pod) >= finishedMs(known));
+      (jobPods.absoluteFailureCount(known) <= jobPods.absoluteFailureCount(pod) &&
+        finishedMs(pod) >= finishedMs(known));
     if (isLater) last.set(index, pod);
   }
   return last;

@@ -24,7 +24,9 @@ export function nextRecord(record: BackoffRecord, succeeded: readonly Pod[], fai
   }
   const lastSuccessMs = Math.max(...succeeded.map(finishedMs));
   const after = failedMs.filter((ms) => ms > lastSuccessMs);
-  return after.length === 0 ? NO_FAILURES : { failuresAfterLastSuccess: after.length, lastFailureMs: Math.max(...after) };
+  return after.length === 0
+    ? NO_FAILURES
+    : { failuresAfterLastSuccess: after.length, lastFailureMs: Math.max(...after) };
 }
 
 export function remainingMs({ failuresAfterLastSuccess, lastFailureMs }: BackoffRecord, nowMs: number): number {
@@ -55,7 +57,9 @@ export function finishedMs(pod: Pod): number {
 }
 
 function containersFinishedMs(pod: Pod): number | undefined {
-  const sidecars = new Set((pod.spec.initContainers ?? []).filter((c) => c.restartPolicy === 'Always').map((c) => c.name));
+  const sidecars = new Set(
+    (pod.spec.initContainers ?? []).filter((c) => c.restartPolicy === 'Always').map((c) => c.name),
+  );
   const ofSidecars = (pod.status?.initContainerStatuses ?? []).filter((status) => sidecars.has(status.name));
   const ends = [...(pod.status?.containerStatuses ?? []), ...ofSidecars].map(endMs);
   if (ends.length === 0 || ends.includes(undefined)) return undefined;

@@ -4,7 +4,13 @@ import { formatTime } from '@kapella/base';
 
 type Conditions = readonly JobCondition[];
 
-export function newCondition(type: string, status: string, reason: string, message: string, nowMs: number): JobCondition {
+export function newCondition(
+  type: string,
+  status: string,
+  reason: string,
+  message: string,
+  nowMs: number,
+): JobCondition {
   const time = formatTime(nowMs);
   return { type, status, lastProbeTime: time, lastTransitionTime: time, reason, message };
 }
@@ -17,12 +23,15 @@ export function findCondition(conditions: Conditions | undefined, type: string):
 export function ensureCondition(conditions: Conditions, wanted: JobCondition): Conditions {
   const present = findCondition(conditions, wanted.type);
   if (present === undefined) return wanted.status === 'False' ? conditions : [...conditions, wanted];
-  const isSame = present.status === wanted.status && present.reason === wanted.reason && present.message === wanted.message;
+  const isSame =
+    present.status === wanted.status && present.reason === wanted.reason && present.message === wanted.message;
   return isSame ? conditions : conditions.map((condition) => (condition === present ? wanted : condition));
 }
 
 export function isFinished(job: Job): boolean {
-  return (job.status?.conditions ?? []).some(({ type, status }) => (type === 'Complete' || type === 'Failed') && status === 'True');
+  return (job.status?.conditions ?? []).some(
+    ({ type, status }) => (type === 'Complete' || type === 'Failed') && status === 'True',
+  );
 }
 
 export function isTrue(conditions: Conditions | undefined, type: string): JobCondition | undefined {

@@ -2,7 +2,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { countCommon, firstFree, formatIntervals, hasIndex, parseIntervals, totalOf, withIndexes } from './intervals.ts';
+import {
+  countCommon,
+  firstFree,
+  formatIntervals,
+  hasIndex,
+  parseIntervals,
+  totalOf,
+  withIndexes,
+} from './intervals.ts';
 
 const index = fc.integer({ min: 0, max: 40 });
 const indexes = fc.uniqueArray(index, { maxLength: 30 });
@@ -21,7 +29,9 @@ test('sets: text and back, membership, union, free indexes', () => {
       assert.equal(totalOf(withIndexes(left, b)), new Set([...a, ...b]).size);
       assert.equal(countCommon(left, right), a.filter((one) => b.includes(one)).length);
       for (let i = 0; i <= 40; i++) assert.equal(hasIndex(left, i), a.includes(i));
-      const free = Array.from({ length: 20 }, (_, i) => i).filter((i) => !a.includes(i)).slice(0, count);
+      const free = Array.from({ length: 20 }, (_, i) => i)
+        .filter((i) => !a.includes(i))
+        .slice(0, count);
       assert.deepEqual(firstFree(left, count, 20), free);
     }),
   );

@@ -32,24 +32,31 @@ export function mergeIntervals(a: Intervals, b: Intervals): Intervals {
 }
 
 export function withIndexes(intervals: Intervals, indexes: Iterable<number>): Intervals {
-  return mergeIntervals(intervals, [...indexes].map((index) => ({ first: index, last: index })));
+  return mergeIntervals(
+    intervals,
+    [...indexes].map((index) => ({ first: index, last: index })),
+  );
 }
 
-export const totalOf = (intervals: Intervals): number => intervals.reduce((sum, { first, last }) => sum + last - first + 1, 0);
+export const totalOf = (intervals: Intervals): number =>
+  intervals.reduce((sum, { first, last }) => sum + last - first + 1, 0);
 
 export const hasIndex = (intervals: Intervals, index: number): boolean =>
   intervals.some(({ first, last }) => first <= index && index <= last);
 
 export function formatIntervals(intervals: Intervals): string {
   return intervals
-    .map(({ first, last }) => (last === first ? `${first}` : last === first + 1 ? `${first},${last}` : `${first}-${last}`))
+    .map(({ first, last }) =>
+      last === first ? `${first}` : last === first + 1 ? `${first},${last}` : `${first}-${last}`,
+    )
     .join(',');
 }
 
 /** How many indexes are in both. */
 export function countCommon(a: Intervals, b: Intervals): number {
   let common = 0;
-  for (const x of a) for (const y of b) common += Math.max(0, Math.min(x.last, y.last) - Math.max(x.first, y.first) + 1);
+  for (const x of a)
+    for (const y of b) common += Math.max(0, Math.min(x.last, y.last) - Math.max(x.first, y.first) + 1);
   return common;
 }
 

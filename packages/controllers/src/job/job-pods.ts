@@ -3,7 +3,16 @@ import { batchV1 } from '@kapella/api';
 import type { Job } from '@kapella/api/types/batch-v1';
 import type { Container, Pod } from '@kapella/api/types/core-v1';
 import { hasFinalizer, withFinalizer } from '@kapella/controller';
-import { conditionOf, isReady, isTerminating, type NewPod, podFromTemplate, valueOf, withAnnotations, withLabels } from '../workload/index.ts';
+import {
+  conditionOf,
+  isReady,
+  isTerminating,
+  type NewPod,
+  podFromTemplate,
+  entryOf,
+  withAnnotations,
+  withLabels,
+} from '../workload/index.ts';
 import { parseTime } from '@kapella/base';
 import { judgeFailure } from './policies.ts';
 
@@ -18,7 +27,8 @@ const INT32_MAX = 2 ** 31 - 1;
 export const isIndexed = (job: Job): boolean => job.spec.completionMode === 'Indexed';
 export const isTracked = (pod: Pod): boolean => hasFinalizer(pod, TRACKING_FINALIZER);
 /** Each index has a back-off limit of its own. */
-export const isPerIndex = (job: Job): boolean => job.spec.backoffLimitPerIndex !== undefined && job.spec.backoffLimitPerIndex !== null;
+export const isPerIndex = (job: Job): boolean =>
+  job.spec.backoffLimitPerIndex !== undefined && job.spec.backoffLimitPerIndex !== null;
 
 /** A Pod that goes is waited for until it is gone, before another takes its place. */
 export const replacesOnlyFailed = (job: Job): boolean =>
@@ -37,12 +47,12 @@ export function indexOf(pod: Pod, job: Job): number | undefined {
 }
 
 export function anyIndexOf(pod: Pod): number | undefined {
-  const text = valueOf(pod.metadata.annotations, INDEX_KEY);
+  const text = entryOf(pod.metadata.annotations, INDEX_KEY);
   return text !== undefined && /^\+?\d+$/.test(text) ? Number(text) : undefined;
 }
 
 function countIn(pod: Pod, key: string): number {
-  const text = valueOf(pod.metadata.annotations, key);
+  const text = entryOf(pod.metadata.annotations, key);
   const count = text !== undefined && /^\d+$/.test(text) ? Number(text) : 0;
   return count <= INT32_MAX ? count : 0;
 }
@@ -66,7 +76,10 @@ export function newJobPod(job: Job, index: number | undefined, replaced: Pod | u
     hostname: `${name}-${index}`,
   };
   const generateName = `${name.slice(0, NAME_PREFIX_MAX - tail.length)}${tail}`;
-  const pod = withLabels({ ...bare, metadata: { ...bare.metadata, generateName }, spec }, { [INDEX_KEY]: String(index) });
+  const pod = withLabels(
+    { ...bare, metadata: { ...bare.metadata, generateName }, spec },
+    { [INDEX_KEY]: String(index) },
+  );
   const counts = isPerIndex(job) ? failureCounts(job, replaced) : {};
   return withAnnotations(pod, { [INDEX_KEY]: String(index), ...counts });
 }
@@ -96,7 +109,12 @@ export function byRemoval(a: Pod, b: Pod): number {
   const readySince = (pod: Pod) => parseTime(conditionOf(pod, 'Ready')?.lastTransitionTime) ?? 0;
   if (isReady(a) && readySince(a) !== readySince(b)) return readySince(b) - readySince(a);
   if (restartsOf(a) !== restartsOf(b)) return restartsOf(b) - restartsOf(a);
-  return a.metadata.creationTimestamp < b.metadata.creationTimestamp ? 1 : a.metadata.creationTimestamp > b.metadata.creationTimestamp ? -1 : 0;
+  return a.metadata.creationTimestamp < b.metadata.creationTimestamp
+    ? 1
+    : a.metadata.creationTimestamp > b.metadata.creationTimestamp
+      ? -1
+      : 0;
 }
 
-const restartsOf = (pod: Pod) => Math.max(0, ...(pod.status?.containerStatuses ?? []).map((status) => status.restartCount));
+const restartsOf = (pod: Pod) =>
+  Math.max(0, ...(pod.status?.containerStatuses ?? []).map((status) => status.restartCount));

@@ -3,7 +3,14 @@ import { batchV1, compileLabelSelector, coreV1, keyOf } from '@kapella/api';
 import type { Job, JobStatus } from '@kapella/api/types/batch-v1';
 import type { Pod } from '@kapella/api/types/core-v1';
 import { type Ctx, isReason } from '@kapella/base';
-import { type Controller, type ControllerDeps, controllerOf, defineController, type ReconcileResult, type WatchSource } from '@kapella/controller';
+import {
+  type Controller,
+  type ControllerDeps,
+  controllerOf,
+  defineController,
+  type ReconcileResult,
+  type WatchSource,
+} from '@kapella/controller';
 import * as workload from '../workload/index.ts';
 import { type Assessment, assessJob } from './assess-job.ts';
 import { type BackoffRecord, NO_FAILURES } from './backoff.ts';
@@ -29,7 +36,13 @@ interface Deps extends workload.PodsControl {
 
 export function createJobController(given: ControllerDeps): Controller {
   const { cache } = given;
-  const deps: Deps = { ...given, expectations: workload.createLateExpectations(), backoffs: new Map(), released: new Map(), written: new Map() };
+  const deps: Deps = {
+    ...given,
+    expectations: workload.createLateExpectations(),
+    backoffs: new Map(),
+    released: new Map(),
+    written: new Map(),
+  };
   const { expectations } = deps;
   workload.indexOrphans(cache, coreV1.Pod);
   cache.informer(coreV1.Pod).addIndex(BY_JOB, (pod) => {
@@ -93,7 +106,8 @@ function isOrphan({ cache }: ControllerDeps, pod: Pod): boolean {
 function trackedOrphans(deps: ControllerDeps): WatchSource<Pod> {
   return {
     kind: coreV1.Pod,
-    keysOf: (pod, _old, deleted) => (!deleted && isTracked(pod) && isOrphan(deps, pod) ? [`${ORPHAN}${keyOf(pod)}`] : []),
+    keysOf: (pod, _old, deleted) =>
+      !deleted && isTracked(pod) && isOrphan(deps, pod) ? [`${ORPHAN}${keyOf(pod)}`] : [],
   };
 }
 
@@ -106,7 +120,8 @@ async function releaseOrphan(deps: Deps, key: string, ctx: Ctx): Promise<Reconci
 /** A Job that is gone or over leaves no Pod behind that cannot go. */
 async function releaseLeft(deps: Deps, key: string, job: Job | undefined, ctx: Ctx): Promise<void> {
   if (job !== undefined && isManagedElsewhere(job)) return;
-  for (const pod of deps.cache.informer(coreV1.Pod).byIndex(BY_JOB, key)) if (isOrphan(deps, pod)) await release(deps, pod, ctx);
+  for (const pod of deps.cache.informer(coreV1.Pod).byIndex(BY_JOB, key))
+    if (isOrphan(deps, pod)) await release(deps, pod, ctx);
 }
 
 async function release({ client }: ControllerDeps, pod: Pod, ctx: Ctx): Promise<void> {
@@ -144,8 +159,16 @@ async function sync(deps: Deps, job: Job, ctx: Ctx): Promise<ReconcileResult> {
 
 async function claimPods({ cache, client }: ControllerDeps, job: Job, ctx: Ctx): Promise<Pod[]> {
   const kind = coreV1.Pod;
-  const plan = workload.planClaim(job, compileLabelSelector(job.spec.selector), workload.candidatesOf(cache, kind, job));
-  return workload.claim(client, { ownerKind: batchV1.Job, owner: job, kind, plan, finalizers: [TRACKING_FINALIZER] }, ctx);
+  const plan = workload.planClaim(
+    job,
+    compileLabelSelector(job.spec.selector),
+    workload.candidatesOf(cache, kind, job),
+  );
+  return workload.claim(
+    client,
+    { ownerKind: batchV1.Job, owner: job, kind, plan, finalizers: [TRACKING_FINALIZER] },
+    ctx,
+  );
 }
 
 /** Forgets those whose removal the cache has seen. */
@@ -160,8 +183,16 @@ function stillReleased({ released }: Deps, key: string, pods: readonly Pod[]): R
 async function execute(deps: Deps, state: Assessment, plan: PodsPlan, mayAct: boolean, ctx: Ctx) {
   const { job, active } = state;
   const kept = new Map<Pod, unknown>();
-  if (plan.uncounted) await Promise.all(plan.deletions.map((pod) => release(deps, pod, ctx).catch((error: unknown) => kept.set(pod, error))));
-  const removed = await workload.deletePods(deps, job, plan.deletions.filter((pod) => !kept.has(pod)), ctx);
+  if (plan.uncounted)
+    await Promise.all(
+      plan.deletions.map((pod) => release(deps, pod, ctx).catch((error: unknown) => kept.set(pod, error))),
+    );
+  const removed = await workload.deletePods(
+    deps,
+    job,
+    plan.deletions.filter((pod) => !kept.has(pod)),
+    ctx,
+  );
   const made = await workload.createPods(deps, job, plan.creations, ctx);
   const gone = removed.done.length;
   const isOver = state.finished !== undefined;
@@ -198,7 +229,13 @@ async function track(deps: Deps, state: Assessment, plan: TrackingPlan, outcome:
   if (finished !== undefined && plan.final !== undefined) tellFinished(deps, written, plan.final);
 }
 
-async function releaseAll(deps: Deps, key: string, pods: readonly Pod[], tracked: Set<string>, ctx: Ctx): Promise<unknown> {
+async function releaseAll(
+  deps: Deps,
+  key: string,
+  pods: readonly Pod[],
+  tracked: Set<string>,
+  ctx: Ctx,
+): Promise<unknown> {
   const expected = deps.released.get(key) ?? new Set<string>();
   deps.released.set(key, expected);
   let failure: unknown;
@@ -224,7 +261,12 @@ function tellFinished({ events }: ControllerDeps, job: Job, final: NonNullable<T
   }
   const { completions } = job.spec;
   if (completions !== undefined && completions !== null && (job.status?.succeeded ?? 0) > completions) {
-    events.event(job, 'Warning', 'TooManySucceededPods', 'Too many succeeded pods running after completion count reached');
+    events.event(
+      job,
+      'Warning',
+      'TooManySucceededPods',
+      'Too many succeeded pods running after completion count reached',
+    );
   }
   events.event(job, 'Normal', 'Completed', 'Job completed');
 }

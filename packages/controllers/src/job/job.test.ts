@@ -44,11 +44,17 @@ async function begin(spec: object = {}) {
   };
   const active = () => harness.pods().filter((pod) => !['Succeeded', 'Failed'].includes(pod.status?.phase ?? ''));
   const end = async (phase: 'Succeeded' | 'Failed', pod: Pod | undefined = active()[0], exitCode = 1) => {
-    const terminated = { exitCode: phase === 'Failed' ? exitCode : 0, finishedAt: new Date(clock.nowMs()).toISOString() };
+    const terminated = {
+      exitCode: phase === 'Failed' ? exitCode : 0,
+      finishedAt: new Date(clock.nowMs()).toISOString(),
+    };
     const containerStatuses = [{ name: 'c', state: { terminated }, restartCount: 0 }];
     await harness.setStatus(pod?.metadata.name ?? '', { phase, containerStatuses } as never);
   };
-  const indexes = () => active().map((pod) => pod.metadata.annotations?.[INDEX]).sort();
+  const indexes = () =>
+    active()
+      .map((pod) => pod.metadata.annotations?.[INDEX])
+      .sort();
   const ofIndex = (index: number) => active().find((pod) => pod.metadata.annotations?.[INDEX] === String(index));
   const reasons = () => harness.told.map((event) => event.reason);
   return { ...harness, read, status, conditions, patch, active, end, indexes, ofIndex, reasons };
@@ -112,7 +118,10 @@ test('a failed Pod is replaced after 10 s, then 20 s; beyond the limit the Job f
   assert.deepEqual(t.conditions(), ['FailureTarget=True BackoffLimitExceeded', 'Failed=True BackoffLimitExceeded']);
   assert.equal(t.status().failed, 2);
   assert.deepEqual(t.told.at(-1), {
-    about: 'work', type: 'Warning', reason: 'BackoffLimitExceeded', message: 'Job has reached the specified backoff limit',
+    about: 'work',
+    type: 'Warning',
+    reason: 'BackoffLimitExceeded',
+    message: 'Job has reached the specified backoff limit',
   });
   assert.equal(t.status().completionTime, undefined);
   await t.stop();
@@ -141,7 +150,13 @@ test('Indexed: annotation, label, host name, name and environment; completed ind
 });
 
 test('a limit per index: the index fails, the others go on, then the Job has failed indexes', async () => {
-  const t = await begin({ completionMode: 'Indexed', parallelism: 2, completions: 2, backoffLimit: 2147483647, backoffLimitPerIndex: 1 });
+  const t = await begin({
+    completionMode: 'Indexed',
+    parallelism: 2,
+    completions: 2,
+    backoffLimit: 2147483647,
+    backoffLimitPerIndex: 1,
+  });
   assert.equal(t.ofIndex(0)?.metadata.annotations?.['batch.kubernetes.io/job-index-failure-count'], '0');
   await t.end('Failed', t.ofIndex(0));
   await t.clock.advance(10_500);
@@ -155,7 +170,9 @@ test('a limit per index: the index fails, the others go on, then the Job has fai
 });
 
 test('pod failure policy: ignore, fail the Job, fail the index', async () => {
-  const rules = (action: string) => ({ podFailurePolicy: { rules: [{ action, onExitCodes: { operator: 'In', values: [42] } }] } });
+  const rules = (action: string) => ({
+    podFailurePolicy: { rules: [{ action, onExitCodes: { operator: 'In', values: [42] } }] },
+  });
   const ignored = await begin({ ...rules('Ignore'), backoffLimit: 0 });
   await ignored.end('Failed', undefined, 42);
   assert.deepEqual([ignored.status().failed, ignored.conditions()], [undefined, []]);
@@ -171,7 +188,13 @@ test('pod failure policy: ignore, fail the Job, fail the index', async () => {
   assert.equal(failed.active().length, 0);
   await failed.stop();
 
-  const index = await begin({ ...rules('FailIndex'), completionMode: 'Indexed', parallelism: 2, completions: 2, backoffLimitPerIndex: 5 });
+  const index = await begin({
+    ...rules('FailIndex'),
+    completionMode: 'Indexed',
+    parallelism: 2,
+    completions: 2,
+    backoffLimitPerIndex: 5,
+  });
   await index.end('Failed', index.ofIndex(0), 42);
   assert.equal(index.status().failedIndexes, '0');
   await index.stop();
@@ -255,7 +278,10 @@ test('fewer in parallel: the surplus is removed and not counted', async () => {
   const kept = t.active()[0]?.metadata.uid;
   await t.patch({ spec: { parallelism: 1 } });
   await t.clock.advance(100);
-  assert.deepEqual(t.pods().map((pod) => pod.metadata.uid), [kept]);
+  assert.deepEqual(
+    t.pods().map((pod) => pod.metadata.uid),
+    [kept],
+  );
   assert.deepEqual([t.status().active, t.status().failed], [1, undefined]);
   await t.stop();
 });

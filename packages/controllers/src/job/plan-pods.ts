@@ -65,7 +65,9 @@ function takenIndexes({ job, active, pods, succeededIndexes, failedIndexes }: As
 
 /** Pods of no index, of one too high, or of one that another has too; then those that cost least. */
 function toRemove({ job, active }: Assessment, atLeast: number): Pod[] {
-  const { rm, left } = jobPods.isIndexed(job) ? duplicates(job.spec.completions ?? 0, active) : { rm: [], left: active };
+  const { rm, left } = jobPods.isIndexed(job)
+    ? duplicates(job.spec.completions ?? 0, active)
+    : { rm: [], left: active };
   return [...rm, ...left.toSorted(jobPods.byRemoval).slice(0, Math.max(0, atLeast - rm.length))];
 }
 

@@ -38,7 +38,11 @@ export interface TrackingPlan {
 /** First step: finished Pods are named in the status. */
 export function planTracking(state: Assessment, outcome: PodsOutcome): TrackingPlan {
   const { job, released } = state;
-  const tracked = new Set(state.pods.filter((pod) => jobPods.isTracked(pod) && !released.has(pod.metadata.uid)).map((pod) => pod.metadata.uid));
+  const tracked = new Set(
+    state.pods
+      .filter((pod) => jobPods.isTracked(pod) && !released.has(pod.metadata.uid))
+      .map((pod) => pod.metadata.uid),
+  );
   const { condition, status: before, event } = beginStatus(state, outcome);
   const cleaned = settle(before, tracked);
   const walk = walkPods(state, cleaned.status, condition, tracked);
@@ -104,13 +108,27 @@ function successOf({ job, succeeded, nowMs }: Assessment, { active }: PodsOutcom
   const isFixed = completions !== undefined && completions !== null;
   const isDone = active === 0 && (isFixed ? succeeded >= completions : succeeded > 0);
   if (!isDone) return undefined;
-  return newCondition('SuccessCriteriaMet', 'True', 'CompletionsReached', 'Reached expected number of succeeded pods', nowMs);
+  return newCondition(
+    'SuccessCriteriaMet',
+    'True',
+    'CompletionsReached',
+    'Reached expected number of succeeded pods',
+    nowMs,
+  );
 }
 
-function walkPods(state: Assessment, status: JobStatus, condition: JobCondition | undefined, tracked: ReadonlySet<string>) {
+function walkPods(
+  state: Assessment,
+  status: JobStatus,
+  condition: JobCondition | undefined,
+  tracked: ReadonlySet<string>,
+) {
   const { job } = state;
   const isIndexed = jobPods.isIndexed(job);
-  const known = { succeeded: new Set(status.uncountedTerminatedPods?.succeeded), failed: new Set(status.uncountedTerminatedPods?.failed) };
+  const known = {
+    succeeded: new Set(status.uncountedTerminatedPods?.succeeded),
+    failed: new Set(status.uncountedTerminatedPods?.failed),
+  };
   const succeeded = [...known.succeeded];
   const failed = [...known.failed];
   const newIndexes: number[] = [];
@@ -136,8 +154,15 @@ function walkPods(state: Assessment, status: JobStatus, condition: JobCondition 
     isPartial = newIndexes.length + succeeded.length + failed.length >= UNCOUNTED_MAX;
     if (isPartial) break;
   }
-  const changed = newIndexes.length > 0 || succeeded.length !== known.succeeded.size || failed.length !== known.failed.size;
-  return { status: { ...status, uncountedTerminatedPods: uncountedOf(succeeded, failed) }, newIndexes, release, isPartial, changed };
+  const changed =
+    newIndexes.length > 0 || succeeded.length !== known.succeeded.size || failed.length !== known.failed.size;
+  return {
+    status: { ...status, uncountedTerminatedPods: uncountedOf(succeeded, failed) },
+    newIndexes,
+    release,
+    isPartial,
+    changed,
+  };
 }
 
 function uncountedOf(succeeded: readonly string[], failed: readonly string[]) {
@@ -146,7 +171,8 @@ function uncountedOf(succeeded: readonly string[], failed: readonly string[]) {
 
 function mayRelease(state: Assessment, pod: Pod, condition: JobCondition | undefined, isFailed: boolean): boolean {
   const { job, delayed } = state;
-  if (job.metadata.deletionTimestamp !== undefined || condition !== undefined || pod.status?.phase === 'Succeeded') return true;
+  if (job.metadata.deletionTimestamp !== undefined || condition !== undefined || pod.status?.phase === 'Succeeded')
+    return true;
   if (!isFailed) return false;
   const index = jobPods.anyIndexOf(pod);
   // Its failure count is needed to make the next Pod of the index.
@@ -170,16 +196,23 @@ function targetOf(job: Job, condition: JobCondition | undefined, nowMs: number) 
   const { reason = '', message = '', type } = condition ?? {};
   const none: readonly JobCondition[] = [];
   if (condition === undefined) return { added: none, final: undefined };
-  if (type === 'FailureTarget') return { added: [condition], final: newCondition('Failed', 'True', reason, message, nowMs) };
+  if (type === 'FailureTarget')
+    return { added: [condition], final: newCondition('Failed', 'True', reason, message, nowMs) };
   if (type !== 'SuccessCriteriaMet') return { added: none, final: condition };
   const isNew = findCondition(job.status?.conditions, 'SuccessCriteriaMet')?.status !== 'True';
   return { added: isNew ? [condition] : none, final: newCondition('Complete', 'True', reason, message, nowMs) };
 }
 
 /** Second step: named Pods whose finalizer is gone become numbers. */
-export function settle(status: JobStatus, tracked: ReadonlySet<string>): { readonly status: JobStatus; readonly changed: boolean } {
+export function settle(
+  status: JobStatus,
+  tracked: ReadonlySet<string>,
+): { readonly status: JobStatus; readonly changed: boolean } {
   const { succeeded = [], failed = [] } = status.uncountedTerminatedPods ?? {};
-  const [keptSucceeded, keptFailed] = [succeeded.filter((uid) => tracked.has(uid)), failed.filter((uid) => tracked.has(uid))];
+  const [keptSucceeded, keptFailed] = [
+    succeeded.filter((uid) => tracked.has(uid)),
+    failed.filter((uid) => tracked.has(uid)),
+  ];
   const [moreSucceeded, moreFailed] = [succeeded.length - keptSucceeded.length, failed.length - keptFailed.length];
   if (moreSucceeded + moreFailed === 0) return { status, changed: false };
   const succeededCount = (status.succeeded ?? 0) + moreSucceeded;

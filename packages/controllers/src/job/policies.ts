@@ -32,18 +32,26 @@ function causeOf(rule: PodFailurePolicyRule, pod: Pod): string | undefined {
     return `Container ${status.name} for pod ${namespace}/${name} failed with exit code ${status.state?.terminated?.exitCode}`;
   }
   const condition = (pod.status?.conditions ?? []).find((candidate) =>
-    (rule.onPodConditions ?? []).some(({ type, status = 'True' }) => type === candidate.type && status === candidate.status),
+    (rule.onPodConditions ?? []).some(
+      ({ type, status = 'True' }) => type === candidate.type && status === candidate.status,
+    ),
   );
   return condition === undefined ? undefined : `Pod ${namespace}/${name} has condition ${condition.type}`;
 }
 
-function matchingContainer(rule: NonNullable<PodFailurePolicyRule['onExitCodes']>, pod: Pod): ContainerStatus | undefined {
+function matchingContainer(
+  rule: NonNullable<PodFailurePolicyRule['onExitCodes']>,
+  pod: Pod,
+): ContainerStatus | undefined {
   const statuses = [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? [])];
   return statuses.find((status) => {
     const exitCode = status.state?.terminated?.exitCode;
     if (exitCode === undefined || exitCode === 0) return false;
-    if (rule.containerName !== undefined && rule.containerName !== null && rule.containerName !== status.name) return false;
-    return rule.operator === 'In' ? rule.values.includes(exitCode) : rule.operator === 'NotIn' && !rule.values.includes(exitCode);
+    if (rule.containerName !== undefined && rule.containerName !== null && rule.containerName !== status.name)
+      return false;
+    return rule.operator === 'In'
+      ? rule.values.includes(exitCode)
+      : rule.operator === 'NotIn' && !rule.values.includes(exitCode);
   });
 }
 
@@ -52,7 +60,8 @@ export function judgeSuccess(job: Job, succeeded: Intervals): string | undefined
   if (succeeded.length === 0) return undefined;
   const rules = job.spec.successPolicy?.rules ?? [];
   const index = rules.findIndex(({ succeededIndexes, succeededCount }) => {
-    const enough = (count: number) => succeededCount !== undefined && succeededCount !== null && count >= succeededCount;
+    const enough = (count: number) =>
+      succeededCount !== undefined && succeededCount !== null && count >= succeededCount;
     if (succeededIndexes === undefined || succeededIndexes === null) return enough(totalOf(succeeded));
     const required = parseIntervals(succeededIndexes, job.spec.completions ?? 0);
     if (required.length === 0) return false;

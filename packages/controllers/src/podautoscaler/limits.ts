@@ -51,8 +51,10 @@ export function limit(input: LimitInput): Limited {
     which[0] as string,
     `recent recommendations were ${which[1]} than current one, applying the ${which[2]} recent recommendation`,
   ];
-  const able = steady !== desired ? stabilized : (['ReadyForNewScale', 'recommended size matches current size'] as const);
-  const [replicas, reason, message] = autoscaler.spec.behavior === undefined ? boundPlain(input, steady) : boundByRules(input, steady);
+  const able =
+    steady !== desired ? stabilized : (['ReadyForNewScale', 'recommended size matches current size'] as const);
+  const [replicas, reason, message] =
+    autoscaler.spec.behavior === undefined ? boundPlain(input, steady) : boundByRules(input, steady);
   const keptMs = longestWindowMs(autoscaler);
   const kept = memory.recommendations.filter(({ atMs }) => atMs >= nowMs - keptMs);
   return {
@@ -64,7 +66,13 @@ export function limit(input: LimitInput): Limited {
 }
 
 /** After a scaling. */
-export function remember(memory: ScalingMemory, autoscaler: HorizontalPodAutoscaler, current: number, desired: number, nowMs: number): ScalingMemory {
+export function remember(
+  memory: ScalingMemory,
+  autoscaler: HorizontalPodAutoscaler,
+  current: number,
+  desired: number,
+  nowMs: number,
+): ScalingMemory {
   const { behavior } = autoscaler.spec;
   if (behavior === undefined) return memory;
   const add = (events: readonly ScaleEvent[], rules: HPAScalingRules | undefined, change: number) => {
@@ -75,7 +83,8 @@ export function remember(memory: ScalingMemory, autoscaler: HorizontalPodAutosca
   return { ...memory, downs: add(memory.downs, behavior.scaleDown, current - desired) };
 }
 
-const windowOf = (rules: HPAScalingRules | undefined, otherwise: number) => (rules?.stabilizationWindowSeconds ?? otherwise) * 1000;
+const windowOf = (rules: HPAScalingRules | undefined, otherwise: number) =>
+  (rules?.stabilizationWindowSeconds ?? otherwise) * 1000;
 
 function longestWindowMs({ spec: { behavior } }: HorizontalPodAutoscaler): number {
   if (behavior === undefined) return DOWN_WINDOW_SECONDS * 1000;
@@ -89,7 +98,8 @@ function steadyPlain({ desired, memory, nowMs }: LimitInput): number {
 
 function steadyByRules({ autoscaler, current, desired, memory, nowMs }: LimitInput): number {
   const { scaleUp, scaleDown } = autoscaler.spec.behavior ?? {};
-  const since = (ms: number) => memory.recommendations.filter(({ atMs }) => atMs > nowMs - ms).map(({ replicas }) => replicas);
+  const since = (ms: number) =>
+    memory.recommendations.filter(({ atMs }) => atMs > nowMs - ms).map(({ replicas }) => replicas);
   const up = Math.min(desired, ...since(windowOf(scaleUp, 0)));
   const down = Math.max(desired, ...since(windowOf(scaleDown, DOWN_WINDOW_SECONDS)));
   return Math.min(Math.max(current, up), down);
@@ -98,8 +108,14 @@ function steadyByRules({ autoscaler, current, desired, memory, nowMs }: LimitInp
 const IN_RANGE = ['DesiredWithinRange', 'the desired count is within the acceptable range'] as const;
 const TOO_FEW = ['TooFewReplicas', 'the desired replica count is less than the minimum replica count'] as const;
 const TOO_MANY = ['TooManyReplicas', 'the desired replica count is more than the maximum replica count'] as const;
-const TOO_FAST_UP = ['ScaleUpLimit', 'the desired replica count is increasing faster than the maximum scale rate'] as const;
-const TOO_FAST_DOWN = ['ScaleDownLimit', 'the desired replica count is decreasing faster than the maximum scale rate'] as const;
+const TOO_FAST_UP = [
+  'ScaleUpLimit',
+  'the desired replica count is increasing faster than the maximum scale rate',
+] as const;
+const TOO_FAST_DOWN = [
+  'ScaleDownLimit',
+  'the desired replica count is decreasing faster than the maximum scale rate',
+] as const;
 
 function boundPlain({ autoscaler, current, min }: LimitInput, steady: number): Bounded {
   const { maxReplicas } = autoscaler.spec;
@@ -138,6 +154,6 @@ function rateLimit({ current, memory, nowMs }: LimitInput, rules: HPAScalingRule
     return sign > 0 ? Math.ceil(scaled) : Math.trunc(scaled);
   });
   // The most change is the highest number on the way up and the lowest on the way down.
-  const takesHighest = (selectPolicy === 'Min') !== (sign > 0);
+  const takesHighest = (selectPolicy === 'Min') !== sign > 0;
   return takesHighest ? Math.max(-INT32_MAX, ...proposals) : Math.min(INT32_MAX, ...proposals);
 }

@@ -16,13 +16,29 @@ interface PodMetricsItem {
 }
 
 /** `container`: of this one only, else ''. Throws an Error worded as upstream's. */
-export async function resourceMetrics(client: Client, namespace: string, selector: string, resource: string, container: string, ctx: Ctx): Promise<PodMetrics> {
+export async function resourceMetrics(
+  client: Client,
+  namespace: string,
+  selector: string,
+  resource: string,
+  container: string,
+  ctx: Ctx,
+): Promise<PodMetrics> {
   const path = `/apis/metrics.k8s.io/v1beta1/namespaces/${namespace}/pods`;
-  const items = await read<PodMetricsItem>(client, path, { labelSelector: selector }, 'resource', 'get pods.metrics.k8s.io', ctx);
+  const items = await read<PodMetricsItem>(
+    client,
+    path,
+    { labelSelector: selector },
+    'resource',
+    'get pods.metrics.k8s.io',
+    ctx,
+  );
   const result = new Map<string, PodMetric>();
   for (const item of items) {
     const chosen = (item.containers ?? []).filter(({ name }) => container === '' || name === container);
-    const usages = chosen.map(({ usage }) => (usage !== undefined && Object.hasOwn(usage, resource) ? usage[resource] : undefined));
+    const usages = chosen.map(({ usage }) =>
+      usage !== undefined && Object.hasOwn(usage, resource) ? usage[resource] : undefined,
+    );
     if (usages.length === 0 || usages.includes(undefined)) continue;
     const milli = usages.reduce((sum, text) => sum + quantityMilli(text as string), 0);
     result.set(item.metadata.name, { milli, atMs: parseTime(item.timestamp) ?? 0, windowMs: durationMs(item.window) });
@@ -37,7 +53,13 @@ interface MetricValue {
   readonly value: string;
 }
 
-export async function podsMetrics(client: Client, namespace: string, selector: string, metric: MetricIdentifier, ctx: Ctx): Promise<PodMetrics> {
+export async function podsMetrics(
+  client: Client,
+  namespace: string,
+  selector: string,
+  metric: MetricIdentifier,
+  ctx: Ctx,
+): Promise<PodMetrics> {
   const path = `/apis/custom.metrics.k8s.io/v1beta2/namespaces/${namespace}/pods/*/${metric.name}`;
   const query = { labelSelector: selector, metricLabelSelector: textOf(metric) };
   const items = await read<MetricValue>(client, path, query, 'custom', `get pods.custom.metrics.k8s.io *`, ctx);
@@ -51,25 +73,57 @@ export async function podsMetrics(client: Client, namespace: string, selector: s
 }
 
 /** `plural`: of the described object's kind. */
-export async function objectMetric(client: Client, namespace: string, about: CrossVersionObjectReference, plural: string, metric: MetricIdentifier, ctx: Ctx): Promise<number> {
+export async function objectMetric(
+  client: Client,
+  namespace: string,
+  about: CrossVersionObjectReference,
+  plural: string,
+  metric: MetricIdentifier,
+  ctx: Ctx,
+): Promise<number> {
   const group = about.apiVersion?.includes('/') === true ? `.${about.apiVersion.split('/')[0]}` : '';
-  const object = about.kind === 'Namespace' ? `namespaces/${namespace}/metrics` : `namespaces/${namespace}/${plural}${group}/${about.name}`;
+  const object =
+    about.kind === 'Namespace'
+      ? `namespaces/${namespace}/metrics`
+      : `namespaces/${namespace}/${plural}${group}/${about.name}`;
   const query = { metricLabelSelector: textOf(metric) };
   const what = `get ${plural}${group}.custom.metrics.k8s.io ${about.name}`;
-  const [item] = await read<MetricValue>(client, `/apis/custom.metrics.k8s.io/v1beta2/${object}/${metric.name}`, query, 'custom', what, ctx);
+  const [item] = await read<MetricValue>(
+    client,
+    `/apis/custom.metrics.k8s.io/v1beta2/${object}/${metric.name}`,
+    query,
+    'custom',
+    what,
+    ctx,
+  );
   return quantityMilli((item as MetricValue).value);
 }
 
 /** The sum over all that match. */
-export async function externalMetric(client: Client, namespace: string, metric: MetricIdentifier, ctx: Ctx): Promise<number> {
+export async function externalMetric(
+  client: Client,
+  namespace: string,
+  metric: MetricIdentifier,
+  ctx: Ctx,
+): Promise<number> {
   const path = `/apis/external.metrics.k8s.io/v1beta1/namespaces/${namespace}/${metric.name}`;
   const what = `get ${metric.name}.external.metrics.k8s.io`;
   const items = await read<MetricValue>(client, path, { labelSelector: textOf(metric) }, 'external', what, ctx);
   return items.reduce((sum, { value }) => sum + quantityMilli(value), 0);
 }
 
-async function read<T>(client: Client, path: string, query: Readonly<Record<string, string>>, which: string, what: string, ctx: Ctx): Promise<readonly T[]> {
-  const text = Object.entries(query).filter(([, value]) => value !== '').map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join('&');
+async function read<T>(
+  client: Client,
+  path: string,
+  query: Readonly<Record<string, string>>,
+  which: string,
+  what: string,
+  ctx: Ctx,
+): Promise<readonly T[]> {
+  const text = Object.entries(query)
+    .filter(([, value]) => value !== '')
+    .map(([name, value]) => `${name}=${encodeURIComponent(value)}`)
+    .join('&');
   let items: readonly T[];
   try {
     items = (await client.request<{ items?: readonly T[] }>('GET', path, { query: text }, ctx)).items ?? [];
@@ -83,11 +137,17 @@ async function read<T>(client: Client, path: string, query: Readonly<Record<stri
   return items;
 }
 
-const textOf = ({ selector }: MetricIdentifier) => (selector === undefined ? '' : String(compileLabelSelector(selector)));
+const textOf = ({ selector }: MetricIdentifier) =>
+  selector === undefined ? '' : String(compileLabelSelector(selector));
 
 /** Go's duration, as in `1m30s`. */
 function durationMs(text: string | undefined): number {
-  const units = new Map([['h', 3_600_000], ['m', 60_000], ['s', 1000], ['ms', 1]]);
+  const units = new Map([
+    ['h', 3_600_000],
+    ['m', 60_000],
+    ['s', 1000],
+    ['ms', 1],
+  ]);
   const parts = [...(text ?? '').matchAll(/(\d+(?:\.\d+)?)(ms|h|m|s)/g)];
   return parts.reduce((sum, [, count, unit]) => sum + Number(count) * (units.get(unit as string) ?? 0), 0);
 }

@@ -1,5 +1,13 @@
 /** Scales what HorizontalPodAutoscalers name. Source: kubernetes pkg/controller/podautoscaler/horizontal.go. */
-import { apiextensionsV1, autoscalingV2, coreV1, type KubeObject, parseLabelSelector, pathOf, Quantity } from '@kapella/api';
+import {
+  apiextensionsV1,
+  autoscalingV2,
+  coreV1,
+  type KubeObject,
+  parseLabelSelector,
+  pathOf,
+  Quantity,
+} from '@kapella/api';
 import type { Scale } from '@kapella/api/types/autoscaling-v1';
 import type {
   HorizontalPodAutoscaler,
@@ -44,8 +52,17 @@ class Draft {
     const { conditions = [] } = this.status;
     const before = conditions.find((condition) => condition.type === type);
     const lastTransitionTime = before?.status === status ? before.lastTransitionTime : formatTime(this.nowMs);
-    const next: HorizontalPodAutoscalerCondition = { type, status, ...(lastTransitionTime !== undefined && { lastTransitionTime }), reason, message };
-    const all = before === undefined ? [...conditions, next] : conditions.map((condition) => (condition === before ? next : condition));
+    const next: HorizontalPodAutoscalerCondition = {
+      type,
+      status,
+      ...(lastTransitionTime !== undefined && { lastTransitionTime }),
+      reason,
+      message,
+    };
+    const all =
+      before === undefined
+        ? [...conditions, next]
+        : conditions.map((condition) => (condition === before ? next : condition));
     this.status = { ...this.status, conditions: all };
   }
 
@@ -76,7 +93,11 @@ export function createPodAutoscalerController(given: ControllerDeps): Controller
         return {};
       }
       const nowMs = ctx.clock.monotonicMs();
-      const known = deps.known.get(key) ?? { memory: { recommendations: [], ups: [], downs: [] }, dueMs: nowMs, selector: '' };
+      const known = deps.known.get(key) ?? {
+        memory: { recommendations: [], ups: [], downs: [] },
+        dueMs: nowMs,
+        selector: '',
+      };
       deps.known.set(key, known);
       // Metrics are not newer because the autoscaler was written: one look per period.
       if (nowMs < known.dueMs) return { requeueAfterMs: known.dueMs - nowMs };
@@ -98,7 +119,12 @@ async function sync(deps: Deps, autoscaler: HorizontalPodAutoscaler, known: Know
 
 async function writeStatus({ client, events }: Deps, { autoscaler, status }: Draft, ctx: Ctx): Promise<void> {
   try {
-    await client.patchStatus(autoscalingV2.HorizontalPodAutoscaler, autoscaler as HorizontalPodAutoscaler & KubeObject, status, ctx);
+    await client.patchStatus(
+      autoscalingV2.HorizontalPodAutoscaler,
+      autoscaler as HorizontalPodAutoscaler & KubeObject,
+      status,
+      ctx,
+    );
   } catch (error) {
     events.event(autoscaler, 'Warning', 'FailedUpdateStatus', describeError(error));
     throw error;
@@ -108,16 +134,27 @@ async function writeStatus({ client, events }: Deps, { autoscaler, status }: Dra
 async function autoscale(deps: Deps, draft: Draft, known: Known, ctx: Ctx): Promise<void> {
   const { autoscaler, nowMs } = draft;
   const { path, scale } = await readScale(deps, draft, ctx);
-  draft.condition('AbleToScale', 'True', 'SucceededGetScale', "the HPA controller was able to get the target's current scale");
+  draft.condition(
+    'AbleToScale',
+    'True',
+    'SucceededGetScale',
+    "the HPA controller was able to get the target's current scale",
+  );
   const current = scale.spec?.replicas ?? 0;
-  if (known.memory.recommendations.length === 0) known.memory = { ...known.memory, recommendations: [{ replicas: current, atMs: nowMs }] };
+  if (known.memory.recommendations.length === 0)
+    known.memory = { ...known.memory, recommendations: [{ replicas: current, atMs: nowMs }] };
   const { maxReplicas, minReplicas: min = 1 } = autoscaler.spec;
   let metrics: readonly MetricStatus[] = [];
   let desired = current;
   let reason = '';
   let failure: Error | undefined;
   if (current === 0) {
-    draft.condition('ScalingActive', 'False', 'ScalingDisabled', 'scaling is disabled since the replica count of the target is zero');
+    draft.condition(
+      'ScalingActive',
+      'False',
+      'ScalingDisabled',
+      'scaling is disabled since the replica count of the target is zero',
+    );
   } else if (current > maxReplicas) {
     [desired, reason] = [maxReplicas, 'Current number of replicas above Spec.MaxReplicas'];
   } else if (current < min) {
@@ -128,7 +165,9 @@ async function autoscale(deps: Deps, draft: Draft, known: Known, ctx: Ctx): Prom
     if (proposal.best === undefined) {
       draft.set(current, draft.status.desiredReplicas, metrics, false);
       deps.events.event(autoscaler, 'Warning', 'FailedComputeMetricsReplicas', failure?.message ?? '');
-      throw new Error(`failed to compute desired number of replicas based on listed metrics for ${referenceOf(autoscaler)}: ${failure?.message}`);
+      throw new Error(
+        `failed to compute desired number of replicas based on listed metrics for ${referenceOf(autoscaler)}: ${failure?.message}`,
+      );
     }
     const asked = proposal.best.replicas;
     if (asked > current) reason = `${proposal.best.metric} above target`;
@@ -148,20 +187,30 @@ function referenceOf({ metadata, spec }: HorizontalPodAutoscaler): string {
   return `${spec.scaleTargetRef.kind}/${metadata.namespace}/${spec.scaleTargetRef.name}`;
 }
 
-async function readScale({ client, cache, events }: Deps, draft: Draft, ctx: Ctx): Promise<{ path: string; scale: Scale }> {
+async function readScale(
+  { client, cache, events }: Deps,
+  draft: Draft,
+  ctx: Ctx,
+): Promise<{ path: string; scale: Scale }> {
   const { autoscaler } = draft;
   const { apiVersion = '', kind, name } = autoscaler.spec.scaleTargetRef;
   try {
     if (apiVersion.split('/').length > 2) throw new Error(`unexpected GroupVersion string: ${apiVersion}`);
     const group = apiVersion.includes('/') ? (apiVersion.split('/')[0] ?? '') : '';
     const target = findKind(cache, { group, kind });
-    if (target === undefined) throw new Error(`no matches for kind ${JSON.stringify(kind)} in group ${JSON.stringify(group)}`);
+    if (target === undefined)
+      throw new Error(`no matches for kind ${JSON.stringify(kind)} in group ${JSON.stringify(group)}`);
     const path = pathOf(target, autoscaler.metadata.namespace, name, 'scale');
     return { path, scale: await client.request<Scale>('GET', path, {}, ctx) };
   } catch (error) {
     const cause = describeError(error);
     events.event(autoscaler, 'Warning', 'FailedGetScale', cause);
-    draft.condition('AbleToScale', 'False', 'FailedGetScale', `the HPA controller was unable to get the target's current scale: ${cause}`);
+    draft.condition(
+      'AbleToScale',
+      'False',
+      'FailedGetScale',
+      `the HPA controller was unable to get the target's current scale: ${cause}`,
+    );
     throw new Error(`failed to query scale subresource for ${referenceOf(autoscaler)}: ${cause}`);
   }
 }
@@ -180,7 +229,14 @@ async function propose(deps: Deps, draft: Draft, known: Known, scale: Scale, ctx
   if (pods instanceof Error) return { best: undefined, metrics: [], failure: pods };
   const specs = autoscaler.spec.metrics ?? [];
   const specReplicas = scale.spec?.replicas ?? 0;
-  const target = { autoscaler, selector, pods, specReplicas, statusReplicas: scale.status?.replicas ?? 0, tolerances: tolerancesOf(autoscaler) };
+  const target = {
+    autoscaler,
+    selector,
+    pods,
+    specReplicas,
+    statusReplicas: scale.status?.replicas ?? 0,
+    tolerances: tolerancesOf(autoscaler),
+  };
   const metrics: MetricStatus[] = [];
   const failures: MetricError[] = [];
   let best: Proposal | undefined;
@@ -197,18 +253,30 @@ async function propose(deps: Deps, draft: Draft, known: Known, scale: Scale, ctx
     }
   }
   const [first] = failures;
-  const failure = first && new Error(`invalid metrics (${failures.length} invalid out of ${specs.length}), first error is: ${first.outer}`);
+  const failure =
+    first &&
+    new Error(`invalid metrics (${failures.length} invalid out of ${specs.length}), first error is: ${first.outer}`);
   // A metric that is not known could ask for more: nothing shrinks meanwhile.
   if (best === undefined || (first !== undefined && best.replicas < specReplicas)) {
     const message = `the HPA was unable to compute the replica count: ${first?.message ?? 'no metrics'}`;
     draft.condition('ScalingActive', 'False', first?.reason ?? 'InvalidMetricSourceType', message);
     return { best: undefined, metrics, failure: failure ?? new Error('no metrics') };
   }
-  draft.condition('ScalingActive', 'True', 'ValidMetricFound', `the HPA was able to successfully calculate a replica count from ${best.metric}`);
+  draft.condition(
+    'ScalingActive',
+    'True',
+    'ValidMetricFound',
+    `the HPA was able to successfully calculate a replica count from ${best.metric}`,
+  );
   return { best, metrics, failure };
 }
 
-function selectPods({ cache, events, known: all }: Deps, draft: Draft, known: Known, text: string): readonly Pod[] | Error {
+function selectPods(
+  { cache, events, known: all }: Deps,
+  draft: Draft,
+  known: Known,
+  text: string,
+): readonly Pod[] | Error {
   const { autoscaler } = draft;
   const { namespace = '', name } = autoscaler.metadata;
   const fail = (reason: string, conditionReason: string, message: string, condition = message) => {
@@ -216,7 +284,13 @@ function selectPods({ cache, events, known: all }: Deps, draft: Draft, known: Kn
     draft.condition('ScalingActive', 'False', conditionReason, condition);
     return new Error(message);
   };
-  if (text === '') return fail('SelectorRequired', 'InvalidSelector', 'selector is required', "the HPA target's scale is missing a selector");
+  if (text === '')
+    return fail(
+      'SelectorRequired',
+      'InvalidSelector',
+      'selector is required',
+      "the HPA target's scale is missing a selector",
+    );
   let pods: readonly Pod[];
   try {
     const selector = parseLabelSelector(text);
@@ -233,7 +307,11 @@ function selectPods({ cache, events, known: all }: Deps, draft: Draft, known: Kn
   });
   if (rivals.length < 2) return pods;
   const list = rivals.map(([key]) => `{${key.slice(namespace.length + 1)} ${namespace}}`).join(' ');
-  return fail('AmbiguousSelector', 'AmbiguousSelector', `pods by selector ${text} are controlled by multiple HPAs: [${list}]`);
+  return fail(
+    'AmbiguousSelector',
+    'AmbiguousSelector',
+    `pods by selector ${text} are controlled by multiple HPAs: [${list}]`,
+  );
 }
 
 function tolerancesOf({ spec: { behavior } }: HorizontalPodAutoscaler): Tolerances {
@@ -260,11 +338,21 @@ async function rescale({ client, events }: Deps, draft: Draft, change: Rescale, 
   } catch (error) {
     const cause = describeError(error);
     events.event(autoscaler, 'Warning', 'FailedRescale', `${what}; error: ${cause}`);
-    draft.condition('AbleToScale', 'False', 'FailedUpdateScale', `the HPA controller was unable to update the target scale: ${cause}`);
+    draft.condition(
+      'AbleToScale',
+      'False',
+      'FailedUpdateScale',
+      `the HPA controller was unable to update the target scale: ${cause}`,
+    );
     draft.set(current, draft.status.desiredReplicas, metrics, false);
     throw new Error(`failed to rescale ${referenceOf(autoscaler)}: ${cause}`);
   }
-  draft.condition('AbleToScale', 'True', 'SucceededRescale', `the HPA controller was able to update the target scale to ${desired}`);
+  draft.condition(
+    'AbleToScale',
+    'True',
+    'SucceededRescale',
+    `the HPA controller was able to update the target scale to ${desired}`,
+  );
   events.event(autoscaler, 'Normal', 'SuccessfulRescale', what);
   known.memory = remember(known.memory, autoscaler, current, desired, draft.nowMs);
 }

@@ -47,8 +47,15 @@ export function fromAverage(input: CalculationInput, targetMilli: number, resour
 }
 
 /** The share of what Pods ask for that they use. `container`: of one container only, else ''. */
-export function fromUtilization(input: CalculationInput, targetPercent: number, resource: string, container: string): Calculation {
-  const requests = lazily(() => new Map(input.pods.map((pod) => [pod.metadata.name, requestOf(pod, resource, container)])));
+export function fromUtilization(
+  input: CalculationInput,
+  targetPercent: number,
+  resource: string,
+  container: string,
+): Calculation {
+  const requests = lazily(
+    () => new Map(input.pods.map((pod) => [pod.metadata.name, requestOf(pod, resource, container)])),
+  );
   const measure = (metrics: PodMetrics) => {
     const known = [...metrics].filter(([name]) => requests().has(name));
     const asked = sum(known.map(([name]) => requests().get(name) ?? 0));
@@ -66,13 +73,19 @@ export function fromTotal(input: Omit<CalculationInput, 'metrics'>, usageMilli: 
   const ratio = usageMilli / targetMilli;
   if (input.current === 0) return Math.ceil(ratio);
   if (isWithin(input.tolerances, ratio)) return input.current;
-  if (input.pods.length === 0) throw new Error('unable to calculate ready pods: no pods returned by selector while calculating replica count');
+  if (input.pods.length === 0)
+    throw new Error('unable to calculate ready pods: no pods returned by selector while calculating replica count');
   const ready = input.pods.filter((pod) => pod.status?.phase === 'Running' && isReady(pod)).length;
   return Math.min(Math.ceil(ratio * ready), 2 ** 31 - 1);
 }
 
 /** The same where the target is per replica. */
-export function fromTotalPerPod(tolerances: Tolerances, statusReplicas: number, usageMilli: number, targetMilli: number): number {
+export function fromTotalPerPod(
+  tolerances: Tolerances,
+  statusReplicas: number,
+  usageMilli: number,
+  targetMilli: number,
+): number {
   const ratio = usageMilli / (targetMilli * statusReplicas);
   return isWithin(tolerances, ratio) ? statusReplicas : Math.min(Math.ceil(usageMilli / targetMilli), 2 ** 31 - 1);
 }
@@ -97,7 +110,8 @@ function calculate(
   const { ratio, averageMilli, utilization } = measure(metrics);
   const answer = (replicas: number): Calculation => ({ replicas, averageMilli, utilization });
   const countsUnready = unready.size > 0 && ratio > 1;
-  if (!countsUnready && missing.size === 0) return answer(isWithin(tolerances, ratio) ? current : Math.ceil(ratio * readyCount));
+  if (!countsUnready && missing.size === 0)
+    return answer(isWithin(tolerances, ratio) ? current : Math.ceil(ratio * readyCount));
   // What is not known is taken to speak against a change: as much as wanted when shrinking, nothing when growing.
   const add = (name: string, milli: number) => metrics.set(name, { milli, atMs: 0, windowMs: 0 });
   if (ratio < 1) for (const name of missing) add(name, fallbackMilli(name));
@@ -131,7 +145,8 @@ function isStarting(pod: Pod, metric: PodMetric, nowMs: number): boolean {
   const startMs = parseTime(pod.status?.startTime);
   if (ready === undefined || startMs === undefined) return true;
   const changedMs = parseTime(ready.lastTransitionTime) ?? 0;
-  if (startMs + CPU_INITIALIZATION_MS > nowMs) return ready.status === 'False' || metric.atMs < changedMs + metric.windowMs;
+  if (startMs + CPU_INITIALIZATION_MS > nowMs)
+    return ready.status === 'False' || metric.atMs < changedMs + metric.windowMs;
   return ready.status === 'False' && startMs + READINESS_DELAY_MS > changedMs;
 }
 
@@ -144,12 +159,14 @@ function requestOf(pod: Pod, resource: string, container: string): number {
   }
   const sidecars = (pod.spec.initContainers ?? []).filter((one) => one.restartPolicy === 'Always');
   const chosen = [...pod.spec.containers, ...sidecars].filter((one) => container === '' || one.name === container);
-  if (chosen.length === 0 && container !== '') throw new Error(`container ${container} not found in Pod ${pod.metadata.name}`);
+  if (chosen.length === 0 && container !== '')
+    throw new Error(`container ${container} not found in Pod ${pod.metadata.name}`);
   return sum(
     chosen.map((one) => {
       const requests = one.resources?.requests;
       const amount = requests !== undefined && Object.hasOwn(requests, resource) ? requests[resource] : undefined;
-      if (amount === undefined) throw new Error(`missing request for ${resource} in container ${one.name} of Pod ${pod.metadata.name}`);
+      if (amount === undefined)
+        throw new Error(`missing request for ${resource} in container ${one.name} of Pod ${pod.metadata.name}`);
       return quantityMilli(amount);
     }),
   );

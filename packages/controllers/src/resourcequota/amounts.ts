@@ -36,8 +36,12 @@ export function podAmounts({ spec }: Pod, part: 'requests' | 'limits'): Map<stri
   }
   const running = spec.containers.map(of).reduce(addAmounts, sidecars);
   const needed = maxAmounts(running, start);
-  const whole = [...parseAmounts(spec.resources?.[part])].filter(([name]) => name === 'cpu' || name === 'memory' || name.startsWith('hugepages-'));
+  const whole = [...parseAmounts(spec.resources?.[part])].filter(
+    ([name]) => name === 'cpu' || name === 'memory' || name.startsWith('hugepages-'),
+  );
   const stated = new Map([...needed, ...whole]);
-  const overhead = [...parseAmounts(spec.overhead)].filter(([name]) => part === 'requests' || stated.get(name)?.isZero === false);
+  const overhead = [...parseAmounts(spec.overhead)].filter(
+    ([name]) => part === 'requests' || stated.get(name)?.isZero === false,
+  );
   return addAmounts(stated, new Map(overhead));
 }

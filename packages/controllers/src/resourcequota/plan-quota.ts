@@ -21,18 +21,31 @@ export function planQuota({ quota, groups, nowMs }: QuotaInput): ResourceQuotaSt
     const counted = names.filter((name) => evaluator.counts(name));
     if (counted.length === 0) continue;
     const matching = objects.filter((object) => scopes.every((scope) => evaluator.inScope(object, scope)));
-    const usage = matching.map((object) => evaluator.usage(object, nowMs)).reduce(addAmounts, new Map<string, Quantity>());
+    const usage = matching
+      .map((object) => evaluator.usage(object, nowMs))
+      .reduce(addAmounts, new Map<string, Quantity>());
     for (const name of counted) fresh.set(name, usage.get(name) ?? Quantity.zero);
   }
   const before = parseAmounts(quota.status?.used);
   const used = new Map([...before, ...fresh].filter(([name]) => Object.hasOwn(hard, name)));
-  const isRight = quota.status?.used !== undefined && sameAmounts(parseAmounts(quota.status.hard), parseAmounts(hard)) && sameAmounts(before, used);
-  if (isRight || (names.length === 0 && quota.status?.hard === undefined && quota.status?.used === undefined)) return undefined;
-  return { hard, used: Object.fromEntries([...used].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, amount]) => [name, amount.toString()])) };
+  const isRight =
+    quota.status?.used !== undefined &&
+    sameAmounts(parseAmounts(quota.status.hard), parseAmounts(hard)) &&
+    sameAmounts(before, used);
+  if (isRight || (names.length === 0 && quota.status?.hard === undefined && quota.status?.used === undefined))
+    return undefined;
+  return {
+    hard,
+    used: Object.fromEntries(
+      [...used].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, amount]) => [name, amount.toString()]),
+    ),
+  };
 }
 
 export function scopesOf({ spec }: ResourceQuota): readonly ScopedResourceSelectorRequirement[] {
-  const plain = (spec?.scopes ?? []).map((scopeName): ScopedResourceSelectorRequirement => ({ scopeName, operator: 'Exists' }));
+  const plain = (spec?.scopes ?? []).map(
+    (scopeName): ScopedResourceSelectorRequirement => ({ scopeName, operator: 'Exists' }),
+  );
   return [...plain, ...(spec?.scopeSelector?.matchExpressions ?? [])];
 }
 

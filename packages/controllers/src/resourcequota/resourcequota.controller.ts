@@ -1,7 +1,13 @@
 /** Keeps `status.used` of quotas. Source: kubernetes pkg/controller/resourcequota/resource_quota_controller.go. */
 import { apiextensionsV1, coreV1, type KindRef, type KubeObject, keyOf } from '@kapella/api';
 import type { Pod, ResourceQuota } from '@kapella/api/types/core-v1';
-import { type Controller, type ControllerDeps, defineController, type KeyQueue, type WatchSource } from '@kapella/controller';
+import {
+  type Controller,
+  type ControllerDeps,
+  defineController,
+  type KeyQueue,
+  type WatchSource,
+} from '@kapella/controller';
 import { findKind } from '../workload/index.ts';
 import { planQuota } from './plan-quota.ts';
 import { countEvaluator, type Evaluator, evaluators, holdsResources } from './usage.ts';
@@ -35,7 +41,9 @@ export function createResourceQuotaController(deps: ControllerDeps): Controller 
   return defineController({
     name: 'resourcequota-controller',
     primary: coreV1.ResourceQuota,
-    watches: evaluators.filter(({ kind }) => kind !== coreV1.ResourceQuota).map((evaluator) => watchOf(evaluator, quotasIn)),
+    watches: evaluators
+      .filter(({ kind }) => kind !== coreV1.ResourceQuota)
+      .map((evaluator) => watchOf(evaluator, quotasIn)),
     reads: [apiextensionsV1.CustomResourceDefinition],
     resyncMs: RESYNC_MS,
     concurrencyMax: CONCURRENCY_MAX,
@@ -50,7 +58,9 @@ export function createResourceQuotaController(deps: ControllerDeps): Controller 
       const groups = evaluators
         .filter((evaluator) => names.some(evaluator.counts))
         .map((evaluator) => ({ evaluator, objects: cache.list(evaluator.kind, namespace) as readonly KubeObject[] }));
-      for (const name of names.filter((one) => one.startsWith('count/') && !evaluators.some(({ counts }) => counts(one)))) {
+      for (const name of names.filter(
+        (one) => one.startsWith('count/') && !evaluators.some(({ counts }) => counts(one)),
+      )) {
         const evaluator = counterOf(name);
         if (evaluator === undefined) continue;
         const informer = cache.informer(evaluator.kind, METADATA);
@@ -58,7 +68,8 @@ export function createResourceQuotaController(deps: ControllerDeps): Controller 
         groups.push({ evaluator, objects: informer.list(namespace) as readonly KubeObject[] });
       }
       const status = planQuota({ quota, groups, nowMs: ctx.clock.nowMs() });
-      if (status !== undefined) await client.patchStatus(coreV1.ResourceQuota, quota as ResourceQuota & KubeObject, status, ctx);
+      if (status !== undefined)
+        await client.patchStatus(coreV1.ResourceQuota, quota as ResourceQuota & KubeObject, status, ctx);
       return {};
     },
   });
@@ -82,7 +93,7 @@ function watchOf({ kind }: Evaluator, quotasIn: (namespace: string | undefined) 
 }
 
 /** `count/deployments.apps`: of the built-in groups, else of the custom ones. */
-function kindOf(name: string, { cache }: ControllerDeps): KindRef<any> | undefined {
+function kindOf(name: string, { cache }: ControllerDeps): KindRef<unknown> | undefined {
   const resource = name.slice('count/'.length);
   const dot = resource.indexOf('.');
   const [plural, group] = dot < 0 ? [resource, ''] : [resource.slice(0, dot), resource.slice(dot + 1)];

@@ -1,10 +1,17 @@
 /** What objects count for, by kind. Pure. Source: kubernetes pkg/quota/v1/evaluator/core. */
 import { coreV1, type KindRef, type KubeObject, Quantity } from '@kapella/api';
-import type { PersistentVolumeClaim, Pod, PodAffinityTerm, ScopedResourceSelectorRequirement, Service } from '@kapella/api/types/core-v1';
+import type {
+  PersistentVolumeClaim,
+  Pod,
+  PodAffinityTerm,
+  ScopedResourceSelectorRequirement,
+  Service,
+} from '@kapella/api/types/core-v1';
 import { parseTime } from '@kapella/base';
-import { isTerminal, valueOf } from '../workload/index.ts';
+import { isTerminal, entryOf } from '../workload/index.ts';
 import { type Amounts, parseAmounts, podAmounts } from './amounts.ts';
 
+// biome-ignore lint/suspicious/noExplicitAny: each evaluator knows its kind, their list does not
 export interface Evaluator<T extends KubeObject = any> {
   readonly kind: KindRef<T>;
   /** Whether objects of the kind count for this name in a quota. */
@@ -15,9 +22,11 @@ export interface Evaluator<T extends KubeObject = any> {
 }
 
 const ONE = Quantity.of(1);
-const countName = ({ group, plural }: KindRef<any>) => `count/${plural}${group === '' ? '' : `.${group}`}`;
+const countName = ({ group, plural }: KindRef<unknown>) => `count/${plural}${group === '' ? '' : `.${group}`}`;
 const POD_NAMES: ReadonlySet<string> = new Set(
-  ['cpu', 'memory', 'ephemeral-storage'].flatMap((name) => [name, `requests.${name}`, `limits.${name}`]).concat('pods', 'count/pods'),
+  ['cpu', 'memory', 'ephemeral-storage']
+    .flatMap((name) => [name, `requests.${name}`, `limits.${name}`])
+    .concat('pods', 'count/pods'),
 );
 
 export const evaluators: readonly Evaluator[] = [
@@ -28,14 +37,19 @@ export const evaluators: readonly Evaluator[] = [
     usage: serviceUsage,
     inScope: () => false,
   } satisfies Evaluator<Service>,
-  { kind: coreV1.PersistentVolumeClaim, counts: countsClaims, usage: claimUsage, inScope: claimInScope } satisfies Evaluator<PersistentVolumeClaim>,
+  {
+    kind: coreV1.PersistentVolumeClaim,
+    counts: countsClaims,
+    usage: claimUsage,
+    inScope: claimInScope,
+  } satisfies Evaluator<PersistentVolumeClaim>,
   ...[coreV1.ConfigMap, coreV1.Secret, coreV1.ReplicationController, coreV1.ResourceQuota].map((kind) =>
-    countEvaluator(kind as KindRef<any>, kind.plural),
+    countEvaluator(kind as KindRef<unknown>, kind.plural),
   ),
 ];
 
 /** For any kind: nothing but the number of its objects. */
-export function countEvaluator(kind: KindRef<any>, alias?: string): Evaluator {
+export function countEvaluator(kind: KindRef<unknown>, alias?: string): Evaluator {
   const names = [countName(kind), ...(alias === undefined ? [] : [alias])];
   return {
     kind,
@@ -48,7 +62,10 @@ export function countEvaluator(kind: KindRef<any>, alias?: string): Evaluator {
 function countsPods(name: string): boolean {
   if (POD_NAMES.has(name) || name.startsWith('hugepages-') || name.startsWith('requests.hugepages-')) return true;
   const extended = /^requests\.(.+\/.+)$/.exec(name)?.[1];
-  return extended !== undefined && (!extended.includes('kubernetes.io/') || extended.startsWith('deviceclass.resource.kubernetes.io/'));
+  return (
+    extended !== undefined &&
+    (!extended.includes('kubernetes.io/') || extended.startsWith('deviceclass.resource.kubernetes.io/'))
+  );
 }
 
 /** A Pod that has ended, or should have, holds nothing but its place among the objects. */
@@ -81,7 +98,12 @@ function serviceUsage({ spec }: Service): Amounts {
   const ports = spec?.ports ?? [];
   const isBalanced = spec?.type === 'LoadBalancer';
   const given = ports.filter((port) => (port.nodePort ?? 0) !== 0).length;
-  const nodePorts = isBalanced && spec?.allocateLoadBalancerNodePorts === false ? given : isBalanced || spec?.type === 'NodePort' ? ports.length : 0;
+  const nodePorts =
+    isBalanced && spec?.allocateLoadBalancerNodePorts === false
+      ? given
+      : isBalanced || spec?.type === 'NodePort'
+        ? ports.length
+        : 0;
   return new Map([
     ['count/services', ONE],
     ['services', ONE],
@@ -94,7 +116,11 @@ const CLASS = '.storageclass.storage.k8s.io/';
 
 function countsClaims(name: string): boolean {
   const plain = ['persistentvolumeclaims', 'requests.storage'];
-  return name === 'count/persistentvolumeclaims' || plain.includes(name) || plain.some((tail) => name.endsWith(`${CLASS}${tail}`));
+  return (
+    name === 'count/persistentvolumeclaims' ||
+    plain.includes(name) ||
+    plain.some((tail) => name.endsWith(`${CLASS}${tail}`))
+  );
 }
 
 function claimUsage(claim: PersistentVolumeClaim): Amounts {
@@ -102,7 +128,8 @@ function claimUsage(claim: PersistentVolumeClaim): Amounts {
     ['persistentvolumeclaims', ONE],
     ['count/persistentvolumeclaims', ONE],
   ]);
-  const storageClass = valueOf(claim.metadata.annotations, 'volume.beta.kubernetes.io/storage-class') ?? claim.spec.storageClassName;
+  const storageClass =
+    entryOf(claim.metadata.annotations, 'volume.beta.kubernetes.io/storage-class') ?? claim.spec.storageClassName;
   if (storageClass) usage.set(`${storageClass}${CLASS}persistentvolumeclaims`, ONE);
   const asked = parseAmounts(claim.spec.resources?.requests).get('storage');
   if (asked === undefined) return usage;
@@ -115,7 +142,8 @@ function claimUsage(claim: PersistentVolumeClaim): Amounts {
 
 function podInScope(pod: Pod, scope: ScopedResourceSelectorRequirement): boolean {
   const { activeDeadlineSeconds, priorityClassName = '' } = pod.spec;
-  const isTerminating = activeDeadlineSeconds !== undefined && activeDeadlineSeconds !== null && activeDeadlineSeconds >= 0;
+  const isTerminating =
+    activeDeadlineSeconds !== undefined && activeDeadlineSeconds !== null && activeDeadlineSeconds >= 0;
   switch (scope.scopeName) {
     case 'Terminating':
       return isTerminating;
@@ -128,7 +156,9 @@ function podInScope(pod: Pod, scope: ScopedResourceSelectorRequirement): boolean
     case 'PriorityClass':
       return matchesNames(priorityClassName === '' ? [] : [priorityClassName], scope);
     case 'CrossNamespacePodAffinity':
-      return affinityTerms(pod).some((term) => (term.namespaces?.length ?? 0) > 0 || (term.namespaceSelector ?? undefined) !== undefined);
+      return affinityTerms(pod).some(
+        (term) => (term.namespaces?.length ?? 0) > 0 || (term.namespaceSelector ?? undefined) !== undefined,
+      );
     default:
       return false;
   }
@@ -137,11 +167,21 @@ function podInScope(pod: Pod, scope: ScopedResourceSelectorRequirement): boolean
 function claimInScope(claim: PersistentVolumeClaim, scope: ScopedResourceSelectorRequirement): boolean {
   if (scope.scopeName !== 'VolumeAttributesClass') return false;
   const { currentVolumeAttributesClassName, modifyVolumeStatus } = claim.status ?? {};
-  const names = [claim.spec.volumeAttributesClassName, currentVolumeAttributesClassName, modifyVolumeStatus?.targetVolumeAttributesClassName];
-  return matchesNames(names.filter((name) => name !== undefined && name !== ''), scope);
+  const names = [
+    claim.spec.volumeAttributesClassName,
+    currentVolumeAttributesClassName,
+    modifyVolumeStatus?.targetVolumeAttributesClassName,
+  ];
+  return matchesNames(
+    names.filter((name) => name !== undefined && name !== ''),
+    scope,
+  );
 }
 
-function matchesNames(names: readonly (string | undefined)[], { operator, values = [] }: ScopedResourceSelectorRequirement): boolean {
+function matchesNames(
+  names: readonly (string | undefined)[],
+  { operator, values = [] }: ScopedResourceSelectorRequirement,
+): boolean {
   const isOne = names.some((name) => values.includes(name ?? ''));
   switch (operator) {
     case 'Exists':
@@ -159,8 +199,13 @@ function matchesNames(names: readonly (string | undefined)[], { operator, values
 
 function isBestEffort({ spec }: Pod): boolean {
   const isSet = (text: string | undefined) => text !== undefined && !Quantity.parse(text).isZero;
-  const all = [spec.resources, ...[...spec.containers, ...(spec.initContainers ?? [])].map((container) => container.resources)];
-  return all.every((resources) => ['cpu', 'memory'].every((name) => !isSet(resources?.requests?.[name]) && !isSet(resources?.limits?.[name])));
+  const all = [
+    spec.resources,
+    ...[...spec.containers, ...(spec.initContainers ?? [])].map((container) => container.resources),
+  ];
+  return all.every((resources) =>
+    ['cpu', 'memory'].every((name) => !isSet(resources?.requests?.[name]) && !isSet(resources?.limits?.[name])),
+  );
 }
 
 function affinityTerms({ spec: { affinity } }: Pod): readonly PodAffinityTerm[] {

@@ -71,14 +71,15 @@ function hasUnexpectedController(claim: PersistentVolumeClaim, set: StatefulSet,
 type Owning = StatefulSet | AnyPod;
 const refsOf = (claim: PersistentVolumeClaim) => claim.metadata.ownerReferences ?? [];
 const uidOf = (object: Owning) => object.metadata.uid ?? '';
-const isOwnedBy = (claim: PersistentVolumeClaim, owner: Owning) => refsOf(claim).some((ref) => ref.uid === uidOf(owner));
+const isOwnedBy = (claim: PersistentVolumeClaim, owner: Owning) =>
+  refsOf(claim).some((ref) => ref.uid === uidOf(owner));
 const isOneOf = (ref: OwnerReference, set: Owning, pod: Owning) => ref.uid === uidOf(set) || ref.uid === uidOf(pod);
 
-function names(ref: OwnerReference, object: Owning, kind: KindRef<any>): boolean {
+function names(ref: OwnerReference, object: Owning, kind: KindRef<unknown>): boolean {
   return ref.kind === kind.kind && ref.apiVersion === apiVersionOf(kind) && ref.name === object.metadata.name;
 }
 
-function hasStaleRef(claim: PersistentVolumeClaim, object: Owning, kind: KindRef<any>): boolean {
+function hasStaleRef(claim: PersistentVolumeClaim, object: Owning, kind: KindRef<unknown>): boolean {
   const ref = refsOf(claim).find((candidate) => names(candidate, object, kind));
   return ref !== undefined && ref.uid !== uidOf(object);
 }

@@ -35,7 +35,9 @@ async function execute(run: Execution, action: Action, ctx: Ctx): Promise<void> 
       return remove(run, action.pod, ctx);
     case 'claims':
       await createClaims(run, run.set, action.pod, ctx);
-      return told(run, 'Update', action.pod, () => writeOwners(run, run.updateSet, action.pod, ctx), { onlyFailure: true });
+      return told(run, 'Update', action.pod, () => writeOwners(run, run.updateSet, action.pod, ctx), {
+        onlyFailure: true,
+      });
     case 'owners':
       return writeOwners(run, run.updateSet, action.pod, ctx);
     case 'update':
@@ -77,7 +79,8 @@ async function remove(run: Execution, pod: Pod, ctx: Ctx): Promise<void> {
 
 async function update(run: Execution, pod: Pod, ctx: Ctx): Promise<void> {
   const { updateSet: set, client } = run;
-  if (!storageMatches(set, pod)) await told(run, 'Update', pod, () => createClaims(run, set, pod, ctx), { onlyFailure: true });
+  if (!storageMatches(set, pod))
+    await told(run, 'Update', pod, () => createClaims(run, set, pod, ctx), { onlyFailure: true });
   await told(run, 'Update', pod, () => writeOwners(run, set, pod, ctx), { onlyFailure: true });
   if (identityMatches(set, pod) && storageMatches(set, pod)) return;
   await told(run, 'Update', pod, () => client.update(coreV1.Pod, withIdentity(set, pod), ctx));

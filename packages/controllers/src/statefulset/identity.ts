@@ -2,7 +2,7 @@
 import { appsV1, type NewObject } from '@kapella/api';
 import type { StatefulSet } from '@kapella/api/types/apps-v1';
 import type { PersistentVolumeClaim, Pod, Volume } from '@kapella/api/types/core-v1';
-import { type NewPod, podFromTemplate, valueOf, withLabels } from '../workload/index.ts';
+import { type NewPod, podFromTemplate, entryOf, withLabels } from '../workload/index.ts';
 
 export const POD_NAME_LABEL = 'statefulset.kubernetes.io/pod-name';
 export const POD_INDEX_LABEL = 'apps.kubernetes.io/pod-index';
@@ -25,7 +25,7 @@ export const ordinalOf = (pod: AnyPod): number => parentAndOrdinal(pod.metadata.
 export const startOf = (set: StatefulSet): number => set.spec.ordinals?.start ?? 0;
 export const replicasOf = (set: StatefulSet): number => set.spec.replicas ?? 1;
 export const podName = (set: StatefulSet, ordinal: number): string => `${set.metadata.name}-${ordinal}`;
-export const revisionOf = (pod: AnyPod): string => valueOf(pod.metadata.labels, REVISION_LABEL) ?? '';
+export const revisionOf = (pod: AnyPod): string => entryOf(pod.metadata.labels, REVISION_LABEL) ?? '';
 
 export function isInRange(set: StatefulSet, ordinal: number): boolean {
   return ordinal >= startOf(set) && ordinal < startOf(set) + replicasOf(set);
@@ -88,7 +88,7 @@ export function identityMatches(set: StatefulSet, pod: Pod): boolean {
   const { name, labels } = pod.metadata;
   const { parent, ordinal } = parentAndOrdinal(name);
   const isNamed = ordinal >= 0 && parent === set.metadata.name && name === podName(set, ordinal);
-  return isNamed && valueOf(labels, POD_NAME_LABEL) === name;
+  return isNamed && entryOf(labels, POD_NAME_LABEL) === name;
 }
 
 export function storageMatches(set: StatefulSet, pod: Pod): boolean {
@@ -104,7 +104,11 @@ export function storageMatches(set: StatefulSet, pod: Pod): boolean {
 /** The Pod with what identity and storage lack. */
 export function withIdentity(set: StatefulSet, pod: Pod): Pod {
   const ordinal = ordinalOf(pod);
-  const labels = { ...pod.metadata.labels, [POD_NAME_LABEL]: podName(set, ordinal), [POD_INDEX_LABEL]: String(ordinal) };
+  const labels = {
+    ...pod.metadata.labels,
+    [POD_NAME_LABEL]: podName(set, ordinal),
+    [POD_INDEX_LABEL]: String(ordinal),
+  };
   const volumes = storageMatches(set, pod) ? pod.spec.volumes : volumesOf(set, ordinal, pod.spec.volumes ?? []);
   return {
     ...pod,

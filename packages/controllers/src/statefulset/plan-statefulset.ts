@@ -47,11 +47,16 @@ export function planStatefulSet(input: StatefulSetInput): StatefulSetPlan {
   const { set, pods, nowMs } = input;
   const minReadySeconds = set.spec.minReadySeconds ?? 0;
   const counted = statusOf(input);
-  const { phases, deletedForUpdate, waitsForClaims } = set.metadata.deletionTimestamp === undefined ? planPhases(input) : NOTHING;
+  const { phases, deletedForUpdate, waitsForClaims } =
+    set.metadata.deletionTimestamp === undefined ? planPhases(input) : NOTHING;
   const status = complete(set, { ...counted, currentReplicas: counted.currentReplicas - deletedForUpdate });
   const waits = minReadySeconds > 0 && status.readyReplicas !== status.availableReplicas;
   const available = waits ? (nextAvailabilityMs(pods, minReadySeconds, nowMs) ?? minReadySeconds * 1000) : undefined;
-  return { phases, status, recheckAfterMs: waitsForClaims ? Math.min(STALE_CLAIM_MS, available ?? STALE_CLAIM_MS) : available };
+  return {
+    phases,
+    status,
+    recheckAfterMs: waitsForClaims ? Math.min(STALE_CLAIM_MS, available ?? STALE_CLAIM_MS) : available,
+  };
 }
 
 const NOTHING = { phases: [], deletedForUpdate: 0, waitsForClaims: false } as const;
@@ -97,7 +102,11 @@ interface Members {
   readonly condemned: readonly Pod[];
 }
 
-function planPhases(input: StatefulSetInput): { phases: readonly Phase[]; deletedForUpdate: number; waitsForClaims: boolean } {
+function planPhases(input: StatefulSetInput): {
+  phases: readonly Phase[];
+  deletedForUpdate: number;
+  waitsForClaims: boolean;
+} {
   const { set } = input;
   const members = divide(input);
   const parallel = set.spec.podManagementPolicy === 'Parallel';
@@ -150,7 +159,10 @@ function divide(input: StatefulSetInput): Members {
     else if (ordinal >= 0) condemned.push(pod);
   }
   const start = identity.startOf(set);
-  const replicas = Array.from({ length: identity.replicasOf(set) }, (_, i) => byOrdinal.get(start + i) ?? newPod(input, start + i));
+  const replicas = Array.from(
+    { length: identity.replicasOf(set) },
+    (_, i) => byOrdinal.get(start + i) ?? newPod(input, start + i),
+  );
   return { replicas, condemned: condemned.toSorted((a, b) => identity.ordinalOf(b) - identity.ordinalOf(a)) };
 }
 
@@ -200,7 +212,12 @@ function needsOwners({ updateSet, claimOf }: StatefulSetInput, pod: Pod): boolea
   });
 }
 
-function planCondemned(input: StatefulSetInput, pod: Pod, firstUnavailable: Pod | NewPod | undefined, ordered: boolean): Step {
+function planCondemned(
+  input: StatefulSetInput,
+  pod: Pod,
+  firstUnavailable: Pod | NewPod | undefined,
+  ordered: boolean,
+): Step {
   if (isTerminating(pod)) return { actions: [], stop: ordered };
   // One that is not available is waited for, unless it is the first of them: then nothing would ever move.
   const isWaitedFor = (!isRunningAndReady(pod) || isUnavailable(input, pod)) && pod !== firstUnavailable;
@@ -218,7 +235,8 @@ function planUpdate(input: StatefulSetInput, replicas: readonly (Pod | NewPod)[]
   const { set, updateRevision } = input;
   const { partition = 0, maxUnavailable } = set.spec.updateStrategy?.rollingUpdate ?? {};
   const isGone = (pod: Pod | NewPod) => !isPod(pod) || isUnavailable(input, pod);
-  const isOutdated = (pod: Pod | NewPod): pod is Pod => isPod(pod) && identity.revisionOf(pod) !== updateRevision && !isTerminating(pod);
+  const isOutdated = (pod: Pod | NewPod): pod is Pod =>
+    isPod(pod) && identity.revisionOf(pod) !== updateRevision && !isTerminating(pod);
   const candidates = replicas.slice(Math.min(partition, replicas.length)).toReversed();
   if (maxUnavailable === undefined) {
     const first = candidates.find((pod) => isOutdated(pod) || isGone(pod));

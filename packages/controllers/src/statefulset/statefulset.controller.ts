@@ -4,8 +4,25 @@ import type { ControllerRevision, StatefulSet, StatefulSetStatus } from '@kapell
 import type { Pod } from '@kapella/api/types/core-v1';
 import type { Ctx } from '@kapella/base';
 import { type Controller, type ControllerDeps, defineController } from '@kapella/controller';
-import { chooseRevision, claimRevisions, createRevision, deleteRevisions, planTruncation, sortRevisions, templateOf } from '../history/index.ts';
-import { candidatesOf, claim, createLateExpectations, indexOrphans, type LateExpectations, omitZero, orphanWatch, planClaim } from '../workload/index.ts';
+import {
+  chooseRevision,
+  claimRevisions,
+  createRevision,
+  deleteRevisions,
+  planTruncation,
+  sortRevisions,
+  templateOf,
+} from '../history/index.ts';
+import {
+  candidatesOf,
+  claim,
+  createLateExpectations,
+  indexOrphans,
+  type LateExpectations,
+  omitZero,
+  orphanWatch,
+  planClaim,
+} from '../workload/index.ts';
 import { executePhases } from './execute.ts';
 import { isMember, revisionOf } from './identity.ts';
 import { planStatefulSet, type StatefulSetPlan } from './plan-statefulset.ts';
@@ -50,7 +67,13 @@ async function claimPods({ cache, client }: ControllerDeps, set: StatefulSet, ct
 
 type Deps = ControllerDeps & { readonly expectations: LateExpectations };
 
-async function sync(deps: Deps, set: StatefulSet, pods: readonly Pod[], sorted: readonly ControllerRevision[], ctx: Ctx) {
+async function sync(
+  deps: Deps,
+  set: StatefulSet,
+  pods: readonly Pod[],
+  sorted: readonly ControllerRevision[],
+  ctx: Ctx,
+) {
   const { update, collisionCount } = await findUpdateRevision(deps, set, sorted, ctx);
   const current = sorted.find((revision) => revision.metadata.name === set.status?.currentRevision) ?? update;
   const plan = planStatefulSet({
@@ -72,7 +95,11 @@ async function sync(deps: Deps, set: StatefulSet, pods: readonly Pod[], sorted: 
   const live = new Set([current.metadata.name, update.metadata.name, ...pods.map(revisionOf)]);
   const all = sortRevisions(sorted);
   const limit = set.spec.revisionHistoryLimit ?? HISTORY_LIMIT_DEFAULT;
-  await deleteRevisions(deps, planTruncation(all, (revision) => live.has(revision.metadata.name), limit), ctx);
+  await deleteRevisions(
+    deps,
+    planTruncation(all, (revision) => live.has(revision.metadata.name), limit),
+    ctx,
+  );
   return plan.recheckAfterMs === undefined ? {} : { requeueAfterMs: plan.recheckAfterMs };
 }
 

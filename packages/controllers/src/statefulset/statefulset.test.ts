@@ -65,11 +65,21 @@ test('OrderedReady: one after the other, each with its identity', async () => {
   await t.run('web-1');
   await t.run('web-2');
   assert.deepEqual(t.read().status, {
-    observedGeneration: 1, replicas: 3, readyReplicas: 3, availableReplicas: 3, currentReplicas: 3, updatedReplicas: 3,
-    currentRevision: revision, updateRevision: revision, collisionCount: 0,
+    observedGeneration: 1,
+    replicas: 3,
+    readyReplicas: 3,
+    availableReplicas: 3,
+    currentReplicas: 3,
+    updatedReplicas: 3,
+    currentRevision: revision,
+    updateRevision: revision,
+    collisionCount: 0,
   });
   assert.deepEqual(t.told[0], {
-    about: 'web', type: 'Normal', reason: 'SuccessfulCreate', message: 'Create Pod web-0 in StatefulSet web successful',
+    about: 'web',
+    type: 'Normal',
+    reason: 'SuccessfulCreate',
+    message: 'Create Pod web-0 in StatefulSet web successful',
   });
   await t.stop();
 });
@@ -88,7 +98,9 @@ test('OrderedReady: an unready Pod stops scaling; scale down takes the highest f
   assert.deepEqual(t.podNames(), ['web-0', 'web-1', 'web-2', 'web-3']);
   await t.run('web-3');
   assert.deepEqual(t.podNames(), ['web-0']);
-  const deletions = t.told.filter((event) => event.reason === 'SuccessfulDelete').map((event) => event.message.split(' ')[2]);
+  const deletions = t.told
+    .filter((event) => event.reason === 'SuccessfulDelete')
+    .map((event) => event.message.split(' ')[2]);
   assert.deepEqual(deletions, ['web-3', 'web-2', 'web-1']);
   await t.stop();
 });
@@ -172,18 +184,32 @@ test('claims are made before the Pod, and follow the retention policy', async ()
   const t = await begin({
     replicas: 2,
     podManagementPolicy: 'Parallel',
-    volumeClaimTemplates: [{ metadata: { name: 'data', labels: { tier: 'db' } }, spec: { accessModes: ['ReadWriteOnce'] } }],
+    volumeClaimTemplates: [
+      { metadata: { name: 'data', labels: { tier: 'db' } }, spec: { accessModes: ['ReadWriteOnce'] } },
+    ],
     persistentVolumeClaimRetentionPolicy: { whenDeleted: 'Delete', whenScaled: 'Delete' },
   });
   await t.runAll();
-  const claims = () => t.api.objects(coreV1.PersistentVolumeClaim).toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
-  assert.deepEqual(claims().map((claim) => claim.metadata.name), ['data-web-0', 'data-web-1']);
+  const claims = () =>
+    t.api.objects(coreV1.PersistentVolumeClaim).toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
+  assert.deepEqual(
+    claims().map((claim) => claim.metadata.name),
+    ['data-web-0', 'data-web-1'],
+  );
   assert.deepEqual(claims()[0]?.metadata.labels, { tier: 'db', app: 'web' });
-  assert.deepEqual(t.podOf('web-0').spec.volumes, [{ name: 'data', persistentVolumeClaim: { claimName: 'data-web-0' } }]);
-  assert.deepEqual(claims()[0]?.metadata.ownerReferences?.map((ref) => ref.kind), ['StatefulSet']);
+  assert.deepEqual(t.podOf('web-0').spec.volumes, [
+    { name: 'data', persistentVolumeClaim: { claimName: 'data-web-0' } },
+  ]);
+  assert.deepEqual(
+    claims()[0]?.metadata.ownerReferences?.map((ref) => ref.kind),
+    ['StatefulSet'],
+  );
   assert.equal(t.told[0]?.message, 'Create Claim data-web-0 Pod web-0 in StatefulSet web success');
   await t.patch({ spec: { replicas: 1 } });
-  assert.deepEqual(claims()[1]?.metadata.ownerReferences?.map((ref) => ref.kind), ['Pod']);
+  assert.deepEqual(
+    claims()[1]?.metadata.ownerReferences?.map((ref) => ref.kind),
+    ['Pod'],
+  );
   // The claim of the earlier web-1 goes with it: a new one waits until it is gone.
   await t.patch({ spec: { replicas: 2 } });
   assert.deepEqual(t.podNames(), ['web-0']);
@@ -205,10 +231,20 @@ test('minReadySeconds: ready at once, available later', async () => {
 test('orphans of the right name are adopted, owned Pods that no longer match are released', async () => {
   const t = await begin({ replicas: 1 });
   await t.run('web-0');
-  await t.client.patch(coreV1.Pod, t.podOf('web-0'), { type: 'merge', body: { metadata: { ownerReferences: [] } } }, t.ctx);
+  await t.client.patch(
+    coreV1.Pod,
+    t.podOf('web-0'),
+    { type: 'merge', body: { metadata: { ownerReferences: [] } } },
+    t.ctx,
+  );
   await t.clock.advance(100);
   assert.equal(t.podOf('web-0').metadata.ownerReferences?.length, 1);
-  await t.client.patch(coreV1.Pod, t.podOf('web-0'), { type: 'merge', body: { metadata: { labels: { app: 'other' } } } }, t.ctx);
+  await t.client.patch(
+    coreV1.Pod,
+    t.podOf('web-0'),
+    { type: 'merge', body: { metadata: { labels: { app: 'other' } } } },
+    t.ctx,
+  );
   await t.clock.settle();
   assert.deepEqual(t.podOf('web-0').metadata.ownerReferences, []);
   await t.stop();

@@ -24,36 +24,38 @@ export function planClaim<T extends KubeObject>(
 ): ClaimPlan<T> {
   const plan = { owned: [] as T[], adopt: [] as T[], release: [] as T[] };
   const ownerGoes = owner.metadata.deletionTimestamp !== undefined;
-  for (const object of candidates) {
+  const fateOf = (object: T): T[] | undefined => {
     const controller = controllerOf(object);
     const matches = selector.matches(object.metadata.labels ?? {}) && isWanted(object);
-    if (controller !== undefined) {
-      if (controller.uid !== owner.metadata.uid) continue;
-      if (matches) plan.owned.push(object);
-      else if (!ownerGoes) plan.release.push(object);
-      continue;
+    if (controller === undefined) {
+      const isFree = !ownerGoes && object.metadata.deletionTimestamp === undefined;
+      return matches && isFree ? plan.adopt : undefined;
     }
-    const isFree = !ownerGoes && object.metadata.deletionTimestamp === undefined;
-    if (matches && isFree) plan.adopt.push(object);
-  }
+    if (controller.uid !== owner.metadata.uid) return undefined;
+    if (matches) return plan.owned;
+    return ownerGoes ? undefined : plan.release;
+  };
+  for (const object of candidates) fateOf(object)?.push(object);
   return plan;
 }
 
 /** To be called when the controller is made: `candidatesOf` then costs what it answers. */
-export function indexOrphans(cache: Cache, kind: KindRef<any>): void {
-  cache.informer(kind).addIndex(ORPHANS, (object: KubeObject) =>
-    controllerOf(object) === undefined ? [object.metadata.namespace ?? ''] : [],
-  );
+export function indexOrphans<T extends KubeObject>(cache: Cache, kind: KindRef<T>): void {
+  cache
+    .informer(kind)
+    .addIndex(ORPHANS, (object) => (controllerOf(object) === undefined ? [object.metadata.namespace ?? ''] : []));
 }
 
 /** Objects that the owner controls, and those of its namespace that nobody controls. */
 export function candidatesOf<T extends KubeObject>(cache: Cache, kind: KindRef<T>, owner: Owner): T[] {
-  const own = cache.ownedBy(kind, owner.metadata.uid).filter((object) => controllerOf(object)?.uid === owner.metadata.uid);
+  const own = cache
+    .ownedBy(kind, owner.metadata.uid)
+    .filter((object) => controllerOf(object)?.uid === owner.metadata.uid);
   return [...own, ...cache.informer(kind).byIndex(ORPHANS, owner.metadata.namespace ?? '')];
 }
 
 export interface ClaimRequest<T> {
-  readonly ownerKind: KindRef<any>;
+  readonly ownerKind: KindRef<unknown>;
   readonly owner: Owner;
   readonly kind: KindRef<T>;
   readonly plan: ClaimPlan<T>;
@@ -73,7 +75,9 @@ export async function claim<T extends KubeObject>(client: Client, request: Claim
     const { uid } = object.metadata;
     const metadata = { uid, ownerReferences: [controllerRef(ownerKind, owner)], ...finalizers };
     try {
-      adopted.push(await client.patch(kind, object as KubeObject, { type: 'strategic', body: { metadata } }, ctx) as T);
+      adopted.push(
+        (await client.patch(kind, object as KubeObject, { type: 'strategic', body: { metadata } }, ctx)) as T,
+      );
     } catch (error) {
       if (!isReason(error, 'NotFound')) throw error;
     }
@@ -82,12 +86,14 @@ export async function claim<T extends KubeObject>(client: Client, request: Claim
 }
 
 /** An owner that is going, or another of its name, must not adopt: the cache may be behind. */
-async function recheckOwner(client: Client, kind: KindRef<any>, owner: Owner, ctx: Ctx): Promise<void> {
-  const fresh: KubeObject | undefined = await client.get(kind, owner, ctx);
+async function recheckOwner(client: Client, kind: KindRef<unknown>, owner: Owner, ctx: Ctx): Promise<void> {
+  const fresh = (await client.get(kind, owner, ctx)) as KubeObject | undefined;
   const key = keyOf(owner);
   if (fresh === undefined) throw new Error(`can't adopt: ${kind.kind} ${key} is gone`);
   if (fresh.metadata.uid !== owner.metadata.uid) {
-    throw new Error(`original ${kind.kind} ${key} is gone: got uid ${fresh.metadata.uid}, wanted ${owner.metadata.uid}`);
+    throw new Error(
+      `original ${kind.kind} ${key} is gone: got uid ${fresh.metadata.uid}, wanted ${owner.metadata.uid}`,
+    );
   }
   if (fresh.metadata.deletionTimestamp !== undefined) {
     throw new Error(`can't adopt: ${key} has just been deleted at ${fresh.metadata.deletionTimestamp}`);

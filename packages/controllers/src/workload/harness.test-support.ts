@@ -21,11 +21,14 @@ export function createHarness() {
   const api = createFakeApi(ctx);
   // As the server does: a new Pod is Pending.
   api.intercept = (call) => {
-    if (call.method === 'POST' && call.plural === 'pods' && call.name === '') call.body.status = { phase: 'Pending', ...call.body.status };
+    if (call.method === 'POST' && call.plural === 'pods' && call.name === '')
+      call.body.status = { phase: 'Pending', ...call.body.status };
     const removed: string[] | undefined = call.body?.metadata?.['$deleteFromPrimitiveList/finalizers'];
     if (call.method === 'PATCH' && removed !== undefined) {
       const present = api.objects(coreV1.Pod).find((pod) => pod.metadata.name === call.name);
-      call.body.metadata = { finalizers: (present?.metadata.finalizers ?? []).filter((name) => !removed.includes(name)) };
+      call.body.metadata = {
+        finalizers: (present?.metadata.finalizers ?? []).filter((name) => !removed.includes(name)),
+      };
     }
     return undefined;
   };
@@ -65,7 +68,8 @@ export function createHarness() {
     setStatus,
     run: (name: string) => setStatus(name, { phase: 'Running', conditions: condition(true) as never }),
     unready: (name: string) => setStatus(name, { phase: 'Running', conditions: condition(false) as never }),
-    finish: (name: string, phase: 'Succeeded' | 'Failed') => setStatus(name, { phase, conditions: condition(false) as never }),
+    finish: (name: string, phase: 'Succeeded' | 'Failed') =>
+      setStatus(name, { phase, conditions: condition(false) as never }),
     async start(controller: Controller) {
       running = runControllers([controller], { cache }, ctx);
       await clock.settle();

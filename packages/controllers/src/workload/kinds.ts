@@ -11,7 +11,7 @@ export interface KindQuery {
 }
 
 /** CustomResourceDefinitions must be among what the caller's controller reads. */
-export function findKind(cache: Cache, query: KindQuery): KindRef<any> | undefined {
+export function findKind(cache: Cache, query: KindQuery): KindRef<unknown> | undefined {
   const { group, kind, plural } = query;
   const isIt = (ref: { readonly kind: string; readonly plural: string }) => ref.kind === kind || ref.plural === plural;
   const builtIn = builtInKinds().find((ref) => ref.group === group && isIt(ref));
@@ -19,13 +19,20 @@ export function findKind(cache: Cache, query: KindQuery): KindRef<any> | undefin
   for (const { spec } of cache.list(apiextensionsV1.CustomResourceDefinition)) {
     const version = spec.versions.find((candidate) => candidate.served);
     if (spec.group !== group || !isIt(spec.names) || version === undefined) continue;
-    return { group, version: version.name, kind: spec.names.kind, plural: spec.names.plural, namespaced: spec.scope === 'Namespaced' };
+    return {
+      group,
+      version: version.name,
+      kind: spec.names.kind,
+      plural: spec.names.plural,
+      namespaced: spec.scope === 'Namespaced',
+    };
   }
   return undefined;
 }
 
-function builtInKinds(): KindRef<any>[] {
-  const isKind = (value: unknown): value is KindRef<any> => typeof value === 'object' && value !== null && 'plural' in value && 'namespaced' in value;
+function builtInKinds(): KindRef<unknown>[] {
+  const isKind = (value: unknown): value is KindRef<unknown> =>
+    typeof value === 'object' && value !== null && 'plural' in value && 'namespaced' in value;
   const tables = Object.entries(api).filter(([name]) => /V\d+$/.test(name));
   return tables.flatMap(([, table]) => Object.values(table as object).filter(isKind));
 }

@@ -29,7 +29,8 @@ export function createLateExpectations(): LateExpectations {
   const nowMs = () => clock?.monotonicMs() ?? 0;
   const entryOf = (key: string): Expected => {
     const present = expected.get(key);
-    const entry = present === undefined || isMet(present) ? { creations: 0, deletions: new Set<string>(), atMs: 0 } : present;
+    const entry =
+      present === undefined || isMet(present) ? { creations: 0, deletions: new Set<string>(), atMs: 0 } : present;
     entry.atMs = nowMs();
     expected.set(key, entry);
     return entry;

@@ -7,10 +7,17 @@ import type { NewPod } from './template.ts';
 
 /** The namespace goes away: creating again is pointless, and nobody need hear of it. */
 export function isNamespaceTerminating(error: unknown): boolean {
-  return error instanceof ApiError && (error.details?.causes ?? []).some((cause) => cause.reason === 'NamespaceTerminating');
+  return (
+    error instanceof ApiError && (error.details?.causes ?? []).some((cause) => cause.reason === 'NamespaceTerminating')
+  );
 }
 
-export async function createPod({ client, events }: ControllerDeps, owner: KubeObject, pod: NewPod, ctx: Ctx): Promise<Pod> {
+export async function createPod(
+  { client, events }: ControllerDeps,
+  owner: KubeObject,
+  pod: NewPod,
+  ctx: Ctx,
+): Promise<Pod> {
   try {
     const created = await client.create(coreV1.Pod, pod, ctx);
     events.event(owner, 'Normal', 'SuccessfulCreate', `Created pod: ${created.metadata.name}`);
@@ -24,7 +31,12 @@ export async function createPod({ client, events }: ControllerDeps, owner: KubeO
 }
 
 /** False when the Pod is gone already. */
-export async function deletePod({ client, events }: ControllerDeps, owner: KubeObject, pod: Pod, ctx: Ctx): Promise<boolean> {
+export async function deletePod(
+  { client, events }: ControllerDeps,
+  owner: KubeObject,
+  pod: Pod,
+  ctx: Ctx,
+): Promise<boolean> {
   try {
     await client.delete(coreV1.Pod, pod, ctx, { uid: pod.metadata.uid });
   } catch (error) {

@@ -19,7 +19,12 @@ export interface Outcome {
 }
 
 /** In growing batches until one fails. Never throws. */
-export async function createPods(deps: PodsControl, owner: KubeObject, pods: readonly NewPod[], ctx: Ctx): Promise<Outcome> {
+export async function createPods(
+  deps: PodsControl,
+  owner: KubeObject,
+  pods: readonly NewPod[],
+  ctx: Ctx,
+): Promise<Outcome> {
   const key = keyOf(owner);
   const done: Pod[] = [];
   let error: unknown;
@@ -41,7 +46,12 @@ export async function createPods(deps: PodsControl, owner: KubeObject, pods: rea
 }
 
 /** All of them, side by side. Those gone already count as deleted. Never throws. */
-export async function deletePods(deps: PodsControl, owner: KubeObject, pods: readonly Pod[], ctx: Ctx): Promise<Outcome> {
+export async function deletePods(
+  deps: PodsControl,
+  owner: KubeObject,
+  pods: readonly Pod[],
+  ctx: Ctx,
+): Promise<Outcome> {
   const key = keyOf(owner);
   const uids = pods.map((pod) => pod.metadata.uid);
   deps.expectations.expectDeletions(key, uids);

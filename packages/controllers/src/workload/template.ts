@@ -18,7 +18,7 @@ export interface Owner {
 }
 
 /** With a generated name; the template's own name and namespace do not count. */
-export function podFromTemplate(kind: KindRef<any>, owner: Owner, template: PodTemplateSpec): NewPod {
+export function podFromTemplate(kind: KindRef<unknown>, owner: Owner, template: PodTemplateSpec): NewPod {
   const { labels, annotations, finalizers } = template.metadata ?? {};
   const { name, namespace } = owner.metadata;
   return {
@@ -45,6 +45,6 @@ export function withAnnotations(pod: NewPod, annotations: Readonly<Record<string
 }
 
 /** The value a map holds under a key that users choose. */
-export function valueOf(map: Readonly<Record<string, string>> | undefined, key: string): string | undefined {
+export function entryOf(map: Readonly<Record<string, string>> | undefined, key: string): string | undefined {
   return map !== undefined && Object.hasOwn(map, key) ? map[key] : undefined;
 }

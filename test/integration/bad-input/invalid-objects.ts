@@ -62,7 +62,7 @@ export const invalidObjects: readonly InvalidObject[] = [
         'spec.containers[2].ports[0].containerPort',
         /Invalid value: 70000: must be between 1 and 65535, inclusive/,
       ],
-      [UNSUPPORTED, 'spec.restartPolicy', /supported values: "Always", "Never", "OnFailure"/],
+      [UNSUPPORTED, 'spec.restartPolicy', /supported values: "Always", "OnFailure", "Never"/],
     ],
   },
   {
@@ -86,7 +86,8 @@ export const invalidObjects: readonly InvalidObject[] = [
     resource: 'pods',
     object: podOf('volumes', {
       volumes: [
-        { name: 'two', emptyDir: {}, hostPath: { path: '/x' } },
+        { name: 'odd', emptyDir: {}, hostPath: { path: '/x' } },
+        { name: 'two', emptyDir: {} },
         { name: 'two', emptyDir: {} },
       ],
       containers: [
@@ -101,7 +102,7 @@ export const invalidObjects: readonly InvalidObject[] = [
     }),
     causes: [
       [FORBIDDEN, 'spec.volumes[0].hostPath', /may not specify more than 1 volume type/],
-      [DUPLICATE, 'spec.volumes[1].name', /Duplicate value: "two"/],
+      [DUPLICATE, 'spec.volumes[2].name', /Duplicate value: "two"/],
       ['FieldValueNotFound', 'spec.containers[0].volumeMounts[0].name', /Not found: "none"/],
       [INVALID, 'spec.containers[0].volumeMounts[1].mountPath', /must be unique/],
     ],
@@ -157,6 +158,7 @@ export const invalidObjects: readonly InvalidObject[] = [
     causes: [
       [REQUIRED, 'spec.ports[0].name'],
       [INVALID, 'spec.ports[0].port', /must be between 1 and 65535, inclusive/],
+      [INVALID, 'spec.ports[0].targetPort', /must be between 1 and 65535, inclusive/],
       [REQUIRED, 'spec.ports[1].name'],
       [UNSUPPORTED, 'spec.ports[1].protocol', /supported values: "SCTP", "TCP", "UDP"/],
       [UNSUPPORTED, 'spec.type', /supported values: "ClusterIP", "ExternalName", "LoadBalancer", "NodePort"/],
@@ -202,7 +204,7 @@ export const invalidObjects: readonly InvalidObject[] = [
     title: 'Namespace: its name is a label',
     resource: 'namespaces',
     object: { metadata: { name: 'a.b' } },
-    causes: [[INVALID, 'metadata.name', /a lowercase RFC 1123 label must consist of/]],
+    causes: [[INVALID, 'metadata.name', /must not contain dots/]],
   },
   {
     title: 'no name at all',
@@ -307,13 +309,13 @@ export const invalidUpdates: readonly InvalidUpdate[] = [
     causes: [[INVALID, 'type', /field is immutable/]],
   },
   {
-    title: 'Job: the template stays',
+    title: 'Job: the mode stays',
     resource: 'batch/v1:jobs',
     object: jobOf('fixed', { suspend: false, parallelism: 0, template: template({ restartPolicy: 'Never' }, {}) }),
     patch: { spec: { completionMode: 'Indexed', completions: 1 } },
     causes: [
       [INVALID, 'spec.completionMode', /field is immutable/],
-      [INVALID, 'spec.completions', /field is immutable/],
+      [INVALID, 'spec.completions', /can only be modified in tandem with spec.parallelism/],
     ],
   },
 ];

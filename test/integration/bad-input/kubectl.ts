@@ -72,7 +72,7 @@ spec:
   {
     title: 'a namespace that is not there',
     args: 'create configmap a -n nowhere',
-    says: /\(NotFound\): namespaces "nowhere" not found/,
+    says: /namespaces "nowhere" not found/,
   },
   {
     title: 'a body that is too large',
@@ -89,7 +89,7 @@ spec:
   {
     title: 'an invalid name',
     args: 'create configmap Bad_Name',
-    says: /The ConfigMap "Bad_Name" is invalid: metadata\.name: Invalid value: "Bad_Name": a lowercase RFC 1123 subdomain/,
+    says: /ConfigMap "Bad_Name" is invalid: metadata\.name: Invalid value: "Bad_Name": a lowercase RFC 1123 subdomain/,
   },
   { title: 'scaling to less than nothing', args: 'scale deployment/nope --replicas=-1', says: /replicas|not found/ },
 ];

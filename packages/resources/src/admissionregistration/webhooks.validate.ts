@@ -42,22 +42,21 @@ function checkWebhook(hook: Webhook, errors: FieldErrors, field: string): void {
   for (const name of ['namespaceSelector', 'objectSelector'] as const) {
     if (hook[name] !== undefined) validateLabelSelector(hook[name], errors, `${field}.${name}`);
   }
-  const { url, service } = hook.clientConfig ?? {};
+  checkClientConfig(hook, errors, `${field}.clientConfig`);
+}
+
+function checkClientConfig({ clientConfig }: Webhook, errors: FieldErrors, field: string): void {
+  const { url, service } = clientConfig ?? {};
   if ((url === undefined) === (service === undefined)) {
-    errors.required(`${field}.clientConfig`, 'exactly one of url or service is required');
+    errors.required(field, 'exactly one of url or service is required');
   }
   if (url !== undefined && !url.startsWith('https://')) {
-    errors.invalid(
-      `${field}.clientConfig.url`,
-      url.split(':')[0],
-      "'https' is the only allowed URL scheme; desired format: https://host[/path]",
-    );
+    const why = "'https' is the only allowed URL scheme; desired format: https://host[/path]";
+    errors.invalid(`${field}.url`, url.split(':')[0], why);
   }
-  if (service !== undefined && !service.name)
-    errors.required(`${field}.clientConfig.service.name`, 'service name is required');
-  if (service !== undefined && !service.namespace) {
-    errors.required(`${field}.clientConfig.service.namespace`, 'service namespace is required');
-  }
+  if (service === undefined) return;
+  if (!service.name) errors.required(`${field}.service.name`, 'service name is required');
+  if (!service.namespace) errors.required(`${field}.service.namespace`, 'service namespace is required');
 }
 
 function checkRule(rule: RuleWithOperations, errors: FieldErrors, field: string): void {

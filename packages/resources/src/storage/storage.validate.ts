@@ -63,22 +63,7 @@ export function validateCsiDriver({ spec }: CSIDriver, errors: FieldErrors): voi
   if (fsGroupPolicy !== undefined && !POLICIES.includes(fsGroupPolicy)) {
     errors.notSupported('spec.fsGroupPolicy', fsGroupPolicy, POLICIES);
   }
-  const audiences = new Set<string>();
-  for (const [i, { audience, expirationSeconds: seconds }] of tokenRequests.entries()) {
-    const field = `spec.tokenRequests[${i}]`;
-    if (audiences.has(audience)) {
-      errors.duplicate(`${field}.audience`, audience);
-      continue;
-    }
-    audiences.add(audience);
-    if (seconds === undefined) continue;
-    const why = 'may not specify a duration';
-    if (seconds < TOKEN_SECONDS.min)
-      errors.invalid(`${field}.expirationSeconds`, seconds, `${why} less than 10 minutes`);
-    if (seconds > TOKEN_SECONDS.max) {
-      errors.invalid(`${field}.expirationSeconds`, seconds, `${why} larger than 2^32 seconds`);
-    }
-  }
+  checkTokenRequests(tokenRequests, errors);
   for (const mode of volumeLifecycleModes) {
     if (!MODES.includes(mode)) errors.notSupported('spec.volumeLifecycleModes', mode, MODES);
   }
@@ -91,6 +76,26 @@ export function validateCsiDriver({ spec }: CSIDriver, errors: FieldErrors): voi
   if (inSecrets !== undefined && tokenRequests.length === 0) {
     const why = 'serviceAccountTokenInSecrets is set but no tokenRequests are specified';
     errors.invalid('spec.serviceAccountTokenInSecrets', inSecrets, why);
+  }
+}
+
+function checkTokenRequests(requests: NonNullable<CSIDriver['spec']['tokenRequests']>, errors: FieldErrors): void {
+  const audiences = new Set<string>();
+  for (const [i, { audience, expirationSeconds: seconds }] of requests.entries()) {
+    const field = `spec.tokenRequests[${i}]`;
+    if (audiences.has(audience)) {
+      errors.duplicate(`${field}.audience`, audience);
+      continue;
+    }
+    audiences.add(audience);
+    if (seconds === undefined) continue;
+    const why = 'may not specify a duration';
+    if (seconds < TOKEN_SECONDS.min) {
+      errors.invalid(`${field}.expirationSeconds`, seconds, `${why} less than 10 minutes`);
+    }
+    if (seconds > TOKEN_SECONDS.max) {
+      errors.invalid(`${field}.expirationSeconds`, seconds, `${why} larger than 2^32 seconds`);
+    }
   }
 }
 
@@ -112,13 +117,17 @@ export function validateCsiNode({ spec }: CSINode, errors: FieldErrors): void {
     checkNotNegative(allocatable?.count, errors, `${field}.allocatable.count`);
     if (names.has(name)) errors.duplicate(`${field}.name`, name);
     names.add(name);
-    const keys = new Set<string>();
-    for (const key of topologyKeys) {
-      if (key === '') errors.required(field);
-      if (keys.has(key)) errors.duplicate(field, key);
-      keys.add(key);
-      addInvalid(errors, field, key, validateQualifiedName(key));
-    }
+    checkTopologyKeys(topologyKeys, errors, field);
+  }
+}
+
+function checkTopologyKeys(keys: readonly string[], errors: FieldErrors, field: string): void {
+  const seen = new Set<string>();
+  for (const key of keys) {
+    if (key === '') errors.required(field);
+    if (seen.has(key)) errors.duplicate(field, key);
+    seen.add(key);
+    addInvalid(errors, field, key, validateQualifiedName(key));
   }
 }
 

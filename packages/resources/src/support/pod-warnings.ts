@@ -1,5 +1,5 @@
 /** Warnings about Pod specs. Source: kubernetes pkg/api/pod/warnings.go. */
-import type { PodSpec } from '@kapella/api/types/core-v1';
+import type { Container, PodSpec } from '@kapella/api/types/core-v1';
 
 interface Meta {
   readonly annotations?: Readonly<Record<string, string>>;
@@ -12,6 +12,17 @@ const DEPRECATED_NODE_LABELS: ReadonlyMap<string, string> = new Map([
   ['failure-domain.beta.kubernetes.io/zone', 'topology.kubernetes.io/zone'],
   ['beta.kubernetes.io/instance-type', 'node.kubernetes.io/instance-type'],
 ]);
+
+function hiddenEnvWarnings({ env = [] }: Container, field: string): string[] {
+  const found: string[] = [];
+  const names = new Set<string>();
+  for (const [j, { name }] of env.entries()) {
+    const hides = `hides previous definition of "${name}", which may be dropped when using apply`;
+    if (names.has(name)) found.push(`${field}.env[${j}]: ${hides}`);
+    names.add(name);
+  }
+  return found;
+}
 
 export function podSpecWarnings(spec: PodSpec, meta: Meta, specField: string, metaField: string): readonly string[] {
   const found: string[] = [];
@@ -29,15 +40,7 @@ export function podSpecWarnings(spec: PodSpec, meta: Meta, specField: string, me
     );
   }
   for (const [i, container] of spec.containers.entries()) {
-    const names = new Set<string>();
-    for (const [j, env] of (container.env ?? []).entries()) {
-      if (names.has(env.name)) {
-        found.push(
-          `${specField}.containers[${i}].env[${j}]: hides previous definition of "${env.name}", which may be dropped when using apply`,
-        );
-      }
-      names.add(env.name);
-    }
+    found.push(...hiddenEnvWarnings(container, `${specField}.containers[${i}]`));
   }
   const seccomp = 'seccomp.security.alpha.kubernetes.io/pod';
   if (meta.annotations?.[seccomp] !== undefined) {

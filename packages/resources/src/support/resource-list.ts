@@ -1,6 +1,6 @@
 /** Maps of resource amounts. Source: kubernetes pkg/apis/core/v1/defaults.go and component-helpers/resource. */
 import { Quantity } from '@kapella/api';
-import type { Container, Pod, PodSpec } from '@kapella/api/types/core-v1';
+import type { Container, PodSpec } from '@kapella/api/types/core-v1';
 
 export type ResourceList = Readonly<Record<string, string>>;
 
@@ -40,29 +40,27 @@ export function withRequestsFromLimits(container: Container): Container {
 export function qosClassOf(spec: PodSpec): 'Guaranteed' | 'Burstable' | 'BestEffort' {
   if (spec.resources !== undefined && hasAmounts(spec.resources)) return qosOfPodLevel(spec.resources);
   const containers = [...(spec.containers ?? []), ...(spec.initContainers ?? [])];
-  let anyAmount = false;
-  let guaranteed = true;
-  for (const { resources } of containers) {
-    const requests = positive(resources?.requests);
-    const limits = positive(resources?.limits);
-    if (requests.size > 0 || limits.size > 0) anyAmount = true;
-    if (!limits.has('cpu') || !limits.has('memory')) guaranteed = false;
-    for (const [name, amount] of requests) if (limits.get(name)?.equals(amount) !== true) guaranteed = false;
-  }
-  if (!anyAmount) return 'BestEffort';
-  return guaranteed ? 'Guaranteed' : 'Burstable';
+  if (!containers.some(({ resources }) => hasAmounts(resources))) return 'BestEffort';
+  return containers.every(({ resources }) => isGuaranteed(resources)) ? 'Guaranteed' : 'Burstable';
 }
 
-function qosOfPodLevel(resources: NonNullable<PodSpec['resources']>): 'Guaranteed' | 'Burstable' | 'BestEffort' {
-  const requests = positive(resources.requests);
-  const limits = positive(resources.limits);
-  if (requests.size === 0 && limits.size === 0) return 'BestEffort';
-  const equal = [...requests].every(([name, amount]) => limits.get(name)?.equals(amount) === true);
-  return limits.has('cpu') && limits.has('memory') && equal ? 'Guaranteed' : 'Burstable';
+function qosOfPodLevel(resources: Resources): 'Guaranteed' | 'Burstable' | 'BestEffort' {
+  if (!hasAmounts(resources)) return 'BestEffort';
+  return isGuaranteed(resources) ? 'Guaranteed' : 'Burstable';
 }
 
-function hasAmounts(resources: NonNullable<Pod['spec']['resources']>): boolean {
-  return positive(resources.requests).size > 0 || positive(resources.limits).size > 0;
+type Resources = { readonly requests?: ResourceList; readonly limits?: ResourceList } | undefined;
+
+function hasAmounts(resources: Resources): boolean {
+  return positive(resources?.requests).size > 0 || positive(resources?.limits).size > 0;
+}
+
+/** Both limits, and no request that is not its limit. */
+function isGuaranteed(resources: Resources): boolean {
+  const limits = positive(resources?.limits);
+  const requests = [...positive(resources?.requests)];
+  if (!limits.has('cpu') || !limits.has('memory')) return false;
+  return requests.every(([name, amount]) => limits.get(name)?.equals(amount) === true);
 }
 
 function positive(list: ResourceList | undefined): Map<string, Quantity> {

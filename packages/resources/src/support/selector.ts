@@ -9,15 +9,19 @@ export function selects(selector: LabelSelector | undefined, labels: Labels = {}
   const value = (key: string) => (Object.hasOwn(labels, key) ? labels[key] : undefined);
   for (const [key, wanted] of Object.entries(selector.matchLabels ?? {})) if (value(key) !== wanted) return false;
   for (const { key, operator, values = [] } of selector.matchExpressions ?? []) {
-    const actual = value(key);
-    if (operator === 'In' && (actual === undefined || !values.includes(actual))) return false;
-    if (operator === 'NotIn' && actual !== undefined && values.includes(actual)) return false;
-    if (operator === 'Exists' && actual === undefined) return false;
-    if (operator === 'DoesNotExist' && actual !== undefined) return false;
-    if (!['In', 'NotIn', 'Exists', 'DoesNotExist'].includes(operator)) return false;
+    if (OPERATORS.get(operator)?.(value(key), values) !== true) return false;
   }
   return true;
 }
+
+type Operator = (actual: string | undefined, values: readonly string[]) => boolean;
+
+const OPERATORS: ReadonlyMap<string, Operator> = new Map<string, Operator>([
+  ['In', (actual, values) => actual !== undefined && values.includes(actual)],
+  ['NotIn', (actual, values) => actual === undefined || !values.includes(actual)],
+  ['Exists', (actual) => actual !== undefined],
+  ['DoesNotExist', (actual) => actual === undefined],
+]);
 
 export function isEmptySelector(selector: LabelSelector | undefined): boolean {
   return Object.keys(selector?.matchLabels ?? {}).length + (selector?.matchExpressions?.length ?? 0) === 0;

@@ -32,19 +32,15 @@ function withFileDefaults(volume: Volume): Partial<Volume> {
     }),
     ...(hostPath && { hostPath: { ...hostPath, type: hostPath.type ?? '' } }),
     ...(image && { image: { ...image, pullPolicy: image.pullPolicy || defaultPullPolicy(image.reference ?? '') } }),
-    ...(volume.ephemeral?.volumeClaimTemplate && {
-      ephemeral: {
-        ...volume.ephemeral,
-        volumeClaimTemplate: {
-          ...volume.ephemeral.volumeClaimTemplate,
-          spec: {
-            ...volume.ephemeral.volumeClaimTemplate.spec,
-            volumeMode: volume.ephemeral.volumeClaimTemplate.spec?.volumeMode ?? 'Filesystem',
-          },
-        },
-      },
-    }),
+    ...withClaimDefaults(volume),
   };
+}
+
+function withClaimDefaults({ ephemeral }: Volume): Partial<Volume> {
+  const template = ephemeral?.volumeClaimTemplate;
+  if (!template) return {};
+  const spec = { ...template.spec, volumeMode: template.spec?.volumeMode ?? 'Filesystem' };
+  return { ephemeral: { ...ephemeral, volumeClaimTemplate: { ...template, spec } } };
 }
 
 function withNetworkDefaults(volume: Volume): Partial<Volume> {

@@ -53,28 +53,28 @@ function descriptorProblem(spec: string): string | undefined {
 
 function rangeProblem(text: string, bounds: Bounds): string | undefined {
   const [range = '', stepText, ...moreSlashes] = text.split('/');
-  const [low = '', high, ...moreHyphens] = range.split('-');
-  let { min: start, max: end } = bounds;
-  if (low !== '*' && low !== '?') {
-    const first = parseNumber(low, bounds.names);
-    if (typeof first === 'string') return first;
-    if (moreHyphens.length > 0) return `too many hyphens: ${text}`;
-    const last = high === undefined ? first : parseNumber(high, bounds.names);
-    if (typeof last === 'string') return last;
-    [start, end] = [first, last];
-  }
-  let step = 1;
-  if (stepText !== undefined) {
-    if (moreSlashes.length > 0) return `too many slashes: ${text}`;
-    const parsed = parseNumber(stepText);
-    if (typeof parsed === 'string') return parsed;
-    step = parsed;
-    if (high === undefined) end = bounds.max;
-  }
+  const ends = rangeEnds(range, text, bounds);
+  if (typeof ends === 'string') return ends;
+  if (stepText !== undefined && moreSlashes.length > 0) return `too many slashes: ${text}`;
+  const step = stepText === undefined ? 1 : parseNumber(stepText);
+  if (typeof step === 'string') return step;
+  const start = ends[0];
+  const end = stepText !== undefined && !range.includes('-') ? bounds.max : ends[1];
   if (start < bounds.min) return `beginning of range (${start}) below minimum (${bounds.min}): ${text}`;
   if (end > bounds.max) return `end of range (${end}) above maximum (${bounds.max}): ${text}`;
   if (start > end) return `beginning of range (${start}) beyond end of range (${end}): ${text}`;
   return step === 0 ? `step of range should be a positive number: ${text}` : undefined;
+}
+
+/** First and last, or what is wrong with them. */
+function rangeEnds(range: string, text: string, { min, max, names }: Bounds): readonly [number, number] | string {
+  const [low = '', high, ...moreHyphens] = range.split('-');
+  if (low === '*' || low === '?') return [min, max];
+  const first = parseNumber(low, names);
+  if (typeof first === 'string') return first;
+  if (moreHyphens.length > 0) return `too many hyphens: ${text}`;
+  const last = high === undefined ? first : parseNumber(high, names);
+  return typeof last === 'string' ? last : [first, last];
 }
 
 /** The number, or what is wrong with it. */

@@ -30,16 +30,21 @@ function checkRule(spec: JobSpec, rule: PodFailurePolicyRule, errors: FieldError
   if (onExitCodes !== undefined) checkExitCodes(spec, onExitCodes, errors, `${field}.onExitCodes`);
   if (onPodConditions.length > PATTERNS_MAX)
     errors.tooMany(`${field}.onPodConditions`, onPodConditions.length, PATTERNS_MAX);
-  for (const [j, { type, status }] of onPodConditions.entries()) {
-    const at = `${field}.onPodConditions[${j}]`;
-    addInvalid(errors, `${at}.type`, type ?? '', validateQualifiedName(type ?? ''));
-    if (!status) errors.required(`${at}.status`, `valid values: ${goQuoted(STATUSES)}`);
-    else if (!STATUSES.includes(status)) errors.notSupported(`${at}.status`, status, STATUSES);
+  for (const [j, pattern] of onPodConditions.entries()) {
+    checkConditionPattern(pattern, errors, `${field}.onPodConditions[${j}]`);
   }
   const both = onExitCodes !== undefined && onPodConditions.length > 0;
   const none = onExitCodes === undefined && onPodConditions.length === 0;
   if (both) errors.invalid(field, '', 'specifying both OnExitCodes and OnPodConditions is not supported');
   if (none) errors.invalid(field, '', 'specifying one of OnExitCodes and OnPodConditions is required');
+}
+
+type ConditionPattern = NonNullable<PodFailurePolicyRule['onPodConditions']>[number];
+
+function checkConditionPattern({ type, status }: ConditionPattern, errors: FieldErrors, field: string): void {
+  addInvalid(errors, `${field}.type`, type ?? '', validateQualifiedName(type ?? ''));
+  if (!status) errors.required(`${field}.status`, `valid values: ${goQuoted(STATUSES)}`);
+  else if (!STATUSES.includes(status)) errors.notSupported(`${field}.status`, status, STATUSES);
 }
 
 type ExitCodes = NonNullable<PodFailurePolicyRule['onExitCodes']>;

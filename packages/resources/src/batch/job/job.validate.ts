@@ -80,26 +80,31 @@ export function checkJobSpec(spec: JobSpec, errors: FieldErrors, field: string):
     addInvalid(errors, `${field}.managedBy`, spec.managedBy, validateDomainPrefixedPath(spec.managedBy));
     if (spec.managedBy.length > MANAGED_BY_LENGTH_MAX) errors.tooLong(`${field}.managedBy`, MANAGED_BY_LENGTH_MAX);
   }
+  checkMode(spec, errors, field);
+  if (spec.podFailurePolicy !== undefined) checkFailurePolicy(spec, errors, `${field}.podFailurePolicy`);
+  if (spec.successPolicy !== undefined) {
+    if (spec.completionMode === 'Indexed') checkSuccessPolicy(spec, errors, `${field}.successPolicy`);
+    else errors.invalid(`${field}.successPolicy`, spec.successPolicy, 'requires indexed completion mode');
+  }
+  checkReplacement(spec, errors, `${field}.podReplacementPolicy`);
+  validatePodTemplateSpec(spec.template, errors, `${field}.template`);
+  checkRestartPolicy(spec, errors, `${field}.template.spec.restartPolicy`);
+}
+
+function checkMode(spec: JobSpec, errors: FieldErrors, field: string): void {
   const mode = spec.completionMode;
   if (mode !== undefined && !MODES.includes(mode)) errors.notSupported(`${field}.completionMode`, mode, MODES);
   if (mode === 'Indexed') checkIndexed(spec, errors, field);
-  else if (mode === undefined || mode === 'NonIndexed') {
-    for (const name of ['backoffLimitPerIndex', 'maxFailedIndexes'] as const) {
-      if (spec[name] !== undefined) errors.invalid(`${field}.${name}`, spec[name], 'requires indexed completion mode');
-    }
+  if (mode !== undefined && mode !== 'NonIndexed') return;
+  for (const name of ['backoffLimitPerIndex', 'maxFailedIndexes'] as const) {
+    if (spec[name] !== undefined) errors.invalid(`${field}.${name}`, spec[name], 'requires indexed completion mode');
   }
-  if (spec.podFailurePolicy !== undefined) checkFailurePolicy(spec, errors, `${field}.podFailurePolicy`);
-  if (spec.successPolicy !== undefined) {
-    if (mode === 'Indexed') checkSuccessPolicy(spec, errors, `${field}.successPolicy`);
-    else errors.invalid(`${field}.successPolicy`, spec.successPolicy, 'requires indexed completion mode');
-  }
-  const replacement = spec.podReplacementPolicy;
+}
+
+function checkReplacement(spec: JobSpec, errors: FieldErrors, field: string): void {
+  const policy = spec.podReplacementPolicy;
   const allowed = spec.podFailurePolicy === undefined ? ['Failed', 'TerminatingOrFailed'] : ['Failed'];
-  if (replacement !== undefined && !allowed.includes(replacement)) {
-    errors.notSupported(`${field}.podReplacementPolicy`, replacement, allowed);
-  }
-  validatePodTemplateSpec(spec.template, errors, `${field}.template`);
-  checkRestartPolicy(spec, errors, `${field}.template.spec.restartPolicy`);
+  if (policy !== undefined && !allowed.includes(policy)) errors.notSupported(field, policy, allowed);
 }
 
 function checkRestartPolicy({ template, podFailurePolicy }: JobSpec, errors: FieldErrors, field: string): void {

@@ -45,11 +45,19 @@ export const persistentVolumeResource = defineResource<PersistentVolume>({
 });
 
 function withSpecDefaults(spec: PersistentVolumeSpec): PersistentVolumeSpec {
-  const { capacity, hostPath, iscsi, rbd, azureDisk, scaleIO } = spec;
+  const { capacity, hostPath } = spec;
   return {
     ...spec,
     ...(capacity && { capacity: roundResources(capacity) }),
     ...(hostPath && { hostPath: { ...hostPath, type: hostPath.type ?? '' } }),
+    ...networkDefaults(spec),
+    persistentVolumeReclaimPolicy: spec.persistentVolumeReclaimPolicy || 'Retain',
+    volumeMode: spec.volumeMode ?? 'Filesystem',
+  };
+}
+
+function networkDefaults({ iscsi, rbd, azureDisk, scaleIO }: PersistentVolumeSpec): Partial<PersistentVolumeSpec> {
+  return {
     ...(iscsi && { iscsi: { ...iscsi, iscsiInterface: iscsi.iscsiInterface || 'default' } }),
     ...(rbd && {
       rbd: {
@@ -71,7 +79,5 @@ function withSpecDefaults(spec: PersistentVolumeSpec): PersistentVolumeSpec {
     ...(scaleIO && {
       scaleIO: { ...scaleIO, storageMode: scaleIO.storageMode || 'ThinProvisioned', fsType: scaleIO.fsType || 'xfs' },
     }),
-    persistentVolumeReclaimPolicy: spec.persistentVolumeReclaimPolicy || 'Retain',
-    volumeMode: spec.volumeMode ?? 'Filesystem',
   };
 }

@@ -63,13 +63,7 @@ function checkSources(spec: PersistentVolumeSpec, errors: FieldErrors): void {
     errors.required('spec', 'must specify a volume type');
     return;
   }
-  const source = spec[first as keyof PersistentVolumeSpec] as unknown as Readonly<Record<string, unknown>>;
-  for (const name of SOURCES[first] ?? []) {
-    const value = source[name];
-    if (value === undefined || value === '' || (Array.isArray(value) && value.length === 0)) {
-      errors.required(`spec.${first}.${name}`);
-    }
-  }
+  checkNeededFields(spec, first, errors);
   if (spec.csi !== undefined) checkDriverName(spec.csi.driver, errors, 'spec.csi.driver');
   if (spec.hostPath !== undefined) checkNoBacksteps(spec.hostPath.path ?? '', errors, 'spec.hostPath.path');
   if (spec.local !== undefined) {
@@ -80,6 +74,16 @@ function checkSources(spec: PersistentVolumeSpec, errors: FieldErrors): void {
   }
   if (/^\/+$/.test(spec.hostPath?.path ?? '') && spec.persistentVolumeReclaimPolicy === 'Recycle') {
     errors.forbidden('spec.persistentVolumeReclaimPolicy', "may not be 'recycle' for a hostPath mount of '/'");
+  }
+}
+
+function checkNeededFields(spec: PersistentVolumeSpec, kind: string, errors: FieldErrors): void {
+  const source = spec[kind as keyof PersistentVolumeSpec] as unknown as Readonly<Record<string, unknown>>;
+  for (const name of SOURCES[kind] ?? []) {
+    const value = source[name];
+    if (value === undefined || value === '' || (Array.isArray(value) && value.length === 0)) {
+      errors.required(`spec.${kind}.${name}`);
+    }
   }
 }
 

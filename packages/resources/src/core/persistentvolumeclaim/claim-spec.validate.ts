@@ -44,21 +44,24 @@ export function validateClaimSpec(spec: PersistentVolumeClaimSpec, errors: Field
   }
 }
 
+type DataSource = NonNullable<PersistentVolumeClaimSpec['dataSource']>;
+
+function checkSource(source: DataSource, errors: FieldErrors, field: string): void {
+  if (!source.name) errors.required(`${field}.name`);
+  if (!source.kind) errors.required(`${field}.kind`);
+  if (!source.apiGroup && source.kind !== 'PersistentVolumeClaim') {
+    errors.invalid(field, source.kind, "must be 'PersistentVolumeClaim' when referencing the default apiGroup");
+  }
+  if (source.apiGroup) checkDnsSubdomain(source.apiGroup, errors, `${field}.apiGroup`);
+}
+
 function checkSources(
   { dataSource, dataSourceRef }: PersistentVolumeClaimSpec,
   errors: FieldErrors,
   field: string,
 ): void {
-  for (const [name, source] of Object.entries({ dataSource, dataSourceRef })) {
-    if (source === undefined) continue;
-    const at = `${field}.${name}`;
-    if (!source.name) errors.required(`${at}.name`);
-    if (!source.kind) errors.required(`${at}.kind`);
-    if (!source.apiGroup && source.kind !== 'PersistentVolumeClaim') {
-      errors.invalid(at, source.kind, "must be 'PersistentVolumeClaim' when referencing the default apiGroup");
-    }
-    if (source.apiGroup) checkDnsSubdomain(source.apiGroup, errors, `${at}.apiGroup`);
-  }
+  if (dataSource !== undefined) checkSource(dataSource, errors, `${field}.dataSource`);
+  if (dataSourceRef !== undefined) checkSource(dataSourceRef, errors, `${field}.dataSourceRef`);
   const namespace = dataSourceRef?.namespace;
   if (namespace) {
     addInvalid(errors, `${field}.dataSourceRef.namespace`, namespace, nameIsDnsLabel(namespace, false));

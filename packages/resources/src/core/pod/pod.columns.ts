@@ -131,12 +131,15 @@ function withMain(pod: Pod, start: Summary): Summary {
       ready++;
     }
   }
-  if (reason === 'Completed') {
-    if (hasRunning && hasTrueCondition(pod, 'Ready')) reason = 'Running';
-    else if (errorReason !== '') reason = errorReason;
-    else if (hasRunning) reason = 'NotReady';
-  }
+  if (reason === 'Completed') reason = reasonBesideCompleted(pod, hasRunning, errorReason);
   return { ...start, ready, reason, restarts, lastRestartMs };
+}
+
+/** The first container has completed: what others do says more. */
+function reasonBesideCompleted(pod: Pod, hasRunning: boolean, errorReason: string): string {
+  if (hasRunning && hasTrueCondition(pod, 'Ready')) return 'Running';
+  if (errorReason !== '') return errorReason;
+  return hasRunning ? 'NotReady' : 'Completed';
 }
 
 function later(lastMs: number | undefined, status: ContainerStatus): number | undefined {

@@ -1,6 +1,6 @@
 /** What of a Pod may change. Source: kubernetes pkg/apis/core/validation, ValidatePodUpdate and ValidatePodResize. */
 import { rangeError } from '@kapella/api';
-import type { Container, Pod, PodSpec, Toleration } from '@kapella/api/types/core-v1';
+import type { Container, NodeSelectorTerm, Pod, PodSpec, Toleration } from '@kapella/api/types/core-v1';
 import { type FieldErrors, jsonEqual } from '@kapella/base';
 import { qosClassOf } from '../../support/resource-list.ts';
 import { checkPod } from './pod.validate.ts';
@@ -99,24 +99,23 @@ function withGatedChanges(munged: PodSpec, old: PodSpec, errors: FieldErrors): P
   const { nodeAffinity: before, ...oldRest } = old.affinity ?? {};
   const { nodeAffinity: after, ...rest } = munged.affinity ?? {};
   const required = before?.requiredDuringSchedulingIgnoredDuringExecution;
-  if (required !== undefined && !jsonEqual(before, after)) {
-    const terms = after?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? [];
-    const narrowed = required.nodeSelectorTerms.every((term, i) =>
-      (term.matchExpressions ?? []).every((e) => terms[i]?.matchExpressions?.some((other) => jsonEqual(e, other))),
-    );
-    if (terms.length !== required.nodeSelectorTerms.length || !narrowed) {
-      errors.invalid(
-        'spec.affinity.nodeAffinity',
-        after ?? null,
-        'only additions are allowed (no mutations or deletions)',
-      );
-    }
+  const terms = after?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? [];
+  if (required !== undefined && !jsonEqual(before, after) && !isNarrowed(required.nodeSelectorTerms, terms)) {
+    const why = 'only additions are allowed (no mutations or deletions)';
+    errors.invalid('spec.affinity.nodeAffinity', after ?? null, why);
   }
   const affinity =
     old.affinity === undefined && jsonEqual(rest, oldRest)
       ? undefined
       : { ...rest, ...(before && { nodeAffinity: before }) };
   return { ...munged, nodeSelector: old.nodeSelector, affinity };
+}
+
+function isNarrowed(before: readonly NodeSelectorTerm[], after: readonly NodeSelectorTerm[]): boolean {
+  if (before.length !== after.length) return false;
+  return before.every((term, i) =>
+    (term.matchExpressions ?? []).every((e) => after[i]?.matchExpressions?.some((other) => jsonEqual(e, other))),
+  );
 }
 
 export function validatePodEphemeralUpdate(next: Pod, old: Pod, errors: FieldErrors): void {
@@ -134,13 +133,16 @@ export function validatePodEphemeralUpdate(next: Pod, old: Pod, errors: FieldErr
   }
 }
 
+/** Why it cannot be resized at all. */
+function resizeObstacle(pod: Pod): string | undefined {
+  if (pod.metadata.annotations?.[MIRROR] !== undefined) return 'static pods cannot be resized';
+  return pod.spec.os?.name === 'windows' ? 'windows pods cannot be resized' : undefined;
+}
+
 export function validatePodResize(next: Pod, old: Pod, errors: FieldErrors): void {
-  if (old.metadata.annotations?.[MIRROR] !== undefined) {
-    errors.forbidden('', 'static pods cannot be resized');
-    return;
-  }
-  if (old.spec.os?.name === 'windows') {
-    errors.forbidden('', 'windows pods cannot be resized');
+  const obstacle = resizeObstacle(old);
+  if (obstacle !== undefined) {
+    errors.forbidden('', obstacle);
     return;
   }
   checkPod(next, errors);
@@ -149,23 +151,29 @@ export function validatePodResize(next: Pod, old: Pod, errors: FieldErrors): voi
   }
   if (!checkOrder(next, old, errors)) return;
   for (const list of ['initContainers', 'containers'] as const) {
+    const check = list === 'containers' ? checkMainResize : checkInitResize;
     for (const [i, container] of (next.spec[list] ?? []).entries()) {
       const before = old.spec[list]?.[i];
-      if (before === undefined) continue;
-      if (list === 'initContainers' && before.restartPolicy !== 'Always') {
-        if (!jsonEqual(container, before)) {
-          errors.forbidden('spec', 'resources for non-sidecar init containers are immutable');
-        }
-        continue;
-      }
-      checkNotRemoved(container, before, errors, `spec.${list}[${i}].resources`);
-      if (!jsonEqual(withoutCpuAndMemory(container), withoutCpuAndMemory(before))) {
-        const place = list === 'containers' ? 'spec' : `spec.${list}[${i}]`;
-        const which = list === 'containers' ? '' : ' for init or sidecar containers';
-        errors.forbidden(place, `only cpu and memory resources${which} are mutable`);
-      }
+      if (before !== undefined) check(container, before, errors, `spec.${list}[${i}]`);
     }
   }
+}
+
+function checkMainResize(next: Container, old: Container, errors: FieldErrors, field: string): void {
+  checkNotRemoved(next, old, errors, `${field}.resources`);
+  if (jsonEqual(withoutCpuAndMemory(next), withoutCpuAndMemory(old))) return;
+  errors.forbidden('spec', 'only cpu and memory resources are mutable');
+}
+
+function checkInitResize(next: Container, old: Container, errors: FieldErrors, field: string): void {
+  if (old.restartPolicy !== 'Always') {
+    const why = 'resources for non-sidecar init containers are immutable';
+    if (!jsonEqual(next, old)) errors.forbidden('spec', why);
+    return;
+  }
+  checkNotRemoved(next, old, errors, `${field}.resources`);
+  if (jsonEqual(withoutCpuAndMemory(next), withoutCpuAndMemory(old))) return;
+  errors.forbidden(field, 'only cpu and memory resources for init or sidecar containers are mutable');
 }
 
 function checkOrder(next: Pod, old: Pod, errors: FieldErrors): boolean {

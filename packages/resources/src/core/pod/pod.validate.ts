@@ -16,6 +16,17 @@ export function validatePod(pod: Pod, errors: FieldErrors): void {
   }
 }
 
+/** A token is of a service account. */
+function checkNoTokens({ spec }: Pod, errors: FieldErrors): void {
+  for (const [i, { projected }] of (spec.volumes ?? []).entries()) {
+    for (const [j, source] of (projected?.sources ?? []).entries()) {
+      if (source.serviceAccountToken === undefined) continue;
+      const field = `spec.volumes[${i}].projected.sources[${j}].serviceAccountToken`;
+      errors.forbidden(field, 'must not be specified when serviceAccountName is not set');
+    }
+  }
+}
+
 /** What holds on every write of the spec. */
 export function checkPod(pod: Pod, errors: FieldErrors): void {
   const cost = pod.metadata.annotations?.[DELETION_COST];
@@ -23,15 +34,7 @@ export function checkPod(pod: Pod, errors: FieldErrors): void {
     errors.invalid(`metadata.annotations[${DELETION_COST}]`, cost, 'must be a 32bit integer');
   }
   validatePodSpec(pod.spec, errors, 'spec', { isPod: true, podName: pod.metadata.name });
-  if (!pod.spec.serviceAccountName) {
-    for (const [i, { projected }] of (pod.spec.volumes ?? []).entries()) {
-      for (const [j, source] of (projected?.sources ?? []).entries()) {
-        if (source.serviceAccountToken === undefined) continue;
-        const field = `spec.volumes[${i}].projected.sources[${j}].serviceAccountToken`;
-        errors.forbidden(field, 'must not be specified when serviceAccountName is not set');
-      }
-    }
-  }
+  if (!pod.spec.serviceAccountName) checkNoTokens(pod, errors);
   for (const list of ['containers', 'initContainers'] as const) {
     for (const [i, container] of (pod.spec[list] ?? []).entries())
       checkImageSpace(container, errors, `spec.${list}[${i}]`);

@@ -126,9 +126,7 @@ function allocatePorts(service: Service, old: Service | undefined, transaction: 
   if (!mayHold) return service;
   const wanted = needsNodePort(service);
   // TCP and UDP on one port number share one node port, a chosen one before a drawn one.
-  const byPort = new Map<number, number>();
-  for (const port of service.spec.ports ?? [])
-    if (port.nodePort && !byPort.has(port.port)) byPort.set(port.port, port.nodePort);
+  const byPort = chosenNodePorts(service.spec.ports ?? []);
   for (const [i, { nodePort }] of (service.spec.ports ?? []).entries()) {
     if (!nodePort || held.has(nodePort)) continue;
     reserve(service, `spec.ports[${i}].nodePort`, nodePort, transaction);
@@ -145,6 +143,15 @@ function allocatePorts(service: Service, old: Service | undefined, transaction: 
   });
   const spec = { ...service.spec, ...(service.spec.ports && { ports }) };
   return { ...service, spec: { ...spec, ...healthCheckPort(service, held, transaction) } };
+}
+
+/** By port; the first stays. */
+function chosenNodePorts(ports: readonly ServicePort[]): Map<number, number> {
+  const chosen = new Map<number, number>();
+  for (const { port, nodePort } of ports) {
+    if (nodePort && !chosen.has(port)) chosen.set(port, nodePort);
+  }
+  return chosen;
 }
 
 function healthCheckPort(

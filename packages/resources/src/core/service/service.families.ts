@@ -31,24 +31,35 @@ export function withIpFamilies(
 ): Service {
   if (!needsClusterIp(service)) return service;
   const selectorless = isHeadless(service) && Object.keys(service.spec.selector ?? {}).length === 0;
-  const policy =
-    service.spec.ipFamilyPolicy ?? old?.spec.ipFamilyPolicy ?? (selectorless ? 'RequireDualStack' : 'SingleStack');
-  let { clusterIPs = [], ipFamilies = [] } = service.spec;
-  if (old !== undefined && policy === 'SingleStack') {
-    if (clusterIPs.length > 1 && jsonEqual(clusterIPs, old.spec.clusterIPs)) clusterIPs = clusterIPs.slice(0, 1);
-    if (ipFamilies.length > 1 && jsonEqual(ipFamilies, old.spec.ipFamilies)) ipFamilies = ipFamilies.slice(0, 1);
-  } else if (old !== undefined) {
-    refuseSilentRelease({ ...service.spec, clusterIPs, ipFamilies }, old.spec, policy, errors);
+  const policy = service.spec.ipFamilyPolicy ?? old?.spec.ipFamilyPolicy ?? defaultPolicy(selectorless);
+  const isSingle = policy === 'SingleStack';
+  const { clusterIPs = [], ipFamilies: given = [] } = isSingle ? withoutSecond(service.spec, old?.spec) : service.spec;
+  if (isSingle) refuseSecond(clusterIPs, given, policy, errors);
+  else if (old !== undefined) {
+    refuseSilentRelease({ ...service.spec, clusterIPs, ipFamilies: given }, old.spec, policy, errors);
   }
-  if (policy === 'SingleStack') refuseSecond(clusterIPs, ipFamilies, policy, errors);
-  ipFamilies = inferred(clusterIPs, ipFamilies, clusterFamilies, errors);
-  if (!errors.any && !selectorless) checkCluster(policy, ipFamilies, clusterFamilies, errors);
+  const known = inferred(clusterIPs, given, clusterFamilies, errors);
+  if (!errors.any && !selectorless) checkCluster(policy, known, clusterFamilies, errors);
   if (errors.any) return service;
-  const wantsTwo = policy !== 'SingleStack' && (selectorless || clusterFamilies.length === 2);
-  const first = ipFamilies[0] ?? clusterFamilies[0] ?? 'IPv4';
-  if (ipFamilies.length < 2) ipFamilies = wantsTwo ? [first, otherFamily(first)] : [first];
+  const wantsTwo = !isSingle && (selectorless || clusterFamilies.length === 2);
+  const ipFamilies = known.length < 2 ? filledUp(known[0] ?? clusterFamilies[0] ?? 'IPv4', wantsTwo) : known;
   const ips = clusterIPs.length === 0 ? {} : { clusterIPs };
   return { ...service, spec: { ...service.spec, ...ips, ipFamilies, ipFamilyPolicy: policy } };
+}
+
+const defaultPolicy = (selectorless: boolean) => (selectorless ? 'RequireDualStack' : 'SingleStack');
+
+const filledUp = (first: Families[number], wantsTwo: boolean): Families =>
+  wantsTwo ? [first, otherFamily(first)] : [first];
+
+/** What the client did not change follows the policy. */
+function withoutSecond({ clusterIPs = [], ipFamilies = [] }: ServiceSpec, old: ServiceSpec | undefined) {
+  const follows = (now: readonly string[], before: readonly string[] | undefined) =>
+    old !== undefined && now.length > 1 && jsonEqual(now, before);
+  return {
+    clusterIPs: follows(clusterIPs, old?.clusterIPs) ? clusterIPs.slice(0, 1) : clusterIPs,
+    ipFamilies: follows(ipFamilies, old?.ipFamilies) ? ipFamilies.slice(0, 1) : ipFamilies,
+  };
 }
 
 function refuseSilentRelease(spec: ServiceSpec, old: ServiceSpec, policy: string, errors: FieldErrors): void {

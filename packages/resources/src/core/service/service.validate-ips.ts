@@ -6,41 +6,57 @@ import { familyOfIp } from './service.families.ts';
 
 const POLICIES = ['PreferDualStack', 'RequireDualStack', 'SingleStack'];
 const ONCE = 'may not change once set';
+const FIELD = 'spec.clusterIPs';
 
 export function checkClusterIps({ spec }: Service, old: Service | undefined, errors: FieldErrors): void {
   if (spec.type === 'ExternalName') return;
   const { clusterIP = '', clusterIPs = [], ipFamilies = [] } = spec;
-  const field = 'spec.clusterIPs';
-  if (clusterIP !== '') {
-    if (clusterIPs.length === 0) errors.required(field);
-    else if (clusterIPs[0] !== clusterIP) errors.invalid(field, clusterIPs, 'first value must match `clusterIP`');
-  } else if (clusterIPs.length > 0) {
-    errors.invalid(field, clusterIPs, 'must be empty when `clusterIP` is not specified');
-  }
+  checkPrimary(clusterIP, clusterIPs, errors);
+  checkFamilies(ipFamilies, errors);
+  checkEnum(spec.ipFamilyPolicy, POLICIES, errors, 'spec.ipFamilyPolicy');
+  const allValid = checkEach(clusterIPs, old, errors);
+  if (clusterIPs.length > 2) errors.invalid(FIELD, clusterIPs, 'may only hold up to 2 values');
+  if (allValid && clusterIPs[0] !== 'None') checkAgainstFamilies(clusterIPs, ipFamilies, errors);
+}
+
+function checkPrimary(clusterIP: string, clusterIPs: readonly string[], errors: FieldErrors): void {
+  if (clusterIP === '') {
+    const why = 'must be empty when `clusterIP` is not specified';
+    if (clusterIPs.length > 0) errors.invalid(FIELD, clusterIPs, why);
+  } else if (clusterIPs.length === 0) errors.required(FIELD);
+  else if (clusterIPs[0] !== clusterIP) errors.invalid(FIELD, clusterIPs, 'first value must match `clusterIP`');
+}
+
+function checkFamilies(families: readonly string[], errors: FieldErrors): void {
   const seen = new Set<string>();
-  for (const [i, family] of ipFamilies.entries()) {
+  for (const [i, family] of families.entries()) {
     checkEnum(family, ['IPv4', 'IPv6'], errors, `spec.ipFamilies[${i}]`);
     if (seen.has(family)) errors.duplicate(`spec.ipFamilies[${i}]`, family);
     seen.add(family);
   }
-  checkEnum(spec.ipFamilyPolicy, POLICIES, errors, 'spec.ipFamilyPolicy');
+}
+
+/** True when each is an address, or `None` is the only one. */
+function checkEach(clusterIPs: readonly string[], old: Service | undefined, errors: FieldErrors): boolean {
   let allValid = true;
   for (const [i, ip] of clusterIPs.entries()) {
     if (i === 0 && ip === 'None') {
       if (clusterIPs.length === 1) continue;
       allValid = false;
-      errors.invalid(field, clusterIPs, "'None' must be the first and only value");
-    } else if (!checkIp(ip, errors, `${field}[${i}]`, old?.spec.clusterIPs)) allValid = false;
+      errors.invalid(FIELD, clusterIPs, "'None' must be the first and only value");
+    } else if (!checkIp(ip, errors, `${FIELD}[${i}]`, old?.spec.clusterIPs)) allValid = false;
   }
-  if (clusterIPs.length > 2) errors.invalid(field, clusterIPs, 'may only hold up to 2 values');
-  if (!allValid || clusterIPs[0] === 'None') return;
-  if (clusterIPs.length > 1 && new Set(clusterIPs.map(familyOfIp)).size < 2) {
-    errors.invalid(field, clusterIPs, 'may specify no more than one IP for each IP family');
+  return allValid;
+}
+
+function checkAgainstFamilies(ips: readonly string[], families: readonly string[], errors: FieldErrors): void {
+  if (ips.length > 1 && new Set(ips.map(familyOfIp)).size < 2) {
+    errors.invalid(FIELD, ips, 'may specify no more than one IP for each IP family');
   }
-  for (const [i, ip] of clusterIPs.entries()) {
-    const family = ipFamilies[i];
+  for (const [i, ip] of ips.entries()) {
+    const family = families[i];
     if (family === undefined || family === '' || familyOfIp(ip) === family) continue;
-    errors.invalid(`${field}[${i}]`, ip, `expected an ${family} value as indicated by \`ipFamilies[${i}]\``);
+    errors.invalid(`${FIELD}[${i}]`, ip, `expected an ${family} value as indicated by \`ipFamilies[${i}]\``);
   }
 }
 

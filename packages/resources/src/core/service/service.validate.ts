@@ -148,32 +148,38 @@ function duplicatePort(protocol: string | undefined, port: number): object {
 
 const SOURCE_RANGES = 'service.beta.kubernetes.io/load-balancer-source-ranges';
 
-function checkLoadBalancer({ spec, metadata }: Service, old: Service | undefined, errors: FieldErrors): void {
+function checkLoadBalancer(service: Service, old: Service | undefined, errors: FieldErrors): void {
+  const { spec } = service;
   const balanced = spec.type === 'LoadBalancer';
-  const ranges = spec.loadBalancerSourceRanges ?? [];
-  const annotation = metadata.annotations?.[SOURCE_RANGES];
-  if (ranges.length > 0) {
-    const field = 'spec.LoadBalancerSourceRanges';
-    if (!balanced) errors.forbidden(field, LB_ONLY);
-    const existing = (old?.spec.loadBalancerSourceRanges ?? []).map((range) => range.trim());
-    for (const [i, range] of ranges.entries()) {
-      addInvalid(errors, `${field}[${i}]`, range.trim(), validateCidrForLegacyField(range.trim(), existing));
-    }
-  } else if (annotation !== undefined) {
-    const field = `metadata.annotations[${SOURCE_RANGES}]`;
-    if (!balanced) errors.forbidden(field, LB_ONLY);
-    if (annotation.trim() !== '' && old?.metadata.annotations?.[SOURCE_RANGES] !== annotation) {
-      for (const range of annotation.split(',')) {
-        addInvalid(errors, field, range.trim(), validateCidrForLegacyField(range.trim()));
-      }
-    }
-  }
+  if ((spec.loadBalancerSourceRanges ?? []).length > 0) checkSourceRanges(service, old, errors);
+  else checkSourceAnnotation(service, old, errors);
   if (spec.allocateLoadBalancerNodePorts !== undefined && !balanced) {
     errors.forbidden('spec.allocateLoadBalancerNodePorts', LB_ONLY);
   }
   if (spec.loadBalancerClass === undefined) return;
   if (balanced) checkQualifiedName(spec.loadBalancerClass, errors, 'spec.loadBalancerClass');
   else errors.forbidden('spec.loadBalancerClass', LB_ONLY);
+}
+
+function checkSourceRanges({ spec }: Service, old: Service | undefined, errors: FieldErrors): void {
+  const field = 'spec.LoadBalancerSourceRanges';
+  if (spec.type !== 'LoadBalancer') errors.forbidden(field, LB_ONLY);
+  const existing = (old?.spec.loadBalancerSourceRanges ?? []).map((range) => range.trim());
+  for (const [i, range] of (spec.loadBalancerSourceRanges ?? []).entries()) {
+    addInvalid(errors, `${field}[${i}]`, range.trim(), validateCidrForLegacyField(range.trim(), existing));
+  }
+}
+
+/** The annotation that the field replaces. */
+function checkSourceAnnotation({ spec, metadata }: Service, old: Service | undefined, errors: FieldErrors): void {
+  const annotation = metadata.annotations?.[SOURCE_RANGES];
+  if (annotation === undefined) return;
+  const field = `metadata.annotations[${SOURCE_RANGES}]`;
+  if (spec.type !== 'LoadBalancer') errors.forbidden(field, LB_ONLY);
+  if (annotation.trim() === '' || old?.metadata.annotations?.[SOURCE_RANGES] === annotation) return;
+  for (const range of annotation.split(',')) {
+    addInvalid(errors, field, range.trim(), validateCidrForLegacyField(range.trim()));
+  }
 }
 
 function checkTraffic(service: Service, errors: FieldErrors): void {

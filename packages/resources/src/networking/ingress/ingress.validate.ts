@@ -69,38 +69,49 @@ function checkPath({ path = '', pathType, backend }: HTTPIngressPath, errors: Fi
     errors.required(`${field}.pathType`, 'pathType must be specified');
     return;
   }
-  const absolute = path.startsWith('/');
-  if (pathType === 'Exact' || pathType === 'Prefix') {
-    if (!absolute) errors.invalid(`${field}.path`, path, 'must be an absolute path');
-    for (const bad of BAD_SEQUENCES) {
-      if (path.includes(bad)) errors.invalid(`${field}.path`, path, `must not contain '${bad}'`);
-    }
-    for (const bad of BAD_SUFFIXES) {
-      if (path.endsWith(bad)) errors.invalid(`${field}.path`, path, `cannot end with '${bad}'`);
-    }
-  } else if (pathType === 'ImplementationSpecific') {
-    if (path !== '' && !absolute) errors.invalid(`${field}.path`, path, 'must be an absolute path');
-  } else errors.notSupported(`${field}.pathType`, pathType, ['Exact', 'ImplementationSpecific', 'Prefix']);
+  if (pathType === 'Exact' || pathType === 'Prefix') checkPlainPath(path, errors, `${field}.path`);
+  else if (pathType !== 'ImplementationSpecific') {
+    errors.notSupported(`${field}.pathType`, pathType, ['Exact', 'ImplementationSpecific', 'Prefix']);
+  } else if (path !== '' && !path.startsWith('/')) errors.invalid(`${field}.path`, path, 'must be an absolute path');
   checkBackend(backend ?? {}, errors, `${field}.backend`);
+}
+
+function checkPlainPath(path: string, errors: FieldErrors, field: string): void {
+  if (!path.startsWith('/')) errors.invalid(field, path, 'must be an absolute path');
+  for (const bad of BAD_SEQUENCES) {
+    if (path.includes(bad)) errors.invalid(field, path, `must not contain '${bad}'`);
+  }
+  for (const bad of BAD_SUFFIXES) {
+    if (path.endsWith(bad)) errors.invalid(field, path, `cannot end with '${bad}'`);
+  }
 }
 
 function checkBackend({ service, resource }: IngressBackend, errors: FieldErrors, field: string): void {
   if (service !== undefined && resource !== undefined) {
     errors.invalid(field, '', 'cannot set both resource and service backends');
-  } else if (resource !== undefined) {
-    const { apiGroup, kind, name } = resource;
-    if (apiGroup !== undefined) checkDnsSubdomain(apiGroup, errors, `${field}.resource.apiGroup`);
-    for (const [key, value] of Object.entries({ kind, name })) {
-      if (!value) errors.required(`${field}.resource.${key}`);
-      else addInvalid(errors, `${field}.resource.${key}`, value, validatePathSegmentName(value));
-    }
-  } else if (service !== undefined) {
-    if (!service.name) errors.required(`${field}.service.name`);
-    else addInvalid(errors, `${field}.service.name`, service.name, nameIsDnsLabel(service.name, false));
-    const { name = '', number = 0 } = service.port ?? {};
-    if (name !== '' && number !== 0) errors.invalid(field, '', 'cannot set both port name & port number');
-    else if (name !== '') addInvalid(errors, `${field}.service.port.name`, name, validatePortName(name));
-    else if (number !== 0) checkPort(number, errors, `${field}.service.port.number`);
-    else errors.required(field, 'port name or number is required');
-  } else errors.invalid(field, '', 'resource or service backend is required');
+  } else if (resource !== undefined) checkResourceBackend(resource, errors, `${field}.resource`);
+  else if (service !== undefined) checkServiceBackend(service, errors, field);
+  else errors.invalid(field, '', 'resource or service backend is required');
+}
+
+type ResourceBackend = NonNullable<IngressBackend['resource']>;
+type ServiceBackend = NonNullable<IngressBackend['service']>;
+
+function checkResourceBackend({ apiGroup, kind, name }: ResourceBackend, errors: FieldErrors, field: string): void {
+  if (apiGroup !== undefined) checkDnsSubdomain(apiGroup, errors, `${field}.apiGroup`);
+  for (const [key, value] of Object.entries({ kind, name })) {
+    if (!value) errors.required(`${field}.${key}`);
+    else addInvalid(errors, `${field}.${key}`, value, validatePathSegmentName(value));
+  }
+}
+
+/** `field`: of the backend, where upstream tells what the port lacks. */
+function checkServiceBackend(service: ServiceBackend, errors: FieldErrors, field: string): void {
+  if (!service.name) errors.required(`${field}.service.name`);
+  else addInvalid(errors, `${field}.service.name`, service.name, nameIsDnsLabel(service.name, false));
+  const { name = '', number = 0 } = service.port ?? {};
+  if (name !== '' && number !== 0) errors.invalid(field, '', 'cannot set both port name & port number');
+  else if (name !== '') addInvalid(errors, `${field}.service.port.name`, name, validatePortName(name));
+  else if (number !== 0) checkPort(number, errors, `${field}.service.port.number`);
+  else errors.required(field, 'port name or number is required');
 }

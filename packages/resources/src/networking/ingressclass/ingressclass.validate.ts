@@ -11,8 +11,12 @@ export function validateIngressClass({ spec }: IngressClass, errors: FieldErrors
   if (controller.length > CONTROLLER_LENGTH_MAX) errors.tooLong('spec.controller', CONTROLLER_LENGTH_MAX);
   if (controller === '') errors.required('spec.controller');
   else addInvalid(errors, 'spec.controller', controller, validateDomainPrefixedPath(controller));
-  if (parameters === undefined) return;
-  const { apiGroup, kind, name, scope, namespace } = parameters;
+  if (parameters !== undefined) checkParameters(parameters, errors);
+}
+
+type Parameters = NonNullable<IngressClass['spec']['parameters']>;
+
+function checkParameters({ apiGroup, kind, name, scope, namespace }: Parameters, errors: FieldErrors): void {
   const field = 'spec.parameters';
   if (apiGroup !== undefined) checkDnsSubdomain(apiGroup, errors, `${field}.apiGroup`);
   for (const [key, value] of Object.entries({ kind, name })) {

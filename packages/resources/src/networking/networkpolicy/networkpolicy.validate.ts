@@ -15,15 +15,13 @@ const PROTOCOLS = ['TCP', 'UDP', 'SCTP'];
 
 export function validateNetworkPolicy({ spec }: NetworkPolicy, errors: FieldErrors): void {
   if (spec.podSelector !== undefined) validateLabelSelector(spec.podSelector, errors, 'spec.podSelector');
-  for (const [i, { ports = [], from = [] }] of (spec.ingress ?? []).entries()) {
-    const field = `spec.ingress[${i}]`;
-    for (const [j, port] of ports.entries()) checkPolicyPort(port, errors, `${field}.ports[${j}]`);
-    for (const [j, peer] of from.entries()) checkPeer(peer, errors, `${field}.from[${j}]`);
+  for (const [i, { ports, from = [] }] of (spec.ingress ?? []).entries()) {
+    checkPorts(ports, errors, `spec.ingress[${i}].ports`);
+    for (const [j, peer] of from.entries()) checkPeer(peer, errors, `spec.ingress[${i}].from[${j}]`);
   }
-  for (const [i, { ports = [], to = [] }] of (spec.egress ?? []).entries()) {
-    const field = `spec.egress[${i}]`;
-    for (const [j, port] of ports.entries()) checkPolicyPort(port, errors, `${field}.ports[${j}]`);
-    for (const [j, peer] of to.entries()) checkPeer(peer, errors, `${field}.to[${j}]`);
+  for (const [i, { ports, to = [] }] of (spec.egress ?? []).entries()) {
+    checkPorts(ports, errors, `spec.egress[${i}].ports`);
+    for (const [j, peer] of to.entries()) checkPeer(peer, errors, `spec.egress[${i}].to[${j}]`);
   }
   const types = spec.policyTypes ?? [];
   if (types.length > TYPES.length) {
@@ -33,6 +31,10 @@ export function validateNetworkPolicy({ spec }: NetworkPolicy, errors: FieldErro
   for (const [i, type] of types.entries()) {
     if (!TYPES.includes(type)) errors.notSupported(`spec.policyTypes[${i}]`, type, TYPES);
   }
+}
+
+function checkPorts(ports: readonly NetworkPolicyPort[] = [], errors: FieldErrors, field: string): void {
+  for (const [i, port] of ports.entries()) checkPolicyPort(port, errors, `${field}[${i}]`);
 }
 
 function checkPolicyPort({ protocol, port, endPort }: NetworkPolicyPort, errors: FieldErrors, field: string): void {

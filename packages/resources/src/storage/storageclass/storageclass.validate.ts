@@ -11,17 +11,24 @@ export function validateStorageClass(item: StorageClass, errors: FieldErrors): v
   checkEnum(item.reclaimPolicy, ['Delete', 'Retain'], errors, 'reclaimPolicy');
   checkEnum(item.volumeBindingMode, ['Immediate', 'WaitForFirstConsumer'], errors, 'volumeBindingMode', true);
   for (const [i, { matchLabelExpressions = [] }] of (item.allowedTopologies ?? []).entries()) {
-    const keys = new Set<string>();
-    for (const [j, { key, values = [] }] of matchLabelExpressions.entries()) {
-      const field = `allowedTopologies[${i}].matchLabelExpressions[${j}]`;
-      if (values.length === 0) errors.required(`${field}.values`);
-      for (const [k, value] of values.entries()) {
-        if (values.indexOf(value) !== k) errors.duplicate(`${field}.values[${k}]`, value);
-      }
-      validateLabelName(key, errors, `${field}.key`);
-      if (keys.has(key)) errors.duplicate(`${field}.key`, key);
-      keys.add(key);
+    checkTopology(matchLabelExpressions, errors, `allowedTopologies[${i}].matchLabelExpressions`);
+  }
+}
+
+type Topology = NonNullable<StorageClass['allowedTopologies']>[number];
+type Expressions = NonNullable<Topology['matchLabelExpressions']>;
+
+function checkTopology(expressions: Expressions, errors: FieldErrors, list: string): void {
+  const keys = new Set<string>();
+  for (const [j, { key, values = [] }] of expressions.entries()) {
+    const field = `${list}[${j}]`;
+    if (values.length === 0) errors.required(`${field}.values`);
+    for (const [k, value] of values.entries()) {
+      if (values.indexOf(value) !== k) errors.duplicate(`${field}.values[${k}]`, value);
     }
+    validateLabelName(key, errors, `${field}.key`);
+    if (keys.has(key)) errors.duplicate(`${field}.key`, key);
+    keys.add(key);
   }
 }
 

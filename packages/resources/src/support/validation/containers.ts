@@ -97,14 +97,18 @@ export function checkEphemeralContainers(context: ContainerContext, errors: Fiel
     names.add(container.name);
     const target = container.targetContainerName;
     if (target && !others.has(target)) errors.notFound(`${at}.targetContainerName`, target);
-    for (const name of Object.keys(container)) {
-      if (EPHEMERAL_FIELDS.has(name) || isZero(container[name as keyof EphemeralContainer])) continue;
-      errors.forbidden(`${at}.${name}`, NOT_EPHEMERAL);
-    }
-    for (const [j, mount] of (container.volumeMounts ?? []).entries()) {
-      if (mount.subPath) errors.forbidden(`${at}.volumeMounts[${j}].subPath`, NOT_EPHEMERAL);
-      if (mount.subPathExpr) errors.forbidden(`${at}.volumeMounts[${j}].subPathExpr`, NOT_EPHEMERAL);
-    }
+    checkEphemeralFields(container, errors, at);
+  }
+}
+
+function checkEphemeralFields(container: EphemeralContainer, errors: FieldErrors, field: string): void {
+  for (const name of Object.keys(container)) {
+    if (EPHEMERAL_FIELDS.has(name) || isZero(container[name as keyof EphemeralContainer])) continue;
+    errors.forbidden(`${field}.${name}`, NOT_EPHEMERAL);
+  }
+  for (const [j, mount] of (container.volumeMounts ?? []).entries()) {
+    if (mount.subPath) errors.forbidden(`${field}.volumeMounts[${j}].subPath`, NOT_EPHEMERAL);
+    if (mount.subPathExpr) errors.forbidden(`${field}.volumeMounts[${j}].subPathExpr`, NOT_EPHEMERAL);
   }
 }
 

@@ -113,27 +113,43 @@ export function checkResourceRef(
   errors: FieldErrors,
   field: string,
 ): void {
-  const huge = resource.startsWith('requests.hugepages-') || resource.startsWith('limits.hugepages-');
+  const huge = isHugePages(resource);
   if (inVolume && !containerName) errors.required(`${field}.containerName`);
   else if (resource === '') errors.required(`${field}.resource`);
   else if (!RESOURCES.includes(resource) && !huge) errors.notSupported(`${field}.resource`, resource, RESOURCES);
   if (divisor === undefined || divisor === '0' || divisor === '') return;
-  const refuse = (values: string, what: string) => {
-    errors.invalid(
-      `${field}.divisor`,
-      resource,
-      `only divisor's values ${values} are supported with the ${what} resource`,
-    );
-  };
-  const bytes = BYTE_DIVISORS.join(', ');
-  if (resource.endsWith('.cpu')) {
-    if (divisor !== '1m' && divisor !== '1') refuse('1m and 1', 'cpu');
-  } else if (!BYTE_DIVISORS.includes(divisor)) {
-    if (resource.endsWith('.memory')) refuse(bytes, 'memory');
-    else if (resource.endsWith('.ephemeral-storage')) refuse(bytes, 'local ephemeral storage');
-    else if (huge) refuse(bytes, 'hugepages');
-  }
+  const rule = DIVISOR_RULES.find(({ applies }) => applies(resource));
+  if (rule === undefined || rule.values.includes(divisor)) return;
+  const why = `only divisor's values ${rule.told} are supported with the ${rule.what} resource`;
+  errors.invalid(`${field}.divisor`, resource, why);
 }
+
+const CPU_DIVISORS = ['1m', '1'];
+const isHugePages = (resource: string) =>
+  resource.startsWith('requests.hugepages-') || resource.startsWith('limits.hugepages-');
+
+interface DivisorRule {
+  readonly applies: (resource: string) => boolean;
+  readonly values: readonly string[];
+  /** The values as clients read them. */
+  readonly told: string;
+  readonly what: string;
+}
+
+const byteRule = (what: string, applies: DivisorRule['applies']): DivisorRule => ({
+  applies,
+  values: BYTE_DIVISORS,
+  told: BYTE_DIVISORS.join(', '),
+  what,
+});
+
+/** The first that applies. */
+const DIVISOR_RULES: readonly DivisorRule[] = [
+  { applies: (resource) => resource.endsWith('.cpu'), values: CPU_DIVISORS, told: '1m and 1', what: 'cpu' },
+  byteRule('memory', (resource) => resource.endsWith('.memory')),
+  byteRule('local ephemeral storage', (resource) => resource.endsWith('.ephemeral-storage')),
+  byteRule('hugepages', isHugePages),
+];
 
 function checkKeyRef({ name = '', key }: { name?: string; key: string }, errors: FieldErrors, field: string): void {
   addInvalid(errors, `${field}.name`, name, nameIsDnsSubdomain(name, false));
@@ -150,15 +166,17 @@ function checkFileKeyRef({ key, volumeName, path }: FileKeySelector, errors: Fie
   else checkNoBacksteps(path, errors, `${field}.path`);
 }
 
+function checkSourceName(name: string | undefined, errors: FieldErrors, field: string): void {
+  if (!name) errors.required(field);
+  else addInvalid(errors, field, name, nameIsDnsSubdomain(name, true));
+}
+
 export function checkEnvFrom(sources: readonly EnvFromSource[], errors: FieldErrors, field: string): void {
   for (const [i, { prefix, configMapRef, secretRef }] of sources.entries()) {
     const at = `${field}[${i}]`;
     if (prefix) addInvalid(errors, `${at}.prefix`, prefix, validateRelaxedEnvVarName(prefix));
-    for (const [key, ref] of Object.entries({ configMapRef, secretRef })) {
-      if (ref === undefined) continue;
-      if (!ref.name) errors.required(`${at}.${key}.name`);
-      else addInvalid(errors, `${at}.${key}.name`, ref.name, nameIsDnsSubdomain(ref.name, true));
-    }
+    if (configMapRef !== undefined) checkSourceName(configMapRef.name, errors, `${at}.configMapRef.name`);
+    if (secretRef !== undefined) checkSourceName(secretRef.name, errors, `${at}.secretRef.name`);
     if (configMapRef === undefined && secretRef === undefined) {
       errors.invalid(field, '', 'must specify one of: `configMapRef` or `secretRef`');
     } else if (configMapRef !== undefined && secretRef !== undefined) {

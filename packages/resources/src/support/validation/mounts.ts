@@ -41,24 +41,39 @@ function checkMountOptions(
     }
     checkDescendingPath(mount.subPathExpr, errors, `${list}.subPathExpr`);
   }
+  checkPropagation(mount, container, errors, `${list}.mountPropagation`);
+  checkRecursive(mount, errors, `${list}.recursiveReadOnly`);
+}
+
+function checkPropagation(mount: VolumeMount, container: Container, errors: FieldErrors, field: string): void {
   const propagation = mount.mountPropagation;
-  if (propagation !== undefined) {
-    const known = ['Bidirectional', 'HostToContainer', 'None'];
-    if (!known.includes(propagation)) errors.notSupported(`${list}.mountPropagation`, propagation, known);
-    if (propagation === 'Bidirectional' && container.securityContext?.privileged !== true) {
-      const why = 'Bidirectional mount propagation is available only to privileged containers';
-      errors.forbidden(`${list}.mountPropagation`, why);
-    }
+  if (propagation === undefined) return;
+  const known = ['Bidirectional', 'HostToContainer', 'None'];
+  if (!known.includes(propagation)) errors.notSupported(field, propagation, known);
+  if (propagation === 'Bidirectional' && container.securityContext?.privileged !== true) {
+    errors.forbidden(field, 'Bidirectional mount propagation is available only to privileged containers');
   }
-  const recursive = mount.recursiveReadOnly;
+}
+
+function checkRecursive(mount: VolumeMount, errors: FieldErrors, field: string): void {
+  const { recursiveReadOnly: recursive, mountPropagation: propagation, readOnly } = mount;
   if (recursive === undefined || recursive === 'Disabled') return;
-  const field = `${list}.recursiveReadOnly`;
-  if (recursive === 'Enabled' || recursive === 'IfPossible') {
-    if (mount.readOnly !== true) errors.forbidden(field, 'may only be specified when readOnly is true');
-    if (propagation !== undefined && propagation !== 'None') {
-      errors.forbidden(field, 'may only be specified when mountPropagation is None or not specified');
-    }
-  } else errors.notSupported(field, recursive, ['Disabled', 'Enabled', 'IfPossible']);
+  if (recursive !== 'Enabled' && recursive !== 'IfPossible') {
+    errors.notSupported(field, recursive, ['Disabled', 'Enabled', 'IfPossible']);
+    return;
+  }
+  if (readOnly !== true) errors.forbidden(field, 'may only be specified when readOnly is true');
+  if (propagation !== undefined && propagation !== 'None') {
+    errors.forbidden(field, 'may only be specified when mountPropagation is None or not specified');
+  }
+}
+
+function checkBlockVolume(name: string, volume: Volume | undefined, errors: FieldErrors, field: string): void {
+  if (volume === undefined) errors.notFound(field, name);
+  else if (volume.persistentVolumeClaim === undefined && volume.ephemeral === undefined) {
+    const why = 'can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode';
+    errors.invalid(field, name, why);
+  }
 }
 
 function checkDevices(
@@ -72,14 +87,9 @@ function checkDevices(
   const paths = new Set<string>();
   for (const [i, { name, devicePath }] of devices.entries()) {
     const at = `${field}[${i}]`;
-    const volume = volumes.get(name);
     if (!name) errors.required(`${at}.name`);
     if (names.has(name)) errors.invalid(`${at}.name`, name, 'must be unique');
-    if (volume === undefined) errors.notFound(`${at}.name`, name);
-    else if (volume.persistentVolumeClaim === undefined && volume.ephemeral === undefined) {
-      const why = 'can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode';
-      errors.invalid(`${at}.name`, name, why);
-    }
+    checkBlockVolume(name, volumes.get(name), errors, `${at}.name`);
     if (!devicePath) errors.required(`${at}.devicePath`);
     if (paths.has(devicePath)) errors.invalid(`${at}.devicePath`, devicePath, 'must be unique');
     if (devicePath?.split('/').includes('..')) {

@@ -1,10 +1,11 @@
 /** Rules for Pod specs. Source: kubernetes pkg/apis/core/validation, ValidatePodSpec. */
 import { nameIsDnsSubdomain, rangeError, validateDns1123SubdomainWithUnderscore, validateLabels } from '@kapella/api';
-import type { PodSpec } from '@kapella/api/types/core-v1';
+import type { EnvVar, PodSpec } from '@kapella/api/types/core-v1';
 import type { FieldErrors } from '@kapella/base';
 import { addInvalid, checkDnsLabel, checkDnsSubdomain, checkIp, checkQualifiedName } from './basic.ts';
 import { checkContainers, checkEphemeralContainers, checkInitContainers } from './containers.ts';
 import { checkOs } from './os.ts';
+import type { Volumes } from './mounts.ts';
 import { checkPodLevelResources } from './pod-resources.ts';
 import { checkResourceRequirements } from './requirements.ts';
 import { checkAffinity, checkSpread, checkTolerations } from './scheduling.ts';
@@ -126,20 +127,24 @@ function checkDns({ dnsPolicy, dnsConfig }: PodSpec, errors: FieldErrors, field:
     errors.invalid(`${field}.nameservers`, nameservers, `must not have more than ${NAMESERVERS_MAX} nameservers`);
   }
   for (const [i, address] of nameservers.entries()) checkIp(address, errors, `${field}.nameservers[${i}]`);
+  checkSearches(searches, errors, `${field}.searches`);
+  for (const [i, option] of options.entries()) {
+    if (!option.name) errors.required(`${field}.options[${i}]`, 'must not be empty');
+  }
+}
+
+function checkSearches(searches: readonly string[], errors: FieldErrors, field: string): void {
   if (searches.length > SEARCHES_MAX) {
-    errors.invalid(`${field}.searches`, searches, `must not have more than ${SEARCHES_MAX} search paths`);
+    errors.invalid(field, searches, `must not have more than ${SEARCHES_MAX} search paths`);
   }
   if (searches.join(' ').length > SEARCH_LENGTH_MAX) {
     const why = `must not have more than ${SEARCH_LENGTH_MAX} characters (including spaces) in the search list`;
-    errors.invalid(`${field}.searches`, searches, why);
+    errors.invalid(field, searches, why);
   }
   for (const [i, search] of searches.entries()) {
     if (search === '.') continue;
     const name = search.replace(/\.$/, '');
-    addInvalid(errors, `${field}.searches[${i}]`, name, validateDns1123SubdomainWithUnderscore(name));
-  }
-  for (const [i, option] of options.entries()) {
-    if (!option.name) errors.required(`${field}.options[${i}]`, 'must not be empty');
+    addInvalid(errors, `${field}[${i}]`, name, validateDns1123SubdomainWithUnderscore(name));
   }
 }
 
@@ -188,14 +193,18 @@ function checkFileKeyVolumes(spec: PodSpec, errors: FieldErrors, field: string):
   const volumes = new Map((spec.volumes ?? []).map((volume) => [volume.name, volume]));
   for (const list of ['containers', 'initContainers', 'ephemeralContainers'] as const) {
     for (const [i, { env = [] }] of (spec[list] ?? []).entries()) {
-      for (const [j, { valueFrom }] of env.entries()) {
-        const name = valueFrom?.fileKeyRef?.volumeName;
-        if (name === undefined) continue;
-        const at = `${field}.${list}[${i}].env[${j}].valueFrom.fileKeyRef.volumeName`;
-        const volume = volumes.get(name);
-        if (volume === undefined) errors.notFound(at, name);
-        else if (volume.emptyDir === undefined) errors.invalid(at, name, 'referenced volume must be of type emptyDir');
-      }
+      checkFileKeyEnv(env, volumes, errors, `${field}.${list}[${i}].env`);
     }
+  }
+}
+
+function checkFileKeyEnv(env: readonly EnvVar[], volumes: Volumes, errors: FieldErrors, field: string): void {
+  for (const [j, { valueFrom }] of env.entries()) {
+    const name = valueFrom?.fileKeyRef?.volumeName;
+    if (name === undefined) continue;
+    const at = `${field}[${j}].valueFrom.fileKeyRef.volumeName`;
+    const volume = volumes.get(name);
+    if (volume === undefined) errors.notFound(at, name);
+    else if (volume.emptyDir === undefined) errors.invalid(at, name, 'referenced volume must be of type emptyDir');
   }
 }

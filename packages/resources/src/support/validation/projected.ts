@@ -18,15 +18,8 @@ export function checkProjected(projected: ProjectedVolumeSource, errors: FieldEr
   };
   for (const [i, source] of (projected.sources ?? []).entries()) {
     const at = `${field}.sources[${i}]`;
-    for (const kind of ['secret', 'configMap'] as const) {
-      const part = source[kind];
-      if (part === undefined) continue;
-      if (!part.name) errors.required(`${at}.${kind}.name`);
-      for (const [j, item] of (part.items ?? []).entries()) {
-        checkKeyToPath(item, errors, `${at}.${kind}.items[${j}]`);
-        once(item.path ?? '', part.name ?? '');
-      }
-    }
+    checkKeyed(source.secret, once, errors, `${at}.secret`);
+    checkKeyed(source.configMap, once, errors, `${at}.configMap`);
     for (const file of source.downwardAPI?.items ?? []) {
       checkDownwardFile(file, errors, `${at}.downwardAPI`);
       once(file.path ?? '', file.path ?? '');
@@ -37,6 +30,17 @@ export function checkProjected(projected: ProjectedVolumeSource, errors: FieldEr
     if (Object.values(source).filter((part) => part !== undefined).length > 1) {
       errors.forbidden(at, 'may not specify more than 1 volume type per source');
     }
+  }
+}
+
+type Keyed = VolumeProjection['secret'] | VolumeProjection['configMap'];
+
+function checkKeyed(part: Keyed, once: Once, errors: FieldErrors, field: string): void {
+  if (part === undefined) return;
+  if (!part.name) errors.required(`${field}.name`);
+  for (const [j, item] of (part.items ?? []).entries()) {
+    checkKeyToPath(item, errors, `${field}.items[${j}]`);
+    once(item.path ?? '', part.name ?? '');
   }
 }
 

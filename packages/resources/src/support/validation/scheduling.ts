@@ -25,27 +25,32 @@ const REQUIRED = 'requiredDuringSchedulingIgnoredDuringExecution';
 const PREFERRED = 'preferredDuringSchedulingIgnoredDuringExecution';
 
 export function checkTolerations(tolerations: readonly Toleration[], errors: FieldErrors, field: string): void {
-  for (const [i, toleration] of tolerations.entries()) {
-    const at = `${field}[${i}]`;
-    const { key = '', operator = '', value = '', effect = '', tolerationSeconds } = toleration;
-    if (key !== '') validateLabelName(key, errors, `${at}.key`);
-    else if (operator !== 'Exists') {
-      const why = 'operator must be Exists when `key` is empty, which means "match all values and all keys"';
-      errors.invalid(`${at}.operator`, operator, why);
-    }
-    if (tolerationSeconds !== undefined && effect !== 'NoExecute') {
-      errors.invalid(`${at}.effect`, effect, "effect must be 'NoExecute' when `tolerationSeconds` is set");
-    }
-    if (operator === '' || operator === 'Equal') {
-      const wrong = validateLabelValue(value);
-      if (wrong.length > 0) errors.invalid(`${at}.operator`, value, wrong.join(';'));
-    } else if (operator === 'Exists') {
-      if (value !== '') errors.invalid(`${at}.operator`, value, "value must be empty when `operator` is 'Exists'");
-    } else {
-      const compares = operator === 'Lt' || operator === 'Gt';
-      errors.notSupported(`${at}.operator`, operator, ['Equal', 'Exists', ...(compares ? ['Lt', 'Gt'] : [])]);
-    }
-    if (effect !== '' && !EFFECTS.includes(effect)) errors.notSupported(`${at}.effect`, effect, EFFECTS);
+  for (const [i, toleration] of tolerations.entries()) checkToleration(toleration, errors, `${field}[${i}]`);
+}
+
+function checkToleration(toleration: Toleration, errors: FieldErrors, at: string): void {
+  const { key = '', operator = '', value = '', effect = '', tolerationSeconds } = toleration;
+  if (key !== '') validateLabelName(key, errors, `${at}.key`);
+  else if (operator !== 'Exists') {
+    const why = 'operator must be Exists when `key` is empty, which means "match all values and all keys"';
+    errors.invalid(`${at}.operator`, operator, why);
+  }
+  if (tolerationSeconds !== undefined && effect !== 'NoExecute') {
+    errors.invalid(`${at}.effect`, effect, "effect must be 'NoExecute' when `tolerationSeconds` is set");
+  }
+  checkOperator(operator, value, errors, `${at}.operator`);
+  if (effect !== '' && !EFFECTS.includes(effect)) errors.notSupported(`${at}.effect`, effect, EFFECTS);
+}
+
+function checkOperator(operator: string, value: string, errors: FieldErrors, field: string): void {
+  if (operator === '' || operator === 'Equal') {
+    const wrong = validateLabelValue(value);
+    if (wrong.length > 0) errors.invalid(field, value, wrong.join(';'));
+  } else if (operator === 'Exists') {
+    if (value !== '') errors.invalid(field, value, "value must be empty when `operator` is 'Exists'");
+  } else {
+    const compares = operator === 'Lt' || operator === 'Gt';
+    errors.notSupported(field, operator, ['Equal', 'Exists', ...(compares ? ['Lt', 'Gt'] : [])]);
   }
 }
 
@@ -146,6 +151,20 @@ function checkPodTerm(term: PodAffinityTerm, errors: FieldErrors, field: string)
   validateLabelName(topologyKey, errors, `${field}.topologyKey`);
 }
 
+function checkKeyList(
+  keys: readonly string[],
+  selector: LabelSelector | undefined,
+  errors: FieldErrors,
+  field: string,
+): void {
+  if (keys.length === 0) return;
+  if (selector === undefined) {
+    errors.forbidden(field, 'must not be specified when labelSelector is not set');
+    return;
+  }
+  for (const [i, key] of keys.entries()) validateLabelName(key, errors, `${field}[${i}]`);
+}
+
 function checkLabelKeys(
   matching: readonly string[] = [],
   mismatching: readonly string[] = [],
@@ -153,14 +172,8 @@ function checkLabelKeys(
   errors: FieldErrors,
   field: string,
 ): void {
-  for (const [name, keys] of Object.entries({ matchLabelKeys: matching, mismatchLabelKeys: mismatching })) {
-    if (keys.length === 0) continue;
-    if (selector === undefined) {
-      errors.forbidden(`${field}.${name}`, 'must not be specified when labelSelector is not set');
-      continue;
-    }
-    for (const [i, key] of keys.entries()) validateLabelName(key, errors, `${field}.${name}[${i}]`);
-  }
+  checkKeyList(matching, selector, errors, `${field}.matchLabelKeys`);
+  checkKeyList(mismatching, selector, errors, `${field}.mismatchLabelKeys`);
   const seen = new Set(Object.keys(selector?.matchLabels ?? {}));
   for (const { key } of selector?.matchExpressions ?? []) {
     // A key twice: once by the user, once as matchLabelKeys adds it on creation.
@@ -173,6 +186,18 @@ function checkLabelKeys(
     if (!mismatching.includes(key)) continue;
     errors.invalid(`${field}.matchLabelKeys[${i}]`, key, 'exists in both matchLabelKeys and mismatchLabelKeys');
   }
+}
+
+function checkMinDomains(minDomains: number, whenUnsatisfiable: string, errors: FieldErrors, field: string): void {
+  checkPositive(minDomains, errors, field);
+  if (whenUnsatisfiable === 'DoNotSchedule') return;
+  const why = `can only use minDomains if whenUnsatisfiable=DoNotSchedule, not ${whenUnsatisfiable}`;
+  errors.invalid(field, minDomains, why);
+}
+
+function checkInclusion(policy: string | undefined, errors: FieldErrors, field: string): void {
+  if (policy === undefined || policy === 'Honor' || policy === 'Ignore') return;
+  errors.notSupported(field, policy, ['Honor', 'Ignore']);
 }
 
 export function checkSpread(
@@ -192,18 +217,9 @@ export function checkSpread(
       .slice(i + 1)
       .some((other) => other.topologyKey === topologyKey && other.whenUnsatisfiable === whenUnsatisfiable);
     if (again) errors.duplicate(`${at}.{topologyKey, whenUnsatisfiable}`, `{${topologyKey}, ${whenUnsatisfiable}}`);
-    if (minDomains !== undefined) {
-      checkPositive(minDomains, errors, `${at}.minDomains`);
-      if (whenUnsatisfiable !== 'DoNotSchedule') {
-        const why = `can only use minDomains if whenUnsatisfiable=DoNotSchedule, not ${whenUnsatisfiable}`;
-        errors.invalid(`${at}.minDomains`, minDomains, why);
-      }
-    }
-    for (const name of ['nodeAffinityPolicy', 'nodeTaintsPolicy'] as const) {
-      const policy = constraint[name];
-      if (policy === undefined || policy === 'Honor' || policy === 'Ignore') continue;
-      errors.notSupported(`${at}.${name}`, policy, ['Honor', 'Ignore']);
-    }
+    if (minDomains !== undefined) checkMinDomains(minDomains, whenUnsatisfiable, errors, `${at}.minDomains`);
+    checkInclusion(constraint.nodeAffinityPolicy, errors, `${at}.nodeAffinityPolicy`);
+    checkInclusion(constraint.nodeTaintsPolicy, errors, `${at}.nodeTaintsPolicy`);
     checkLabelKeys(constraint.matchLabelKeys, undefined, labelSelector, errors, at);
     if (labelSelector !== undefined) validateLabelSelector(labelSelector, errors, `${at}.labelSelector`);
   }

@@ -77,13 +77,18 @@ function checkSysctls(spec: PodSpec, errors: FieldErrors, field: string): void {
       errors.invalid(at, name, `must have at most ${SYSCTL_LENGTH_MAX} characters and match regex ^${SYSCTL}$`);
     } else if (names.has(name)) errors.duplicate(at, name);
     names.add(name ?? '');
-    const dotted = (name ?? '').replaceAll('/', '.');
-    const isIpc = /^(?:kernel\.(?:sem|shm|msg)|fs\.mqueue\.)/.test(dotted);
-    if (spec.hostNetwork === true && dotted.startsWith('net.')) {
-      errors.invalid(at, name, "may not be specified when 'hostNetwork' is true");
-    } else if (spec.hostIPC === true && isIpc) {
-      errors.invalid(at, name, "may not be specified when 'hostIPC' is true");
-    }
+    checkNotOfHost(name, spec, errors, at);
+  }
+}
+
+/** What a Pod shares with the host is not its to set. */
+function checkNotOfHost(name: string, spec: PodSpec, errors: FieldErrors, field: string): void {
+  const dotted = (name ?? '').replaceAll('/', '.');
+  const isIpc = /^(?:kernel\.(?:sem|shm|msg)|fs\.mqueue\.)/.test(dotted);
+  if (spec.hostNetwork === true && dotted.startsWith('net.')) {
+    errors.invalid(field, name, "may not be specified when 'hostNetwork' is true");
+  } else if (spec.hostIPC === true && isIpc) {
+    errors.invalid(field, name, "may not be specified when 'hostIPC' is true");
   }
 }
 
@@ -101,18 +106,18 @@ function checkSeccomp(profile: SeccompProfile | undefined, errors: FieldErrors, 
   }
 }
 
+function checkLocalAppArmor(profile: string | undefined, errors: FieldErrors, field: string): void {
+  if (!profile) errors.required(field, 'must be set when AppArmor type is Localhost');
+  else if (profile.trim() !== profile) errors.invalid(field, profile, 'must not be padded with whitespace');
+  if ((profile?.length ?? 0) > APPARMOR_LENGTH_MAX) errors.tooLong(field, APPARMOR_LENGTH_MAX);
+}
+
 function checkAppArmor(profile: AppArmorProfile | undefined, errors: FieldErrors, field: string): void {
   if (profile === undefined) return;
   const { type, localhostProfile } = profile;
   const at = `${field}.localhostProfile`;
-  if (type === 'Localhost') {
-    const needed = 'must be set when AppArmor type is Localhost';
-    if (localhostProfile === undefined || localhostProfile === '') errors.required(at, needed);
-    else if (localhostProfile.trim() !== localhostProfile) {
-      errors.invalid(at, localhostProfile, 'must not be padded with whitespace');
-    }
-    if ((localhostProfile?.length ?? 0) > APPARMOR_LENGTH_MAX) errors.tooLong(at, APPARMOR_LENGTH_MAX);
-  } else if (type === 'RuntimeDefault' || type === 'Unconfined') {
+  if (type === 'Localhost') checkLocalAppArmor(localhostProfile, errors, at);
+  else if (type === 'RuntimeDefault' || type === 'Unconfined') {
     if (localhostProfile !== undefined) {
       errors.invalid(at, localhostProfile, 'can only be set when AppArmor type is Localhost');
     }

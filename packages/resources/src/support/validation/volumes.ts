@@ -98,50 +98,74 @@ function checkSource(volume: Volume, kind: string, errors: FieldErrors, field: s
       errors.required(`${field}.${name}`);
     }
   }
-  switch (kind) {
-    case 'emptyDir': {
-      const limit = tryQuantity(volume.emptyDir?.sizeLimit);
-      if (limit !== undefined && limit.sign < 0) {
-        errors.forbidden(`${field}.sizeLimit`, 'SizeLimit field must be a valid resource quantity');
-      }
-      break;
-    }
-    case 'hostPath':
-      checkHostPath(volume, errors, field);
-      break;
-    case 'gitRepo':
-      checkDescendingPath(volume.gitRepo?.directory ?? '', errors, `${field}.directory`);
-      break;
-    case 'secret':
-      if (!volume.secret?.secretName) errors.required(`${field}.secretName`);
-      checkKeys(volume.secret?.items, volume.secret?.defaultMode, errors, field);
-      break;
-    case 'configMap':
-      if (!volume.configMap?.name) errors.required(`${field}.name`);
-      checkKeys(volume.configMap?.items, volume.configMap?.defaultMode, errors, field);
-      break;
-    case 'downwardAPI':
-      checkFileMode(volume.downwardAPI?.defaultMode, errors, `${field}.defaultMode`);
-      for (const file of volume.downwardAPI?.items ?? []) checkDownwardFile(file, errors, field);
-      break;
-    case 'projected':
-      if (volume.projected !== undefined) checkProjected(volume.projected, errors, field);
-      break;
-    case 'csi':
-      if (volume.csi?.driver)
-        addInvalid(errors, `${field}.driver`, volume.csi.driver, nameIsDnsSubdomain(volume.csi.driver, false));
-      break;
-    case 'ephemeral':
-      if (volume.ephemeral?.volumeClaimTemplate === undefined) errors.required(`${field}.volumeClaimTemplate`);
-      break;
-    case 'image': {
-      const policy = volume.image?.pullPolicy ?? '';
+  SOURCE_CHECKS.get(kind)?.(volume, errors, field);
+}
+
+type SourceCheck = (volume: Volume, errors: FieldErrors, field: string) => void;
+
+/** By kind of source; those without a row need no more than REQUIRED_FIELDS. */
+const SOURCE_CHECKS: ReadonlyMap<string, SourceCheck> = new Map<string, SourceCheck>([
+  [
+    'emptyDir',
+    ({ emptyDir }, errors, field) => {
+      const isNegative = (tryQuantity(emptyDir?.sizeLimit)?.sign ?? 0) < 0;
+      const why = 'SizeLimit field must be a valid resource quantity';
+      if (isNegative) errors.forbidden(`${field}.sizeLimit`, why);
+    },
+  ],
+  ['hostPath', checkHostPath],
+  [
+    'gitRepo',
+    ({ gitRepo }, errors, field) => checkDescendingPath(gitRepo?.directory ?? '', errors, `${field}.directory`),
+  ],
+  [
+    'secret',
+    ({ secret }, errors, field) => {
+      if (!secret?.secretName) errors.required(`${field}.secretName`);
+      checkKeys(secret?.items, secret?.defaultMode, errors, field);
+    },
+  ],
+  [
+    'configMap',
+    ({ configMap }, errors, field) => {
+      if (!configMap?.name) errors.required(`${field}.name`);
+      checkKeys(configMap?.items, configMap?.defaultMode, errors, field);
+    },
+  ],
+  [
+    'downwardAPI',
+    ({ downwardAPI }, errors, field) => {
+      checkFileMode(downwardAPI?.defaultMode, errors, `${field}.defaultMode`);
+      for (const file of downwardAPI?.items ?? []) checkDownwardFile(file, errors, field);
+    },
+  ],
+  [
+    'projected',
+    ({ projected }, errors, field) => {
+      if (projected !== undefined) checkProjected(projected, errors, field);
+    },
+  ],
+  [
+    'csi',
+    ({ csi }, errors, field) => {
+      if (csi?.driver) addInvalid(errors, `${field}.driver`, csi.driver, nameIsDnsSubdomain(csi.driver, false));
+    },
+  ],
+  [
+    'ephemeral',
+    ({ ephemeral }, errors, field) => {
+      if (ephemeral?.volumeClaimTemplate === undefined) errors.required(`${field}.volumeClaimTemplate`);
+    },
+  ],
+  [
+    'image',
+    ({ image }, errors, field) => {
+      const policy = image?.pullPolicy ?? '';
       const known = ['Always', 'IfNotPresent', 'Never'];
       if (policy !== '' && !known.includes(policy)) errors.notSupported(`${field}.pullPolicy`, policy, known);
-      break;
-    }
-  }
-}
+    },
+  ],
+]);
 
 function checkHostPath({ hostPath }: Volume, errors: FieldErrors, field: string): void {
   if (!hostPath?.path) errors.required(`${field}.path`);

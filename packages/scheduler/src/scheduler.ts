@@ -65,13 +65,16 @@ class SchedulerLoop {
     const unsubscribe = this.#subscribe();
     const { cache } = this.#deps;
     const kinds = [coreV1.Node, coreV1.Pod, coreV1.Namespace, coreV1.PersistentVolumeClaim, coreV1.PersistentVolume];
-    await Promise.all(kinds.map((kind) => cache.informer(kind as typeof coreV1.Pod).synced(this.#ctx)));
+    await Promise.all(kinds.map((kind) => cache.informer(kind as typeof coreV1.Pod).synced(this.#ctx))).catch((error) => {
+      if (!this.#ctx.signal.aborted) throw error;
+    });
     while (!this.#ctx.signal.aborted) {
       const next = this.#queue.pop();
       if (next === undefined) await this.#somethingToDo();
       else this.#scheduleOne(next.pod, next.attempts);
     }
     for (const stop of unsubscribe) stop();
+    this.#queue.close();
     await Promise.allSettled(this.#underWay);
   }
 

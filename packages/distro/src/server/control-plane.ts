@@ -1,10 +1,6 @@
 /** The control plane in one process: API server, scheduler and controllers, which meet only through the API. Host-free. */
 import { admissionPlugins } from '@kapella/admission';
-import {
-  type ApiServer,
-  createInMemoryTransport,
-  type UserInfo,
-} from '@kapella/apiserver';
+import { type ApiServer, createInMemoryTransport, type UserInfo } from '@kapella/apiserver';
 import { childCtx, type Ctx, describeError } from '@kapella/base';
 import { type Client, createCache, createClient, createEventRecorder } from '@kapella/client';
 import { type Controller, type ControllerDeps, runControllers, slowStart } from '@kapella/controller';
@@ -69,10 +65,16 @@ async function runScheduler(server: ApiServer, ctx: Ctx): Promise<void> {
 
 async function runControllerManager(server: ApiServer, make: ComponentOptions['controllers'], ctx: Ctx): Promise<void> {
   // One cache for all: its identity may read everything and write nothing.
-  const cache = createCache(clientFor(server, componentUser('system:kube-controller-manager'), `kube-controller-manager/${KUBERNETES_VERSION}`));
+  const cache = createCache(
+    clientFor(server, componentUser('system:kube-controller-manager'), `kube-controller-manager/${KUBERNETES_VERSION}`),
+  );
   const recorders: Promise<void>[] = [];
   const controllers = make((component) => {
-    const client = clientFor(server, componentUser(component), `kube-controller-manager/${KUBERNETES_VERSION}/${component}`);
+    const client = clientFor(
+      server,
+      componentUser(component),
+      `kube-controller-manager/${KUBERNETES_VERSION}/${component}`,
+    );
     const events = createEventRecorder(client, { component }, ctx);
     recorders.push(events.run(ctx));
     return { cache, client, events, batch: slowStart };

@@ -14,7 +14,16 @@ import {
   groupResources,
   type OpenApiResource,
 } from '@kapella/api';
-import { acceptsOpenApiV2Protobuf, type ApiServer, createRoutes, encodeOpenApiV2, OPENAPI_V2_PROTOBUF, type NonResourceRoutes, type RouteHandler, type RouteRequest } from '@kapella/apiserver';
+import {
+  acceptsOpenApiV2Protobuf,
+  type ApiServer,
+  createRoutes,
+  encodeOpenApiV2,
+  OPENAPI_V2_PROTOBUF,
+  type NonResourceRoutes,
+  type RouteHandler,
+  type RouteRequest,
+} from '@kapella/apiserver';
 import type { ApiResponse } from '@kapella/client';
 import { KUBERNETES_VERSION } from '../version.ts';
 import { healthRoutes } from './health.ts';
@@ -98,10 +107,17 @@ class Documents {
   }
 
   aggregated({ request }: RouteRequest, core: boolean): Promise<ApiResponse> | undefined {
-    const wanted = (request.headers['accept'] ?? '').split(',').some((type) => /as=APIGroupDiscoveryList/.test(type) && /v=v2(;|$|\s)/.test(type));
+    const wanted = (request.headers['accept'] ?? '')
+      .split(',')
+      .some((type) => /as=APIGroupDiscoveryList/.test(type) && /v=v2(;|$|\s)/.test(type));
     if (!wanted) return undefined;
     const groups = () => this.groups().filter(({ group }) => (group === '') === core);
-    return this.#serve(`aggregated ${core}`, () => aggregatedDiscoveryDocument(groups()), AGGREGATED_TYPE, request.headers['if-none-match']);
+    return this.#serve(
+      `aggregated ${core}`,
+      () => aggregatedDiscoveryDocument(groups()),
+      AGGREGATED_TYPE,
+      request.headers['if-none-match'],
+    );
   }
 
   group(path: string): ApiResponse | undefined {
@@ -134,7 +150,9 @@ class Documents {
 
   async openApiV3(path: string): Promise<ApiResponse | undefined> {
     this.#refresh();
-    const found = this.#groupVersions().find(({ group, version }) => path === (group === '' ? `api/${version}` : `apis/${group}/${version}`));
+    const found = this.#groupVersions().find(
+      ({ group, version }) => path === (group === '' ? `api/${version}` : `apis/${group}/${version}`),
+    );
     if (found === undefined) return undefined;
     const { bytes, hash } = await this.#v3(found);
     return { status: 200, headers: { 'content-type': 'application/json', etag: `"${hash}"` }, body: bytes };
@@ -147,7 +165,11 @@ class Documents {
 
   async #options() {
     const descriptions = await this.#descriptions();
-    return { facts: this.#api.facts, serverVersion: KUBERNETES_VERSION, ...(descriptions === undefined ? {} : { descriptions }) };
+    return {
+      facts: this.#api.facts,
+      serverVersion: KUBERNETES_VERSION,
+      ...(descriptions === undefined ? {} : { descriptions }),
+    };
   }
 
   #groupVersions(): { readonly group: string; readonly version: string }[] {
@@ -159,11 +181,18 @@ class Documents {
     if (this.#generation === registry.generation) return;
     this.#generation = registry.generation;
     this.#made.clear();
-    this.#resources = createResourceFacts().filter((fact) => registry.find(fact.group, fact.version, fact.plural) !== undefined);
+    this.#resources = createResourceFacts().filter(
+      (fact) => registry.find(fact.group, fact.version, fact.plural) !== undefined,
+    );
     this.#groups = groupResources(this.#resources);
   }
 
-  async #serve(name: string, make: () => object | Promise<object>, type = 'application/json', known?: string): Promise<ApiResponse> {
+  async #serve(
+    name: string,
+    make: () => object | Promise<object>,
+    type = 'application/json',
+    known?: string,
+  ): Promise<ApiResponse> {
     this.#refresh();
     const { bytes, hash } = await this.#document(name, make);
     const etag = `"${hash}"`;
@@ -193,7 +222,10 @@ function contentHash(bytes: Uint8Array): string {
     words[at] = Math.imul((words[at] as number) ^ (bytes[i] as number), 0x01000193);
   }
   words[0] = (words[0] as number) ^ bytes.length;
-  return words.map((word) => (word >>> 0).toString(16).padStart(8, '0')).join('').toUpperCase();
+  return words
+    .map((word) => (word >>> 0).toString(16).padStart(8, '0'))
+    .join('')
+    .toUpperCase();
 }
 
 function json(value: object, type = 'application/json'): ApiResponse {
@@ -201,5 +233,9 @@ function json(value: object, type = 'application/json'): ApiResponse {
 }
 
 function text(value: string, type = 'text/plain; charset=utf-8', status = 200): ApiResponse {
-  return { status, headers: { 'content-type': type, 'x-content-type-options': 'nosniff' }, body: encoder.encode(value) };
+  return {
+    status,
+    headers: { 'content-type': type, 'x-content-type-options': 'nosniff' },
+    body: encoder.encode(value),
+  };
 }

@@ -1,7 +1,7 @@
 /** Pods waiting to be placed: active, backing off, unschedulable, gated. Source: …/scheduler/backend/queue. */
 import { keyOf } from '@kapella/api';
 import type { Pod } from '@kapella/api/types/core-v1';
-import { type Clock, jsonEqual } from '@kapella/base';
+import { type Clock, jsonEqual, type Timer } from '@kapella/base';
 import type { ClusterEvent } from '../framework/plugin.ts';
 
 const BACKOFF_MS_MIN = 1_000;
@@ -19,6 +19,8 @@ interface Waiting {
   readyAtMs: number;
   /** Events that can help, as the plugins that refused the Pod say. */
   wakeOn: ReadonlySet<ClusterEvent>;
+  /** What it waits for by time: its back-off, or another try. */
+  timer: Timer | undefined;
 }
 
 export class SchedulingQueue {
@@ -53,6 +55,7 @@ export class SchedulingQueue {
         place: 'gated',
         readyAtMs: 0,
         wakeOn: new Set(),
+        timer: undefined,
       };
       this.#waiting.set(key, waiting);
       this.#enqueue(waiting);
@@ -68,6 +71,7 @@ export class SchedulingQueue {
   delete(key: string): void {
     const known = this.#waiting.get(key);
     if (known === undefined) return;
+    known.timer?.cancel();
     this.#waiting.delete(key);
     this.#active.delete(known);
   }
@@ -90,9 +94,7 @@ export class SchedulingQueue {
     known.place = 'unschedulable';
     known.wakeOn = wakeOn;
     known.readyAtMs = this.#clock.monotonicMs() + backoffMs(known.attempts);
-    this.#clock.setTimer(UNSCHEDULABLE_MS_MAX, () => {
-      if (known.place === 'unschedulable') this.#enqueue(known);
-    });
+    this.#later(known, UNSCHEDULABLE_MS_MAX, () => this.#enqueue(known));
   }
 
   /** Trying failed for a reason outside the decision (API error): again after the back-off. */
@@ -101,6 +103,11 @@ export class SchedulingQueue {
     if (known === undefined) return;
     known.readyAtMs = this.#clock.monotonicMs() + backoffMs(known.attempts);
     this.#enqueue(known);
+  }
+
+  /** Forgets everything: no timer stays behind. */
+  close(): void {
+    for (const key of [...this.#waiting.keys()]) this.delete(key);
   }
 
   /** Something happened in the cluster: the Pods that it may help are tried again once their back-off is over. */
@@ -118,15 +125,20 @@ export class SchedulingQueue {
     const delayMs = waiting.readyAtMs - this.#clock.monotonicMs();
     if (delayMs > 0) {
       waiting.place = 'backoff';
-      this.#clock.setTimer(delayMs, () => {
-        if (waiting.place === 'backoff' && this.#waiting.get(keyOf(waiting.pod)) === waiting) this.#activate(waiting);
-      });
+      this.#later(waiting, delayMs, () => this.#activate(waiting));
       return;
     }
     this.#activate(waiting);
   }
 
+  /** One timer a Pod: a later wait takes the place of an earlier one. */
+  #later(waiting: Waiting, delayMs: number, fn: () => void): void {
+    waiting.timer?.cancel();
+    waiting.timer = this.#clock.setTimer(delayMs, fn);
+  }
+
   #activate(waiting: Waiting): void {
+    waiting.timer?.cancel();
     waiting.place = 'active';
     this.#active.add(waiting);
     this.onActive();

@@ -10,6 +10,7 @@ import {
   createMetricsRegistry,
   createNodeAuthorizer,
   createRbacAuthorizer,
+  createRbacEscalationPlugin,
 } from '@kapella/apiserver';
 import { createConnectDialer, createTokenIssuer, type ServiceAccountTokens, startHttpsServer } from '@kapella/apiserver/node';
 import type { Ctx } from '@kapella/base';
@@ -92,7 +93,7 @@ function createServer(
     {
       store,
       resources,
-      admission: defaultAdmission(),
+      admission: [...defaultAdmission(), createRbacEscalationPlugin(rbac, authorizer)],
       authenticator: createAuthenticator({ tokens: [tokenAuthenticator] }),
       authorizer,
       metrics: createMetricsRegistry(),

@@ -70,7 +70,18 @@ export async function startCluster(spec: ClusterSpec): Promise<TestCluster> {
   return cluster;
 }
 
-function createTestCluster(spec: ClusterSpec, dataDir: string, kubectlPath: string, flags: readonly string[]): TestCluster {
+/** For a cluster that the caller starts; it is removed with the returned object. */
+export async function attachCluster(spec: ClusterSpec, dataDir: string): Promise<TestCluster> {
+  const flags = ['--name', spec.name, '--data-dir', dataDir];
+  return createTestCluster(spec, dataDir, await ensureKubectl(), flags);
+}
+
+function createTestCluster(
+  spec: ClusterSpec,
+  dataDir: string,
+  kubectlPath: string,
+  flags: readonly string[],
+): TestCluster {
   const kubeconfig = join(dataDir, 'admin.kubeconfig');
   const env = { KUBECONFIG: kubeconfig, KUBECTL_KUBERC: 'false', HOME: dataDir };
   let namespaces = 0;
@@ -84,7 +95,8 @@ function createTestCluster(spec: ClusterSpec, dataDir: string, kubectlPath: stri
     tryKubectl,
     kubectl: async (args, options) => (await must(tryKubectl(args, options), `kubectl ${args}`)).stdout,
     spawnKubectl: (args) => spawn(kubectlPath, splitArgs(args), { env: { ...process.env, ...env } }),
-    kapella: (args, options) => run(KAPELLA, [...splitArgs(args), '--name', spec.name, '--data-dir', dataDir], options ?? {}),
+    kapella: (args, options) =>
+      run(KAPELLA, [...splitArgs(args), '--name', spec.name, '--data-dir', dataDir], options ?? {}),
     async apply(manifest) {
       const objects = Array.isArray(manifest) ? manifest : [manifest];
       const text = typeof manifest === 'string' ? manifest : objects.map((o) => JSON.stringify(o)).join('\n---\n');
@@ -135,12 +147,17 @@ export function run(command: string, args: readonly string[], options: CommandOp
 /** Splits at blanks; single and double quotes group and are taken away. */
 export function splitArgs(text: string): string[] {
   const args: string[] = [];
-  for (const match of text.matchAll(/(?:[^\s'"]+|'[^']*'|"[^"]*")+/g)) args.push(match[0].replace(/'([^']*)'|"([^"]*)"/g, '$1$2'));
+  for (const match of text.matchAll(/(?:[^\s'"]+|'[^']*'|"[^"]*")+/g))
+    args.push(match[0].replace(/'([^']*)'|"([^"]*)"/g, '$1$2'));
   return args;
 }
 
 /** Waits until `probe` answers something other than undefined or false; an error it throws is the last cause. */
-export async function eventually<T>(what: string, probe: () => Promise<T | undefined | false>, timeoutMs = WAIT_MS_MAX): Promise<T> {
+export async function eventually<T>(
+  what: string,
+  probe: () => Promise<T | undefined | false>,
+  timeoutMs = WAIT_MS_MAX,
+): Promise<T> {
   const deadline = performance.now() + timeoutMs;
   let last: unknown = 'not yet';
   while (performance.now() < deadline) {

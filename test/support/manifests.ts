@@ -34,7 +34,12 @@ export function deployment(name: string, replicas: number, options: PodOptions =
     apiVersion: 'apps/v1',
     kind: 'Deployment',
     metadata: { name, namespace: options.namespace, labels },
-    spec: { replicas, selector: { matchLabels: labels }, template: { metadata: { labels }, spec: podSpec(options) }, ...spec },
+    spec: {
+      replicas,
+      selector: { matchLabels: labels },
+      template: { metadata: { labels }, spec: podSpec(options) },
+      ...spec,
+    },
   };
 }
 

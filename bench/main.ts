@@ -1,0 +1,54 @@
+/**
+ * `npm run bench [-- NAME… [--runs N]]`: whole-system figures with their goals. Needs root and what the tests need.
+ * Writes bench/results/NAME.json; the exit code is 1 when a goal is not met.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setUpIntegration } from '../tools/test/set-up.ts';
+import { coldUp } from './cold-up/cold-up.bench.ts';
+import { idle } from './idle/idle.bench.ts';
+import { podStart } from './pod-start/pod-start.bench.ts';
+import { podsAtOnce } from './pods-at-once/pods-at-once.bench.ts';
+import { type Benchmark, type BenchmarkResult, evaluate, renderTable, type Sample } from './support/benchmark.ts';
+import { describeMachine } from './support/machine.ts';
+
+const BENCHMARKS: readonly Benchmark[] = [coldUp, podStart, podsAtOnce, idle];
+const RUNS = 5;
+const RESULTS = join(import.meta.dirname, 'results');
+
+function readArgs(words: readonly string[]): { readonly names: readonly string[]; readonly runs: number } {
+  const at = words.indexOf('--runs');
+  const runs = at < 0 ? RUNS : Number(words[at + 1]);
+  const names = words.filter((_, index) => at < 0 || (index !== at && index !== at + 1));
+  const unknown = names.filter((name) => !BENCHMARKS.some((benchmark) => benchmark.name === name));
+  if (unknown.length > 0 || !Number.isInteger(runs) || runs < 1) {
+    const known = BENCHMARKS.map(({ name }) => name).join(', ');
+    process.stderr.write(`usage: npm run bench [-- NAME… [--runs N]]; there are ${known}\n`);
+    process.exit(2);
+  }
+  return { names, runs };
+}
+
+async function measureOne(benchmark: Benchmark, runs: number): Promise<BenchmarkResult> {
+  const machine = await describeMachine();
+  const samples: Sample[] = [];
+  await benchmark.measure(runs, (values) => {
+    samples.push(values);
+    const shown = Object.entries(values).map(([name, value]) => `${name} ${value.toFixed(1)}`);
+    process.stdout.write(`${benchmark.name} ${samples.length}/${runs}: ${shown.join(', ')}\n`);
+  });
+  const result = evaluate(benchmark, samples);
+  const text = JSON.stringify({ ...result, runs, measuredAt: new Date().toISOString(), machine }, undefined, 2);
+  writeFileSync(join(RESULTS, `${benchmark.name}.json`), `${text}\n`);
+  return result;
+}
+
+const { names, runs } = readArgs(process.argv.slice(2));
+await setUpIntegration();
+mkdirSync(RESULTS, { recursive: true });
+const results: BenchmarkResult[] = [];
+for (const benchmark of BENCHMARKS) {
+  if (names.length === 0 || names.includes(benchmark.name)) results.push(await measureOne(benchmark, runs));
+}
+process.stdout.write(`\n${renderTable(results)}`);
+process.exitCode = results.some(({ figures }) => figures.some(({ isMet }) => isMet === false)) ? 1 : 0;

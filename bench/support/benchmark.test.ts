@@ -1,0 +1,39 @@
+/** Medians and verdicts. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type Benchmark, evaluate, median, renderTable } from './benchmark.ts';
+
+const benchmark: Benchmark = {
+  name: 'start',
+  text: 'how it starts',
+  figures: [
+    { name: 'first', text: 'the first', unit: 'ms', goalMax: 20 },
+    { name: 'second', text: 'the second', unit: 'MB' },
+  ],
+  measure: async () => {},
+};
+
+test('the median is the middle, or between the middle two', () => {
+  assert.equal(median([9, 1, 5]), 5);
+  assert.equal(median([4, 1, 3, 2]), 2.5);
+  assert.throws(() => median([]), /no value/);
+});
+
+test('a goal is met by the median, not by the best', () => {
+  const { figures } = evaluate(benchmark, [
+    { first: 10, second: 1 },
+    { first: 21, second: 1 },
+    { first: 30, second: 2 },
+  ]);
+  assert.deepEqual(
+    figures.map(({ median: middle, isMet }) => [middle, isMet]),
+    [
+      [21, false],
+      [1, undefined],
+    ],
+  );
+  assert.match(
+    renderTable([evaluate(benchmark, [{ first: 20, second: 1 }])]),
+    /start: the first\s+20\.0 ms\s+20\.0 - 20\.0\s+<= 20\.0 ms\s+met\n/,
+  );
+});

@@ -32,7 +32,12 @@ const suites: readonly Suite[] = [
   { name: 'check', run: () => node(['tools/check/main.ts']) },
   {
     name: 'unit',
-    run: () => node(['--test', '--test-timeout=120000', ...testFiles('packages/*/src/**/*.test.ts', 'tools/!(gen)/**/*.test.ts')]),
+    run: () =>
+      node([
+        '--test',
+        '--test-timeout=120000',
+        ...testFiles('packages/*/src/**/*.test.ts', 'tools/!(gen)/**/*.test.ts'),
+      ]),
   },
   {
     name: 'integration',
@@ -57,7 +62,9 @@ const suites: readonly Suite[] = [
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !suites.some((suite) => suite.name === name));
 if (unknown.length > 0) {
-  process.stderr.write(`unknown suite ${unknown.join(', ')}; there are ${suites.map((suite) => suite.name).join(', ')}\n`);
+  process.stderr.write(
+    `unknown suite ${unknown.join(', ')}; there are ${suites.map((suite) => suite.name).join(', ')}\n`,
+  );
   process.exit(2);
 }
 for (const suite of suites) {
@@ -65,6 +72,8 @@ for (const suite of suites) {
   const startMs = performance.now();
   process.stdout.write(`\n== ${suite.name}\n`);
   const status = await suite.run();
-  process.stdout.write(`== ${suite.name} ${status === 0 ? 'passed' : 'FAILED'} in ${((performance.now() - startMs) / 1000).toFixed(0)} s\n`);
+  process.stdout.write(
+    `== ${suite.name} ${status === 0 ? 'passed' : 'FAILED'} in ${((performance.now() - startMs) / 1000).toFixed(0)} s\n`,
+  );
   if (status !== 0) process.exit(status);
 }

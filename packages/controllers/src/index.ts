@@ -8,15 +8,22 @@ import { createCronJobController } from './cronjob/cronjob.controller.ts';
 import { createDaemonSetController } from './daemonset/daemonset.controller.ts';
 import { createDeploymentController } from './deployment/deployment.controller.ts';
 import { createDisruptionController } from './disruption/disruption.controller.ts';
+import { createEphemeralVolumeController } from './ephemeral-volume/ephemeral-volume.controller.ts';
 import { createEndpointsController } from './endpoints/endpoints.controller.ts';
 import { createEndpointSliceController } from './endpointslice/endpointslice.controller.ts';
 import { createEndpointSliceMirroringController } from './endpointslice/endpointslice-mirroring.controller.ts';
 import { createNodeIpamController } from './nodeipam/nodeipam.controller.ts';
 import { createNodeLifecycleController } from './nodelifecycle/nodelifecycle.controller.ts';
 import { createPersistentVolumeBinder } from './persistentvolume-binder/persistentvolume-binder.controller.ts';
+import { createPodAutoscalerController } from './podautoscaler/podautoscaler.controller.ts';
 import { createPodGcController } from './podgc/podgc.controller.ts';
-import { createPvcProtectionController, createPvProtectionController } from './pv-protection/pv-protection.controller.ts';
+import {
+  createPvcProtectionController,
+  createPvProtectionController,
+} from './pv-protection/pv-protection.controller.ts';
 import { createReplicaSetController } from './replicaset/replicaset.controller.ts';
+import { createReplicationControllerController } from './replicationcontroller/replicationcontroller.controller.ts';
+import { createResourceQuotaController } from './resourcequota/resourcequota.controller.ts';
 import { createRootCaPublisher } from './root-ca-certificate-publisher/root-ca-certificate-publisher.controller.ts';
 import { createServiceAccountController } from './serviceaccount/serviceaccount.controller.ts';
 import { createStatefulSetController } from './statefulset/statefulset.controller.ts';
@@ -40,16 +47,24 @@ export interface ControllerRow {
   create(deps: ControllerDeps, facts: ClusterFacts): Controller;
 }
 
-const row = (name: string, account: string, create: ControllerRow['create']): ControllerRow => ({ name, account, onByDefault: true, create });
+const row = (name: string, account: string, create: ControllerRow['create']): ControllerRow => ({
+  name,
+  account,
+  onByDefault: true,
+  create,
+});
 
 export const controllers: readonly ControllerRow[] = [
   row('serviceaccount-controller', 'service-account-controller', createServiceAccountController),
-  row('root-ca-certificate-publisher-controller', 'root-ca-cert-publisher', (deps, { rootCa }) => createRootCaPublisher(deps, rootCa)),
+  row('root-ca-certificate-publisher-controller', 'root-ca-cert-publisher', (deps, { rootCa }) =>
+    createRootCaPublisher(deps, rootCa),
+  ),
   row('node-ipam-controller', 'node-controller', (deps, { podCidr }) => createNodeIpamController(deps, podCidr)),
   row('node-lifecycle-controller', 'node-controller', createNodeLifecycleController),
   row('taint-eviction-controller', 'node-controller', createTaintEvictionController),
   row('deployment-controller', 'deployment-controller', createDeploymentController),
   row('replicaset-controller', 'replicaset-controller', createReplicaSetController),
+  row('replicationcontroller-controller', 'replication-controller', createReplicationControllerController),
   row('statefulset-controller', 'statefulset-controller', createStatefulSetController),
   row('daemonset-controller', 'daemon-set-controller', createDaemonSetController),
   row('garbage-collector-controller', 'generic-garbage-collector', createGarbageCollectorController),
@@ -57,12 +72,23 @@ export const controllers: readonly ControllerRow[] = [
   row('job-controller', 'job-controller', createJobController),
   row('cronjob-controller', 'cronjob-controller', createCronJobController),
   row('endpointslice-controller', 'endpointslice-controller', createEndpointSliceController),
-  row('endpointslice-mirroring-controller', 'endpointslicemirroring-controller', createEndpointSliceMirroringController),
+  row(
+    'endpointslice-mirroring-controller',
+    'endpointslicemirroring-controller',
+    createEndpointSliceMirroringController,
+  ),
   row('endpoints-controller', 'endpoint-controller', createEndpointsController),
+  row('horizontal-pod-autoscaler-controller', 'horizontal-pod-autoscaler', createPodAutoscalerController),
+  row('resourcequota-controller', 'resourcequota-controller', createResourceQuotaController),
+  row('ephemeral-volume-controller', 'ephemeral-volume-controller', createEphemeralVolumeController),
   row('disruption-controller', 'disruption-controller', createDisruptionController),
   row('pod-garbage-collector-controller', 'pod-garbage-collector', createPodGcController),
   row('ttl-after-finished-controller', 'ttl-after-finished-controller', createTtlAfterFinishedController),
-  row('clusterrole-aggregation-controller', 'clusterrole-aggregation-controller', createClusterRoleAggregationController),
+  row(
+    'clusterrole-aggregation-controller',
+    'clusterrole-aggregation-controller',
+    createClusterRoleAggregationController,
+  ),
   row('persistentvolume-binder-controller', 'persistent-volume-binder', createPersistentVolumeBinder),
   row('persistentvolumeclaim-protection-controller', 'pvc-protection-controller', createPvcProtectionController),
   row('persistentvolume-protection-controller', 'pv-protection-controller', createPvProtectionController),

@@ -7,7 +7,12 @@ import { deployment, pod } from '../../support/manifests.ts';
 let cluster: TestCluster;
 let ns: string;
 before(async () => {
-  cluster = await startCluster({ name: 't-kubectl', apiPort: 16443, podCidr: '10.110.0.0/16', serviceCidr: '10.111.0.0/16' });
+  cluster = await startCluster({
+    name: 't-kubectl',
+    apiPort: 16443,
+    podCidr: '10.110.0.0/16',
+    serviceCidr: '10.111.0.0/16',
+  });
   ns = await cluster.namespace('rw');
 });
 after(() => cluster?.[Symbol.asyncDispose]());
@@ -21,9 +26,18 @@ describe('kubectl get', () => {
   });
 
   test('prints tables as upstream does, wide and across namespaces', async () => {
-    assert.match(await k('get deployments'), /^NAME\s+READY\s+UP-TO-DATE\s+AVAILABLE\s+AGE\nweb\s+2\/2\s+2\s+2\s+\d+s\n$/);
-    assert.match(await k('get deployments -o wide'), /CONTAINERS\s+IMAGES\s+SELECTOR\nweb .* main\s+busybox:1.38\s+app=web/);
-    assert.match(await k('get pods -o wide'), /NAME\s+READY\s+STATUS\s+RESTARTS\s+AGE\s+IP\s+NODE\s+NOMINATED NODE\s+READINESS GATES/);
+    assert.match(
+      await k('get deployments'),
+      /^NAME\s+READY\s+UP-TO-DATE\s+AVAILABLE\s+AGE\nweb\s+2\/2\s+2\s+2\s+\d+s\n$/,
+    );
+    assert.match(
+      await k('get deployments -o wide'),
+      /CONTAINERS\s+IMAGES\s+SELECTOR\nweb .* main\s+busybox:1.38\s+app=web/,
+    );
+    assert.match(
+      await k('get pods -o wide'),
+      /NAME\s+READY\s+STATUS\s+RESTARTS\s+AGE\s+IP\s+NODE\s+NOMINATED NODE\s+READINESS GATES/,
+    );
     assert.match(await k('get all'), /pod\/web-[\s\S]*deployment.apps\/web[\s\S]*replicaset.apps\/web-/);
     assert.match(await cluster.kubectl('get pods -A'), /NAMESPACE\s+NAME[\s\S]*rw-1\s+web-/);
     assert.match(await cluster.kubectl('get nodes'), /t-kubectl\s+Ready\s+\S+\s+\d+\w*\s+v1\.36/);
@@ -71,19 +85,28 @@ describe('kubectl writes', () => {
     await k('create configmap marks');
     await k('label configmap marks tier=front');
     await k('annotate configmap marks note=x');
-    assert.equal(await k("get configmap marks -o jsonpath='{.metadata.labels.tier}{.metadata.annotations.note}'"), 'frontx');
+    assert.equal(
+      await k("get configmap marks -o jsonpath='{.metadata.labels.tier}{.metadata.annotations.note}'"),
+      'frontx',
+    );
     await k('label configmap marks tier-');
     assert.equal(await k("get configmap marks -o jsonpath='{.metadata.labels}'"), '');
   });
 
   test('patches in all four ways', async () => {
     await cluster.apply(deployment('patched', 0, { namespace: ns }));
-    await k(`patch deployment patched --type strategic -p '{"spec":{"template":{"spec":{"containers":[{"name":"side","image":"busybox:1.38"}]}}}}'`);
+    await k(
+      `patch deployment patched --type strategic -p '{"spec":{"template":{"spec":{"containers":[{"name":"side","image":"busybox:1.38"}]}}}}'`,
+    );
     assert.equal(await k("get deployment patched -o jsonpath='{.spec.template.spec.containers[*].name}'"), 'side main');
     await k(`patch deployment patched --type merge -p '{"metadata":{"labels":{"merged":"yes"}}}'`);
-    await k(`patch deployment patched --type json -p '[{"op":"replace","path":"/spec/minReadySeconds","value":3},{"op":"test","path":"/metadata/labels/merged","value":"yes"}]'`);
+    await k(
+      `patch deployment patched --type json -p '[{"op":"replace","path":"/spec/minReadySeconds","value":3},{"op":"test","path":"/metadata/labels/merged","value":"yes"}]'`,
+    );
     assert.equal(await k("get deployment patched -o jsonpath='{.spec.minReadySeconds}'"), '3');
-    const failed = await cluster.tryKubectl(`-n ${ns} patch deployment patched --type json -p '[{"op":"remove","path":"/spec/nope"}]'`);
+    const failed = await cluster.tryKubectl(
+      `-n ${ns} patch deployment patched --type json -p '[{"op":"remove","path":"/spec/nope"}]'`,
+    );
     assert.match(failed.stderr, /the server rejected our request due to an error in our request/);
     await k('patch deployment patched --subresource=scale --type merge -p \'{"spec":{"replicas":1}}\'');
     assert.equal(await k("get deployment patched -o jsonpath='{.spec.replicas}'"), '1');
@@ -91,7 +114,12 @@ describe('kubectl writes', () => {
 
   test('applies, diffs, prunes; server-side with conflicts', async () => {
     const map = (data: object, labels = { set: 'p' }) =>
-      JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'applied', namespace: ns, labels }, data });
+      JSON.stringify({
+        apiVersion: 'v1',
+        kind: 'ConfigMap',
+        metadata: { name: 'applied', namespace: ns, labels },
+        data,
+      });
     assert.match(await k('apply -f -', map({ a: '1', b: '1' })), /configmap\/applied created/);
     assert.match(await k('apply -f -', map({ a: '1', b: '1' })), /configmap\/applied unchanged/);
     const diff = await cluster.tryKubectl(`-n ${ns} diff -f -`, { input: map({ a: '2' }) });
@@ -99,15 +127,27 @@ describe('kubectl writes', () => {
     assert.match(diff.stdout, /- {2}a: "1"[\s\S]*\+ {2}a: "2"/);
     assert.match(await k('apply -f -', map({ a: '2' })), /configmap\/applied configured/);
     assert.equal(await k("get configmap applied -o jsonpath='{.data}'"), '{"a":"2"}');
-    const other = JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'other', namespace: ns, labels: { set: 'p' } } });
-    assert.match(await k('apply --prune -l set=p --prune-allowlist=core/v1/ConfigMap -f -', other), /configmap\/applied pruned/);
+    const other = JSON.stringify({
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'other', namespace: ns, labels: { set: 'p' } },
+    });
+    assert.match(
+      await k('apply --prune -l set=p --prune-allowlist=core/v1/ConfigMap -f -', other),
+      /configmap\/applied pruned/,
+    );
 
     const served = JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'ssa' }, data: { x: '1' } });
     assert.match(await k('apply --server-side --field-manager=one -f -', served), /serverside-applied/);
     const changed = served.replace('"1"', '"2"');
-    const conflict = await cluster.tryKubectl(`-n ${ns} apply --server-side --field-manager=two -f -`, { input: changed });
+    const conflict = await cluster.tryKubectl(`-n ${ns} apply --server-side --field-manager=two -f -`, {
+      input: changed,
+    });
     assert.match(conflict.stderr, /conflict with "one": .data.x/);
-    assert.match(await k('apply --server-side --field-manager=two --force-conflicts -f -', changed), /serverside-applied/);
+    assert.match(
+      await k('apply --server-side --field-manager=two --force-conflicts -f -', changed),
+      /serverside-applied/,
+    );
     assert.match(await k('get configmap ssa -o yaml --show-managed-fields'), /manager: two\n\s+operation: Apply/);
   });
 
@@ -119,7 +159,9 @@ describe('kubectl writes', () => {
     assert.match(await k(`apply -k ${directory}`), /configmap\/k-map created/);
     await k('create secret generic top --from-literal=pass=word');
     assert.equal(await k("get secret top -o jsonpath='{.data.pass}'"), 'd29yZA==');
-    const edited = await cluster.tryKubectl(`-n ${ns} edit configmap k-map`, { env: { KUBE_EDITOR: 'sed -i /a:/s/b$/c/' } });
+    const edited = await cluster.tryKubectl(`-n ${ns} edit configmap k-map`, {
+      env: { KUBE_EDITOR: 'sed -i /a:/s/b$/c/' },
+    });
     assert.match(edited.stdout, /configmap\/k-map edited/);
     assert.equal(await k("get configmap k-map -o jsonpath='{.data.a}'"), 'c');
   });
@@ -139,10 +181,22 @@ describe('kubectl writes', () => {
     assert.match(await k('get replicasets -l app=del-orphan -o name'), /replicaset/);
     assert.equal(await k("get replicasets -l app=del-orphan -o jsonpath='{.items[0].metadata.ownerReferences}'"), '');
     await k('delete replicaset -l app=del-orphan');
-    await cluster.apply(pod('stubborn', { namespace: ns, script: "trap '' TERM; sleep 1000", spec: { terminationGracePeriodSeconds: 600 } }));
+    await cluster.apply(
+      pod('stubborn', {
+        namespace: ns,
+        script: "trap '' TERM; sleep 1000",
+        spec: { terminationGracePeriodSeconds: 600 },
+      }),
+    );
     await k('wait --for=condition=Ready pod/stubborn --timeout=60s');
     await k('delete pod stubborn --grace-period=1');
-    await cluster.apply(pod('forced', { namespace: ns, script: "trap '' TERM; sleep 1000", spec: { terminationGracePeriodSeconds: 600 } }));
+    await cluster.apply(
+      pod('forced', {
+        namespace: ns,
+        script: "trap '' TERM; sleep 1000",
+        spec: { terminationGracePeriodSeconds: 600 },
+      }),
+    );
     await k('wait --for=condition=Ready pod/forced --timeout=60s');
     await k('delete pod forced --force --grace-period=0');
     assert.match((await cluster.tryKubectl(`-n ${ns} get pod forced`)).stderr, /pods "forced" not found/);
@@ -159,7 +213,10 @@ describe('kubectl asks', () => {
     const no = await cluster.tryKubectl('auth can-i create pods --as=nobody');
     assert.equal(no.stdout, 'no\n');
     assert.match(await cluster.kubectl('auth whoami'), /Username\s+kubernetes-admin/);
-    assert.match(await cluster.kubectl('cluster-info'), /Kubernetes control plane.* is running at .*https:\/\/127.0.0.1:16443/);
+    assert.match(
+      await cluster.kubectl('cluster-info'),
+      /Kubernetes control plane.* is running at .*https:\/\/127.0.0.1:16443/,
+    );
     assert.match(await cluster.kubectl('config get-contexts -o name'), /t-kubectl/);
     assert.match(await cluster.kubectl('version'), /Server Version: v1\.36/);
     const top = await cluster.tryKubectl('top nodes');

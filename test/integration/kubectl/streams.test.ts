@@ -10,7 +10,12 @@ import { IDLE, pod, WEB } from '../../support/manifests.ts';
 let cluster: TestCluster;
 let ns: string;
 before(async () => {
-  cluster = await startCluster({ name: 't-streams', apiPort: 16445, podCidr: '10.114.0.0/16', serviceCidr: '10.115.0.0/16' });
+  cluster = await startCluster({
+    name: 't-streams',
+    apiPort: 16445,
+    podCidr: '10.114.0.0/16',
+    serviceCidr: '10.115.0.0/16',
+  });
   ns = await cluster.namespace('str');
   await cluster.apply([pod('web', { ...WEB, namespace: ns }), pod('box', { namespace: ns })]);
   await k('wait --for=condition=Ready pod/web pod/box --timeout=60s');
@@ -24,8 +29,12 @@ describe('logs', () => {
     const second = { name: 'other', image: 'busybox:1.38', command: ['sh', '-c', `echo from other; ${IDLE}`] };
     const spec = { containers: [{ name: 'main', image: 'busybox:1.38', command: ['sh', '-c', script] }, second] };
     await cluster.apply(pod('talk', { namespace: ns, spec }));
-    await eventually('the container restarted', async () =>
-      Number(await k("get pod talk -o jsonpath='{.status.containerStatuses[?(@.name==\"main\")].restartCount}'")) >= 1);
+    await eventually(
+      'the container restarted',
+      async () =>
+        Number(await k('get pod talk -o jsonpath=\'{.status.containerStatuses[?(@.name=="main")].restartCount}\'')) >=
+        1,
+    );
     assert.equal(await k('logs talk -c main --previous --tail=2'), 'line 4\nline 5\n');
     assert.equal(await k('logs talk -c other'), 'from other\n');
     assert.match(await k('logs talk --all-containers --prefix'), /\[pod\/talk\/other\] from other/);
@@ -38,8 +47,16 @@ describe('logs', () => {
   });
 
   test('follows until the container ends', async () => {
-    await cluster.apply(pod('count', { namespace: ns, script: 'for i in 1 2 3; do echo tick $i; sleep 0.3; done', spec: { restartPolicy: 'Never' } }));
-    await eventually('it runs', async () => /Running|Succeeded/.test(await k("get pod count -o jsonpath='{.status.phase}'")));
+    await cluster.apply(
+      pod('count', {
+        namespace: ns,
+        script: 'for i in 1 2 3; do echo tick $i; sleep 0.3; done',
+        spec: { restartPolicy: 'Never' },
+      }),
+    );
+    await eventually('it runs', async () =>
+      /Running|Succeeded/.test(await k("get pod count -o jsonpath='{.status.phase}'")),
+    );
     assert.equal(await k('logs -f count'), 'tick 1\ntick 2\ntick 3\n');
   });
 });
@@ -89,7 +106,9 @@ test('attach sees what the container writes', async () => {
 
 test('port-forward carries requests', async () => {
   const forward = cluster.spawnKubectl(`-n ${ns} port-forward pod/web 18080:8080`);
-  await new Promise<void>((resolve) => forward.stdout?.on('data', (text) => String(text).includes('Forwarding') && resolve()));
+  await new Promise<void>((resolve) =>
+    forward.stdout?.on('data', (text) => String(text).includes('Forwarding') && resolve()),
+  );
   for (let i = 0; i < 5; i++) assert.equal(await (await fetch('http://127.0.0.1:18080/')).text(), 'web\n');
   forward.kill();
 });

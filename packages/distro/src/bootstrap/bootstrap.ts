@@ -48,7 +48,8 @@ async function create(client: Client, manifest: Manifest, ctx: Ctx): Promise<voi
     await client.create(kindOf(manifest), manifest as never, ctx);
   } catch (error) {
     // Another server of the cluster was quicker.
-    if (!isReason(error, 'AlreadyExists')) throw new Error(`${manifest.kind} ${manifest.metadata.name}: ${describeError(error)}`, { cause: error });
+    if (!isReason(error, 'AlreadyExists'))
+      throw new Error(`${manifest.kind} ${manifest.metadata.name}: ${describeError(error)}`, { cause: error });
   }
 }
 
@@ -69,7 +70,9 @@ async function replace(client: Client, manifest: Manifest, ctx: Ctx): Promise<vo
 /** Whether `present` has all that `wanted` says; defaults may have added more. */
 function covers(present: unknown, wanted: unknown): boolean {
   if (Array.isArray(wanted)) {
-    return Array.isArray(present) && present.length === wanted.length && wanted.every((item, i) => covers(present[i], item));
+    return (
+      Array.isArray(present) && present.length === wanted.length && wanted.every((item, i) => covers(present[i], item))
+    );
   }
   if (typeof wanted !== 'object' || wanted === null) return present === wanted;
   if (typeof present !== 'object' || present === null) return false;
@@ -100,7 +103,9 @@ async function repair(client: Client, manifest: Manifest, present: UnknownObject
   const field = manifest['rules'] === undefined ? 'subjects' : 'rules';
   if (manifest['aggregationRule'] !== undefined) return; // filled by its controller
   const has = (present[field] ?? []) as readonly unknown[];
-  const missing = ((manifest[field] ?? []) as readonly unknown[]).filter((item) => !has.some((other) => covers(other, item) || jsonEqual(other, item)));
+  const missing = ((manifest[field] ?? []) as readonly unknown[]).filter(
+    (item) => !has.some((other) => covers(other, item) || jsonEqual(other, item)),
+  );
   if (missing.length === 0) return;
   await client.update(kindOf(manifest), { ...present, [field]: [...has, ...missing] }, ctx);
 }

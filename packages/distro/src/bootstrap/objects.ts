@@ -43,7 +43,9 @@ function withPatch(manifest: Manifest): Manifest {
   if (manifest.kind !== 'ClusterRole' || !manifest.metadata.name.startsWith('system:controller:')) return manifest;
   const rules = (manifest['rules'] ?? []) as readonly { readonly verbs: readonly string[] }[];
   const widened = rules.map((rule) =>
-    rule.verbs.includes('update') && !rule.verbs.includes('patch') ? { ...rule, verbs: [...rule.verbs, 'patch'] } : rule,
+    rule.verbs.includes('update') && !rule.verbs.includes('patch')
+      ? { ...rule, verbs: [...rule.verbs, 'patch'] }
+      : rule,
   );
   return { ...manifest, rules: widened };
 }
@@ -65,7 +67,13 @@ function nodeNetworkRbac(): Manifest[] {
         { apiGroups: ['', 'events.k8s.io'], resources: ['events'], verbs: ['create', 'patch', 'update'] },
       ],
     },
-    { apiVersion: `${rbac}/v1`, kind: 'ClusterRoleBinding', metadata: { name }, subjects: [subject], roleRef: roleRef('ClusterRole', name) },
+    {
+      apiVersion: `${rbac}/v1`,
+      kind: 'ClusterRoleBinding',
+      metadata: { name },
+      subjects: [subject],
+      roleRef: roleRef('ClusterRole', name),
+    },
     {
       apiVersion: `${rbac}/v1`,
       kind: 'Role',
@@ -91,13 +99,24 @@ export function priorityClasses(): Manifest[] {
     description,
   });
   return [
-    make('system-cluster-critical', 2_000_000_000, 'Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.'),
-    make('system-node-critical', 2_000_001_000, 'Used for system critical pods that must not be moved from their current node.'),
+    make(
+      'system-cluster-critical',
+      2_000_000_000,
+      'Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.',
+    ),
+    make(
+      'system-node-critical',
+      2_000_001_000,
+      'Used for system critical pods that must not be moved from their current node.',
+    ),
   ];
 }
 
 /** `default/kubernetes`: Pods find the API server under it. Its endpoints are replaced at every start. */
-export function apiService({ serviceAddress, apiAddress, apiPort }: BootstrapFacts): { service: Manifest; endpoints: Manifest[] } {
+export function apiService({ serviceAddress, apiAddress, apiPort }: BootstrapFacts): {
+  service: Manifest;
+  endpoints: Manifest[];
+} {
   const labels = { component: 'apiserver', provider: 'kubernetes' };
   const metadata = { name: 'kubernetes', namespace: 'default' };
   const ports = [{ name: 'https', port: apiPort, protocol: 'TCP' }];

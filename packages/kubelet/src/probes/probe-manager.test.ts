@@ -20,15 +20,27 @@ function setUp(probes: Record<string, Probe>) {
     return outcome;
   };
   const drivers = { http: probe, tcp: probe, grpc: probe, exec: probe };
-  const recorder = { event: (_: unknown, type: string, reason: string, message: string) => void events.push(`${type} ${reason} ${message}`) };
+  const recorder = {
+    event: (_: unknown, type: string, reason: string, message: string) =>
+      void events.push(`${type} ${reason} ${message}`),
+  };
   const manager = createProbeManager({ drivers, events: recorder }, ctx);
   const spec = { name: 'c', image: 'x', ...probes };
   const pod = { metadata: { name: 'p', namespace: 'd', uid: 'u' }, spec: { containers: [spec] } } as unknown as Pod;
-  const target: ProbeTarget = { pod, podIp: '10.0.0.1', containers: [{ spec, containerId: 'id', startedAtMs: clock.nowMs() }] };
+  const target: ProbeTarget = {
+    pod,
+    podIp: '10.0.0.1',
+    containers: [{ spec, containerId: 'id', startedAtMs: clock.nowMs() }],
+  };
   const changes: string[] = [];
   manager.onChange((uid) => changes.push(uid));
   return {
-    manager, clock, target, events, changes, stop: () => abort.abort(),
+    manager,
+    clock,
+    target,
+    events,
+    changes,
+    stop: () => abort.abort(),
     calls: () => calls,
     answer: (result: 'success' | 'failure', output = '') => {
       outcome = { result, output };
@@ -57,7 +69,10 @@ describe('probes', () => {
   });
 
   test('liveness waits for startup, then runs at once', async () => {
-    const world = setUp({ startupProbe: tcp({ failureThreshold: 30 }), livenessProbe: tcp({ failureThreshold: 1, periodSeconds: 3600 }) });
+    const world = setUp({
+      startupProbe: tcp({ failureThreshold: 30 }),
+      livenessProbe: tcp({ failureThreshold: 1, periodSeconds: 3600 }),
+    });
     world.answer('failure');
     world.manager.sync(world.target);
     await world.clock.advance(60_000);
@@ -91,7 +106,10 @@ test('an HTTP probe goes to the Pod, by named port, with its headers', () => {
   const at = { pod: {} as Pod, podIp: '10.0.0.1', container, containerId: 'id' };
   const call = httpCall({ port: 'web', path: 'health', httpHeaders: [{ name: 'Host', value: 'x' }] }, at);
   assert.deepEqual(call, {
-    scheme: 'http', host: '10.0.0.1', port: 8080, path: '/health',
+    scheme: 'http',
+    host: '10.0.0.1',
+    port: 8080,
+    path: '/health',
     headers: Object.assign(Object.create(null), { host: 'x', 'user-agent': 'kube-probe/1.36', accept: '*/*' }),
   });
   assert.equal(httpCall({ port: 'nope' }, at), 'invalid port: nope');

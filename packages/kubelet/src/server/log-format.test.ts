@@ -4,7 +4,14 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { LineSplitter, LogWriter, parseLogLine, parseLogQuery, type LogOptions } from './log-format.ts';
 
-const all: LogOptions = { follow: false, timestamps: false, tailLines: undefined, sinceMs: undefined, limitBytes: undefined, stream: 'All' };
+const all: LogOptions = {
+  follow: false,
+  timestamps: false,
+  tailLines: undefined,
+  sinceMs: undefined,
+  limitBytes: undefined,
+  stream: 'All',
+};
 const FILE =
   '2026-01-01T00:00:00.000000001Z stdout F one\n' +
   '2026-01-01T00:00:01.000000001Z stdout P two-\n' +
@@ -26,7 +33,10 @@ test('joins pieces of a line, keeps empty lines, drops what is no log line', () 
 });
 
 test('timestamps once a line, since a time, up to a number of bytes', () => {
-  assert.match(render({ timestamps: true }), /^2026-01-01T00:00:00.000000001Z one\n2026-01-01T00:00:01.000000001Z two-half\n/);
+  assert.match(
+    render({ timestamps: true }),
+    /^2026-01-01T00:00:00.000000001Z one\n2026-01-01T00:00:01.000000001Z two-half\n/,
+  );
   assert.equal(render({ sinceMs: Date.parse('2026-01-01T00:00:02Z') }), '\nthree four\n');
   assert.equal(render({ limitBytes: 6 }), 'one\ntw');
 });
@@ -48,5 +58,9 @@ test('lines do not depend on how the file was read', () => {
 test('a bad query says what is wrong', () => {
   assert.equal(parseLogQuery(new URLSearchParams('tailLines=-1'), 0), 'tailLines: must be greater than or equal to 0');
   assert.equal(parseLogQuery(new URLSearchParams('sinceSeconds=0'), 0), 'sinceSeconds: must be greater than 0');
-  assert.deepEqual(parseLogQuery(new URLSearchParams('sinceSeconds=2&follow=true'), 5000), { ...all, follow: true, sinceMs: 3000 });
+  assert.deepEqual(parseLogQuery(new URLSearchParams('sinceSeconds=2&follow=true'), 5000), {
+    ...all,
+    follow: true,
+    sinceMs: 3000,
+  });
 });

@@ -125,22 +125,37 @@ function lazyHealthService(): () => HealthService {
   let service: HealthService | undefined;
   return () => {
     if (service !== undefined) return service;
-    const definition = loadSync(fileURLToPath(new URL('health.proto', import.meta.url)), { enums: String, defaults: true });
+    const definition = loadSync(fileURLToPath(new URL('health.proto', import.meta.url)), {
+      enums: String,
+      defaults: true,
+    });
     // biome-ignore lint/suspicious/noExplicitAny: the shape comes from the proto file
     service = (grpc.loadPackageDefinition(definition) as any).grpc.health.v1.Health as HealthService;
     return service;
   };
 }
 
-function grpcProbe(Health: HealthService, host: string, port: number, service: string, timeoutMs: number): Promise<ProbeOutcome> {
+function grpcProbe(
+  Health: HealthService,
+  host: string,
+  port: number,
+  service: string,
+  timeoutMs: number,
+): Promise<ProbeOutcome> {
   const client = new Health(`${host}:${port}`, grpc.credentials.createInsecure());
   return new Promise((resolve) => {
     client.check({ service }, { deadline: Date.now() + timeoutMs }, (error, reply) => {
       client.close();
       if (error === null && reply?.status === 'SERVING') resolve(success('service healthy'));
       else if (error === null) resolve(failure(`service unhealthy (responded with "${reply?.status}")`));
-      else if (error.code === grpc.status.DEADLINE_EXCEEDED) resolve(failure(`timeout: failed to connect service "${host}:${port}" within ${timeoutMs / 1000}s: context deadline exceeded`));
-      else if (error.code === grpc.status.UNIMPLEMENTED) resolve(failure('error: this server does not implement the grpc health protocol (grpc.health.v1.Health)'));
+      else if (error.code === grpc.status.DEADLINE_EXCEEDED)
+        resolve(
+          failure(
+            `timeout: failed to connect service "${host}:${port}" within ${timeoutMs / 1000}s: context deadline exceeded`,
+          ),
+        );
+      else if (error.code === grpc.status.UNIMPLEMENTED)
+        resolve(failure('error: this server does not implement the grpc health protocol (grpc.health.v1.Health)'));
       else resolve(failure(`error: health rpc probe failed: ${error.message}`));
     });
   });

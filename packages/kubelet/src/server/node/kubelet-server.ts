@@ -76,7 +76,9 @@ class Handler {
     this.#upgrade(request, socket, head).catch((error) => {
       const { code, message } = toStatus(error);
       this.#ctx.log.warn('stream refused', { path: request.url?.split('?')[0], error: describeError(error) });
-      socket.end(`HTTP/1.1 ${code} Error\r\nContent-Type: text/plain\r\nContent-Length: ${Buffer.byteLength(message)}\r\nConnection: close\r\n\r\n${message}`);
+      socket.end(
+        `HTTP/1.1 ${code} Error\r\nContent-Type: text/plain\r\nContent-Length: ${Buffer.byteLength(message)}\r\nConnection: close\r\n\r\n${message}`,
+      );
     });
   }
 
@@ -87,7 +89,11 @@ class Handler {
     if (route.kind === 'containerLogs') return this.#logs(route, url.searchParams, response);
     if (route.kind === 'pods') {
       const items = this.#source.pods();
-      return send(response, 'application/json', JSON.stringify({ kind: 'PodList', apiVersion: 'v1', metadata: {}, items }));
+      return send(
+        response,
+        'application/json',
+        JSON.stringify({ kind: 'PodList', apiVersion: 'v1', metadata: {}, items }),
+      );
     }
     if (route.kind === 'healthz') return send(response, 'text/plain', 'ok');
     if (route.kind === 'run') {
@@ -113,7 +119,9 @@ class Handler {
     response.writeHead(200, { 'content-type': 'text/plain' });
     response.flushHeaders();
     const isRunning = async () => {
-      const now = await this.#source.containerLog(namespace, pod, container, previous, this.#ctx).catch(() => undefined);
+      const now = await this.#source
+        .containerLog(namespace, pod, container, previous, this.#ctx)
+        .catch(() => undefined);
       return now?.running === true && now.containerId === log.containerId;
     };
     await sendLog(log.path, options, response, { isRunning }, AbortSignal.any([gone.signal, this.#ctx.signal]));
@@ -164,7 +172,10 @@ function authorize(request: IncomingMessage, route: KubeletRoute): void {
   const groups = Array.isArray(subject.O) ? subject.O : [subject.O ?? ''];
   if (groups.includes(ADMIN_GROUP)) return;
   const user = subject.CN ?? '';
-  throw new ApiError('Forbidden', `Forbidden (user=${user}, verb=get, resource=nodes, subresource=${subresourceOf(route)})`);
+  throw new ApiError(
+    'Forbidden',
+    `Forbidden (user=${user}, verb=get, resource=nodes, subresource=${subresourceOf(route)})`,
+  );
 }
 
 function send(response: ServerResponse, contentType: string, body: string | Buffer): void {

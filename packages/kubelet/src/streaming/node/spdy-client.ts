@@ -35,7 +35,10 @@ export interface SpdyConnection {
 }
 
 /** Upgrades `url` (http) with one of `protocols`; rejects with the server's answer when it refuses. */
-export function dialUpgrade(url: string, headers: Readonly<Record<string, string>>): Promise<{ socket: Socket; head: Buffer; response: IncomingMessage }> {
+export function dialUpgrade(
+  url: string,
+  headers: Readonly<Record<string, string>>,
+): Promise<{ socket: Socket; head: Buffer; response: IncomingMessage }> {
   return new Promise((resolve, reject) => {
     const dial = request(url, { method: 'POST', headers: { connection: 'Upgrade', ...headers }, timeout: DIAL_MS_MAX });
     dial.on('upgrade', (response, socket, head) => {
@@ -47,7 +50,9 @@ export function dialUpgrade(url: string, headers: Readonly<Record<string, string
       response.resume();
       reject(new Error(`the runtime refused the stream: HTTP ${response.statusCode}`));
     });
-    dial.on('timeout', () => dial.destroy(new Error(`the runtime's streaming server did not answer in ${DIAL_MS_MAX / 1000} s`)));
+    dial.on('timeout', () =>
+      dial.destroy(new Error(`the runtime's streaming server did not answer in ${DIAL_MS_MAX / 1000} s`)),
+    );
     dial.on('error', reject);
     dial.end();
   });

@@ -13,11 +13,12 @@ import {
 import { isReason, silentLogger } from '@kapella/base';
 import { hostCtx, hostRandom } from '@kapella/base/node';
 import type { Client } from '@kapella/client';
-import { createServiceAllocator, resources } from '@kapella/resources';
+import { createServiceAllocator } from '@kapella/resources';
 import { createMemoryStore } from '@kapella/store';
 import { bootstrapCluster } from '../bootstrap/bootstrap.ts';
 import { clientFor, defaultAdmission, MASTER, runComponents } from './control-plane.ts';
 import { clusterControllers } from './controllers.ts';
+import { servedResources } from './resources.ts';
 import { standardRoutes } from './routes.ts';
 
 const facts = {
@@ -49,7 +50,7 @@ before(async () => {
   server = createApiServer(
     {
       store: createMemoryStore(),
-      resources,
+      resources: servedResources(),
       admission: defaultAdmission(),
       authenticator: createAuthenticator({ tokens: [] }),
       authorizer: createAuthorizerChain([rbac]),

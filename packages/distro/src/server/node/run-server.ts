@@ -15,7 +15,7 @@ import {
 import { createConnectDialer, createTokenIssuer, type ServiceAccountTokens, startHttpsServer } from '@kapella/apiserver/node';
 import type { Ctx } from '@kapella/base';
 import { addressAt, CliError, type ClusterOptions } from '@kapella/cli';
-import { createServiceAllocator, resources } from '@kapella/resources';
+import { createServiceAllocator } from '@kapella/resources';
 import { type StoreBackend, storeBackends } from '@kapella/store/node';
 import { bootstrapCluster } from '../../bootstrap/bootstrap.ts';
 import { primaryAddress } from '../../node-agent/node/host-address.ts';
@@ -23,6 +23,7 @@ import { DNS_ADDRESS_INDEX } from '../../network.ts';
 import { type ClusterPki, ensureClusterPki, writePrivate } from '../../pki/node/cluster-pki.ts';
 import { kubeconfigYaml } from '../../pki/node/kubeconfig.ts';
 import { clientFor, defaultAdmission, MASTER, runComponents } from '../control-plane.ts';
+import { servedResources } from '../resources.ts';
 import { createServices } from '../services.ts';
 import { clusterControllers } from '../controllers.ts';
 import { standardRoutes } from '../routes.ts';
@@ -92,7 +93,7 @@ function createServer(
   const server: ApiServer = createApiServer(
     {
       store,
-      resources,
+      resources: servedResources(),
       admission: [...defaultAdmission(), createRbacEscalationPlugin(rbac, authorizer)],
       authenticator: createAuthenticator({ tokens: [tokenAuthenticator] }),
       authorizer,

@@ -1,0 +1,16 @@
+/** The resources as this server serves them: the tables, and what the generated facts add to them. */
+import { createResourceFacts } from '@kapella/api';
+import type { AnyDefinition } from '@kapella/apiserver';
+import { resources } from '@kapella/resources';
+
+/** Small kinds that the server itself reads with nearly every request. */
+const KEPT_DECODED = new Set(['namespaces', 'roles', 'rolebindings', 'clusterroles', 'clusterrolebindings']);
+
+export function servedResources(): readonly AnyDefinition[] {
+  const returnsDeleted = new Set(createResourceFacts().filter((fact) => fact.returnsDeleted).map((fact) => `${fact.group}/${fact.plural}`));
+  return resources.map((definition) => ({
+    ...definition,
+    ...(returnsDeleted.has(`${definition.id.group}/${definition.id.plural}`) && { returnsDeleted: true }),
+    ...(KEPT_DECODED.has(definition.id.plural) && { keepDecoded: true }),
+  }));
+}

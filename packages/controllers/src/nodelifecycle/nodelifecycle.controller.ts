@@ -1,4 +1,7 @@
-/** Watches over nodes: taints by condition, Unknown when silent, Pods of dead nodes not ready. Source: kubernetes pkg/controller/nodelifecycle. */
+/**
+ * Watches over nodes: taints by condition, Unknown when silent, Pods of dead nodes not ready.
+ * Source: kubernetes pkg/controller/nodelifecycle.
+ */
 import { coordinationV1, coreV1 } from '@kapella/api';
 import type { Node } from '@kapella/api/types/core-v1';
 import { type Ctx, formatTime, isReason, parseTime } from '@kapella/base';

@@ -1,4 +1,7 @@
-/** How many nodes of a zone are down, and what that permits. Pure. Source: …/nodelifecycle/node_lifecycle_controller.go, handleDisruption. */
+/**
+ * How many nodes of a zone are down, and what that permits. Pure.
+ * Source: …/nodelifecycle/node_lifecycle_controller.go, handleDisruption.
+ */
 import type { Node } from '@kapella/api/types/core-v1';
 import { readyOf } from './plan-node.ts';
 

@@ -68,6 +68,7 @@ function purityFindings({ path, text }: SourceFile): string[] {
 
 const HOST_PACKAGES = ['lmdb', '@grpc/', 'ws', '@peculiar/x509', 'tar-stream'];
 const isHostModule = (specifier: string) =>
-  specifier.startsWith('node:') || HOST_PACKAGES.some((name) => specifier === name || (name.endsWith('/') && specifier.startsWith(name)));
+  specifier.startsWith('node:') ||
+  HOST_PACKAGES.some((name) => specifier === name || (name.endsWith('/') && specifier.startsWith(name)));
 const isHostFile = (path: string) => path.includes('/node/') || path.includes('/browser/');
 const isTest = (path: string) => /\.(test|bench|test-support)\.ts$/.test(path) || path.includes('/testdata/');

@@ -4,8 +4,14 @@ import { sourceFiles } from './files.ts';
 /** Main files of a kind of thing, and the table that must name each. */
 const TABLES: readonly { readonly pattern: RegExp; readonly table: string }[] = [
   { pattern: /^packages\/resources\/src\/.*\/([a-z0-9-]+)\.resource\.ts$/, table: 'packages/resources/src/' },
-  { pattern: /^packages\/controllers\/src\/.*\/([a-z0-9-]+)\.controller\.ts$/, table: 'packages/controllers/src/index.ts' },
-  { pattern: /^packages\/scheduler\/src\/plugins\/.*\/([a-z0-9-]+)\.plugin\.ts$/, table: 'packages/scheduler/src/plugins/index.ts' },
+  {
+    pattern: /^packages\/controllers\/src\/.*\/([a-z0-9-]+)\.controller\.ts$/,
+    table: 'packages/controllers/src/index.ts',
+  },
+  {
+    pattern: /^packages\/scheduler\/src\/plugins\/.*\/([a-z0-9-]+)\.plugin\.ts$/,
+    table: 'packages/scheduler/src/plugins/index.ts',
+  },
   { pattern: /^packages\/admission\/src\/plugins\/.*\/([a-z0-9-]+)\.plugin\.ts$/, table: 'packages/admission/src/' },
   { pattern: /^packages\/dns\/src\/plugins\/.*\/([a-z0-9-]+)\.plugin\.ts$/, table: 'packages/dns/src/' },
 ];

@@ -65,9 +65,11 @@ class SchedulerLoop {
     const unsubscribe = this.#subscribe();
     const { cache } = this.#deps;
     const kinds = [coreV1.Node, coreV1.Pod, coreV1.Namespace, coreV1.PersistentVolumeClaim, coreV1.PersistentVolume];
-    await Promise.all(kinds.map((kind) => cache.informer(kind as typeof coreV1.Pod).synced(this.#ctx))).catch((error) => {
-      if (!this.#ctx.signal.aborted) throw error;
-    });
+    await Promise.all(kinds.map((kind) => cache.informer(kind as typeof coreV1.Pod).synced(this.#ctx))).catch(
+      (error) => {
+        if (!this.#ctx.signal.aborted) throw error;
+      },
+    );
     while (!this.#ctx.signal.aborted) {
       const next = this.#queue.pop();
       if (next === undefined) await this.#somethingToDo();
@@ -220,9 +222,13 @@ class SchedulerLoop {
       };
       const timer = this.#ctx.clock.setTimer(CLAIM_BIND_MS_MAX, () => {
         stop();
-        reject(new Error(`waited ${CLAIM_BIND_MS_MAX / 1000} s for claims ${waiting.map(keyOf).join(', ')} to be bound`));
+        reject(
+          new Error(`waited ${CLAIM_BIND_MS_MAX / 1000} s for claims ${waiting.map(keyOf).join(', ')} to be bound`),
+        );
       });
-      const unsubscribe = cache.informer(coreV1.PersistentVolumeClaim).subscribe({ update: () => queueMicrotask(check) });
+      const unsubscribe = cache
+        .informer(coreV1.PersistentVolumeClaim)
+        .subscribe({ update: () => queueMicrotask(check) });
       const stop = () => {
         timer.cancel();
         unsubscribe();
@@ -232,11 +238,7 @@ class SchedulerLoop {
   }
 
   /** Says why on the Pod, tries to make room, and lets it wait for an event that can help. */
-  async #refused(
-    state: PodState,
-    profile: Profile,
-    rejections: Decision['rejections'],
-  ): Promise<void> {
+  async #refused(state: PodState, profile: Profile, rejections: Decision['rejections']): Promise<void> {
     const { cache, events } = this.#deps;
     const budgets = cache.list(policyV1.PodDisruptionBudget);
     const preemption = planPreemption(state, this.#snapshot, rejections, profile, budgets);
@@ -260,7 +262,9 @@ class SchedulerLoop {
     for (const { pod } of victims) {
       const condition = this.#condition('DisruptionTarget', 'True', 'PreemptionByScheduler', message);
       const status = { conditions: [condition] };
-      await client.patch(coreV1.Pod, pod, { type: 'strategic', body: { status } }, this.#ctx, { subresource: 'status' });
+      await client.patch(coreV1.Pod, pod, { type: 'strategic', body: { status } }, this.#ctx, {
+        subresource: 'status',
+      });
       await client.delete(coreV1.Pod, pod, this.#ctx, { uid: pod.metadata.uid });
       events.event(pod, 'Normal', 'Preempted', `Preempted by pod ${state.pod.metadata.uid} on node ${node}`);
     }

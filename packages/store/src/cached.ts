@@ -66,7 +66,9 @@ export interface WatchCache {
   readonly size: number;
   get(key: string): CachedObject | undefined;
   /** In key order. `revision` reads the past as long as it is in the window, else throws ApiError Expired. */
-  list(query: CacheQuery & { readonly revision?: number; readonly limit?: number; readonly startAfter?: string }): CacheList;
+  list(
+    query: CacheQuery & { readonly revision?: number; readonly limit?: number; readonly startAfter?: string },
+  ): CacheList;
   watch(options: WatchOptions, sink: CacheSink): () => void;
   /** Resolves when the cache has seen `revision`; rejects with Timeout after 3 s, as upstream words it. */
   waitFor(revision: number, ctx: Ctx): Promise<void>;

@@ -133,7 +133,10 @@ export const storeConformance: readonly ConformanceCase[] = [
         ),
       );
       check(results.filter((r) => r.ok).length === 1, 'one winner');
-      check(results.every((r) => r.ok || decoder.decode(r.current?.value) === '0' || r.current !== undefined), 'losers see it');
+      check(
+        results.every((r) => r.ok || decoder.decode(r.current?.value) === '0' || r.current !== undefined),
+        'losers see it',
+      );
       const revisions = await Promise.all(Array.from({ length: 200 }, (_, i) => put(store, `/r/${i}`, 'v', 0, ctx)));
       check(new Set(revisions).size === 200, 'every commit has a revision of its own');
     },

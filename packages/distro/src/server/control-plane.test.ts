@@ -61,7 +61,9 @@ before(async () => {
           tokens: { issuer: 'test', jwks: () => ({ keys: [] }) },
           descriptions: async () => undefined,
         }),
-      services: new Map([['serviceAllocator', createServiceAllocator({ cidrs: ['10.43.0.0/16'], random: hostRandom })]]),
+      services: new Map([
+        ['serviceAllocator', createServiceAllocator({ cidrs: ['10.43.0.0/16'], random: hostRandom })],
+      ]),
     },
     ctx,
   );
@@ -83,8 +85,16 @@ after(async () => {
 async function addNode(name: string): Promise<void> {
   await client.create(coreV1.Node, { metadata: { name }, spec: {} }, ctx);
   const now = new Date().toISOString();
-  const conditions = [{ type: 'Ready', status: 'True', reason: 'KubeletReady', lastHeartbeatTime: now, lastTransitionTime: now }];
-  const body = { status: { allocatable: { cpu: '4', memory: '8Gi', pods: '110' }, capacity: { cpu: '4', memory: '8Gi', pods: '110' }, conditions } };
+  const conditions = [
+    { type: 'Ready', status: 'True', reason: 'KubeletReady', lastHeartbeatTime: now, lastTransitionTime: now },
+  ];
+  const body = {
+    status: {
+      allocatable: { cpu: '4', memory: '8Gi', pods: '110' },
+      capacity: { cpu: '4', memory: '8Gi', pods: '110' },
+      conditions,
+    },
+  };
   await client.patch(coreV1.Node, { name }, { type: 'merge', body }, ctx, { subresource: 'status' });
 }
 
@@ -105,7 +115,10 @@ async function markReady(app: string): Promise<void> {
 
 describe('a cluster in memory', () => {
   test('has what clients count on', async () => {
-    assert.equal((await client.get(coreV1.Service, { namespace: 'default', name: 'kubernetes' }, ctx))?.spec.clusterIP, '10.43.0.1');
+    assert.equal(
+      (await client.get(coreV1.Service, { namespace: 'default', name: 'kubernetes' }, ctx))?.spec.clusterIP,
+      '10.43.0.1',
+    );
     const role = await client.get(rbacV1.ClusterRole, { name: 'cluster-admin' }, ctx);
     assert.deepEqual(role?.rules?.[0]?.verbs, ['*']);
     const classes = await client.list(schedulingV1.PriorityClass, {}, ctx);
@@ -118,8 +131,22 @@ describe('a cluster in memory', () => {
 
   test('a Deployment becomes Pods on nodes, endpoints of its Service, and is rolled and removed whole', async () => {
     const selector = { matchLabels: { app: 'web' } };
-    await client.create(appsV1.Deployment, { metadata: { name: 'web', namespace: 'default' }, spec: { replicas: 3, selector, template: template('web') } } as never, ctx);
-    await client.create(coreV1.Service, { metadata: { name: 'web', namespace: 'default' }, spec: { selector: { app: 'web' }, ports: [{ port: 80 }] } } as never, ctx);
+    await client.create(
+      appsV1.Deployment,
+      {
+        metadata: { name: 'web', namespace: 'default' },
+        spec: { replicas: 3, selector, template: template('web') },
+      } as never,
+      ctx,
+    );
+    await client.create(
+      coreV1.Service,
+      {
+        metadata: { name: 'web', namespace: 'default' },
+        spec: { selector: { app: 'web' }, ports: [{ port: 80 }] },
+      } as never,
+      ctx,
+    );
     await eventually('three Pods are placed', async () => {
       const { items } = await client.list(coreV1.Pod, { namespace: 'default', labelSelector: 'app=web' }, ctx);
       return items.length === 3 && items.every((pod) => pod.spec.nodeName === 'n1');
@@ -130,8 +157,15 @@ describe('a cluster in memory', () => {
       return deployment?.status?.availableReplicas === 3;
     });
     await eventually('the Service has endpoints', async () => {
-      const slices = await client.list(discoveryV1.EndpointSlice, { namespace: 'default', labelSelector: 'kubernetes.io/service-name=web' }, ctx);
-      return slices.items.flatMap((slice) => slice.endpoints ?? []).filter((endpoint) => endpoint.conditions?.ready).length === 3;
+      const slices = await client.list(
+        discoveryV1.EndpointSlice,
+        { namespace: 'default', labelSelector: 'kubernetes.io/service-name=web' },
+        ctx,
+      );
+      return (
+        slices.items.flatMap((slice) => slice.endpoints ?? []).filter((endpoint) => endpoint.conditions?.ready)
+          .length === 3
+      );
     });
     await client.delete(appsV1.Deployment, { namespace: 'default', name: 'web' }, ctx);
     await eventually('ReplicaSets and Pods are collected', async () => {
@@ -142,31 +176,55 @@ describe('a cluster in memory', () => {
   });
 
   test('a more important Pod pushes out a lesser one', async () => {
-    const big = { containers: [{ name: 'c', image: 'img', resources: { requests: { cpu: '3' } } }], terminationGracePeriodSeconds: 0 };
+    const big = {
+      containers: [{ name: 'c', image: 'img', resources: { requests: { cpu: '3' } } }],
+      terminationGracePeriodSeconds: 0,
+    };
     await client.create(coreV1.Pod, { metadata: { name: 'lesser', namespace: 'default' }, spec: big } as never, ctx);
-    await eventually('the lesser Pod is placed', async () => (await client.get(coreV1.Pod, { namespace: 'default', name: 'lesser' }, ctx))?.spec.nodeName);
+    await eventually(
+      'the lesser Pod is placed',
+      async () => (await client.get(coreV1.Pod, { namespace: 'default', name: 'lesser' }, ctx))?.spec.nodeName,
+    );
     await client.create(schedulingV1.PriorityClass, { metadata: { name: 'high' }, value: 1000 } as never, ctx);
-    await client.create(coreV1.Pod, { metadata: { name: 'greater', namespace: 'default' }, spec: { ...big, priorityClassName: 'high' } } as never, ctx);
+    await client.create(
+      coreV1.Pod,
+      { metadata: { name: 'greater', namespace: 'default' }, spec: { ...big, priorityClassName: 'high' } } as never,
+      ctx,
+    );
     await eventually('the lesser Pod is told to go', async () => {
       const lesser = await client.get(coreV1.Pod, { namespace: 'default', name: 'lesser' }, ctx);
-      if (lesser?.metadata.deletionTimestamp !== undefined) await client.delete(coreV1.Pod, lesser, ctx, { gracePeriodSeconds: 0 });
+      if (lesser?.metadata.deletionTimestamp !== undefined)
+        await client.delete(coreV1.Pod, lesser, ctx, { gracePeriodSeconds: 0 });
       return lesser === undefined || lesser.metadata.deletionTimestamp !== undefined;
     });
-    await eventually('the greater Pod is placed', async () => (await client.get(coreV1.Pod, { namespace: 'default', name: 'greater' }, ctx))?.spec.nodeName);
+    await eventually(
+      'the greater Pod is placed',
+      async () => (await client.get(coreV1.Pod, { namespace: 'default', name: 'greater' }, ctx))?.spec.nodeName,
+    );
   });
 
   test('a Job makes its Pods; a namespace goes with all that is in it', async () => {
     await client.create(coreV1.Namespace, { metadata: { name: 'work' } } as never, ctx);
-    await eventually('the namespace has its account', async () => client.get(coreV1.ServiceAccount, { namespace: 'work', name: 'default' }, ctx));
-    const job = { metadata: { name: 'j', namespace: 'work' }, spec: { completions: 2, parallelism: 2, template: { spec: { ...template('j').spec, restartPolicy: 'Never' } } } };
+    await eventually('the namespace has its account', async () =>
+      client.get(coreV1.ServiceAccount, { namespace: 'work', name: 'default' }, ctx),
+    );
+    const job = {
+      metadata: { name: 'j', namespace: 'work' },
+      spec: { completions: 2, parallelism: 2, template: { spec: { ...template('j').spec, restartPolicy: 'Never' } } },
+    };
     await client.create(batchV1.Job, job as never, ctx);
-    await eventually('two Pods are there', async () => (await client.list(coreV1.Pod, { namespace: 'work' }, ctx)).items.length === 2);
+    await eventually(
+      'two Pods are there',
+      async () => (await client.list(coreV1.Pod, { namespace: 'work' }, ctx)).items.length === 2,
+    );
     await client.delete(coreV1.Namespace, { name: 'work' }, ctx);
     await eventually('its Pods are gone and so is it', async () => {
       const { items } = await client.list(coreV1.Pod, { namespace: 'work' }, ctx);
       for (const pod of items.filter((p) => p.metadata.deletionTimestamp)) {
         // What the node agent does at the end.
-        await client.delete(coreV1.Pod, pod, ctx, { gracePeriodSeconds: 0 }).catch((error) => assert.ok(isReason(error, 'NotFound'), String(error)));
+        await client
+          .delete(coreV1.Pod, pod, ctx, { gracePeriodSeconds: 0 })
+          .catch((error) => assert.ok(isReason(error, 'NotFound'), String(error)));
       }
       return (await client.get(coreV1.Namespace, { name: 'work' }, ctx)) === undefined;
     });
@@ -174,6 +232,8 @@ describe('a cluster in memory', () => {
 
   test('who has no role may do nothing', async () => {
     const nobody = clientFor(server, { username: 'nobody', groups: ['system:authenticated'] }, 'test');
-    await assert.rejects(nobody.list(coreV1.Secret, { namespace: 'default' }, ctx), (error) => isReason(error, 'Forbidden'));
+    await assert.rejects(nobody.list(coreV1.Secret, { namespace: 'default' }, ctx), (error) =>
+      isReason(error, 'Forbidden'),
+    );
   });
 });

@@ -2,6 +2,8 @@
 import type { Controller, ControllerDeps } from '@kapella/controller';
 import { type ClusterFacts, controllers } from '@kapella/controllers';
 
-export function clusterControllers(facts: ClusterFacts): (depsOf: (component: string) => ControllerDeps) => readonly Controller[] {
+export function clusterControllers(
+  facts: ClusterFacts,
+): (depsOf: (component: string) => ControllerDeps) => readonly Controller[] {
   return (depsOf) => controllers.filter((row) => row.onByDefault).map((row) => row.create(depsOf(row.account), facts));
 }

@@ -7,10 +7,20 @@ const WAIT_MS_MAX = 1_000;
 
 export function healthRoutes(api: ApiServer): [string, RouteHandler][] {
   return (['healthz', 'livez', 'readyz'] as const).flatMap((name): [string, RouteHandler][] => [
-    [`/${name}`, async ({ query }, ctx) => report(name, await failures(api, name, ctx), query.has('verbose'), query.getAll('exclude'))],
+    [
+      `/${name}`,
+      async ({ query }, ctx) =>
+        report(name, await failures(api, name, ctx), query.has('verbose'), query.getAll('exclude')),
+    ],
     ...CHECKS.map((check): [string, RouteHandler] => [
       `/${name}/${check}`,
-      async (_request, ctx) => report(name, (await failures(api, name, ctx)).filter((failed) => failed === check), false, []),
+      async (_request, ctx) =>
+        report(
+          name,
+          (await failures(api, name, ctx)).filter((failed) => failed === check),
+          false,
+          [],
+        ),
     ]),
   ]);
 }

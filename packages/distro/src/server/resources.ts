@@ -7,7 +7,11 @@ import { resources } from '@kapella/resources';
 const KEPT_DECODED = new Set(['namespaces', 'roles', 'rolebindings', 'clusterroles', 'clusterrolebindings']);
 
 export function servedResources(): readonly AnyDefinition[] {
-  const returnsDeleted = new Set(createResourceFacts().filter((fact) => fact.returnsDeleted).map((fact) => `${fact.group}/${fact.plural}`));
+  const returnsDeleted = new Set(
+    createResourceFacts()
+      .filter((fact) => fact.returnsDeleted)
+      .map((fact) => `${fact.group}/${fact.plural}`),
+  );
   return resources.map((definition) => ({
     ...definition,
     ...(returnsDeleted.has(`${definition.id.group}/${definition.id.plural}`) && { returnsDeleted: true }),

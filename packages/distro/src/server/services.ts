@@ -1,7 +1,12 @@
 /** What resources ask of the composition root, by the names they ask under. */
 import type { Authorizer, TokenAuthenticator } from '@kapella/apiserver';
 import { ApiError } from '@kapella/base';
-import type { AccessAuthorizer, ServiceAllocator, TokenAuthenticator as TokenReviewer, TokenIssuer } from '@kapella/resources';
+import type {
+  AccessAuthorizer,
+  ServiceAllocator,
+  TokenAuthenticator as TokenReviewer,
+  TokenIssuer,
+} from '@kapella/resources';
 
 export interface ServiceParts {
   readonly tokens: TokenIssuer;
@@ -10,7 +15,12 @@ export interface ServiceParts {
   readonly serviceAllocator: ServiceAllocator;
 }
 
-export function createServices({ tokens, tokenAuthenticator, authorizer, serviceAllocator }: ServiceParts): ReadonlyMap<string, unknown> {
+export function createServices({
+  tokens,
+  tokenAuthenticator,
+  authorizer,
+  serviceAllocator,
+}: ServiceParts): ReadonlyMap<string, unknown> {
   const reviewer: TokenReviewer = {
     audiences: tokens.defaultAudiences,
     async authenticate(token, audiences, ctx) {

@@ -105,7 +105,10 @@ class ProbeManager implements Prober {
   #schedule(worker: Worker, delayMs: number): void {
     worker.timer = this.#ctx.clock.setTimer(delayMs, () => {
       this.#probeOnce(worker).catch((error) => {
-        this.#ctx.log.error('probe worker failed', { pod: worker.target.pod.metadata.name, error: describeError(error) });
+        this.#ctx.log.error('probe worker failed', {
+          pod: worker.target.pod.metadata.name,
+          error: describeError(error),
+        });
       });
     });
   }
@@ -141,7 +144,9 @@ class ProbeManager implements Prober {
     const { pod } = worker.target;
     if (outcome.result === 'failure') {
       const message = unhealthyMessage(worker.kind, outcome.output, isError);
-      this.#deps.events.event(pod, 'Warning', 'Unhealthy', message, { fieldPath: fieldPathOf(pod, worker.container.spec.name) });
+      this.#deps.events.event(pod, 'Warning', 'Unhealthy', message, {
+        fieldPath: fieldPathOf(pod, worker.container.spec.name),
+      });
     }
     const before = worker.tally.result;
     worker.tally = tally(worker.tally, outcome.result, worker.timing);

@@ -31,7 +31,13 @@ export interface ProbedInstance {
   readonly containerId: string;
 }
 
-export function runProbe(probe: Probe, at: ProbedInstance, timeoutMs: number, drivers: ProbeDrivers, ctx: Ctx): Promise<ProbeOutcome> {
+export function runProbe(
+  probe: Probe,
+  at: ProbedInstance,
+  timeoutMs: number,
+  drivers: ProbeDrivers,
+  ctx: Ctx,
+): Promise<ProbeOutcome> {
   if (probe.exec !== undefined) return drivers.exec(at.containerId, probe.exec.command ?? [], timeoutMs, ctx);
   if (probe.httpGet !== undefined) {
     const call = httpCall(probe.httpGet, at);
@@ -42,7 +48,8 @@ export function runProbe(probe: Probe, at: ProbedInstance, timeoutMs: number, dr
     if (typeof port === 'string') return failure(port);
     return drivers.tcp(probe.tcpSocket.host || at.podIp, port, timeoutMs, ctx);
   }
-  if (probe.grpc !== undefined) return drivers.grpc(at.podIp, probe.grpc.port, probe.grpc.service ?? '', timeoutMs, ctx);
+  if (probe.grpc !== undefined)
+    return drivers.grpc(at.podIp, probe.grpc.port, probe.grpc.service ?? '', timeoutMs, ctx);
   return failure('missing probe handler');
 }
 

@@ -41,9 +41,15 @@ export function tally(before: Tally, outcome: ProbeResult, timing: ProbeTiming):
   return { result: run >= threshold ? outcome : before.result, last: outcome, run };
 }
 
-const TITLES: Readonly<Record<ProbeKind, string>> = { startup: 'Startup', readiness: 'Readiness', liveness: 'Liveness' };
+const TITLES: Readonly<Record<ProbeKind, string>> = {
+  startup: 'Startup',
+  readiness: 'Readiness',
+  liveness: 'Liveness',
+};
 
 /** Message of the `Unhealthy` event. */
 export function unhealthyMessage(kind: ProbeKind, output: string, isError: boolean): string {
-  return isError ? `${TITLES[kind]} probe errored and resulted in unknown state: ${output}` : `${TITLES[kind]} probe failed: ${output}`;
+  return isError
+    ? `${TITLES[kind]} probe errored and resulted in unknown state: ${output}`
+    : `${TITLES[kind]} probe failed: ${output}`;
 }

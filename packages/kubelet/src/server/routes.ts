@@ -2,14 +2,22 @@
 
 export type KubeletRoute =
   | { readonly kind: 'exec' | 'attach'; readonly namespace: string; readonly pod: string; readonly container: string }
-  | { readonly kind: 'run' | 'containerLogs'; readonly namespace: string; readonly pod: string; readonly container: string }
+  | {
+      readonly kind: 'run' | 'containerLogs';
+      readonly namespace: string;
+      readonly pod: string;
+      readonly container: string;
+    }
   | { readonly kind: 'portForward'; readonly namespace: string; readonly pod: string }
   | { readonly kind: 'pods' | 'healthz' | 'configz' | 'metrics' | 'statsSummary' }
   | { readonly kind: 'unknown' };
 
 /** `path` still percent-encoded. A uid may stand between pod and container, as upstream allows. */
 export function parseRoute(path: string): KubeletRoute {
-  const parts = path.split('/').filter((part) => part !== '').map(decodeURIComponent);
+  const parts = path
+    .split('/')
+    .filter((part) => part !== '')
+    .map(decodeURIComponent);
   const [kind, namespace = '', pod = ''] = parts;
   const container = parts.at(-1) ?? '';
   const named = parts.length === 4 || parts.length === 5;
@@ -17,7 +25,8 @@ export function parseRoute(path: string): KubeletRoute {
     return { kind, namespace, pod, container };
   }
   if (kind === 'portForward' && (parts.length === 3 || parts.length === 4)) return { kind, namespace, pod };
-  if (parts.length === 1 && (kind === 'pods' || kind === 'healthz' || kind === 'configz' || kind === 'metrics')) return { kind };
+  if (parts.length === 1 && (kind === 'pods' || kind === 'healthz' || kind === 'configz' || kind === 'metrics'))
+    return { kind };
   if (path === '/stats/summary') return { kind: 'statsSummary' };
   return { kind: 'unknown' };
 }

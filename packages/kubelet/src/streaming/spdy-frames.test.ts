@@ -4,7 +4,15 @@ import { test } from 'node:test';
 import { constants, inflateSync } from 'node:zlib';
 import fc from 'fast-check';
 import { spdyDictionary } from './spdy-dictionary.ts';
-import { dataFrame, decodeHeaders, encodeHeaders, pingFrame, SpdyParser, StoredDeflater, synStreamFrame } from './spdy-frames.ts';
+import {
+  dataFrame,
+  decodeHeaders,
+  encodeHeaders,
+  pingFrame,
+  SpdyParser,
+  StoredDeflater,
+  synStreamFrame,
+} from './spdy-frames.ts';
 
 test('the dictionary is the one every SPDY/3 peer has', () => {
   const bytes = spdyDictionary();
@@ -20,7 +28,10 @@ test('the dictionary is the one every SPDY/3 peer has', () => {
 test('headers survive a real inflater, block after block of one stream', () => {
   const deflater = new StoredDeflater();
   const first = new Map([['streamtype', 'stdin']]);
-  const second = new Map([['streamtype', 'error'], ['port', '80']]);
+  const second = new Map([
+    ['streamtype', 'error'],
+    ['port', '80'],
+  ]);
   const joined = Buffer.concat([first, second].map((headers) => deflater.wrap(encodeHeaders(headers))));
   assert.deepEqual([...joined.subarray(-5)], [0, 0, 0, 0xff, 0xff], 'each block ends with a flush: Go waits for it');
   const plain = inflateSync(joined, { dictionary: spdyDictionary(), finishFlush: constants.Z_SYNC_FLUSH });
@@ -36,14 +47,21 @@ test('any frames in any chunks come out whole and in order', () => {
   );
   fc.assert(
     fc.property(fc.array(frame, { maxLength: 20 }), fc.integer({ min: 1, max: 70 }), (frames, chunkBytes) => {
-      const bytes = Uint8Array.from(Buffer.concat(
-        frames.map((f) =>
-          'ping' in f ? pingFrame(f.ping) : 'syn' in f ? synStreamFrame(f.syn, f.block) : dataFrame(f.streamId, f.data, f.fin),
+      const bytes = Uint8Array.from(
+        Buffer.concat(
+          frames.map((f) =>
+            'ping' in f
+              ? pingFrame(f.ping)
+              : 'syn' in f
+                ? synStreamFrame(f.syn, f.block)
+                : dataFrame(f.streamId, f.data, f.fin),
+          ),
         ),
-      ));
+      );
       const parser = new SpdyParser();
       const out = [];
-      for (let at = 0; at < bytes.length; at += chunkBytes) out.push(...parser.push(bytes.subarray(at, at + chunkBytes)));
+      for (let at = 0; at < bytes.length; at += chunkBytes)
+        out.push(...parser.push(bytes.subarray(at, at + chunkBytes)));
       const expected = frames.map((f) =>
         'ping' in f
           ? { type: 'ping', id: f.ping }
@@ -51,7 +69,10 @@ test('any frames in any chunks come out whole and in order', () => {
             ? { type: 'synStream', streamId: f.syn, fin: false, block: f.block }
             : { type: 'data', ...f },
       );
-      assert.deepEqual(out.map((o) => ({ ...o })), expected);
+      assert.deepEqual(
+        out.map((o) => ({ ...o })),
+        expected,
+      );
     }),
   );
 });

@@ -4,7 +4,12 @@ export type SpdyHeaders = ReadonlyMap<string, string>;
 
 export type SpdyFrame =
   | { readonly type: 'data'; readonly streamId: number; readonly fin: boolean; readonly data: Uint8Array }
-  | { readonly type: 'synStream' | 'synReply' | 'headers'; readonly streamId: number; readonly fin: boolean; readonly block: Uint8Array }
+  | {
+      readonly type: 'synStream' | 'synReply' | 'headers';
+      readonly streamId: number;
+      readonly fin: boolean;
+      readonly block: Uint8Array;
+    }
   | { readonly type: 'rst'; readonly streamId: number; readonly status: number }
   | { readonly type: 'ping'; readonly id: number }
   | { readonly type: 'goAway'; readonly lastStreamId: number; readonly status: number }

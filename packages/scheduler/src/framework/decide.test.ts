@@ -20,12 +20,23 @@ const meta = (name: string, labels: Record<string, string> = {}) => ({
 function node(name: string, options: { labels?: Record<string, string>; spec?: Json; allocatable?: Json } = {}): Node {
   const allocatable = { cpu: '2', memory: '4Gi', pods: '110', ...options.allocatable };
   const labels = { 'kubernetes.io/hostname': name, ...options.labels };
-  return { kind: 'Node', apiVersion: 'v1', metadata: meta(name, labels), spec: options.spec ?? {}, status: { allocatable } } as Node;
+  return {
+    kind: 'Node',
+    apiVersion: 'v1',
+    metadata: meta(name, labels),
+    spec: options.spec ?? {},
+    status: { allocatable },
+  } as Node;
 }
 
 function pod(name: string, spec: Json = {}, labels: Record<string, string> = {}, requests: Json = {}): Pod {
   const containers = [{ name: 'c', image: 'busybox', resources: { requests } }];
-  return { kind: 'Pod', apiVersion: 'v1', metadata: meta(name, labels), spec: { containers, ...spec } } as unknown as Pod;
+  return {
+    kind: 'Pod',
+    apiVersion: 'v1',
+    metadata: meta(name, labels),
+    spec: { containers, ...spec },
+  } as unknown as Pod;
 }
 
 function cluster(nodes: readonly Node[], placed: readonly Pod[] = []): Snapshot {
@@ -98,7 +109,10 @@ describe('placement', () => {
     const lonely = pod('lonely', { ...anti('kubernetes.io/hostname'), nodeName: 'n1' }, { app: 'a' });
     const nodes = [node('n1'), node('n2')];
     assert.equal(outcome(pod('p', anti('kubernetes.io/hostname'), { app: 'a' }), cluster(nodes, [lonely])), 'n2');
-    assert.match(outcome(pod('p', {}, { app: 'a' }), cluster([node('n1')], [lonely])), /existing pods anti-affinity rules/);
+    assert.match(
+      outcome(pod('p', {}, { app: 'a' }), cluster([node('n1')], [lonely])),
+      /existing pods anti-affinity rules/,
+    );
   });
 
   test('spreads over zones within the skew', () => {

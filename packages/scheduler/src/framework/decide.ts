@@ -87,7 +87,12 @@ function scoreNodes(pod: PodState, nodes: readonly NodeState[], snapshot: Snapsh
   return totals;
 }
 
-function normalize(plugin: SchedulerPlugin<unknown>, scores: number[], nodes: readonly NodeState[], state: unknown): void {
+function normalize(
+  plugin: SchedulerPlugin<unknown>,
+  scores: number[],
+  nodes: readonly NodeState[],
+  state: unknown,
+): void {
   if (plugin.normalize === undefined) return;
   if (typeof plugin.normalize === 'function') {
     plugin.normalize(scores, nodes, state);

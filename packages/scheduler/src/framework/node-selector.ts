@@ -9,7 +9,9 @@ export function matchesTerm(term: NodeSelectorTerm, node: Node): boolean {
   const labelOf = (key: string) => (Object.hasOwn(labels, key) ? labels[key] : undefined);
   return (
     expressions.every((requirement) => meets(requirement, labelOf(requirement.key))) &&
-    fields.every((requirement) => meets(requirement, requirement.key === 'metadata.name' ? node.metadata.name : undefined))
+    fields.every((requirement) =>
+      meets(requirement, requirement.key === 'metadata.name' ? node.metadata.name : undefined),
+    )
   );
 }
 

@@ -44,7 +44,10 @@ export interface SchedulerPlugin<S = CycleState> {
   /** Raw score of a feasible node. */
   score?(pod: PodState, node: NodeState, state: S, snapshot: Snapshot): number;
   /** How raw scores become 0..100; absent: they are already. */
-  readonly normalize?: 'max-is-best' | 'max-is-worst' | ((scores: number[], nodes: readonly NodeState[], state: S) => void);
+  readonly normalize?:
+    | 'max-is-best'
+    | 'max-is-worst'
+    | ((scores: number[], nodes: readonly NodeState[], state: S) => void);
 }
 
 export function defineSchedulerPlugin<S = CycleState>(plugin: SchedulerPlugin<S>): SchedulerPlugin<S> {

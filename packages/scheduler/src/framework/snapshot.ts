@@ -31,7 +31,10 @@ export function podStateOf(pod: Pod): PodState {
 }
 
 function hostPortsOf(pod: Pod): HostPort[] {
-  const containers = [...pod.spec.containers, ...(pod.spec.initContainers ?? []).filter((c) => c.restartPolicy === 'Always')];
+  const containers = [
+    ...pod.spec.containers,
+    ...(pod.spec.initContainers ?? []).filter((c) => c.restartPolicy === 'Always'),
+  ];
   return containers
     .flatMap((container) => container.ports ?? [])
     .filter((port) => (port.hostPort ?? 0) > 0)

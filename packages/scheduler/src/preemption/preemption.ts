@@ -22,7 +22,8 @@ export function planPreemption(
   profile: Profile,
   budgets: readonly PodDisruptionBudget[],
 ): Preemption | { readonly why: string } {
-  if (pod.pod.spec.preemptionPolicy === 'Never') return { why: 'preemption: not eligible due to preemptionPolicy=Never.' };
+  if (pod.pod.spec.preemptionPolicy === 'Never')
+    return { why: 'preemption: not eligible due to preemptionPolicy=Never.' };
   const why = new Map<string, string>();
   const candidates: Candidate[] = [];
   for (const [name, rejection] of rejections) {

@@ -28,7 +28,14 @@ export class Entry implements CachedObject {
   readonly #decoded: unknown;
   #variants: Map<string, unknown> | undefined;
 
-  constructor(kind: EntryKind, key: string, value: Uint8Array, revision: number, createRevision: number, given?: unknown) {
+  constructor(
+    kind: EntryKind,
+    key: string,
+    value: Uint8Array,
+    revision: number,
+    createRevision: number,
+    given?: unknown,
+  ) {
     const slash = key.indexOf('/');
     this.#kind = kind;
     this.key = key;

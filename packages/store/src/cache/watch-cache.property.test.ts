@@ -98,8 +98,14 @@ test('what has left the window is Expired, never skipped', async () => {
   const start = cache.revision;
   for (let i = 0; i < 5; i++) await apply(world, { namespace: 'n1', name: 'a', color: `c${i}` });
   const sink = { events() {}, initialEnd() {}, closed() {} };
-  assert.throws(() => cache.watch({ after: start }, sink), (e) => isReason(e, 'Expired'));
-  assert.throws(() => cache.list({ revision: start }), (e) => isReason(e, 'Expired'));
+  assert.throws(
+    () => cache.watch({ after: start }, sink),
+    (e) => isReason(e, 'Expired'),
+  );
+  assert.throws(
+    () => cache.list({ revision: start }),
+    (e) => isReason(e, 'Expired'),
+  );
   cache.watch({ after: start + 2 }, sink)();
   controller.abort();
 });

@@ -1,6 +1,14 @@
 /** Serves reads and watches of one resource from memory as encoded bytes. Source: apiserver/pkg/storage/cacher. */
 import { ApiError, type Ctx, describeError } from '@kapella/base';
-import type { CachedObject, CacheList, CacheQuery, CacheSink, WatchCache, WatchCacheOptions, WatchOptions } from '../cached.ts';
+import type {
+  CachedObject,
+  CacheList,
+  CacheQuery,
+  CacheSink,
+  WatchCache,
+  WatchCacheOptions,
+  WatchOptions,
+} from '../cached.ts';
 import type { KeyValue, Store, StoreEvent } from '../contract.ts';
 import { SortedMap } from '../mvcc/sorted-keys.ts';
 import { Entry, type EntryKind } from './entry.ts';
@@ -160,7 +168,13 @@ class StoreWatchCache implements WatchCache {
   }
 
   #entryOf(item: KeyValue): Entry {
-    return new Entry(this.#kind, item.key.slice(this.#prefix.length), item.value, item.modRevision, item.createRevision);
+    return new Entry(
+      this.#kind,
+      item.key.slice(this.#prefix.length),
+      item.value,
+      item.modRevision,
+      item.createRevision,
+    );
   }
 
   #apply(events: readonly StoreEvent[]): void {

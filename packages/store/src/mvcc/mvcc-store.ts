@@ -108,7 +108,8 @@ class MvccStore implements Store {
       queueMicrotask(() => sink.closed(expired(afterRevision, this.#compacted)));
       return () => {};
     }
-    const missed = afterRevision === 0 || afterRevision >= this.#durable ? [] : this.#eventsAfter(prefix, afterRevision);
+    const missed =
+      afterRevision === 0 || afterRevision >= this.#durable ? [] : this.#eventsAfter(prefix, afterRevision);
     if (missed.length > 0) sink.events(missed);
     sink.progress(this.#durable);
     return this.#hub.add(prefix, sink);
@@ -241,9 +242,13 @@ class MvccStore implements Store {
       this.#unwritten.delete(pending.record.revision);
       pending.undo();
     }
-    const error = new ApiError('InternalError', 'the store could not make the write durable; free disk space and retry', {
-      cause,
-    });
+    const error = new ApiError(
+      'InternalError',
+      'the store could not make the write durable; free disk space and retry',
+      {
+        cause,
+      },
+    );
     for (const pending of all) pending.reject(error);
   }
 

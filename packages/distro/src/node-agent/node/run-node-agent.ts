@@ -58,7 +58,13 @@ export async function runNodeAgent(options: ClusterOptions, hooks: NodeAgentHook
       resolvConf: options.resolvConf,
       cgroupRoot: `/kapella-${options.name}/kubepods`,
       version: KUBERNETES_VERSION,
-      server: { address: '0.0.0.0', port: await kubeletPort(options), cert: node.server.cert, key: node.server.key, clientCa: pki.ca.cert },
+      server: {
+        address: '0.0.0.0',
+        port: await kubeletPort(options),
+        cert: node.server.cert,
+        key: node.server.key,
+        clientCa: pki.ca.cert,
+      },
       onNode: (seen) => network.onNode(seen),
     },
     { client: agentClient, cache },
@@ -119,7 +125,8 @@ function createNetwork(options: ClusterOptions, ctx: Ctx) {
     );
     ctx.log.info('pod network ready', { podCidr: cidr });
     const ids = await liveSandboxIds?.();
-    if (ids !== undefined) await freeLeakedAddresses({ ipamDir, clusterName: options.name, liveSandboxIds: new Set(ids) }, ctx);
+    if (ids !== undefined)
+      await freeLeakedAddresses({ ipamDir, clusterName: options.name, liveSandboxIds: new Set(ids) }, ctx);
   }
 
   return {

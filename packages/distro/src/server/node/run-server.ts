@@ -12,7 +12,12 @@ import {
   createRbacAuthorizer,
   createRbacEscalationPlugin,
 } from '@kapella/apiserver';
-import { createConnectDialer, createTokenIssuer, type ServiceAccountTokens, startHttpsServer } from '@kapella/apiserver/node';
+import {
+  createConnectDialer,
+  createTokenIssuer,
+  type ServiceAccountTokens,
+  startHttpsServer,
+} from '@kapella/apiserver/node';
 import type { Ctx } from '@kapella/base';
 import { addressAt, CliError, type ClusterOptions } from '@kapella/cli';
 import { createServiceAllocator } from '@kapella/resources';
@@ -70,11 +75,13 @@ export async function runServer(options: ClusterOptions, hooks: ServerHooks, ctx
   hooks.onReady?.({ url, kubeconfig, tookMs: Math.round(ctx.clock.monotonicMs() - startMs) });
 
   const controllers = clusterControllers({ podCidr: options.podCidr, rootCa: pki.ca.cert });
-  await runComponents({ server: api.server, roles: { scheduler: true, controllers: true }, controllers }, ctx).finally(async () => {
-    await https.close();
-    api.server.close();
-    await store.close();
-  });
+  await runComponents({ server: api.server, roles: { scheduler: true, controllers: true }, controllers }, ctx).finally(
+    async () => {
+      await https.close();
+      api.server.close();
+      await store.close();
+    },
+  );
 }
 
 function createServer(
@@ -144,7 +151,13 @@ async function listen(server: ApiServer, options: ClusterOptions, pki: ClusterPk
       const fix = `Stop what holds it (ss -ltnp 'sport = :${options.apiPort}'), or give another --api-port.`;
       throw new CliError('Host', `port ${options.apiPort} is in use`, fix, error);
     }
-    if (code === 'EACCES') throw new CliError('Host', `port ${options.apiPort} needs root`, 'Run as root, or give an --api-port above 1023.', error);
+    if (code === 'EACCES')
+      throw new CliError(
+        'Host',
+        `port ${options.apiPort} needs root`,
+        'Run as root, or give an --api-port above 1023.',
+        error,
+      );
     throw error;
   }
 }
@@ -159,7 +172,13 @@ function backendOf(store: string): StoreBackend {
 /** Names and addresses under which clients may reach the API server. */
 export function apiServerHosts(options: ClusterOptions): string[] {
   const domain = options.clusterDomain;
-  const names = ['localhost', 'kubernetes', 'kubernetes.default', 'kubernetes.default.svc', `kubernetes.default.svc.${domain}`];
+  const names = [
+    'localhost',
+    'kubernetes',
+    'kubernetes.default',
+    'kubernetes.default.svc',
+    `kubernetes.default.svc.${domain}`,
+  ];
   const local = Object.values(networkInterfaces())
     .flatMap((entries) => entries ?? [])
     .filter((entry) => entry.family === 'IPv4' && !entry.address.startsWith('169.254.'))

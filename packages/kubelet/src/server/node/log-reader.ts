@@ -15,7 +15,13 @@ export interface FollowState {
 }
 
 /** Resolves when all was sent (not following), or the container has ended and its log is drained, or `signal` aborts. */
-export async function sendLog(path: string, options: LogOptions, out: Writable, state: FollowState, signal: AbortSignal): Promise<void> {
+export async function sendLog(
+  path: string,
+  options: LogOptions,
+  out: Writable,
+  state: FollowState,
+  signal: AbortSignal,
+): Promise<void> {
   const file = await open(path, 'r');
   try {
     const writer = new LogWriter(options);

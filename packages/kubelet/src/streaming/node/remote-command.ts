@@ -94,7 +94,12 @@ function bridge(client: WebSocket, runtime: SpdyConnection, options: StreamOptio
   client.resume();
 }
 
-function takeMessage(message: Buffer, stdin: SpdyStream | undefined, resize: SpdyStream | undefined, hold: () => void): void {
+function takeMessage(
+  message: Buffer,
+  stdin: SpdyStream | undefined,
+  resize: SpdyStream | undefined,
+  hold: () => void,
+): void {
   const parsed = parseMessage(message);
   if (parsed?.channel === CHANNEL.stdin && stdin?.write(parsed.data) === false) hold();
   else if (parsed?.channel === CHANNEL.resize) resize?.write(parsed.data);

@@ -123,7 +123,11 @@ function preferenceWeights(pod: PodState, snapshot: Snapshot): Counts {
     if (other.pod.spec.affinity === undefined) continue;
     addMatching(preferred(other.pod, snapshot), pod.pod, node);
     const required = requiredTerms(other.pod, 'podAffinity', snapshot);
-    addMatching(required.map((term) => ({ term, weight: 1 })), pod.pod, node);
+    addMatching(
+      required.map((term) => ({ term, weight: 1 })),
+      pod.pod,
+      node,
+    );
   }
   return weights;
 }

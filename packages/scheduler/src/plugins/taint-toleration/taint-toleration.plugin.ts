@@ -19,7 +19,9 @@ export const taintToleration = defineSchedulerPlugin<State>({
     return { code: 'UnschedulableAndUnresolvable', reason: `node(s) had untolerated taint(s)` };
   },
   preScore(pod) {
-    const soft = (pod.pod.spec.tolerations ?? []).filter((t) => (t.effect || 'PreferNoSchedule') === 'PreferNoSchedule');
+    const soft = (pod.pod.spec.tolerations ?? []).filter(
+      (t) => (t.effect || 'PreferNoSchedule') === 'PreferNoSchedule',
+    );
     return { state: { soft } };
   },
   score(_pod, node, { soft }) {

@@ -18,7 +18,8 @@ export const volumeBinding = defineSchedulerPlugin<State>({
     for (const name of names) {
       const claim = snapshot.lookup.claim(pod.pod.metadata.namespace ?? '', name);
       if (claim === undefined) return refuse(`persistentvolumeclaim "${name}" not found`);
-      if (claim.metadata.deletionTimestamp !== undefined) return refuse(`persistentvolumeclaim "${name}" is being deleted`);
+      if (claim.metadata.deletionTimestamp !== undefined)
+        return refuse(`persistentvolumeclaim "${name}" is being deleted`);
       if (isBound(claim)) bound.push(claim);
       else if (!waitsForConsumer(claim, snapshot)) return refuse('pod has unbound immediate PersistentVolumeClaims');
     }
@@ -27,7 +28,8 @@ export const volumeBinding = defineSchedulerPlugin<State>({
   filter(_pod, node, { bound }, snapshot) {
     for (const claim of bound) {
       const volume = snapshot.lookup.volume(claim.spec.volumeName ?? '');
-      if (volume === undefined) return refuse('node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)');
+      if (volume === undefined)
+        return refuse('node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)');
       const required = volume.spec.nodeAffinity?.required;
       if (required !== undefined && !required.nodeSelectorTerms.some((term) => matchesTerm(term, node.node))) {
         return refuse("node(s) didn't match PersistentVolume's node affinity");
@@ -64,4 +66,3 @@ function waitsForConsumer(claim: PersistentVolumeClaim, snapshot: Snapshot): boo
   const storageClass = snapshot.lookup.storageClass(claim.spec.storageClassName ?? '');
   return storageClass?.volumeBindingMode === 'WaitForFirstConsumer';
 }
-

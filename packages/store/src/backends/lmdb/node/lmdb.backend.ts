@@ -93,7 +93,9 @@ function writeMeta(revision: number, compacted: number): Buffer {
 function readMeta(buffer: Buffer, directory: string): { revision: number; compacted: number } {
   const format = buffer.readUInt32LE(0);
   if (format !== FORMAT) {
-    throw new Error(`the store in ${directory} has format ${format}, this Kapella reads ${FORMAT}: use the version that wrote it`);
+    throw new Error(
+      `the store in ${directory} has format ${format}, this Kapella reads ${FORMAT}: use the version that wrote it`,
+    );
   }
   return { revision: buffer.readDoubleLE(4), compacted: buffer.readDoubleLE(12) };
 }

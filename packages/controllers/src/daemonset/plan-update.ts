@@ -66,37 +66,34 @@ function planReplacement(input: DaemonSetInput, pairs: readonly Pair[], unavaila
   return { createOn: [], deletions: [...broken, ...candidates.slice(0, allowed)] };
 }
 
+/** What becomes of the Pods of one node. */
+type Step = 'changing' | 'done' | 'delete-old' | 'unwanted' | 'create' | 'candidate';
+
 /** New Pods come first, old ones go when these are available. */
 function planSurge(input: DaemonSetInput, pairs: readonly Pair[], surgeMax: number, desired: number): UpdatePlan {
   const works = availabilityOf(input);
-  const deletions: Pod[] = [];
-  const unwanted: Pod[] = [];
-  const allowedNodes: string[] = [];
-  const candidates: string[] = [];
-  let surge = 0;
-  let available = 0;
-  for (const { name, node, state } of pairs) {
-    if (state === undefined) {
-      surge++;
-      continue;
-    }
-    const { newPod, oldPod } = state;
-    const serving = oldPod ?? newPod;
-    if (serving !== undefined && works(serving)) available++;
-    if (oldPod === undefined) continue;
-    if (newPod !== undefined) {
-      if (works(newPod)) deletions.push(oldPod);
-      else surge++;
-      continue;
-    }
-    const isWanted = node !== undefined && fitOf(input.set, node).shouldRun;
-    if (works(oldPod)) isWanted ? candidates.push(name) : unwanted.push(oldPod);
-    else if (isWanted) allowedNodes.push(name);
-    else deletions.push(oldPod);
-  }
-  const spare = Math.max(0, available - desired);
-  const createOn = [...allowedNodes, ...candidates.slice(0, Math.max(0, surgeMax - surge))];
-  return { createOn, deletions: [...deletions, ...unwanted.slice(0, spare)] };
+  const steps = pairs.map((pair) => ({ pair, step: surgeStep(input, pair, works) }));
+  const at = (wanted: Step) => steps.filter(({ step }) => step === wanted).map(({ pair }) => pair);
+  const oldPods = (chosen: readonly Pair[]) => chosen.flatMap(({ state }) => state?.oldPod ?? []);
+  const names = (chosen: readonly Pair[]) => chosen.map(({ name }) => name);
+  const serving = pairs.flatMap(({ state }) => state?.oldPod ?? state?.newPod ?? []);
+  const spare = Math.max(0, serving.filter(works).length - desired);
+  const allowed = Math.max(0, surgeMax - at('changing').length);
+  return {
+    createOn: [...names(at('create')), ...names(at('candidate')).slice(0, allowed)],
+    deletions: [...oldPods(at('delete-old')), ...oldPods(at('unwanted')).slice(0, spare)],
+  };
+}
+
+function surgeStep({ set }: DaemonSetInput, { node, state }: Pair, works: (pod: Pod) => boolean): Step {
+  if (state === undefined) return 'changing';
+  const { newPod, oldPod } = state;
+  if (oldPod === undefined) return 'done';
+  if (newPod !== undefined) return works(newPod) ? 'delete-old' : 'changing';
+  const isWanted = node !== undefined && fitOf(set, node).shouldRun;
+  // An old Pod that serves nobody may have its successor at once.
+  if (works(oldPod)) return isWanted ? 'candidate' : 'unwanted';
+  return isWanted ? 'create' : 'delete-old';
 }
 
 function availabilityOf({ set, nowMs }: DaemonSetInput): (pod: Pod) => boolean {

@@ -1,6 +1,7 @@
 /** Counts finished Pods exactly once, in two steps around their finalizers. Pure. Source: …/job/job_controller.go, trackJobStatus…. */
 import type { Job, JobCondition, JobStatus } from '@kapella/api/types/batch-v1';
 import type { Pod } from '@kapella/api/types/core-v1';
+import { formatTime } from '@kapella/base';
 import { type Assessment, isSuspended } from './assess-job.ts';
 import { ensureCondition, findCondition, newCondition } from './conditions.ts';
 import { formatIntervals, hasIndex, totalOf, withIndexes } from './intervals.ts';
@@ -71,26 +72,13 @@ function hasChanged(old: JobStatus, next: JobStatus): boolean {
 }
 
 function beginStatus(state: Assessment, outcome: PodsOutcome) {
-  const { job, nowMs, finished } = state;
-  const condition = finished !== undefined ? (outcome.cleared ? finished : undefined) : successOf(state, outcome);
-  const { startTime: _, ...old } = job.status ?? {};
-  let conditions = job.status?.conditions ?? [];
-  let startTime = state.startTime;
-  let event: TrackingPlan['event'];
-  if (finished === undefined && condition === undefined && outcome.managed) {
-    const [suspend, reason, message] = isSuspended(job)
-      ? (['True', 'JobSuspended', 'Job suspended'] as const)
-      : (['False', 'JobResumed', 'Job resumed'] as const);
-    const next = ensureCondition(conditions, newCondition('Suspended', suspend, reason, message, nowMs));
-    if (next !== conditions) {
-      conditions = next;
-      event = { reason: suspend === 'True' ? 'Suspended' : 'Resumed', message };
-      const now = newCondition('', '', '', '', nowMs).lastTransitionTime;
-      startTime = suspend === 'True' ? undefined : now;
-    }
-  }
+  const { job, finished } = state;
+  const success = finished === undefined ? successOf(state, outcome) : undefined;
+  const condition = finished !== undefined && outcome.cleared ? finished : success;
+  const isQuiet = finished === undefined && success === undefined && outcome.managed;
+  const { conditions, startTime, event } = isQuiet ? suspension(state) : unchanged(state);
   const { active, ready, terminating } = outcome;
-  const { active: __, ...rest } = old;
+  const { startTime: _, active: __, ...rest } = job.status ?? {};
   const status: JobStatus = {
     ...rest,
     ...(conditions.length > 0 && { conditions }),
@@ -98,9 +86,35 @@ function beginStatus(state: Assessment, outcome: PodsOutcome) {
     ...(active > 0 && { active }),
     ready,
     terminating,
-    uncountedTerminatedPods: old.uncountedTerminatedPods ?? {},
+    uncountedTerminatedPods: rest.uncountedTerminatedPods ?? {},
   };
   return { condition, status, event };
+}
+
+interface Suspension {
+  readonly conditions: readonly JobCondition[];
+  readonly startTime: string | undefined;
+  readonly event: TrackingPlan['event'];
+}
+
+function unchanged({ job, startTime }: Assessment): Suspension {
+  return { conditions: job.status?.conditions ?? [], startTime, event: undefined };
+}
+
+/** A job that is suspended or resumed says so once, and is counted from anew. */
+function suspension(state: Assessment): Suspension {
+  const { job, nowMs } = state;
+  const before = unchanged(state);
+  const isNow = isSuspended(job);
+  const message = isNow ? 'Job suspended' : 'Job resumed';
+  const reason = isNow ? 'JobSuspended' : 'JobResumed';
+  const conditions = ensureCondition(
+    before.conditions,
+    newCondition('Suspended', isNow ? 'True' : 'False', reason, message, nowMs),
+  );
+  if (conditions === before.conditions) return before;
+  const startTime = isNow ? undefined : formatTime(nowMs);
+  return { conditions, startTime, event: { reason: isNow ? 'Suspended' : 'Resumed', message } };
 }
 
 function successOf({ job, succeeded, nowMs }: Assessment, { active }: PodsOutcome): JobCondition | undefined {
@@ -123,46 +137,52 @@ function walkPods(
   condition: JobCondition | undefined,
   tracked: ReadonlySet<string>,
 ) {
-  const { job } = state;
-  const isIndexed = jobPods.isIndexed(job);
-  const known = {
-    succeeded: new Set(status.uncountedTerminatedPods?.succeeded),
-    failed: new Set(status.uncountedTerminatedPods?.failed),
-  };
-  const succeeded = [...known.succeeded];
-  const failed = [...known.failed];
-  const newIndexes: number[] = [];
+  const { succeeded: knownSucceeded = [], failed: knownFailed = [] } = status.uncountedTerminatedPods ?? {};
+  const found = { succeeded: [...knownSucceeded], failed: [...knownFailed], indexes: [] as number[] };
   const release: Pod[] = [];
-  const isFailing = condition !== undefined && condition.type !== 'SuccessCriteriaMet';
   let isPartial = false;
-  const order = (pod: Pod) => jobPods.anyIndexOf(pod) ?? -1;
-  const pods = isIndexed ? state.pods.toSorted((a, b) => order(a) - order(b)) : state.pods;
-  for (const pod of pods) {
-    const { uid } = pod.metadata;
-    if (!tracked.has(uid)) continue;
-    const isFailed = jobPods.isFailed(pod, job);
-    if (!mayRelease(state, pod, condition, isFailed)) continue;
+  for (const pod of inOrder(state)) {
+    const isFailed = jobPods.isFailed(pod, state.job);
+    if (!tracked.has(pod.metadata.uid) || !mayRelease(state, pod, condition, isFailed)) continue;
     release.push(pod);
-    const index = jobPods.indexOf(pod, job);
-    if (pod.status?.phase === 'Succeeded' && !known.failed.has(uid)) {
-      if (isIndexed && index !== undefined && !hasIndex(state.prevSucceeded, index)) newIndexes.push(index);
-      if (!isIndexed && !known.succeeded.has(uid)) succeeded.push(uid);
-    } else if (isFailed || isFailing) {
-      const isValid = !isIndexed || index !== undefined;
-      if (isValid && !known.failed.has(uid) && judgeFailure(job.spec.podFailurePolicy, pod).counts) failed.push(uid);
-    }
-    isPartial = newIndexes.length + succeeded.length + failed.length >= UNCOUNTED_MAX;
+    const isFailing = condition !== undefined && condition.type !== 'SuccessCriteriaMet';
+    if (pod.status?.phase === 'Succeeded' && !knownFailed.includes(pod.metadata.uid)) noteSuccess(state, pod, found);
+    else if (isFailed || isFailing) noteFailure(state, pod, found);
+    isPartial = found.indexes.length + found.succeeded.length + found.failed.length >= UNCOUNTED_MAX;
     if (isPartial) break;
   }
-  const changed =
-    newIndexes.length > 0 || succeeded.length !== known.succeeded.size || failed.length !== known.failed.size;
-  return {
-    status: { ...status, uncountedTerminatedPods: uncountedOf(succeeded, failed) },
-    newIndexes,
-    release,
-    isPartial,
-    changed,
-  };
+  const { succeeded, failed, indexes: newIndexes } = found;
+  const more = succeeded.length - knownSucceeded.length + failed.length - knownFailed.length + newIndexes.length;
+  const uncountedTerminatedPods = uncountedOf(succeeded, failed);
+  return { status: { ...status, uncountedTerminatedPods }, newIndexes, release, isPartial, changed: more > 0 };
+}
+
+interface Found {
+  readonly succeeded: string[];
+  readonly failed: string[];
+  readonly indexes: number[];
+}
+
+/** Of Indexed jobs the index is counted, not the Pod. */
+function noteSuccess({ job, prevSucceeded }: Assessment, pod: Pod, { succeeded, indexes }: Found): void {
+  const { uid } = pod.metadata;
+  if (!jobPods.isIndexed(job)) {
+    if (!succeeded.includes(uid)) succeeded.push(uid);
+    return;
+  }
+  const index = jobPods.indexOf(pod, job);
+  if (index !== undefined && !hasIndex(prevSucceeded, index)) indexes.push(index);
+}
+
+function noteFailure({ job }: Assessment, pod: Pod, { failed }: Found): void {
+  const { uid } = pod.metadata;
+  const isValid = !jobPods.isIndexed(job) || jobPods.indexOf(pod, job) !== undefined;
+  if (isValid && !failed.includes(uid) && judgeFailure(job.spec.podFailurePolicy, pod).counts) failed.push(uid);
+}
+
+function inOrder({ job, pods }: Assessment): readonly Pod[] {
+  const order = (pod: Pod) => jobPods.anyIndexOf(pod) ?? -1;
+  return jobPods.isIndexed(job) ? pods.toSorted((a, b) => order(a) - order(b)) : pods;
 }
 
 function uncountedOf(succeeded: readonly string[], failed: readonly string[]) {

@@ -19,7 +19,7 @@ import type { Pod } from '@kapella/api/types/core-v1';
 import { type Ctx, describeError, formatTime, jsonEqual } from '@kapella/base';
 import { type Controller, type ControllerDeps, defineController } from '@kapella/controller';
 import { findKind } from '../workload/index.ts';
-import { evaluate, MetricError, type Proposal } from './evaluate.ts';
+import { evaluate, MetricError, type Proposal, type Target } from './evaluate.ts';
 import { limit, remember, type ScalingMemory } from './limits.ts';
 import type { Tolerances } from './replicas.ts';
 
@@ -132,55 +132,59 @@ async function writeStatus({ client, events }: Deps, { autoscaler, status }: Dra
 }
 
 async function autoscale(deps: Deps, draft: Draft, known: Known, ctx: Ctx): Promise<void> {
-  const { autoscaler, nowMs } = draft;
+  const { nowMs } = draft;
   const { path, scale } = await readScale(deps, draft, ctx);
-  draft.condition(
-    'AbleToScale',
-    'True',
-    'SucceededGetScale',
-    "the HPA controller was able to get the target's current scale",
-  );
+  const got = "the HPA controller was able to get the target's current scale";
+  draft.condition('AbleToScale', 'True', 'SucceededGetScale', got);
   const current = scale.spec?.replicas ?? 0;
-  if (known.memory.recommendations.length === 0)
+  if (known.memory.recommendations.length === 0) {
     known.memory = { ...known.memory, recommendations: [{ replicas: current, atMs: nowMs }] };
-  const { maxReplicas, minReplicas: min = 1 } = autoscaler.spec;
-  let metrics: readonly MetricStatus[] = [];
-  let desired = current;
-  let reason = '';
-  let failure: Error | undefined;
-  if (current === 0) {
-    draft.condition(
-      'ScalingActive',
-      'False',
-      'ScalingDisabled',
-      'scaling is disabled since the replica count of the target is zero',
-    );
-  } else if (current > maxReplicas) {
-    [desired, reason] = [maxReplicas, 'Current number of replicas above Spec.MaxReplicas'];
-  } else if (current < min) {
-    [desired, reason] = [min, 'Current number of replicas below Spec.MinReplicas'];
-  } else {
-    const proposal = await propose(deps, draft, known, scale, ctx);
-    ({ metrics, failure } = proposal);
-    if (proposal.best === undefined) {
-      draft.set(current, draft.status.desiredReplicas, metrics, false);
-      deps.events.event(autoscaler, 'Warning', 'FailedComputeMetricsReplicas', failure?.message ?? '');
-      throw new Error(
-        `failed to compute desired number of replicas based on listed metrics for ${referenceOf(autoscaler)}: ${failure?.message}`,
-      );
-    }
-    const asked = proposal.best.replicas;
-    if (asked > current) reason = `${proposal.best.metric} above target`;
-    if (asked < current) reason = 'All metrics below target';
-    const limited = limit({ autoscaler, current, desired: asked, min, memory: known.memory, nowMs });
-    known.memory = limited.memory;
-    draft.condition('AbleToScale', 'True', ...limited.able);
-    draft.condition('ScalingLimited', ...limited.limited);
-    desired = limited.replicas;
   }
+  const { desired, reason, metrics, failure } = await decide(deps, draft, known, scale, ctx);
   if (desired !== current) await rescale(deps, draft, { path, scale, current, desired, reason, metrics, known }, ctx);
   draft.set(current, desired, metrics, desired !== current);
   if (failure !== undefined) throw failure;
+}
+
+interface Decision {
+  readonly desired: number;
+  readonly reason: string;
+  readonly metrics: readonly MetricStatus[];
+  readonly failure: Error | undefined;
+}
+
+async function decide(deps: Deps, draft: Draft, known: Known, scale: Scale, ctx: Ctx): Promise<Decision> {
+  const current = scale.spec?.replicas ?? 0;
+  const { maxReplicas, minReplicas = 1 } = draft.autoscaler.spec;
+  const plain = (desired: number, reason: string) => ({ desired, reason, metrics: [], failure: undefined });
+  if (current === 0) {
+    const message = 'scaling is disabled since the replica count of the target is zero';
+    draft.condition('ScalingActive', 'False', 'ScalingDisabled', message);
+    return plain(0, '');
+  }
+  if (current > maxReplicas) return plain(maxReplicas, 'Current number of replicas above Spec.MaxReplicas');
+  if (current < minReplicas) return plain(minReplicas, 'Current number of replicas below Spec.MinReplicas');
+  return decideByMetrics(deps, draft, known, scale, ctx);
+}
+
+async function decideByMetrics(deps: Deps, draft: Draft, known: Known, scale: Scale, ctx: Ctx): Promise<Decision> {
+  const { autoscaler, nowMs } = draft;
+  const current = scale.spec?.replicas ?? 0;
+  const { best, metrics, failure } = await propose(deps, draft, known, scale, ctx);
+  if (best === undefined) {
+    draft.set(current, draft.status.desiredReplicas, metrics, false);
+    const cause = failure?.message ?? '';
+    deps.events.event(autoscaler, 'Warning', 'FailedComputeMetricsReplicas', cause);
+    const what = 'failed to compute desired number of replicas based on listed metrics';
+    throw new Error(`${what} for ${referenceOf(autoscaler)}: ${cause}`);
+  }
+  const { minReplicas: min = 1 } = autoscaler.spec;
+  const limited = limit({ autoscaler, current, desired: best.replicas, min, memory: known.memory, nowMs });
+  known.memory = limited.memory;
+  draft.condition('AbleToScale', 'True', ...limited.able);
+  draft.condition('ScalingLimited', ...limited.limited);
+  const reason = best.replicas > current ? `${best.metric} above target` : 'All metrics below target';
+  return { desired: limited.replicas, reason, metrics, failure };
 }
 
 function referenceOf({ metadata, spec }: HorizontalPodAutoscaler): string {
@@ -237,21 +241,7 @@ async function propose(deps: Deps, draft: Draft, known: Known, scale: Scale, ctx
     statusReplicas: scale.status?.replicas ?? 0,
     tolerances: tolerancesOf(autoscaler),
   };
-  const metrics: MetricStatus[] = [];
-  const failures: MetricError[] = [];
-  let best: Proposal | undefined;
-  for (const spec of specs) {
-    try {
-      const proposal = await evaluate(deps, target, spec, ctx);
-      metrics.push(proposal.status);
-      if (best === undefined || proposal.replicas > best.replicas) best = proposal;
-    } catch (error) {
-      if (!(error instanceof MetricError)) throw error;
-      deps.events.event(autoscaler, 'Warning', error.reason, error.message);
-      failures.push(error);
-      metrics.push({ type: '' });
-    }
-  }
+  const { metrics, failures, best } = await evaluateAll(deps, target, ctx);
   const [first] = failures;
   const failure =
     first &&
@@ -269,6 +259,25 @@ async function propose(deps: Deps, draft: Draft, known: Known, scale: Scale, ctx
     `the HPA was able to successfully calculate a replica count from ${best.metric}`,
   );
   return { best, metrics, failure };
+}
+
+async function evaluateAll(deps: Deps, target: Target, ctx: Ctx) {
+  const metrics: MetricStatus[] = [];
+  const failures: MetricError[] = [];
+  let best: Proposal | undefined;
+  for (const spec of target.autoscaler.spec.metrics ?? []) {
+    try {
+      const proposal = await evaluate(deps, target, spec, ctx);
+      metrics.push(proposal.status);
+      if (best === undefined || proposal.replicas > best.replicas) best = proposal;
+    } catch (error) {
+      if (!(error instanceof MetricError)) throw error;
+      deps.events.event(target.autoscaler, 'Warning', error.reason, error.message);
+      failures.push(error);
+      metrics.push({ type: '' });
+    }
+  }
+  return { metrics, failures, best };
 }
 
 function selectPods(

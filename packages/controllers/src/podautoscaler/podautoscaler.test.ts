@@ -71,14 +71,16 @@ test('no metrics API: conditions and events as upstream', async () => {
   const t = await begin();
   assert.equal(t.state.replicas, 2);
   const cause =
-    'unable to get metrics for resource cpu: unable to fetch metrics from resource metrics API: the server could not find the requested resource (get pods.metrics.k8s.io)';
+    'unable to get metrics for resource cpu: unable to fetch metrics from resource metrics API: the server could ' +
+    'not find the requested resource (get pods.metrics.k8s.io)';
   assert.deepEqual(
     t.told.map(({ reason, message }) => [reason, message]),
     [
       ['FailedGetResourceMetric', `failed to get cpu utilization: ${cause}`],
       [
         'FailedComputeMetricsReplicas',
-        `invalid metrics (1 invalid out of 1), first error is: failed to get cpu resource metric value: failed to get cpu utilization: ${cause}`,
+        'invalid metrics (1 invalid out of 1), first error is: failed to get cpu resource metric value: failed ' +
+          `to get cpu utilization: ${cause}`,
       ],
     ],
   );

@@ -112,17 +112,25 @@ function calculate(
   const countsUnready = unready.size > 0 && ratio > 1;
   if (!countsUnready && missing.size === 0)
     return answer(isWithin(tolerances, ratio) ? current : Math.ceil(ratio * readyCount));
-  // What is not known is taken to speak against a change: as much as wanted when shrinking, nothing when growing.
-  const add = (name: string, milli: number) => metrics.set(name, { milli, atMs: 0, windowMs: 0 });
-  if (ratio < 1) for (const name of missing) add(name, fallbackMilli(name));
-  else if (ratio > 1) for (const name of missing) add(name, 0);
-  if (countsUnready) for (const name of unready) add(name, 0);
+  assumeUnknown(metrics, ratio, { missing, unready: countsUnready ? unready : new Set() }, fallbackMilli);
   const next = measure(metrics).ratio;
-  const turned = (ratio < 1 && next > 1) || (ratio > 1 && next < 1);
-  if (isWithin(tolerances, next) || turned) return answer(current);
   const replicas = Math.ceil(next * metrics.size);
-  const contrary = (next < 1 && replicas > current) || (next > 1 && replicas < current);
-  return answer(contrary ? current : replicas);
+  // With the unknown counted, the direction must still be the same, and the number must go in it.
+  const turned = (ratio - 1) * (next - 1) < 0;
+  const contrary = (next - 1) * (replicas - current) < 0;
+  return answer(isWithin(tolerances, next) || turned || contrary ? current : replicas);
+}
+
+/** What is not known is taken to speak against a change: as much as wanted when shrinking, nothing when growing. */
+function assumeUnknown(
+  metrics: Map<string, PodMetric>,
+  ratio: number,
+  { missing, unready }: { readonly missing: ReadonlySet<string>; readonly unready: ReadonlySet<string> },
+  fallbackMilli: (name: string) => number,
+): void {
+  const add = (name: string, milli: number) => metrics.set(name, { milli, atMs: 0, windowMs: 0 });
+  if (ratio !== 1) for (const name of missing) add(name, ratio < 1 ? fallbackMilli(name) : 0);
+  for (const name of unready) add(name, 0);
 }
 
 function groupPods({ pods, metrics, nowMs }: CalculationInput, resource: string) {

@@ -1,12 +1,14 @@
 /** @kapella/resources: one table per built-in kind. A kind that is served is a row here. */
 import type { KubeObject } from '@kapella/api';
 import type { ResourceDefinition } from '@kapella/apiserver';
-import { mutatingAdmissionPolicyResource } from './admissionregistration/mutatingadmissionpolicy/mutatingadmissionpolicy.resource.ts';
-import { mutatingAdmissionPolicyBindingResource } from './admissionregistration/mutatingadmissionpolicybinding/mutatingadmissionpolicybinding.resource.ts';
-import { mutatingWebhookConfigurationResource } from './admissionregistration/mutatingwebhookconfiguration/mutatingwebhookconfiguration.resource.ts';
-import { validatingAdmissionPolicyResource } from './admissionregistration/validatingadmissionpolicy/validatingadmissionpolicy.resource.ts';
-import { validatingAdmissionPolicyBindingResource } from './admissionregistration/validatingadmissionpolicybinding/validatingadmissionpolicybinding.resource.ts';
-import { validatingWebhookConfigurationResource } from './admissionregistration/validatingwebhookconfiguration/validatingwebhookconfiguration.resource.ts';
+import {
+  mutatingAdmissionPolicyResource,
+  mutatingAdmissionPolicyBindingResource,
+  mutatingWebhookConfigurationResource,
+  validatingAdmissionPolicyResource,
+  validatingAdmissionPolicyBindingResource,
+  validatingWebhookConfigurationResource,
+} from './admissionregistration/index.ts';
 import { customResourceDefinitionResource } from './apiextensions/customresourcedefinition/customresourcedefinition.resource.ts';
 import { apiServiceResource } from './apiregistration/apiservice/apiservice.resource.ts';
 import { controllerRevisionResource } from './apps/controllerrevision/controllerrevision.resource.ts';

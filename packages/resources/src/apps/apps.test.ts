@@ -64,7 +64,9 @@ test('a StatefulSet may change few fields', () => {
   assert.deepEqual(createErrors(statefulSetResource, set()), []);
   assert.deepEqual(updateErrors(statefulSetResource, set({ replicas: 3, minReadySeconds: 5 }), set()), []);
   assert.deepEqual(updateErrors(statefulSetResource, set({ serviceName: 'other' }), set()), [
-    "spec: Forbidden: updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden",
+    "spec: Forbidden: updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', " +
+      "'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are " +
+      'forbidden',
   ]);
   const claims = { volumeClaimTemplates: [{ metadata: { name: 'data' }, spec: { accessModes: [], resources: {} } }] };
   assert.deepEqual(createErrors(statefulSetResource, set(claims)), [

@@ -34,7 +34,8 @@ function claimUpdate(next: PersistentVolumeClaim, old: PersistentVolumeClaim): r
 test('claims', () => {
   assert.deepEqual(createErrors(persistentVolumeClaimResource, claim()), []);
   assert.deepEqual(createErrors(persistentVolumeClaimResource, claim({ accessModes: ['Sometimes'], ...sized('0') })), [
-    'spec.accessModes: Unsupported value: "Sometimes": supported values: "ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"',
+    'spec.accessModes: Unsupported value: "Sometimes": supported values: "ReadOnlyMany", "ReadWriteMany", ' +
+      '"ReadWriteOnce", "ReadWriteOncePod"',
     'spec.resources[storage]: Invalid value: "0": must be greater than zero',
   ]);
 });

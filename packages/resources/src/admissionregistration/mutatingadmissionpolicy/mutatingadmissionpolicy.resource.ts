@@ -1,4 +1,7 @@
-/** admissionregistration.k8s.io/v1 MutatingAdmissionPolicy, as the API server sees it. Source: kubernetes pkg/registry/admissionregistration/mutatingadmissionpolicy. */
+/**
+ * admissionregistration.k8s.io/v1 MutatingAdmissionPolicy, as the API server sees it.
+ * Source: kubernetes pkg/registry/admissionregistration/mutatingadmissionpolicy.
+ */
 import type { MutatingAdmissionPolicy } from '@kapella/api/types/admissionregistration-v1';
 import { defineResource } from '@kapella/apiserver';
 import { ageColumn, nameColumn } from '../../support/columns.ts';

@@ -1,4 +1,7 @@
-/** admissionregistration.k8s.io/v1 MutatingAdmissionPolicyBinding, as the API server sees it. Source: kubernetes pkg/registry/admissionregistration/mutatingadmissionpolicybinding. */
+/**
+ * admissionregistration.k8s.io/v1 MutatingAdmissionPolicyBinding, as the API server sees it.
+ * Source: kubernetes pkg/registry/admissionregistration/mutatingadmissionpolicybinding.
+ */
 import type { MutatingAdmissionPolicyBinding } from '@kapella/api/types/admissionregistration-v1';
 import { defineResource } from '@kapella/apiserver';
 import { ageColumn, nameColumn } from '../../support/columns.ts';

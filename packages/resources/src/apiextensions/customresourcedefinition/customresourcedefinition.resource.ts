@@ -1,4 +1,7 @@
-/** apiextensions.k8s.io/v1 CustomResourceDefinition, as the API server sees it. Source: apiextensions-apiserver pkg/registry/customresourcedefinition. */
+/**
+ * apiextensions.k8s.io/v1 CustomResourceDefinition, as the API server sees it.
+ * Source: apiextensions-apiserver pkg/registry/customresourcedefinition.
+ */
 import type { CustomResourceDefinition } from '@kapella/api/types/apiextensions-v1';
 import { defineResource } from '@kapella/apiserver';
 import { createdAtColumn, nameColumn } from '../../support/columns.ts';

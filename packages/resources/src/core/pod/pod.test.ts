@@ -76,7 +76,9 @@ test('all errors of a bad Pod come at once, in upstream wording', () => {
     tolerations: [{ operator: 'Equal', value: 'x' }],
   });
   const label =
-    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
+    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and " +
+    "end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is " +
+    "'[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
   assert.deepEqual(createErrors(podResource, bad), [
     'spec.volumes[0].hostPath: Forbidden: may not specify more than 1 volume type',
     `spec.volumes[1].name: Invalid value: "Data": ${label}`,
@@ -90,7 +92,8 @@ test('all errors of a bad Pod come at once, in upstream wording', () => {
     'spec.containers[0].livenessProbe.successThreshold: Invalid value: 2: must be 1',
     'spec.containers[1].imagePullPolicy: Unsupported value: "Sometimes": supported values: "Always", "IfNotPresent", "Never"',
     'spec.restartPolicy: Unsupported value: "Maybe": supported values: "Always", "OnFailure", "Never"',
-    'spec.tolerations[0].operator: Invalid value: "Equal": operator must be Exists when `key` is empty, which means "match all values and all keys"',
+    'spec.tolerations[0].operator: Invalid value: "Equal": operator must be Exists when `key` is empty, which ' +
+      'means "match all values and all keys"',
     'spec.containers[1].image: Invalid value: " i": must not have leading or trailing whitespace',
   ]);
 });

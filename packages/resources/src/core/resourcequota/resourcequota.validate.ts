@@ -103,7 +103,9 @@ function checkOperator(
 ): void {
   if (EXISTS_ONLY.includes(scope) && operator !== 'Exists') {
     const why =
-      "must be 'Exists' when scope is any of ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, ResourceQuotaScopeBestEffort, ResourceQuotaScopeNotBestEffort or ResourceQuotaScopeCrossNamespacePodAffinity";
+      "must be 'Exists' when scope is any of ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, " +
+      'ResourceQuotaScopeBestEffort, ResourceQuotaScopeNotBestEffort or ' +
+      'ResourceQuotaScopeCrossNamespacePodAffinity';
     errors.invalid(`${field}.operator`, operator, why);
   }
   if (operator === 'In' || operator === 'NotIn') {

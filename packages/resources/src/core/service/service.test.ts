@@ -88,11 +88,13 @@ test('a chosen address is taken once and must be of the network', async () => {
   assert.equal((await create(env, { clusterIP: '10.96.0.10' })).spec.clusterIP, '10.96.0.10');
   await assert.rejects(create(env, { clusterIP: '10.96.0.10' }), {
     message:
-      'Service "web" is invalid: spec.clusterIPs: Invalid value: ["10.96.0.10"]: failed to allocate IP 10.96.0.10: provided IP is already allocated',
+      'Service "web" is invalid: spec.clusterIPs: Invalid value: ["10.96.0.10"]: failed to allocate IP ' +
+      '10.96.0.10: provided IP is already allocated',
   });
   await assert.rejects(create(env, { clusterIP: '10.1.0.1' }), {
     message:
-      'Service "web" is invalid: spec.clusterIPs: Invalid value: ["10.1.0.1"]: failed to allocate IP 10.1.0.1: the provided IP (10.1.0.1) is not in the valid range. The range of valid IPs is 10.96.0.0/24',
+      'Service "web" is invalid: spec.clusterIPs: Invalid value: ["10.1.0.1"]: failed to allocate IP 10.1.0.1: ' +
+      'the provided IP (10.1.0.1) is not in the valid range. The range of valid IPs is 10.96.0.0/24',
   });
 });
 
@@ -114,7 +116,8 @@ test('node ports are given, kept over types and given back', async () => {
   });
   await assert.rejects(create(env, { type: 'NodePort', ports: [{ port: 80, nodePort: 80 }] }), {
     message:
-      'Service "web" is invalid: spec.ports[0].nodePort: Invalid value: 80: provided port is not in the valid range. The range of valid ports is 30000-32767',
+      'Service "web" is invalid: spec.ports[0].nodePort: Invalid value: 80: provided port is not in the valid ' +
+      'range. The range of valid ports is 30000-32767',
   });
   const same = service({
     type: 'NodePort',

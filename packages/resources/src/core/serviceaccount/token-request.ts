@@ -23,7 +23,9 @@ export async function checkBoundObject(
     if (object === undefined) throw errors.notFound({ group: '', resource, name });
     const actual = object.metadata.uid;
     if (uid === '' || uid === actual) return actual;
-    const why = `the UID in the bound object reference (${uid}) does not match the UID in record. The object might have been deleted and then recreated`;
+    const why =
+      `the UID in the bound object reference (${uid}) does not match the UID in record. The object might have ` +
+      'been deleted and then recreated';
     throw errors.conflict({ group: '', resource, name }, why);
   };
   if (kind === 'Pod') {

@@ -1,4 +1,7 @@
-/** flowcontrol.apiserver.k8s.io/v1 PriorityLevelConfiguration, as the API server sees it. Source: kubernetes pkg/registry/flowcontrol/prioritylevelconfiguration. */
+/**
+ * flowcontrol.apiserver.k8s.io/v1 PriorityLevelConfiguration, as the API server sees it.
+ * Source: kubernetes pkg/registry/flowcontrol/prioritylevelconfiguration.
+ */
 import type { PriorityLevelConfiguration, PriorityLevelConfigurationSpec } from '@kapella/api/types/flowcontrol-v1';
 import { defineResource } from '@kapella/apiserver';
 import { ageColumn, nameColumn } from '../../support/columns.ts';

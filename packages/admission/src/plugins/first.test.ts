@@ -113,7 +113,8 @@ test('secrets are limited to those of the account where it asks for that', async
   await run(serviceAccount, requestFor('pods', volumes('mine')), objects);
   await assert.rejects(run(serviceAccount, requestFor('pods', volumes('theirs')), objects), {
     message:
-      'pods "web" is forbidden: volume with secret.secretName="theirs" is not allowed because service account default does not reference that secret',
+      'pods "web" is forbidden: volume with secret.secretName="theirs" is not allowed because service account ' +
+      'default does not reference that secret',
   });
 });
 
@@ -158,7 +159,8 @@ test('a Pod gets the priority of its class, or of the default class, or zero', a
   });
   await assert.rejects(of({ priority: 5 }, []), {
     message:
-      'pods "web" is forbidden: the integer value of priority (5) must not be provided in pod spec; priority admission controller computed 0 from the given PriorityClass name',
+      'pods "web" is forbidden: the integer value of priority (5) must not be provided in pod spec; priority ' +
+      'admission controller computed 0 from the given PriorityClass name',
   });
 });
 

@@ -11,7 +11,7 @@ import { defaultTolerationSeconds } from './default-toleration-seconds/default-t
 import { limitRanger } from './limit-ranger/limit-ranger.plugin.ts';
 import { namespaceLifecycle } from './namespace-lifecycle/namespace-lifecycle.plugin.ts';
 import { nodeRestriction } from './node-restriction/node-restriction.plugin.ts';
-import { ownerReferencesPermissionEnforcement } from './owner-references-permission-enforcement/owner-references-permission-enforcement.plugin.ts';
+import { ownerReferencesPermission } from './owner-references-permission-enforcement/owner-references-permission-enforcement.plugin.ts';
 import { persistentVolumeClaimResize } from './persistent-volume-claim-resize/persistent-volume-claim-resize.plugin.ts';
 import { podSecurity } from './pod-security/pod-security.plugin.ts';
 import { priority } from './priority/priority.plugin.ts';
@@ -43,7 +43,7 @@ export const admissionPlugins: readonly PluginRow[] = [
   on(defaultTolerationSeconds),
   on(defaultStorageClass),
   on(storageObjectInUseProtection),
-  { plugin: ownerReferencesPermissionEnforcement, onByDefault: false },
+  { plugin: ownerReferencesPermission, onByDefault: false },
   on(persistentVolumeClaimResize),
   on(runtimeClass),
   on(certificateApproval),

@@ -90,7 +90,8 @@ test('LimitRanger names all bounds that are broken', async () => {
   const resources = { limits: { cpu: '2', memory: '1Mi' }, requests: { memory: '1Mi' } };
   await refuses(
     run(limitRanger, asked('pods', pod({ containers: [{ name: 'c', resources }] })), server),
-    'pods "web" is forbidden: [minimum memory usage per Container is 1Gi, but request is 1Mi, maximum cpu usage per Container is 1, but limit is 2]',
+    'pods "web" is forbidden: [minimum memory usage per Container is 1Gi, but request is 1Mi, maximum cpu usage ' +
+      'per Container is 1, but limit is 2]',
   );
 });
 
@@ -126,7 +127,8 @@ test('ResourceQuota counts other kinds by name and a dry run counts nothing', as
   await run(resourceQuota, asked('deployments', deployment), server);
   await refuses(
     run(resourceQuota, asked('deployments', deployment), server),
-    'deployments.apps "d" is forbidden: exceeded quota: q, requested: count/deployments.apps=1, used: count/deployments.apps=1, limited: count/deployments.apps=1',
+    'deployments.apps "d" is forbidden: exceeded quota: q, requested: count/deployments.apps=1, used: ' +
+      'count/deployments.apps=1, limited: count/deployments.apps=1',
   );
 });
 
@@ -136,7 +138,11 @@ const level = (mode: string, value: string) => ({ [`pod-security.kubernetes.io/$
 test('PodSecurity refuses with every violation, in upstream wording', async () => {
   await refuses(
     run(podSecurity, asked('pods', pod()), fakeServer([namespaceWith(level('enforce', 'restricted'))])),
-    'pods "web" is forbidden: violates PodSecurity "restricted:latest": allowPrivilegeEscalation != false (container "c" must set securityContext.allowPrivilegeEscalation=false), unrestricted capabilities (container "c" must set securityContext.capabilities.drop=["ALL"]), runAsNonRoot != true (pod or container "c" must set securityContext.runAsNonRoot=true), seccompProfile (pod or container "c" must set securityContext.seccompProfile.type to "RuntimeDefault" or "Localhost")',
+    'pods "web" is forbidden: violates PodSecurity "restricted:latest": allowPrivilegeEscalation != false ' +
+      '(container "c" must set securityContext.allowPrivilegeEscalation=false), unrestricted capabilities ' +
+      '(container "c" must set securityContext.capabilities.drop=["ALL"]), runAsNonRoot != true (pod or container ' +
+      '"c" must set securityContext.runAsNonRoot=true), seccompProfile (pod or container "c" must set ' +
+      'securityContext.seccompProfile.type to "RuntimeDefault" or "Localhost")',
   );
   const bad = pod({
     hostNetwork: true,
@@ -151,7 +157,10 @@ test('PodSecurity refuses with every violation, in upstream wording', async () =
   });
   await refuses(
     run(podSecurity, asked('pods', bad), fakeServer([namespaceWith(level('enforce', 'baseline'))])),
-    'pods "web" is forbidden: violates PodSecurity "baseline:latest": non-default capabilities (container "a" must not include "SYS_ADMIN" in securityContext.capabilities.add), host namespaces (hostNetwork=true), hostPath volumes (volume "h"), hostPort (container "a" uses hostPort 80), privileged (container "a" must not set securityContext.privileged=true)',
+    'pods "web" is forbidden: violates PodSecurity "baseline:latest": non-default capabilities (container "a" ' +
+      'must not include "SYS_ADMIN" in securityContext.capabilities.add), host namespaces (hostNetwork=true), ' +
+      'hostPath volumes (volume "h"), hostPort (container "a" uses hostPort 80), privileged (container "a" must ' +
+      'not set securityContext.privileged=true)',
   );
 });
 
@@ -275,7 +284,8 @@ test('claims grow only where their class allows it', async () => {
   await grow(fakeServer([storageClass('a', { allowVolumeExpansion: true })]));
   await refuses(
     grow(fakeServer([storageClass('a')])),
-    'persistentvolumeclaims "data" is forbidden: only dynamically provisioned pvc can be resized and the storageclass that provisions the pvc must support resize',
+    'persistentvolumeclaims "data" is forbidden: only dynamically provisioned pvc can be resized and the ' +
+      'storageclass that provisions the pvc must support resize',
   );
 });
 
@@ -313,7 +323,8 @@ test('certificates: nobody asks to be an administrator, and approval needs the r
   await run(certificateSubjectRestriction, asked('certificatesigningrequests', csr('devs')));
   await refuses(
     run(certificateSubjectRestriction, asked('certificatesigningrequests', csr('system:masters'))),
-    'certificatesigningrequests.certificates.k8s.io "r" is forbidden: use of kubernetes.io/kube-apiserver-client signer with system:masters group is not allowed',
+    'certificatesigningrequests.certificates.k8s.io "r" is forbidden: use of kubernetes.io/kube-apiserver-client ' +
+      'signer with system:masters group is not allowed',
   );
   const questions: { name: string; verb: string }[] = [];
   const authorizer = {
@@ -329,7 +340,8 @@ test('certificates: nobody asks to be an administrator, and approval needs the r
   });
   await refuses(
     run(certificateApproval, approval, fakeServer([], { authorizer })),
-    'certificatesigningrequests.certificates.k8s.io "r" is forbidden: user not permitted to approve requests with signerName "kubernetes.io/kube-apiserver-client"',
+    'certificatesigningrequests.certificates.k8s.io "r" is forbidden: user not permitted to approve requests ' +
+      'with signerName "kubernetes.io/kube-apiserver-client"',
   );
   assert.deepEqual(
     questions.map(({ name, verb }) => `${verb} ${name}`),

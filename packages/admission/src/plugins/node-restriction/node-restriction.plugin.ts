@@ -175,7 +175,9 @@ async function checkToken(request: AdmissionRequest, node: string, server: Serve
   const pod = await server.get(coreV1.Pod, request.namespace, ref.name);
   if (pod === undefined) throw errors.notFound({ group: '', resource: 'pods', name: ref.name });
   if (pod.metadata.uid !== ref.uid) {
-    const why = `the UID in the bound object reference (${ref.uid}) does not match the UID in record. The object might have been deleted and then recreated`;
+    const why =
+      `the UID in the bound object reference (${ref.uid}) does not match the UID in record. The object might ` +
+      'have been deleted and then recreated';
     throw errors.conflict({ group: '', resource: 'pods', name: ref.name }, why);
   }
   if (pod.spec.nodeName !== node) {

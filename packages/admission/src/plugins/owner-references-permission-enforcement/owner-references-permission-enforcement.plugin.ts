@@ -12,7 +12,7 @@ interface Authorizer {
 const ownersOf = (object: AdmissionRequest['object']): readonly OwnerReference[] =>
   object?.metadata.ownerReferences ?? [];
 
-export const ownerReferencesPermissionEnforcement: AdmissionPlugin = {
+export const ownerReferencesPermission: AdmissionPlugin = {
   name: 'OwnerReferencesPermissionEnforcement',
   handles: ({ operation, subresource }) =>
     (operation === 'CREATE' || operation === 'UPDATE') && subresource !== 'status',

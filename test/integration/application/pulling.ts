@@ -84,7 +84,8 @@ export function registryTests(cluster: () => TestCluster): void {
       const image = `${locked.address}/team/app:1`;
       const secret = (name: string, password: string) =>
         s.k(
-          `create secret docker-registry ${name} --docker-server=${locked.address} --docker-username=${AUTH.username} --docker-password='${password}'`,
+          `create secret docker-registry ${name} --docker-server=${locked.address} ` +
+            `--docker-username=${AUTH.username} --docker-password='${password}'`,
         );
       await secret('wrong', 'guess');
       await secret('right', AUTH.password);

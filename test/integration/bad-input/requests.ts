@@ -95,8 +95,13 @@ const BODIES: readonly WrongRequest[] = [
     body: { apiVersion: 'extensions/v1beta1', kind: 'Deployment', metadata: { name: 'a' } },
     code: 400,
     reason: 'BadRequest',
-    message:
-      /no kind "Deployment" is registered for version "extensions\/v1beta1"|cannot be handled as a Deployment|does not match the expected API version/,
+    message: new RegExp(
+      [
+        'no kind "Deployment" is registered for version "extensions/v1beta1"',
+        'cannot be handled as a Deployment',
+        'does not match the expected API version',
+      ].join('|'),
+    ),
   },
   {
     title: 'another namespace',
@@ -384,7 +389,10 @@ export function requestTests(api: () => Api, session: () => Session): void {
       assert.equal(late.status, 409);
       assert.match(
         late.text,
-        /Operation cannot be fulfilled on configmaps \\"race\\": the object has been modified; please apply your changes to the latest version and try again/,
+        new RegExp(
+          'Operation cannot be fulfilled on configmaps \\\\"race\\\\": the object has been modified; ' +
+            'please apply your changes to the latest version and try again',
+        ),
       );
       assert.match((await send({ method: 'GET', path: `${path}/race` })).text, /"data":\{"a":"2"\}/);
     });

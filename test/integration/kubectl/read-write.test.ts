@@ -96,12 +96,14 @@ describe('kubectl writes', () => {
   test('patches in all four ways', async () => {
     await cluster.apply(deployment('patched', 0, { namespace: ns }));
     await k(
-      `patch deployment patched --type strategic -p '{"spec":{"template":{"spec":{"containers":[{"name":"side","image":"busybox:1.38"}]}}}}'`,
+      'patch deployment patched --type strategic -p ' +
+        `'{"spec":{"template":{"spec":{"containers":[{"name":"side","image":"busybox:1.38"}]}}}}'`,
     );
     assert.equal(await k("get deployment patched -o jsonpath='{.spec.template.spec.containers[*].name}'"), 'side main');
     await k(`patch deployment patched --type merge -p '{"metadata":{"labels":{"merged":"yes"}}}'`);
     await k(
-      `patch deployment patched --type json -p '[{"op":"replace","path":"/spec/minReadySeconds","value":3},{"op":"test","path":"/metadata/labels/merged","value":"yes"}]'`,
+      'patch deployment patched --type json -p ' +
+        `'[{"op":"replace","path":"/spec/minReadySeconds","value":3},{"op":"test","path":"/metadata/labels/merged","value":"yes"}]'`,
     );
     assert.equal(await k("get deployment patched -o jsonpath='{.spec.minReadySeconds}'"), '3');
     const failed = await cluster.tryKubectl(

@@ -104,7 +104,8 @@ export function addressTests(cluster: () => TestCluster): void {
 
   test('several ports, named and numbered, TCP and UDP', async () => {
     const s = await openSession(cluster(), 'ports');
-    const echo = `require('node:dgram').createSocket('udp4').on('message', function (m, r) { this.send('udp:' + m, r.port, r.address) }).bind(9001);
+    const echo = `require('node:dgram').createSocket('udp4')
+        .on('message', function (m, r) { this.send('udp:' + m, r.port, r.address) }).bind(9001);
       require('node:http').createServer((q, a) => a.end('tcp')).listen(9000)`;
     const ports = [
       { name: 'web', port: 80, targetPort: 'http' },

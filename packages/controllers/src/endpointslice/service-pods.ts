@@ -1,4 +1,7 @@
-/** Which Pods a Service sends to, and which of their changes matter. Pure. Source: k8s.io/endpointslice/util/controller_utils.go, utils.go. */
+/**
+ * Which Pods a Service sends to, and which of their changes matter. Pure.
+ * Source: k8s.io/endpointslice/util/controller_utils.go, utils.go.
+ */
 import type { Container, Pod, Service, ServicePort } from '@kapella/api/types/core-v1';
 import { isReady, isTerminal } from '../workload/index.ts';
 

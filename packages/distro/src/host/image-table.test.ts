@@ -4,7 +4,8 @@ import { test } from 'node:test';
 import { importedNames, parseImageTable } from './image-table.ts';
 
 const TABLE = `REF                            TYPE                                       DIGEST            SIZE    PLATFORMS   LABELS
-docker.io/library/busybox:1.38 application/vnd.oci.image.manifest.v1+json sha256:fd8ab911f9 1.1 MiB linux/amd64 io.cri-containerd.image=managed
+docker.io/library/busybox:1.38 application/vnd.oci.image.manifest.v1+json sha256:fd8ab911f9 1.1 MiB linux/amd64 \
+io.cri-containerd.image=managed
 sha256:1a1e097fad              application/vnd.oci.image.manifest.v1+json sha256:fd8ab911f9 1.1 MiB linux/amd64 -
 `;
 

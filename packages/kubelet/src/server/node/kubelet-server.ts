@@ -77,8 +77,8 @@ class Handler {
       const { code, message } = toStatus(error);
       this.#ctx.log.warn('stream refused', { path: request.url?.split('?')[0], error: describeError(error) });
       socket.end(
-        `HTTP/1.1 ${code} Error\r\nContent-Type: text/plain\r\nContent-Length: ` +
-          `${Buffer.byteLength(message)}\r\nConnection: close\r\n\r\n${message}`,
+        `HTTP/1.1 ${code} Error\r\nContent-Type: text/plain\r\n` +
+          `Content-Length: ${Buffer.byteLength(message)}\r\nConnection: close\r\n\r\n${message}`,
       );
     });
   }

@@ -1,5 +1,11 @@
 /** The controllers of kube-controller-manager that run by default: names, identities, how each is made. */
 import type { Controller, ControllerDeps } from '@kapella/controller';
+import {
+  createCsrApprovingController,
+  createCsrCleanerController,
+  createCsrSigningController,
+} from './certificates/certificates.controller.ts';
+import type { CertificateSigner, X509 } from './certificates/x509.ts';
 import { createClusterRoleAggregationController } from './clusterroleaggregation/clusterroleaggregation.controller.ts';
 import { createGarbageCollectorController } from './garbagecollector/garbagecollector.controller.ts';
 import { createNamespaceController } from './namespace/namespace.controller.ts';
@@ -30,12 +36,20 @@ import { createStatefulSetController } from './statefulset/statefulset.controlle
 import { createTaintEvictionController } from './tainteviction/tainteviction.controller.ts';
 import { createTtlAfterFinishedController } from './ttl-after-finished/ttl-after-finished.controller.ts';
 
+/** How certificate requests are read and signed. */
+export interface CertificateFacts {
+  readonly x509: X509;
+  /** By signer name. */
+  readonly signers: ReadonlyMap<string, CertificateSigner>;
+}
+
 /** What controllers must know of their cluster. */
 export interface ClusterFacts {
   /** Network of all Pods. */
   readonly podCidr: string;
   /** PEM: published to every namespace. */
   readonly rootCa: string;
+  readonly certificates: CertificateFacts;
 }
 
 export interface ControllerRow {
@@ -81,6 +95,15 @@ export const controllers: readonly ControllerRow[] = [
   row('horizontal-pod-autoscaler-controller', 'horizontal-pod-autoscaler', createPodAutoscalerController),
   row('resourcequota-controller', 'resourcequota-controller', createResourceQuotaController),
   row('ephemeral-volume-controller', 'ephemeral-volume-controller', createEphemeralVolumeController),
+  row('certificatesigningrequest-approving-controller', 'certificate-controller', (deps, { certificates }) =>
+    createCsrApprovingController(deps, certificates),
+  ),
+  row('certificatesigningrequest-signing-controller', 'certificate-controller', (deps, { certificates }) =>
+    createCsrSigningController(deps, certificates),
+  ),
+  row('certificatesigningrequest-cleaner-controller', 'certificate-controller', (deps, { certificates }) =>
+    createCsrCleanerController(deps, certificates),
+  ),
   row('disruption-controller', 'disruption-controller', createDisruptionController),
   row('pod-garbage-collector-controller', 'pod-garbage-collector', createPodGcController),
   row('ttl-after-finished-controller', 'ttl-after-finished-controller', createTtlAfterFinishedController),

@@ -71,7 +71,14 @@ before(async () => {
   rbac.follow(server.registry as never);
   client = clientFor(server, MASTER, 'test');
   await bootstrapCluster(client, facts, ctx);
-  const controllers = clusterControllers({ podCidr: '10.42.0.0/16', rootCa: 'ca' } as never);
+  const controllers = clusterControllers({
+    podCidr: '10.42.0.0/16',
+    rootCa: 'ca',
+    certificates: {
+      x509: { parseRequest: () => assert.fail('no requests here'), notAfterMs: () => undefined },
+      signers: new Map(),
+    },
+  });
   running = runComponents({ server, roles: { scheduler: true, controllers: true }, controllers }, ctx);
   await addNode('n1');
 });

@@ -20,7 +20,8 @@ type CryptoKey = webcrypto.CryptoKey;
 const crypto = webcrypto;
 cryptoProvider.set(crypto);
 
-const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
+/** What the cluster's keys sign with. */
+export const SIGNING_ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 const CA_DAYS = 3650;
 const LEAF_DAYS = 365;
 const DAY_MS = 86_400_000;
@@ -43,13 +44,13 @@ export interface LeafRequest {
 
 /** A self-signed CA. */
 export async function createAuthority(commonName: string, nowMs: number): Promise<KeyPairPem> {
-  const keys = await crypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
+  const keys = await crypto.subtle.generateKey(SIGNING_ALGORITHM, true, ['sign', 'verify']);
   const certificate = await X509CertificateGenerator.createSelfSigned({
     serialNumber: serialNumber(),
     name: [{ CN: [commonName] }],
     notBefore: new Date(nowMs - SKEW_MS),
     notAfter: new Date(nowMs + CA_DAYS * DAY_MS),
-    signingAlgorithm: ALGORITHM,
+    signingAlgorithm: SIGNING_ALGORITHM,
     keys,
     extensions: [
       new BasicConstraintsExtension(true, undefined, true),
@@ -63,8 +64,8 @@ export async function createAuthority(commonName: string, nowMs: number): Promis
 /** A certificate signed by `authority`, with a key of its own. */
 export async function issueLeaf(authority: KeyPairPem, request: LeafRequest, nowMs: number): Promise<KeyPairPem> {
   const issuer = new X509Certificate(authority.cert);
-  const signingKey = await importKey(authority.key);
-  const keys = await crypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
+  const signingKey = await importSigningKey(authority.key);
+  const keys = await crypto.subtle.generateKey(SIGNING_ALGORITHM, true, ['sign', 'verify']);
   const names: JsonGeneralNames = [
     ...(request.dnsNames ?? []).map((value) => ({ type: 'dns' as const, value })),
     ...(request.ipAddresses ?? []).map((value) => ({ type: 'ip' as const, value })),
@@ -77,7 +78,7 @@ export async function issueLeaf(authority: KeyPairPem, request: LeafRequest, now
     subject: [...organizations.map((organization) => ({ O: [organization] })), { CN: [request.commonName] }],
     notBefore: new Date(nowMs - SKEW_MS),
     notAfter: new Date(nowMs + LEAF_DAYS * DAY_MS),
-    signingAlgorithm: ALGORITHM,
+    signingAlgorithm: SIGNING_ALGORITHM,
     publicKey: keys.publicKey,
     signingKey,
     extensions: [
@@ -93,7 +94,7 @@ export async function issueLeaf(authority: KeyPairPem, request: LeafRequest, now
 
 /** An ES256 key for service-account tokens: PKCS #8 PEM. */
 export async function createSigningKey(): Promise<string> {
-  const keys = await crypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
+  const keys = await crypto.subtle.generateKey(SIGNING_ALGORITHM, true, ['sign', 'verify']);
   return exportKey(keys.privateKey);
 }
 
@@ -105,7 +106,7 @@ export function isUsable(pem: string, nowMs: number, remainingMs: number, hosts:
   return hosts.every((host) => names.includes(host));
 }
 
-function serialNumber(): string {
+export function serialNumber(): string {
   const bytes = Buffer.from(crypto.getRandomValues(new Uint8Array(16)));
   bytes[0] = (bytes[0] as number) & 0x7f; // a positive number
   return bytes.toString('hex');
@@ -116,7 +117,7 @@ async function exportKey(key: CryptoKey): Promise<string> {
   return `-----BEGIN PRIVATE KEY-----\n${base64.match(/.{1,64}/g)?.join('\n')}\n-----END PRIVATE KEY-----\n`;
 }
 
-function importKey(pem: string): Promise<CryptoKey> {
+export function importSigningKey(pem: string): Promise<CryptoKey> {
   const base64 = pem.replace(/-----[A-Z ]+-----/g, '').replace(/\s/g, '');
-  return crypto.subtle.importKey('pkcs8', Buffer.from(base64, 'base64'), ALGORITHM, true, ['sign']);
+  return crypto.subtle.importKey('pkcs8', Buffer.from(base64, 'base64'), SIGNING_ALGORITHM, true, ['sign']);
 }

@@ -2,7 +2,14 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { NODE_NETWORK_GROUP } from '../groups.ts';
-import { createAuthority, createSigningKey, isUsable, issueLeaf, type KeyPairPem, type LeafRequest } from './certificates.ts';
+import {
+  createAuthority,
+  createSigningKey,
+  isUsable,
+  issueLeaf,
+  type KeyPairPem,
+  type LeafRequest,
+} from './certificates.ts';
 
 /** A leaf is renewed at start when less than this is left. */
 const RENEW_BEFORE_MS = 90 * 86_400_000;
@@ -42,7 +49,12 @@ export async function ensureClusterPki(options: PkiOptions): Promise<ClusterPki>
   const { directory, nowMs } = options;
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const authority = (name: string, commonName: string) =>
-    ensurePair(directory, name, () => createAuthority(commonName, nowMs), () => true);
+    ensurePair(
+      directory,
+      name,
+      () => createAuthority(commonName, nowMs),
+      () => true,
+    );
   const ca = await authority('ca', 'kapella-ca');
   const frontProxyCa = await authority('front-proxy-ca', 'kapella-front-proxy-ca');
   const leaf = (name: string, signer: KeyPairPem, request: LeafRequest) => {

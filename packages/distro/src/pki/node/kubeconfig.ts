@@ -17,9 +17,7 @@ export function kubeconfigObject({ name, server, caCert, user }: KubeconfigOptio
     apiVersion: 'v1',
     kind: 'Config',
     clusters: [{ name, cluster: { server, 'certificate-authority-data': base64(caCert) } }],
-    users: [
-      { name, user: { 'client-certificate-data': base64(user.cert), 'client-key-data': base64(user.key) } },
-    ],
+    users: [{ name, user: { 'client-certificate-data': base64(user.cert), 'client-key-data': base64(user.key) } }],
     contexts: [{ name, context: { cluster: name, user: name } }],
     'current-context': name,
   };

@@ -25,6 +25,7 @@ import { type StoreBackend, storeBackends } from '@kapella/store/node';
 import { bootstrapCluster } from '../../bootstrap/bootstrap.ts';
 import { primaryAddress } from '../../node-agent/node/host-address.ts';
 import { DNS_ADDRESS_INDEX } from '../../network.ts';
+import { createCertificateFacts } from '../../pki/node/certificate-signer.ts';
 import { type ClusterPki, ensureClusterPki, writePrivate } from '../../pki/node/cluster-pki.ts';
 import { kubeconfigYaml } from '../../pki/node/kubeconfig.ts';
 import { clientFor, defaultAdmission, MASTER, runComponents } from '../control-plane.ts';
@@ -74,7 +75,11 @@ export async function runServer(options: ClusterOptions, hooks: ServerHooks, ctx
   writePrivate(kubeconfig, kubeconfigYaml({ name: options.name, server: url, caCert: pki.ca.cert, user: pki.admin }));
   hooks.onReady?.({ url, kubeconfig, tookMs: Math.round(ctx.clock.monotonicMs() - startMs) });
 
-  const controllers = clusterControllers({ podCidr: options.podCidr, rootCa: pki.ca.cert });
+  const controllers = clusterControllers({
+    podCidr: options.podCidr,
+    rootCa: pki.ca.cert,
+    certificates: createCertificateFacts(pki.ca),
+  });
   await runComponents({ server: api.server, roles: { scheduler: true, controllers: true }, controllers }, ctx).finally(
     async () => {
       await https.close();

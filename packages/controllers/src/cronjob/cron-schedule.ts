@@ -134,16 +134,29 @@ function fieldSchedule(sets: readonly ReadonlySet<number>[], anyDay: boolean, zo
       const firstDay = Math.floor(localStart / DAY_MS);
       for (let day = firstDay; day < firstDay + SEARCH_DAYS_MAX; day++) {
         if (!dayMatches(new Date(day * DAY_MS))) continue;
-        for (const hour of [...hours].sort((a, b) => a - b)) {
-          for (const minute of [...minutes].sort((a, b) => a - b)) {
-            const ms = toInstant(day * DAY_MS + (hour * 60 + minute) * MINUTE_MS, zone);
-            if (ms !== undefined && ms > afterMs) return ms;
-          }
-        }
+        const ms = firstOfDay(day * DAY_MS, hours, minutes, zone, afterMs);
+        if (ms !== undefined) return ms;
       }
       return undefined;
     },
   };
+}
+
+/** The first moment of a local day after `afterMs`. */
+function firstOfDay(
+  dayMs: number,
+  hours: ReadonlySet<number>,
+  minutes: ReadonlySet<number>,
+  zone: ZoneClock,
+  afterMs: number,
+): number | undefined {
+  for (const hour of [...hours].sort((a, b) => a - b)) {
+    for (const minute of [...minutes].sort((a, b) => a - b)) {
+      const ms = toInstant(dayMs + (hour * 60 + minute) * MINUTE_MS, zone);
+      if (ms !== undefined && ms > afterMs) return ms;
+    }
+  }
+  return undefined;
 }
 
 /** The moment at which clocks of the zone show this; undefined for one that is skipped in spring. */

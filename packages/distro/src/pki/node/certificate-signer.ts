@@ -64,8 +64,12 @@ function readRequest(request: string): Pkcs10CertificateRequest {
   return new Pkcs10CertificateRequest(pem);
 }
 
+function namesOf(request: Pkcs10CertificateRequest): SubjectAlternativeNameExtension | undefined {
+  return request.extensions.find((extension) => extension instanceof SubjectAlternativeNameExtension);
+}
+
 function describe(request: Pkcs10CertificateRequest) {
-  const names = request.getExtension(SubjectAlternativeNameExtension)?.names.items ?? [];
+  const names = namesOf(request)?.names.items ?? [];
   const ofType = (type: string) => names.filter((name) => name.type === type).map((name) => name.value);
   return {
     commonName: request.subjectName.getField('CN').at(-1) ?? '',
@@ -84,7 +88,7 @@ async function sign(
   const issuer = new X509Certificate(authority.cert);
   const csr = readRequest(request);
   if (!(await csr.verify(webcrypto as never))) throw new Error('the request is not signed by the key it names');
-  const names = csr.getExtension(SubjectAlternativeNameExtension);
+  const names = namesOf(csr);
   const keyUsage = usages.reduce((flags, usage) => flags | (KEY_USAGES.get(usage) ?? 0), 0);
   const extended = usages.map((usage) => EXTENDED_USAGES.get(usage)).filter((usage) => usage !== undefined);
   const certificate = await X509CertificateGenerator.create({
@@ -98,10 +102,10 @@ async function sign(
     signingKey: await importSigningKey(authority.key),
     extensions: [
       new BasicConstraintsExtension(false, undefined, true),
-      new KeyUsagesExtension(keyUsage, true),
+      ...(keyUsage === 0 ? [] : [new KeyUsagesExtension(keyUsage, true)]),
       ...(extended.length === 0 ? [] : [new ExtendedKeyUsageExtension(extended)]),
       await AuthorityKeyIdentifierExtension.create(issuer.publicKey, false, webcrypto as never),
-      ...(names === null || names === undefined ? [] : [names]),
+      ...(names === undefined ? [] : [names]),
     ],
   });
   return Buffer.from(`${certificate.toString('pem')}\n`).toString('base64');

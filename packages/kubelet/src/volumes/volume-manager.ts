@@ -4,7 +4,6 @@ import type { Pod, Volume } from '@kapella/api/types/core-v1';
 import { type Ctx, describeError } from '@kapella/base';
 import type { AnyContainer } from '../lifecycle/observed.ts';
 import type { ObjectCache } from '../objects/object-cache.ts';
-import { claimNameOf } from './persistent-volume-claim/persistent-volume-claim.ts';
 import type { MountedVolume, VolumeDeps, VolumePlugin } from './volume.ts';
 
 export interface VolumeFailure {
@@ -104,7 +103,10 @@ function acquireAll(pod: Pod, objects: ObjectCache): void {
 
 type Reference = readonly [KindRef<unknown>, string];
 
-/** What volumes and containers refer to by name, in the Pod's namespace. */
+/**
+ * What volumes and containers refer to by name and follow, in the Pod's namespace. A claim is not among them: a node may
+ * get one, but neither list nor watch it; it is asked for at each mount.
+ */
 function references(pod: Pod): readonly Reference[] {
   const { spec } = pod;
   const configMap = (name: string | undefined): readonly Reference[] => (name ? [[coreV1.ConfigMap, name]] : []);
@@ -113,9 +115,6 @@ function references(pod: Pod): readonly Reference[] {
     ...configMap(volume.configMap?.name),
     ...secret(volume.secret?.secretName),
     ...(volume.projected?.sources ?? []).flatMap((s) => [...configMap(s.configMap?.name), ...secret(s.secret?.name)]),
-    ...(volume.persistentVolumeClaim === undefined && volume.ephemeral === undefined
-      ? []
-      : [[coreV1.PersistentVolumeClaim, claimNameOf(pod, volume)] as const]),
   ];
   const ofContainer = ({ env = [], envFrom = [] }: AnyContainer): readonly Reference[] => [
     ...envFrom.flatMap((from) => [...configMap(from.configMapRef?.name), ...secret(from.secretRef?.name)]),

@@ -91,6 +91,18 @@ test('what is missing is said as upstream says it, unless it is optional', async
   assert.match((await message({ name: 'v', nfs: { server: 's', path: '/' } })) ?? '', /no volume plugin matched/);
 });
 
+test('a claim is asked for at each mount: a node may not watch it', async (t) => {
+  const { api } = await node(t);
+  const watched: string[] = [];
+  const objects = { ...api.objects, acquire: (kind: { readonly kind: string }) => void watched.push(kind.kind) };
+  const deps = { objects } as unknown as Parameters<typeof createVolumeManager>[1];
+  const manager = createVolumeManager(volumePlugins, deps, { podsDir: '/none', memoryDir: '/none' });
+  manager.register(podWith({ name: 'v', persistentVolumeClaim: { claimName: 'p' } }));
+  assert.deepEqual(watched, []);
+  manager.register(podWith({ name: 'v', configMap: { name: 'c' } }));
+  assert.deepEqual(watched, ['ConfigMap']);
+});
+
 test('projected: several sources in one directory; the token is narrow when a user or group is known', async (t) => {
   const { api, manager } = await node(t);
   api.putObject('ConfigMap', object('ConfigMap', 'c', { data: { 'ca.crt': 'CA' } }));

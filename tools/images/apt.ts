@@ -1,6 +1,6 @@
 /** Debian packages as files: resolved, downloaded and unpacked without installing anything, also from a later suite. */
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run, tryRun } from '@kapella/distro/host/node';
 
@@ -126,9 +126,10 @@ async function unpackPackages(
   const key = createHash('sha256').update(ids.join(' ')).digest('hex').slice(0, 16);
   const tree = `${cacheDir}/trees/${key}`;
   if ((await stat(tree).catch(() => undefined)) !== undefined) return tree;
-  const work = `${tree}.${process.pid}.tmp`;
-  await rm(work, { recursive: true, force: true });
-  await mkdir(`${work}/debs`, { recursive: true });
+  await mkdir(`${cacheDir}/trees`, { recursive: true });
+  // A directory of its own also for two who unpack the same at once in one process.
+  const work = await mkdtemp(`${tree}.tmp-`);
+  await mkdir(`${work}/debs`);
   await mkdir(`${work}/tree`);
   try {
     const args = [...options, 'download', ...ids];

@@ -1,4 +1,5 @@
 /** Programs out of Debian packages, kept as single files: nothing is installed. */
+import { randomUUID } from 'node:crypto';
 import { chmod, copyFile, mkdir, rename, rm, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { openApt } from './apt.ts';
@@ -21,7 +22,7 @@ export async function debianProgram(options: ProgramOptions): Promise<string> {
   if ((await stat(path).catch(() => undefined)) !== undefined) return path;
   const apt = await openApt({ cacheDir, ...(suite === undefined ? {} : { suite }) });
   const tree = await apt.unpackOnly([options.package]);
-  const temporary = `${path}.${process.pid}.tmp`;
+  const temporary = `${path}.${randomUUID()}.tmp`;
   await mkdir(`${cacheDir}/bin`, { recursive: true });
   try {
     await copyFile(resolveIn(tree, options.path), temporary);

@@ -1,7 +1,7 @@
 /** What a cluster costs that has nothing to do. */
 import { startCluster } from '../../test/support/cluster.ts';
 import type { Benchmark } from '../support/benchmark.ts';
-import { cpuMs, type Part, pidOf, residentMb } from '../support/processes.ts';
+import { cpuMsBetween, cpuTime, type CpuTime, type Part, pidOf, residentMb } from '../support/processes.ts';
 
 const SETTLE_MS = 30_000;
 const WINDOW_MS = 60_000;
@@ -28,15 +28,16 @@ export const idle: Benchmark = {
     await pause(SETTLE_MS);
     for (let i = 0; i < runs; i++) {
       const parts = [...OWN, 'containerd'] as const;
-      const before = parts.map((part) => cpuMs(pidOf(cluster, part)));
+      const look = () => parts.map((part): CpuTime => cpuTime(pidOf(cluster, part)));
+      const before = look();
       const start = performance.now();
       await pause(WINDOW_MS);
       const windowMs = performance.now() - start;
+      const after = look();
       const values: Record<string, number> = {};
       parts.forEach((part, at) => {
-        const pid = pidOf(cluster, part);
-        values[`cpu-${part}`] = ((cpuMs(pid) - (before[at] ?? 0)) / windowMs) * 100;
-        values[`resident-${part}`] = residentMb(pid);
+        values[`cpu-${part}`] = (cpuMsBetween(before[at] as CpuTime, after[at] as CpuTime) / windowMs) * 100;
+        values[`resident-${part}`] = residentMb(pidOf(cluster, part));
       });
       const sum = (what: string) => OWN.reduce((total, part) => total + (values[`${what}-${part}`] ?? 0), 0);
       sample({ ...values, resident: sum('resident'), cpu: sum('cpu') });

@@ -1,6 +1,7 @@
 /** Medians and verdicts. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { cpuMsBetween } from './processes.ts';
 import { type Benchmark, evaluate, median, renderTable } from './benchmark.ts';
 
 const benchmark: Benchmark = {
@@ -17,6 +18,16 @@ test('the median is the middle, or between the middle two', () => {
   assert.equal(median([9, 1, 5]), 5);
   assert.equal(median([4, 1, 3, 2]), 2.5);
   assert.throws(() => median([]), /no value/);
+});
+
+test('what no figure can be is no result', () => {
+  assert.throws(() => evaluate(benchmark, [{ first: -0.4, second: 1 }]), /start: first cannot be -0.4/);
+  assert.throws(() => evaluate(benchmark, [{ first: Number.NaN, second: 1 }]), /cannot be NaN/);
+});
+
+test('two processes have no difference', () => {
+  assert.equal(cpuMsBetween({ ms: 10, process: '7 of 100' }, { ms: 25, process: '7 of 100' }), 15);
+  assert.throws(() => cpuMsBetween({ ms: 10, process: '7 of 100' }, { ms: 5, process: '7 of 200' }), /was replaced/);
 });
 
 test('a goal is met by the median, not by the best', () => {

@@ -39,6 +39,9 @@ export interface BenchmarkResult {
 export function evaluate(benchmark: Benchmark, samples: readonly Sample[]): BenchmarkResult {
   const figures = benchmark.figures.map((spec): FigureResult => {
     const values = samples.map((sample) => sample[spec.name]).filter((value) => value !== undefined);
+    const broken = values.find((value) => !Number.isFinite(value) || value < 0);
+    if (broken !== undefined)
+      throw new Error(`${benchmark.name}: ${spec.name} cannot be ${broken}: the measurement is wrong`);
     const middle = median(values);
     return {
       ...spec,

@@ -10,12 +10,27 @@ export function pidOf(cluster: TestCluster, part: Part): number {
   return Number(readFileSync(`/run/kapella/${cluster.name}/${part}.pid`, 'utf8').trim().split(/\s/)[0]);
 }
 
-/** Processor time so far, with that of children that have ended, milliseconds. */
-export function cpuMs(pid: number): number {
+export interface CpuTime {
+  /** So far, with that of children that have ended, milliseconds. */
+  readonly ms: number;
+  /** Tells the process from any other, of another number or of the same one later. */
+  readonly process: string;
+}
+
+/** Used between two looks at one process. Throws when these were two processes: their difference means nothing. */
+export function cpuMsBetween(before: CpuTime, after: CpuTime): number {
+  if (before.process !== after.process) {
+    throw new Error(`process ${before.process} was replaced by ${after.process} while it was measured`);
+  }
+  return after.ms - before.ms;
+}
+
+export function cpuTime(pid: number): CpuTime {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   // The name in parentheses may hold blanks; utime is the 12th field after it.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return ([11, 12, 13, 14].reduce((sum, at) => sum + Number(fields[at]), 0) * 1000) / TICKS_PER_SECOND;
+  const ticks = [11, 12, 13, 14].reduce((sum, at) => sum + Number(fields[at]), 0);
+  return { ms: (ticks * 1000) / TICKS_PER_SECOND, process: `${pid} of ${fields[19]}` };
 }
 
 /** Resident memory, megabytes of 10^6 bytes. */

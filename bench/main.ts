@@ -5,6 +5,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setUpIntegration } from '../tools/test/set-up.ts';
+import { apiServer } from './api-server/api-server.bench.ts';
+import { fullStore } from './api-server/full-store.bench.ts';
 import { coldUp } from './cold-up/cold-up.bench.ts';
 import { idle } from './idle/idle.bench.ts';
 import { podStart } from './pod-start/pod-start.bench.ts';
@@ -12,7 +14,7 @@ import { podsAtOnce } from './pods-at-once/pods-at-once.bench.ts';
 import { type Benchmark, type BenchmarkResult, evaluate, renderTable, type Sample } from './support/benchmark.ts';
 import { describeMachine } from './support/machine.ts';
 
-const BENCHMARKS: readonly Benchmark[] = [coldUp, podStart, podsAtOnce, idle];
+const BENCHMARKS: readonly Benchmark[] = [coldUp, podStart, podsAtOnce, idle, apiServer, fullStore];
 const RUNS = 5;
 const RESULTS = join(import.meta.dirname, 'results');
 

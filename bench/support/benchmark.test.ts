@@ -10,6 +10,7 @@ const benchmark: Benchmark = {
   figures: [
     { name: 'first', text: 'the first', unit: 'ms', goalMax: 20 },
     { name: 'second', text: 'the second', unit: 'MB' },
+    { name: 'ratio', text: 'the ratio', unit: 'x', goalMin: 2 },
   ],
   measure: async () => {},
 };
@@ -21,8 +22,8 @@ test('the median is the middle, or between the middle two', () => {
 });
 
 test('what no figure can be is no result', () => {
-  assert.throws(() => evaluate(benchmark, [{ first: -0.4, second: 1 }]), /start: first cannot be -0.4/);
-  assert.throws(() => evaluate(benchmark, [{ first: Number.NaN, second: 1 }]), /cannot be NaN/);
+  assert.throws(() => evaluate(benchmark, [{ first: -0.4, second: 1, ratio: 1 }]), /start: first cannot be -0.4/);
+  assert.throws(() => evaluate(benchmark, [{ first: Number.NaN, second: 1, ratio: 1 }]), /cannot be NaN/);
 });
 
 test('two processes have no difference', () => {
@@ -32,19 +33,20 @@ test('two processes have no difference', () => {
 
 test('a goal is met by the median, not by the best', () => {
   const { figures } = evaluate(benchmark, [
-    { first: 10, second: 1 },
-    { first: 21, second: 1 },
-    { first: 30, second: 2 },
+    { first: 10, second: 1, ratio: 2 },
+    { first: 21, second: 1, ratio: 2.5 },
+    { first: 30, second: 2, ratio: 1.9 },
   ]);
   assert.deepEqual(
     figures.map(({ median: middle, isMet }) => [middle, isMet]),
     [
       [21, false],
       [1, undefined],
+      [2, true],
     ],
   );
   assert.match(
-    renderTable([evaluate(benchmark, [{ first: 20, second: 1 }])]),
-    /start: the first\s+20\.0 ms\s+20\.0 - 20\.0\s+<= 20\.0 ms\s+met\n/,
+    renderTable([evaluate(benchmark, [{ first: 20, second: 1, ratio: 1.5 }])]),
+    /start: the first\s+20\.0 ms\s+20\.0 - 20\.0\s+<= 20\.0 ms\s+met\n(?:.|\n)*ratio\s+1\.50 x\s+1\.50 - 1\.50\s+>= 2\.00 x\s+NOT MET\n/,
   );
 });

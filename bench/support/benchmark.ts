@@ -4,9 +4,12 @@ export interface FigureSpec {
   /** `api-answers`: stable, a key in results. */
   readonly name: string;
   readonly text: string;
-  readonly unit: 'ms' | 'MB' | '%';
-  /** Not more than this; absent: told, not judged. */
+  /** `x`: times what the other did in the same run. */
+  readonly unit: 'ms' | 'MB' | '%' | '/s' | 'MB/s' | 'x';
+  /** Not more than this; with neither goal it is told, not judged. */
   readonly goalMax?: number;
+  /** Not less than this. */
+  readonly goalMin?: number;
   /** A published or measured figure of others, with its source. */
   readonly others?: string;
 }
@@ -38,6 +41,8 @@ export interface BenchmarkResult {
 
 export function evaluate(benchmark: Benchmark, samples: readonly Sample[]): BenchmarkResult {
   const figures = benchmark.figures.map((spec): FigureResult => {
+    const { goalMax = Number.POSITIVE_INFINITY, goalMin = Number.NEGATIVE_INFINITY } = spec;
+    const isJudged = spec.goalMax !== undefined || spec.goalMin !== undefined;
     const values = samples.map((sample) => sample[spec.name]).filter((value) => value !== undefined);
     const broken = values.find((value) => !Number.isFinite(value) || value < 0);
     if (broken !== undefined)
@@ -47,7 +52,7 @@ export function evaluate(benchmark: Benchmark, samples: readonly Sample[]): Benc
       ...spec,
       median: middle,
       samples: values,
-      ...(spec.goalMax === undefined ? {} : { isMet: middle <= spec.goalMax }),
+      ...(isJudged ? { isMet: middle <= goalMax && middle >= goalMin } : {}),
     };
   });
   return { name: benchmark.name, text: benchmark.text, subject: 'kapella', figures };
@@ -68,7 +73,7 @@ export function renderTable(results: readonly BenchmarkResult[]): string {
       `${name}: ${figure.text}`,
       format(figure.median, figure.unit),
       `${round(Math.min(...figure.samples))} - ${round(Math.max(...figure.samples))}`,
-      figure.goalMax === undefined ? '' : `<= ${format(figure.goalMax, figure.unit)}`,
+      goalOf(figure),
       figure.isMet === undefined ? '' : figure.isMet ? 'met' : 'NOT MET',
     ]),
   );
@@ -82,5 +87,10 @@ export function renderTable(results: readonly BenchmarkResult[]): string {
   return `${all.map(line).join('\n')}\n`;
 }
 
-const round = (value: number) => (value >= 100 ? value.toFixed(0) : value.toFixed(1));
+function goalOf({ goalMax, goalMin, unit }: FigureSpec): string {
+  if (goalMax !== undefined) return `<= ${format(goalMax, unit)}`;
+  return goalMin === undefined ? '' : `>= ${format(goalMin, unit)}`;
+}
+
+const round = (value: number) => (value >= 100 ? value.toFixed(0) : value.toFixed(value < 10 ? 2 : 1));
 const format = (value: number, unit: string) => `${round(value)} ${unit}`;

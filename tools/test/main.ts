@@ -36,7 +36,7 @@ const suites: readonly Suite[] = [
       node([
         '--test',
         '--test-timeout=120000',
-        ...testFiles('packages/*/src/**/*.test.ts', 'tools/!(gen)/**/*.test.ts'),
+        ...testFiles('packages/*/src/**/*.test.ts', 'tools/!(gen)/**/*.test.ts', 'bench/**/*.test.ts'),
       ]),
   },
   {

@@ -1,0 +1,114 @@
+/**
+ * Upstream's own programs, built from their Go modules when first asked for and kept in ~/.cache/kapella-upstream/bin.
+ * Test dependencies: nothing of Kapella needs them to run.
+ */
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { run } from '../../support/cluster.ts';
+
+export const KUBERNETES_VERSION = 'v1.36.3';
+const STAGING_VERSION = 'v0.36.3';
+/** The first build of e2e.test takes 8 minutes on 2 cores. */
+const BUILD_MS_MAX = 40 * 60_000;
+
+const CACHE = join(homedir(), '.cache/kapella-upstream');
+export const PROGRAMS_DIR = join(CACHE, 'bin');
+
+interface ProgramSource {
+  /** Its place among the build modules: programs of one module share their downloads. */
+  readonly module: 'kubernetes' | 'etcd' | 'kwok' | 'sample-apiserver';
+  readonly package: string;
+  /** A test binary (`go test -c`). */
+  readonly isTest?: true;
+}
+
+const kubernetes = (path: string): ProgramSource => ({ module: 'kubernetes', package: `k8s.io/kubernetes/${path}` });
+
+const PROGRAMS = {
+  'kube-apiserver': kubernetes('cmd/kube-apiserver'),
+  'kube-controller-manager': kubernetes('cmd/kube-controller-manager'),
+  'kube-scheduler': kubernetes('cmd/kube-scheduler'),
+  kubelet: kubernetes('cmd/kubelet'),
+  agnhost: kubernetes('test/images/agnhost'),
+  'e2e.test': { ...kubernetes('test/e2e'), isTest: true },
+  ginkgo: { module: 'kubernetes', package: 'github.com/onsi/ginkgo/v2/ginkgo' },
+  etcd: { module: 'etcd', package: 'go.etcd.io/etcd/server/v3' },
+  etcdctl: { module: 'etcd', package: 'go.etcd.io/etcd/etcdctl/v3' },
+  kwok: { module: 'kwok', package: 'sigs.k8s.io/kwok/cmd/kwok' },
+  'sample-apiserver': { module: 'sample-apiserver', package: 'k8s.io/sample-apiserver' },
+} satisfies Record<string, ProgramSource>;
+
+export type UpstreamProgram = keyof typeof PROGRAMS;
+
+/** Versions of the modules that are no part of Kubernetes. */
+const MODULES: Readonly<Record<Exclude<ProgramSource['module'], 'kubernetes'>, readonly string[]>> = {
+  etcd: ['go.etcd.io/etcd/server/v3@v3.6.16', 'go.etcd.io/etcd/etcdctl/v3@v3.6.16'],
+  kwok: ['sigs.k8s.io/kwok@v0.8.0'],
+  'sample-apiserver': [`k8s.io/sample-apiserver@${STAGING_VERSION}`],
+};
+
+/** The path of an executable, after building it where it is not there yet. Rejects with what the Go client said. */
+export async function upstreamProgram(name: UpstreamProgram): Promise<string> {
+  const path = join(PROGRAMS_DIR, name);
+  if (existsSync(path)) return path;
+  const source: ProgramSource = PROGRAMS[name];
+  const directory = await buildModule(source.module);
+  process.stderr.write(`building ${name} from ${source.package}: minutes, once\n`);
+  mkdirSync(PROGRAMS_DIR, { recursive: true });
+  const verb = source.isTest === true ? ['test', '-c'] : ['build'];
+  await go(directory, [...verb, '-ldflags', linkerFlags(source), '-o', path, source.package]);
+  return path;
+}
+
+function linkerFlags({ module }: ProgramSource): string {
+  if (module !== 'kubernetes') return '-s -w';
+  const [major, minor] = KUBERNETES_VERSION.slice(1).split('.');
+  const variables = { gitVersion: KUBERNETES_VERSION, gitMajor: major, gitMinor: minor, gitTreeState: 'clean' };
+  const assigned = Object.entries(variables).map(
+    ([name, value]) => `-X k8s.io/component-base/version.${name}=${value}`,
+  );
+  return ['-s', '-w', ...assigned].join(' ');
+}
+
+/** A main module whose requirements are those of the programs in it. */
+async function buildModule(module: ProgramSource['module']): Promise<string> {
+  const directory = join(CACHE, 'build', module);
+  const file = join(directory, 'go.mod');
+  if (existsSync(file)) return directory;
+  mkdirSync(directory, { recursive: true });
+  if (module === 'kubernetes') {
+    await writeKubernetesModule(directory);
+  } else {
+    writeFileSync(file, 'module upstream\n\ngo 1.26\n');
+    await go(directory, ['get', ...MODULES[module]]);
+  }
+  return directory;
+}
+
+/** k8s.io/kubernetes takes its staging modules from its own tree; from outside each is its published version. */
+async function writeKubernetesModule(directory: string): Promise<void> {
+  const scratch = join(CACHE, 'build');
+  const answer = await go(scratch, ['mod', 'download', '-json', `k8s.io/kubernetes@${KUBERNETES_VERSION}`]);
+  const { Dir: source } = JSON.parse(answer) as { readonly Dir: string };
+  const lines = readFileSync(join(source, 'go.mod'), 'utf8').split('\n');
+  const requirements = lines
+    .filter((line) => /^\t\S+ v/.test(line))
+    .map((line) => line.replace(/^(\tk8s\.io\/[a-z-]+) v0\.0\.0/, `$1 ${STAGING_VERSION}`));
+  const replacements = lines
+    .map((line) => /^\t(k8s\.io\/[a-z-]+) => \.\/staging/.exec(line)?.[1])
+    .filter((name) => name !== undefined)
+    .map((name) => `\t${name} => ${name} ${STAGING_VERSION}`);
+  const head = ['module upstream', '', ...lines.filter((line) => /^(go|godebug) /.test(line)), ''];
+  const required = ['require (', `\tk8s.io/kubernetes ${KUBERNETES_VERSION}`, ...requirements, ')'];
+  writeFileSync(join(directory, 'go.sum'), readFileSync(join(source, 'go.sum')));
+  writeFileSync(join(directory, 'go.mod'), [...head, ...required, 'replace (', ...replacements, ')', ''].join('\n'));
+}
+
+async function go(directory: string, args: readonly string[]): Promise<string> {
+  const env = { CGO_ENABLED: '0', GOFLAGS: '-mod=mod' };
+  const { code, stdout, stderr } = await run('go', args, { cwd: directory, env, timeoutMs: BUILD_MS_MAX });
+  if (code !== 0)
+    throw new Error(`go ${args[0]} in ${directory} failed with exit code ${code}: ${stderr.slice(-2000)}`);
+  return stdout;
+}

@@ -12,3 +12,4 @@ export * from './patch/index.ts';
 export * from './protobuf/index.ts';
 export * from './openapi/index.ts';
 export * from './apply/index.ts';
+export * from './structural/index.ts';

@@ -1,0 +1,15 @@
+/** Structural schemas of custom resources: pruning, defaults, validation. */
+export { hasDefaults, withSchemaDefaults } from './defaults.ts';
+export { checkListTypes } from './list-types.ts';
+export { type Pruned, pruneObject } from './prune.ts';
+export {
+  eachSchema,
+  isPlainObject,
+  itemsOf,
+  type JsonSchema,
+  META_FIELDS,
+  type PlainObject,
+  propertyOf,
+  valuesOf,
+} from './schema.ts';
+export { compileSchema, UNCORRELATED, type ValueCheck } from './validate.ts';

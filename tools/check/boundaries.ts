@@ -10,7 +10,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['controller'],
   ['apiserver'],
   ['resources'],
-  ['admission'],
+  ['admission', 'apiextensions'],
   ['controllers', 'scheduler', 'kubelet', 'cni', 'proxy', 'dns', 'ingress'],
   ['cli'],
   ['dashboard', 'simulator'],
@@ -19,7 +19,7 @@ const LAYERS: readonly (readonly string[])[] = [
 ];
 /** Components meet through the API: these may not import the server or each other. */
 const COMPONENTS = new Set(['controllers', 'scheduler', 'kubelet', 'cni', 'proxy', 'dns', 'ingress']);
-const SERVER_SIDE = new Set(['store', 'apiserver', 'resources', 'admission']);
+const SERVER_SIDE = new Set(['store', 'apiserver', 'resources', 'admission', 'apiextensions']);
 
 const IMPORT = /(?:^|\n)\s*(?:import|export)[^'"\n;]*?from\s*'([^']+)'|import\('([^']+)'\)|(?:^|\n)import\s*'([^']+)'/g;
 const HOST_FREE = /^packages\/([^/]+)\/src\//;

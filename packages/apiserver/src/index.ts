@@ -6,6 +6,8 @@ export * from './auth/contract.ts';
 export * from './discovery/routes.ts';
 export * from './in-memory-transport.ts';
 export * from './metrics/registry.ts';
+export { followCache } from './registry/follow.ts';
+export type { Registry } from './registry/registry.ts';
 export type { AnyDefinition, ResourceType } from './registry/resource-type.ts';
 export * from './resource.ts';
 export { SERVER_USER } from './server/access.ts';

@@ -121,6 +121,8 @@ export interface ResourceDefinition<T extends KubeObject = UnknownObject> {
     readonly kind: string;
     readonly plural: string;
     readonly singular?: string;
+    /** Default `<kind>List`. */
+    readonly listKind?: string;
   };
   readonly names?: { readonly short?: readonly string[]; readonly categories?: readonly string[] };
   readonly scope: 'namespaced' | 'cluster';
@@ -137,6 +139,8 @@ export interface ResourceDefinition<T extends KubeObject = UnknownObject> {
   readonly clearedOnCreate?: readonly (keyof T & string)[];
   /** metadata.generation += 1 when any of these top-level fields changes; absent: the kind has no generation. */
   readonly generationBumpsOn?: readonly (keyof T & string)[];
+  /** Instead of generationBumpsOn: metadata.generation += 1 when anything but metadata and these fields changes. */
+  readonly generationIgnores?: readonly string[];
   /** As generationBumpsOn, for metadata.annotations (Deployment). */
   readonly generationBumpsOnAnnotations?: boolean;
   readonly subresources?: {
@@ -192,6 +196,15 @@ export interface ResourceDefinition<T extends KubeObject = UnknownObject> {
   readonly ttlSeconds?: number;
   /** Custom resources: drops the fields that the schema does not know and tells their paths. Pure. */
   readonly prune?: (object: UnknownObject) => { readonly object: UnknownObject; readonly unknown: readonly string[] };
+  /** Custom resources: their schema as OpenAPI shows it. */
+  readonly schema?: Readonly<Record<string, unknown>>;
+  /**
+   * Custom resources: brings what was stored before `upTo` (a revision) to today's schema when it is read. Pure; the
+   * object itself where nothing changes.
+   */
+  readonly onRead?: { readonly upTo: number; normalize(object: UnknownObject): UnknownObject };
+  /** Told to whoever uses this version of the kind (Warning header). */
+  readonly deprecation?: string;
   /** Custom resources: the type that server-side apply works with, from `applyTypeOfStructuralSchema`. */
   readonly applyType?: ApplyType;
   /** Keep decoded objects in memory: for few, small objects that the server itself reads often (namespaces, roles). */

@@ -80,6 +80,8 @@ export {
   type ServiceAllocator,
   type ServiceAllocatorOptions,
 } from './core/service/service-allocator.ts';
+export { nameColumn } from './support/columns.ts';
+export { sinceTime } from './support/format.ts';
 export type { BoundObject, TokenIssuer } from './core/serviceaccount/serviceaccount.resource.ts';
 export type { TokenAuthenticator } from './authentication/tokenreview/tokenreview.resource.ts';
 export type { AccessAuthorizer, AccessQuestion } from './authorization/access-review.ts';

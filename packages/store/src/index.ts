@@ -1,4 +1,5 @@
 /** @kapella/store: bytes and revisions behind one contract, and the watch cache that serves them. */
+export { createSplicer } from './cache/splice.ts';
 export { createMemoryStore } from './backends/memory/memory.backend.ts';
 export { createWatchCache } from './cache/watch-cache.ts';
 export * from './cached.ts';

@@ -43,17 +43,17 @@ export function createResourceType(
 ): ResourceType {
   const { id, storedAs } = definition;
   const apiVersion = apiVersionOf(id);
-  const variantName = `json ${apiVersion}`;
+  const head = encoder.encode(`{"kind":"${id.kind}","apiVersion":"${apiVersion}",`);
   const fromStorage = (object: UnknownObject): UnknownObject =>
     storedAs === undefined ? object : { ...storedAs.fromStorage(object), kind: id.kind, apiVersion };
-  const convert = (self: CachedObject) => encoder.encode(JSON.stringify(fromStorage(self.object<UnknownObject>())));
+  const served = definition.schema === undefined ? builtInForm(definition, fromStorage) : customForm(definition, head);
   return {
     definition,
     group: id.group,
     version: id.version,
     apiVersion,
     kind: id.kind,
-    listKind: `${id.kind}List`,
+    listKind: id.listKind ?? `${id.kind}List`,
     plural: id.plural,
     singular: id.singular ?? id.kind.toLowerCase(),
     namespaced: definition.scope === 'namespaced',
@@ -61,10 +61,48 @@ export function createResourceType(
     typeId,
     custom: typeId === undefined,
     storage,
-    headLength: encoder.encode(`{"kind":"${id.kind}","apiVersion":"${apiVersion}",`).length,
-    bytesOf: storedAs === undefined ? (object) => object.bytes : (object) => object.variant(variantName, convert),
-    objectOf: (object) => fromStorage(object.object<UnknownObject>()),
+    headLength: head.length,
+    ...served,
     toStorage: (object) => (storedAs === undefined ? object : storedAs.toStorage(object)),
+  };
+}
+
+type ServedForm = Pick<ResourceType, 'bytesOf' | 'objectOf' | 'fromStorage'>;
+
+/** One version is stored, always in the form of today. */
+function builtInForm({ id, storedAs }: AnyDefinition, fromStorage: ServedForm['fromStorage']): ServedForm {
+  const variant = `json ${apiVersionOf(id)}`;
+  const convert = (self: CachedObject) => encoder.encode(JSON.stringify(fromStorage(self.object<UnknownObject>())));
+  return {
+    bytesOf: storedAs === undefined ? (object) => object.bytes : (object) => object.variant(variant, convert),
+    objectOf: (object) => fromStorage(object.object<UnknownObject>()),
     fromStorage,
   };
+}
+
+/** Objects may have been stored in any version and under an older schema; those of today pass as they are. */
+function customForm({ id, onRead }: AnyDefinition, head: Uint8Array): ServedForm {
+  const apiVersion = apiVersionOf(id);
+  const upTo = onRead?.upTo ?? 0;
+  const variant = `json ${apiVersion} ${upTo}`;
+  const isCurrent = (object: CachedObject) => object.revision > upTo && startsWith(object.bytes, head);
+  const fromStorage = (object: UnknownObject): UnknownObject => {
+    const named = object.apiVersion === apiVersion ? object : { ...object, apiVersion };
+    return onRead?.normalize(named) ?? named;
+  };
+  const convert = (self: CachedObject): Uint8Array => {
+    const given = self.object<UnknownObject>();
+    const object = fromStorage(given);
+    return object === given ? self.bytes : encoder.encode(JSON.stringify(object));
+  };
+  return {
+    bytesOf: (object) => (isCurrent(object) ? object.bytes : object.variant(variant, convert)),
+    objectOf: (object) => (isCurrent(object) ? object.object<UnknownObject>() : fromStorage(object.object())),
+    fromStorage,
+  };
+}
+
+function startsWith(bytes: Uint8Array, head: Uint8Array): boolean {
+  for (let i = 0; i < head.length; i++) if (bytes[i] !== head[i]) return false;
+  return true;
 }

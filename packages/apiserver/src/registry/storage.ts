@@ -2,7 +2,7 @@
 import type { UnknownObject } from '@kapella/api';
 import { apiVersionOf } from '@kapella/api';
 import type { Ctx } from '@kapella/base';
-import { type CachedObject, createWatchCache, type KeyValue, type Store, type WatchCache } from '@kapella/store';
+import { type CachedObject, createSplicer, createWatchCache, type KeyValue, type Store, type WatchCache } from '@kapella/store';
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -42,7 +42,6 @@ export function createStorage(store: Store, options: StorageOptions, ctx: Ctx): 
   const prefix = `/registry/${group === '' ? '' : `${group}/`}${plural}/`;
   const apiVersion = apiVersionOf(options);
   const head = `{"kind":${JSON.stringify(kind)},"apiVersion":${JSON.stringify(apiVersion)},"metadata":{`;
-  const headLength = encoder.encode(head).length;
   const cache = createWatchCache(
     store,
     {
@@ -54,14 +53,7 @@ export function createStorage(store: Store, options: StorageOptions, ctx: Ctx): 
     },
     ctx,
   );
-  const splice = (value: Uint8Array, revision: number): Uint8Array => {
-    const insert = encoder.encode(`"resourceVersion":"${revision}",`);
-    const bytes = new Uint8Array(value.length + insert.length);
-    bytes.set(value.subarray(0, headLength), 0);
-    bytes.set(insert, headLength);
-    bytes.set(value.subarray(headLength), headLength + insert.length);
-    return bytes;
-  };
+  const splice = createSplicer(head);
   return {
     group,
     version,

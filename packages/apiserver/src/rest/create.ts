@@ -131,11 +131,12 @@ function withSystemFields(
 
 /** What the kind drops on creation, and its first generation. */
 function prepareNew({ type }: WriteScope, object: UnknownObject): UnknownObject {
-  const { clearedOnCreate, generationBumpsOn } = type.definition;
+  const { clearedOnCreate, generationBumpsOn, generationIgnores } = type.definition;
   const next: Record<string, unknown> = { ...object };
   for (const field of clearedOnCreate ?? []) delete next[field];
   const { generation: _, ...metadata } = object.metadata;
-  next.metadata = generationBumpsOn === undefined ? metadata : { ...metadata, generation: 1 };
+  const hasGeneration = generationBumpsOn !== undefined || generationIgnores !== undefined;
+  next.metadata = hasGeneration ? { ...metadata, generation: 1 } : metadata;
   return withDefaults(type, next as unknown as UnknownObject);
 }
 

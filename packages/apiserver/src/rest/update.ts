@@ -209,10 +209,17 @@ function keepCleared(type: ResourceType, next: UnknownObject, old: UnknownObject
 }
 
 function withGeneration(type: ResourceType, next: UnknownObject, old: UnknownObject): UnknownObject {
-  const bumpsOn = type.definition.generationBumpsOn;
-  if (bumpsOn === undefined || bumpsOn.every((field) => jsonEqual(next[field as string], old[field as string])))
+  const { generationBumpsOn, generationIgnores } = type.definition;
+  const fields = generationIgnores === undefined ? generationBumpsOn : fieldsBut(next, old, generationIgnores);
+  if (fields === undefined || fields.every((field) => jsonEqual(next[field as string], old[field as string])))
     return next;
   return { ...next, metadata: { ...next.metadata, generation: (old.metadata.generation ?? 0) + 1 } };
+}
+
+function fieldsBut(next: UnknownObject, old: UnknownObject, ignored: readonly string[]): readonly string[] {
+  const all = new Set([...Object.keys(next), ...Object.keys(old)]);
+  for (const field of ['kind', 'apiVersion', 'metadata', ...ignored]) all.delete(field);
+  return [...all];
 }
 
 function validateNext(scope: WriteScope, next: UnknownObject, old: UnknownObject): void {

@@ -17,6 +17,7 @@ import {
 /** undefined: there is nothing at this path. */
 export async function serveResource(scope: RequestScope, ctx: Ctx): Promise<ApiResponse | undefined> {
   const { info, type } = scope;
+  if (type.definition.deprecation !== undefined) scope.warn(type.definition.deprecation);
   if (info.subresource !== '') return serveSubresource(scope, ctx);
   const { verb, name } = info;
   if (verb === 'create' && name !== '') throw methodNotAllowed();

@@ -25,6 +25,8 @@ import {
   type RouteRequest,
 } from '@kapella/apiserver';
 import type { ApiResponse } from '@kapella/client';
+import { contentHash } from './content-hash.ts';
+import { customResourceFacts } from './custom-resource-facts.ts';
 import { KUBERNETES_VERSION } from '../version.ts';
 import { healthRoutes } from './health.ts';
 
@@ -181,9 +183,10 @@ class Documents {
     if (this.#generation === registry.generation) return;
     this.#generation = registry.generation;
     this.#made.clear();
-    this.#resources = createResourceFacts().filter(
+    const builtIn = createResourceFacts().filter(
       (fact) => registry.find(fact.group, fact.version, fact.plural) !== undefined,
     );
+    this.#resources = [...builtIn, ...customResourceFacts(registry)];
     this.#groups = groupResources(this.#resources);
   }
 
@@ -212,20 +215,6 @@ class Documents {
     }
     return made;
   }
-}
-
-/** Tells contents apart for caches; no security rests on it. FNV-1a from both ends, as 32 hex digits. */
-function contentHash(bytes: Uint8Array): string {
-  const words = [0x811c9dc5, 0xc59d1c81, 0x01000193, 0x93010001];
-  for (let i = 0; i < bytes.length; i++) {
-    const at = i & 3;
-    words[at] = Math.imul((words[at] as number) ^ (bytes[i] as number), 0x01000193);
-  }
-  words[0] = (words[0] as number) ^ bytes.length;
-  return words
-    .map((word) => (word >>> 0).toString(16).padStart(8, '0'))
-    .join('')
-    .toUpperCase();
 }
 
 function json(value: object, type = 'application/json'): ApiResponse {

@@ -2,15 +2,33 @@
 
 const encoder = new TextEncoder();
 
-/** Splices `"resourceVersion":"N",` behind `head`, the first bytes of every stored value of one resource. */
+const METADATA = encoder.encode('"metadata":{');
+
+/**
+ * Splices `"resourceVersion":"N",` behind `head`, the first bytes of every stored value of one resource. Values that were
+ * stored in another version of their kind have a head of another length, which ends in the same words.
+ */
 export function createSplicer(head: string): (value: Uint8Array, revision: number) => Uint8Array {
-  const headBytes = encoder.encode(head);
+  const usual = encoder.encode(head).length;
   return (value, revision) => {
+    const headLength = endsHead(value, usual) ? usual : findHead(value);
     const insert = encoder.encode(`"resourceVersion":"${revision}",`);
     const bytes = new Uint8Array(value.length + insert.length);
-    bytes.set(value.subarray(0, headBytes.length), 0);
-    bytes.set(insert, headBytes.length);
-    bytes.set(value.subarray(headBytes.length), headBytes.length + insert.length);
+    bytes.set(value.subarray(0, headLength), 0);
+    bytes.set(insert, headLength);
+    bytes.set(value.subarray(headLength), headLength + insert.length);
     return bytes;
   };
+}
+
+function endsHead(value: Uint8Array, end: number): boolean {
+  const start = end - METADATA.length;
+  for (let i = 0; i < METADATA.length; i++) if (value[start + i] !== METADATA[i]) return false;
+  return true;
+}
+
+/** Kinds and versions hold no quotes: the first such word is the head's. Throws when there is none. */
+function findHead(value: Uint8Array): number {
+  for (let end = METADATA.length; end <= value.length; end++) if (endsHead(value, end)) return end;
+  throw new Error('a stored value has no metadata');
 }

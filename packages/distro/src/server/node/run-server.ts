@@ -18,6 +18,7 @@ import {
   type ServiceAccountTokens,
   startHttpsServer,
 } from '@kapella/apiserver/node';
+import { createCustomResources } from '@kapella/apiextensions';
 import type { Ctx } from '@kapella/base';
 import { addressAt, CliError, type ClusterOptions } from '@kapella/cli';
 import { createServiceAllocator } from '@kapella/resources';
@@ -55,6 +56,7 @@ export async function runServer(options: ClusterOptions, hooks: ServerHooks, ctx
   const api = createServer(options, store, pki, tokens, ctx);
   await api.server.ready(ctx);
   api.follow();
+  createCustomResources(api.server, ctx);
 
   const https = await listen(api.server, options, pki, ctx);
   const apiAddress = (await primaryAddress()) ?? '127.0.0.1';

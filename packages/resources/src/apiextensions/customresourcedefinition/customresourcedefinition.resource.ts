@@ -2,9 +2,28 @@
  * apiextensions.k8s.io/v1 CustomResourceDefinition, as the API server sees it.
  * Source: apiextensions-apiserver pkg/registry/customresourcedefinition.
  */
-import type { CustomResourceDefinition } from '@kapella/api/types/apiextensions-v1';
+import type { CustomResourceDefinition, CustomResourceDefinitionCondition } from '@kapella/api/types/apiextensions-v1';
 import { defineResource } from '@kapella/apiserver';
 import { createdAtColumn, nameColumn } from '../../support/columns.ts';
+
+const CLEANUP_FINALIZER = 'customresourcecleanup.apiextensions.k8s.io';
+
+function withCleanup(finalizers: readonly string[] = []): readonly string[] {
+  return finalizers.includes(CLEANUP_FINALIZER) ? finalizers : [...finalizers, CLEANUP_FINALIZER];
+}
+
+function withTerminating({ metadata, status }: CustomResourceDefinition): readonly CustomResourceDefinitionCondition[] {
+  const conditions = status?.conditions ?? [];
+  if (conditions.some(({ type }) => type === 'Terminating')) return conditions;
+  const terminating = {
+    type: 'Terminating',
+    status: 'True',
+    lastTransitionTime: metadata.deletionTimestamp ?? '',
+    reason: 'InstanceDeletionPending',
+    message: 'CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon',
+  };
+  return [...conditions, terminating];
+}
 
 export const customResourceDefinitionResource = defineResource<CustomResourceDefinition>({
   id: {
@@ -18,6 +37,13 @@ export const customResourceDefinitionResource = defineResource<CustomResourceDef
   scope: 'cluster',
   generationBumpsOn: ['spec'],
   columns: [nameColumn(), createdAtColumn()],
+  // Its objects go first: packages/apiextensions deletes them and takes the finalizer away.
+  keepWhile: ({ metadata }) => metadata.deletionTimestamp === undefined,
+  onMarkedForDeletion: (definition) => ({
+    ...definition,
+    metadata: { ...definition.metadata, finalizers: withCleanup(definition.metadata.finalizers) },
+    status: { ...definition.status, conditions: withTerminating(definition) },
+  }),
   subresources: { status: { writes: ['status'] } },
   withDefaults(definition) {
     const { names } = definition.spec ?? {};

@@ -16,8 +16,27 @@ export interface AdmissionRequest {
   /** undefined on CREATE. */
   readonly oldObject: UnknownObject | undefined;
   readonly dryRun: boolean;
+  /** As the client sent it: CreateOptions, UpdateOptions, …, with kind and apiVersion. */
+  readonly options?: object;
+  /** The same object under other versions of its kind, for those who ask for one of these. */
+  readonly equivalents?: readonly EquivalentKind[];
+  /** A plugin may be asked again when a later one changed the object. */
+  readonly reinvocation?: boolean;
+  /** What plugins remember of this one request, by plugin name. Made by the chain. */
+  readonly memory?: Map<string, unknown>;
+  /** For the audit log: `key` is `plugin-or-webhook/name`. */
+  annotate?(key: string, value: string): void;
   /** Adds a Warning header. */
   warn(message: string): void;
+}
+
+export interface EquivalentKind {
+  readonly resource: AdmissionRequest['resource'];
+  readonly kind: AdmissionRequest['kind'];
+  /** From the request's version to this one. */
+  convert(object: UnknownObject): UnknownObject;
+  /** Back to the request's version. */
+  restore(object: UnknownObject): UnknownObject;
 }
 
 export interface AdmissionPlugin {

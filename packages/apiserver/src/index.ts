@@ -1,5 +1,8 @@
 /** @kapella/apiserver: the generic server. It knows no kind: resources bring the tables, admission the plugins. */
 export * from './admission.ts';
+export { REINVOKE } from './admission-chain.ts';
+export * from './outbound/http-caller.ts';
+export * from './outbound/webhook-client.ts';
 export * from './auth/authenticate.ts';
 export * from './auth/authorize.ts';
 export * from './auth/contract.ts';

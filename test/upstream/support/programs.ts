@@ -86,6 +86,12 @@ async function buildModule(module: ProgramSource['module']): Promise<string> {
   return directory;
 }
 
+/** The directory of a module's source, for the data that comes with it. */
+export async function upstreamModule(module: ProgramSource['module'], path: string): Promise<string> {
+  const directory = await buildModule(module);
+  return (await go(directory, ['list', '-m', '-f', '{{.Dir}}', path])).trim();
+}
+
 /** k8s.io/kubernetes takes its staging modules from its own tree; from outside each is its published version. */
 async function writeKubernetesModule(directory: string): Promise<void> {
   const scratch = join(CACHE, 'build');

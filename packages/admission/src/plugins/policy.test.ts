@@ -59,6 +59,8 @@ test('plugins run in upstream order, each name once', () => {
       'CertificateSigning',
       'CertificateSubjectRestriction',
       'DefaultIngressClass',
+      'MutatingAdmissionWebhook',
+      'ValidatingAdmissionWebhook',
       'ResourceQuota',
     ],
   );

@@ -1,4 +1,5 @@
 /** @kapella/apiserver/node: the server on a real port. */
+export { createHttpCaller } from './http-caller.ts';
 export { createConnectDialer, type KubeletCredentials } from './dialer.ts';
 export { type HttpsServerOptions, type RunningHttpsServer, startHttpsServer } from './https-server.ts';
 export {

@@ -12,6 +12,8 @@ export interface Registry {
   findKind(group: string, version: string | undefined, kind: string): ResourceType | undefined;
   /** In the order they were added. */
   all(): readonly ResourceType[];
+  /** All served versions of what one storage holds. */
+  versionsOf(storage: Storage): readonly ResourceType[];
   hasGroupVersion(group: string, version: string): boolean;
   add(definition: AnyDefinition): ResourceType;
   remove(group: string, version: string, plural: string): void;
@@ -32,6 +34,7 @@ class StoreRegistry implements Registry {
   readonly #ctx: Ctx;
   readonly #byGroupVersion = new Map<string, Map<string, ResourceType>>();
   readonly #storages = new Map<string, Storage>();
+  readonly #byStorage = new Map<Storage, readonly ResourceType[]>();
   #all: ResourceType[] = [];
   generation = 0;
 
@@ -55,6 +58,10 @@ class StoreRegistry implements Registry {
     return this.#all;
   }
 
+  versionsOf(storage: Storage): readonly ResourceType[] {
+    return this.#byStorage.get(storage) ?? [];
+  }
+
   hasGroupVersion(group: string, version: string): boolean {
     return (this.#byGroupVersion.get(`${group}/${version}`)?.size ?? 0) > 0;
   }
@@ -72,6 +79,7 @@ class StoreRegistry implements Registry {
     const replaced = byPlural.get(id.plural);
     byPlural.set(id.plural, type);
     this.#all = [...this.#all.filter((other) => other !== replaced), type];
+    this.#groupByStorage(type.storage);
     this.generation++;
     return type;
   }
@@ -81,11 +89,21 @@ class StoreRegistry implements Registry {
     if (type === undefined) return;
     this.#byGroupVersion.get(`${group}/${version}`)?.delete(plural);
     this.#all = this.#all.filter((other) => other !== type);
+    this.#groupByStorage(type.storage);
     this.generation++;
     const stillUsed = this.#all.some((other) => other.storage === type.storage);
     if (stillUsed || type.storage === undefined) return;
+    this.#byStorage.delete(type.storage);
     type.storage.cache.close();
     this.#storages.delete(type.storage.prefix);
+  }
+
+  #groupByStorage(storage: Storage | undefined): void {
+    if (storage === undefined) return;
+    this.#byStorage.set(
+      storage,
+      this.#all.filter((type) => type.storage === storage),
+    );
   }
 
   async ready(ctx: Ctx): Promise<void> {

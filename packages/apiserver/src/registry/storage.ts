@@ -2,7 +2,14 @@
 import type { UnknownObject } from '@kapella/api';
 import { apiVersionOf } from '@kapella/api';
 import type { Ctx } from '@kapella/base';
-import { type CachedObject, createSplicer, createWatchCache, type KeyValue, type Store, type WatchCache } from '@kapella/store';
+import {
+  type CachedObject,
+  createSplicer,
+  createWatchCache,
+  type KeyValue,
+  type Store,
+  type WatchCache,
+} from '@kapella/store';
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();

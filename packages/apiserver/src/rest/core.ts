@@ -3,7 +3,7 @@ import type { BuiltInTypeFacts, UnknownObject } from '@kapella/api';
 import type { Ctx } from '@kapella/base';
 import type { CachedObject, Store } from '@kapella/store';
 import type { AdmissionChain } from '../admission-chain.ts';
-import type { AdmissionRequest } from '../admission.ts';
+import type { AdmissionRequest, EquivalentKind } from '../admission.ts';
 import type { Codecs } from '../codec/codecs.ts';
 import type { FieldManagement } from '../codec/field-management.ts';
 import type { Registry } from '../registry/registry.ts';
@@ -57,6 +57,7 @@ export function admissionRequest(
   operation: AdmissionRequest['operation'],
   object: UnknownObject | undefined,
   oldObject: UnknownObject | undefined,
+  options: object = {},
 ): AdmissionRequest {
   const { type } = scope;
   return {
@@ -77,7 +78,36 @@ export function admissionRequest(
     oldObject,
     dryRun: scope.dryRun,
     warn: scope.warn,
+    options: { kind: OPTIONS_KIND[operation], apiVersion: 'meta.k8s.io/v1', ...options },
+    equivalents: equivalentsOf(scope.core, type),
   };
+}
+
+const OPTIONS_KIND = {
+  CREATE: 'CreateOptions',
+  UPDATE: 'UpdateOptions',
+  DELETE: 'DeleteOptions',
+  CONNECT: 'ConnectOptions',
+} as const;
+const NO_EQUIVALENTS: readonly EquivalentKind[] = [];
+
+/** The other served versions of one stored kind. */
+function equivalentsOf({ registry }: Core, type: ResourceType): readonly EquivalentKind[] {
+  const { storage } = type;
+  if (storage === undefined) return NO_EQUIVALENTS;
+  const others = registry.versionsOf(storage);
+  if (others.length < 2) return NO_EQUIVALENTS;
+  return others
+    .filter((other) => other !== type)
+    .map((other) => {
+      const { group, version, kind, plural, namespaced } = other;
+      return {
+        resource: { group, version, resource: plural },
+        kind: { group, version, kind, plural, namespaced },
+        convert: (object) => other.fromStorage(type.toStorage(object)),
+        restore: (object) => type.fromStorage(other.toStorage(object)),
+      };
+    });
 }
 
 export function resourceName(type: ResourceType, name: string): { group: string; resource: string; name: string } {

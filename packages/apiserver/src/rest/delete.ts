@@ -45,7 +45,9 @@ export async function deleteObject(scope: WriteScope, request: DeleteRequest, ct
     const mark = planDeletion(scope, stored.object, request);
     if (mark.pending) return { object: shown(scope, stored.object, stored.revision), gone: false };
     if (scope.admission) {
-      await core.admission.validate(admissionRequest(scope, 'DELETE', undefined, stored.object), core.access, ctx);
+      const admission = admissionRequest(scope, 'DELETE', undefined, stored.object, request);
+      await core.admission.mutate(admission, core.access, ctx);
+      await core.admission.validate(admission, core.access, ctx);
     }
     const deleted = await carryOut(scope, key, stored, mark, ctx);
     if (deleted !== undefined) return deleted;

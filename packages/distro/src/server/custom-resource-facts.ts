@@ -36,5 +36,7 @@ function subresourcesOf({ group, version, kind, definition }: ResourceType): Ope
 
 /** Equal for all versions of one kind while its storage version stays. */
 function storageVersionHash({ group, storage, kind }: ResourceType): string {
-  return contentHash(encoder.encode(`${group}/${storage?.version ?? ''}/${kind}`)).slice(0, 11).concat('=');
+  return contentHash(encoder.encode(`${group}/${storage?.version ?? ''}/${kind}`))
+    .slice(0, 11)
+    .concat('=');
 }

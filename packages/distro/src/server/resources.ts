@@ -4,7 +4,10 @@ import type { AnyDefinition } from '@kapella/apiserver';
 import { resources } from '@kapella/resources';
 
 /** Small kinds that the server itself reads with nearly every request. */
-const KEPT_DECODED = new Set(['namespaces', 'roles', 'rolebindings', 'clusterroles', 'clusterrolebindings']);
+const KEPT_DECODED = new Set([
+  ...['namespaces', 'roles', 'rolebindings', 'clusterroles', 'clusterrolebindings'],
+  ...['mutatingwebhookconfigurations', 'validatingwebhookconfigurations'],
+]);
 
 export function servedResources(): readonly AnyDefinition[] {
   const returnsDeleted = new Set(

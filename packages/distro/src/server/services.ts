@@ -1,5 +1,5 @@
 /** What resources ask of the composition root, by the names they ask under. */
-import type { Authorizer, TokenAuthenticator } from '@kapella/apiserver';
+import type { Authorizer, HttpCaller, TokenAuthenticator } from '@kapella/apiserver';
 import { ApiError } from '@kapella/base';
 import type {
   AccessAuthorizer,
@@ -13,6 +13,8 @@ export interface ServiceParts {
   readonly tokenAuthenticator: TokenAuthenticator;
   readonly authorizer: Authorizer;
   readonly serviceAllocator: ServiceAllocator;
+  /** For webhooks. */
+  readonly httpCaller: HttpCaller;
 }
 
 export function createServices({
@@ -20,6 +22,7 @@ export function createServices({
   tokenAuthenticator,
   authorizer,
   serviceAllocator,
+  httpCaller,
 }: ServiceParts): ReadonlyMap<string, unknown> {
   const reviewer: TokenReviewer = {
     audiences: tokens.defaultAudiences,
@@ -45,5 +48,6 @@ export function createServices({
     ['tokenAuthenticator', reviewer],
     ['authorizer', access],
     ['serviceAllocator', serviceAllocator],
+    ['httpCaller', httpCaller],
   ]);
 }

@@ -14,6 +14,7 @@ import {
 } from '@kapella/apiserver';
 import {
   createConnectDialer,
+  createHttpCaller,
   createTokenIssuer,
   type ServiceAccountTokens,
   startHttpsServer,
@@ -112,7 +113,10 @@ function createServer(
       authenticator: createAuthenticator({ tokens: [tokenAuthenticator] }),
       authorizer,
       metrics: createMetricsRegistry(),
-      services: createServices({ tokens, tokenAuthenticator, authorizer, serviceAllocator }),
+      services: createServices({
+        ...{ tokens, tokenAuthenticator, authorizer, serviceAllocator },
+        httpCaller: createHttpCaller(),
+      }),
       dialer: createConnectDialer(kubelet),
       routes: (api) =>
         standardRoutes(api, { serverAddress: `127.0.0.1:${options.apiPort}`, tokens, descriptions: readDescriptions }),

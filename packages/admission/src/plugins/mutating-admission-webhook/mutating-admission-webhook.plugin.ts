@@ -1,0 +1,90 @@
+/** Asks mutating webhooks, one after the other. Source: apiserver/pkg/admission/plugin/webhook/mutating. */
+import { admissionregistrationV1, applyJsonPatch, type UnknownObject } from '@kapella/api';
+import {
+  type AdmissionPlugin,
+  type AdmissionRequest,
+  type EquivalentKind,
+  REINVOKE,
+  type ServerAccess,
+} from '@kapella/apiserver';
+import { ApiError, type Ctx, jsonEqual } from '@kapella/base';
+import { type CompiledWebhook, webhooksOf } from '../../webhooks/configuration.ts';
+import { askWebhook, formFor } from '../../webhooks/dispatch.ts';
+
+const NAME = 'MutatingAdmissionWebhook';
+
+/** What one request's first round leaves for its second. */
+interface Round {
+  /** What each webhook that may be asked again last saw or made. */
+  readonly seen: Map<string, UnknownObject>;
+}
+
+export const mutatingAdmissionWebhook: AdmissionPlugin = {
+  name: NAME,
+  handles: () => true,
+
+  async admit(request, server, ctx) {
+    const webhooks = await webhooksOf(admissionregistrationV1.MutatingWebhookConfiguration, server);
+    if (webhooks.length === 0) return undefined;
+    const round = roundOf(request);
+    let current = request;
+    for (const webhook of webhooks) {
+      if (request.reinvocation === true && !isAskedAgain(webhook, current, round)) continue;
+      const object = await ask(webhook, current, round, server, ctx);
+      if (object !== current.object) current = { ...current, object };
+    }
+    if (request.reinvocation !== true && current.object !== request.object) request.memory?.set(REINVOKE, true);
+    return current.object === request.object ? undefined : current.object;
+  },
+};
+
+/** The object after this webhook. */
+async function ask(
+  webhook: CompiledWebhook,
+  request: AdmissionRequest,
+  { seen }: Round,
+  server: ServerAccess,
+  ctx: Ctx,
+): Promise<UnknownObject | undefined> {
+  const form = await formFor(webhook, request, server);
+  if (form === undefined) return request.object;
+  const answer = await askWebhook(webhook, request, form, true, server, ctx);
+  const object = answer?.patch === undefined ? request.object : patched(webhook, request, form, answer.patch);
+  if (object !== undefined && webhook.hook.reinvocationPolicy === 'IfNeeded') seen.set(webhook.id, object);
+  return object;
+}
+
+function roundOf({ memory }: AdmissionRequest): Round {
+  const known = memory?.get(NAME) as Round | undefined;
+  if (known !== undefined) return known;
+  const round: Round = { seen: new Map() };
+  memory?.set(NAME, round);
+  return round;
+}
+
+/** In the second round: those that want it, when others changed the object after them. */
+function isAskedAgain({ id }: CompiledWebhook, { object }: AdmissionRequest, { seen }: Round): boolean {
+  const last = seen.get(id);
+  return last !== undefined && !jsonEqual(last, object);
+}
+
+function patched(
+  { hook }: CompiledWebhook,
+  { object }: AdmissionRequest,
+  form: 'own' | EquivalentKind,
+  patch: unknown,
+): UnknownObject | undefined {
+  if (object === undefined) return undefined; // on DELETE there is nothing to change
+  try {
+    const given = form === 'own' ? object : form.convert(object);
+    const next = applyJsonPatch(given, patch) as UnknownObject;
+    return form === 'own' ? next : form.restore(next);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new ApiError(
+      'InternalError',
+      `Internal error occurred: admission webhook ${JSON.stringify(hook.name)}: ${why}`,
+      { cause: error },
+    );
+  }
+}

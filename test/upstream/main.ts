@@ -1,0 +1,41 @@
+/**
+ * `npm run upstream [-- SUITE… [--only PATTERN]]`: what others wrote judges Kapella. Installs what each suite needs from
+ * the ordinary registries (minutes to an hour the first time), prints passed and failed, and keeps reports in
+ * .cache/upstream. Not part of every CI run.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setUpIntegration } from '../../tools/test/set-up.ts';
+import { e2e } from './e2e/e2e.suite.ts';
+import type { SuiteResult, UpstreamSuite } from './support/suite.ts';
+
+const SUITES: readonly UpstreamSuite[] = [e2e];
+const RESULTS = join(import.meta.dirname, '../../.cache/upstream');
+
+function readArgs(words: readonly string[]): { readonly names: readonly string[]; readonly only: string | undefined } {
+  const at = words.indexOf('--only');
+  const only = at < 0 ? undefined : words[at + 1];
+  const names = words.filter((_, index) => at < 0 || (index !== at && index !== at + 1));
+  const unknown = names.filter((name) => !SUITES.some((suite) => suite.name === name));
+  if (unknown.length > 0 || (at >= 0 && only === undefined)) {
+    const rows = SUITES.map(({ name, text }) => `  ${name.padEnd(20)} ${text}`);
+    process.stderr.write(`usage: npm run upstream [-- SUITE… [--only PATTERN]]\n${rows.join('\n')}\n`);
+    process.exit(2);
+  }
+  return { names, only };
+}
+
+const { names, only } = readArgs(process.argv.slice(2));
+await setUpIntegration();
+mkdirSync(RESULTS, { recursive: true });
+let failed = 0;
+for (const suite of SUITES) {
+  if (names.length > 0 && !names.includes(suite.name)) continue;
+  process.stdout.write(`\n== ${suite.name}: ${suite.text}\n`);
+  const result: SuiteResult = await suite.run({ only, results: join(RESULTS, suite.name) });
+  for (const { name, why } of result.failures) process.stdout.write(`FAILED ${name}\n    ${why.slice(0, 1_000)}\n`);
+  process.stdout.write(`${suite.name}: ${result.passed} passed, ${result.failures.length} failed\n`);
+  writeFileSync(join(RESULTS, `${suite.name}.json`), `${JSON.stringify(result, undefined, 2)}\n`);
+  failed += result.failures.length;
+}
+process.exitCode = failed === 0 ? 0 : 1;

@@ -5,6 +5,7 @@ import { type SourceFile, sourceFiles } from './files.ts';
 const LAYERS: readonly (readonly string[])[] = [
   ['base'],
   ['api'],
+  ['cel'],
   ['store'],
   ['client'],
   ['controller'],

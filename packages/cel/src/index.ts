@@ -1,0 +1,38 @@
+/** @kapella/cel: the Common Expression Language with Kubernetes' libraries, as 1.36 has them. */
+export { escapeField, typeOfSchema } from './check/schema-type.ts';
+export {
+  BOOL,
+  BYTES,
+  type CelField,
+  type CelType,
+  DOUBLE,
+  DURATION,
+  DYN,
+  formatType,
+  INT,
+  listOf,
+  mapOf,
+  NULL,
+  optionalOf,
+  STRING,
+  TIMESTAMP,
+} from './check/types.ts';
+export {
+  COST_BUDGET,
+  COST_PER_CALL_MAX,
+  type Compiled,
+  compileExpression,
+  type CompileOptions,
+  type Program,
+} from './environment.ts';
+export { toJson } from './evaluate/to-json.ts';
+export {
+  AUTHORIZER,
+  type AuthorizerAnswer,
+  type AuthorizerCheck,
+  authorizerValue,
+  type CelAuthorizer,
+  RESOURCE_CHECK,
+  resourceCheckValue,
+} from './functions/authorizer.ts';
+export { CelError, CelList, CelMap, CelOptional, type CelValue, fromJson, NONE } from './values/values.ts';

@@ -1,6 +1,8 @@
 /** The REST verbs through handle(), on two small kinds. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { UnknownObject } from '@kapella/api';
+import { COMPACT_EVERY_MS } from './rest/compaction.ts';
 import { collect, startTestServer } from './test-support.ts';
 
 const CMS = '/api/v1/namespaces/default/configmaps';
@@ -361,4 +363,24 @@ test('tables, metadata alone, YAML and protobuf', async () => {
   assert.equal(posted.status, 200);
   const none = await request('GET', CMS, undefined, { accept: 'image/png' });
   assert.equal(none.status, 406);
+});
+
+test('a page that was begun more than two compactions ago is told where to go on', async () => {
+  const { request, clock } = await startTestServer();
+  for (const name of ['a', 'b', 'c']) await request('POST', CMS, { metadata: { name } });
+  const first = (await request('GET', `${CMS}?limit=1`)).json;
+  await request('POST', CMS, { metadata: { name: 'd' } });
+  const next = `${CMS}?limit=5&continue=${first.metadata.continue}`;
+  assert.equal((await request('GET', next)).json.items.length, 2);
+  for (let round = 0; round < 2; round++) {
+    clock.advance(COMPACT_EVERY_MS);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  const expired = await request('GET', next);
+  assert.deepEqual([expired.status, expired.json.reason], [410, 'Expired']);
+  const goOn = await request('GET', `${CMS}?limit=5&continue=${expired.json.metadata.continue}`);
+  assert.deepEqual(
+    goOn.json.items.map((item: UnknownObject) => item.metadata.name),
+    ['b', 'c', 'd'],
+  );
 });

@@ -6,6 +6,7 @@ import type { AdmissionChain } from '../admission-chain.ts';
 import type { AdmissionRequest, EquivalentKind } from '../admission.ts';
 import type { Codecs } from '../codec/codecs.ts';
 import type { FieldManagement } from '../codec/field-management.ts';
+import type { Compaction } from './compaction.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { ResourceType } from '../registry/resource-type.ts';
 import type { ServerAccess, StrategyContext, UserInfo } from '../resource.ts';
@@ -19,6 +20,7 @@ export interface Core {
   readonly codecs: Codecs;
   readonly fields: FieldManagement;
   readonly admission: AdmissionChain;
+  readonly compaction: Compaction;
   /** Set once, right after construction: it needs the core itself. */
   access: ServerAccess;
 }

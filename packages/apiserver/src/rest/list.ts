@@ -57,6 +57,7 @@ export async function listObjects(
   const isFromCacheAsIs =
     token === undefined && parameters.resourceVersion === '0' && parameters.resourceVersionMatch !== 'Exact';
   const found = listOrExpire(
+    core,
     cache,
     {
       ...query,
@@ -77,17 +78,19 @@ export async function listObjects(
 
 /** Throws Expired in upstream's words; to one who pages, with a token to go on by. */
 function listOrExpire(
+  { compaction }: Core,
   cache: WatchCache,
   query: Parameters<WatchCache['list']>[0],
   token: Token | undefined,
 ): CacheList {
   try {
-    return cache.list(query);
+    const isCompacted = query.revision !== undefined && query.revision < compaction.revision;
+    if (!isCompacted) return cache.list(query);
   } catch (error) {
     if (!isReason(error, 'Expired')) throw error;
-    if (token !== undefined) throw inconsistent(token.startAfter);
-    throw errors.expired('The resourceVersion for the provided list is too old.');
   }
+  if (token !== undefined) throw inconsistent(token.startAfter);
+  throw errors.expired('The resourceVersion for the provided list is too old.');
 }
 
 /** undefined: whatever the cache has. */

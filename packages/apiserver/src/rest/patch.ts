@@ -24,11 +24,17 @@ export function patchTypeOf(contentType: string | undefined, custom: boolean): P
   throw unsupportedMediaType(name, allowed);
 }
 
+export interface ParsedPatch {
+  readonly value: unknown;
+  /** Keys that are there twice, in the words that strict clients are told. */
+  readonly strictErrors: readonly string[];
+}
+
 /** Throws BadRequest. */
-export function parsePatch(bytes: Uint8Array, type: PatchType, codecs: Codecs): unknown {
+export function parsePatch(bytes: Uint8Array, type: PatchType, codecs: Codecs): ParsedPatch {
   try {
     const text = decoder.decode(bytes);
-    return parseText(text, type === 'apply' ? 'yaml' : 'json', codecs.facts).value;
+    return parseText(text, type === 'apply' ? 'yaml' : 'json', codecs.facts);
   } catch (error) {
     const what = type === 'apply' ? 'error decoding YAML' : 'error decoding patch';
     throw new ApiError('BadRequest', `${what}: ${(error as Error).message}`, { cause: error });

@@ -20,6 +20,7 @@ import { createRegistry, type Registry } from '../registry/registry.ts';
 import type { AnyDefinition } from '../registry/resource-type.ts';
 import type { ConnectTarget, ServerAccess, UserInfo } from '../resource.ts';
 import { isServerFault, respondError, respondText, warningHeader } from '../respond/respond.ts';
+import { startCompaction } from '../rest/compaction.ts';
 import type { Core } from '../rest/core.ts';
 import { startExpiry } from '../rest/expiry.ts';
 import { createFrameCache, type FrameCache } from '../rest/watch.ts';
@@ -103,6 +104,7 @@ class GenericApiServer implements ApiServer {
       codecs: createCodecs(this.facts),
       fields: createFieldManagement(this.facts),
       admission: createAdmissionChain(options.admission ?? []),
+      compaction: startCompaction(options.store, ctx),
     };
     core.access = createServerAccess(core as Core, options.services ?? new Map(), () => ctx.clock.nowMs());
     this.core = core as Core;

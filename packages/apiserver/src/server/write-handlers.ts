@@ -10,7 +10,7 @@ import { respondBytes, respondJson, respondValue } from '../respond/respond.ts';
 import { createObject, withDefaults } from '../rest/create.ts';
 import { type Deleted, deleteObject } from '../rest/delete.ts';
 import { listObjects } from '../rest/list.ts';
-import { checkNames, checkPatchOptions, parsePatch, patchObject, patchTypeOf } from '../rest/patch.ts';
+import { checkNames, checkPatchOptions, type ParsedPatch, parsePatch, patchObject, patchTypeOf } from '../rest/patch.ts';
 import { SCALE_KIND, scaleOf, withScale } from '../rest/scale.ts';
 import { updateObject, type UpdateRequest } from '../rest/update.ts';
 import { isTrue } from '../http/request-info.ts';
@@ -71,7 +71,7 @@ export async function servePatch(scope: RequestScope, ctx: Ctx): Promise<ApiResp
   checkPatchOptions(patchType, query);
   const write = writeScope(scope, 'PatchOptions');
   const patch = parsePatch(request.body ?? EMPTY, patchType, core.codecs);
-  const update = patchType === 'apply' ? applyRequest(scope, patch) : patchRequest(scope, patchType, patch);
+  const update = patchType === 'apply' ? applyRequest(scope, patch) : patchRequest(scope, patchType, patch.value);
   const written = await updateObject(write, update, ctx);
   if (isScale)
     return respondValue(core.codecs, 200, mediaOf(scope, false), scaleOf(type, type.objectOf(written.object)));
@@ -94,18 +94,18 @@ function patchRequest(scope: RequestScope, patchType: 'json' | 'merge' | 'strate
   };
 }
 
-function applyRequest(scope: RequestScope, patch: unknown): UpdateRequest {
+function applyRequest(scope: RequestScope, parsed: ParsedPatch): UpdateRequest {
   const { core, type, info, namespace, query, nowMs } = scope;
+  const patch = parsed.value;
   if (typeof patch !== 'object' || patch === null || Array.isArray(patch))
     throw errors.badRequest('error decoding YAML: not an object');
   const isScale = info.subresource === 'scale';
   const expected = isScale ? SCALE_KIND : expectedOf(type);
-  const checked = core.codecs.normalize(
-    structuredClone(patch),
-    expected,
-    validationOf(scope, 'PatchOptions'),
-    scope.warn,
-  );
+  const validation = validationOf(scope, 'PatchOptions');
+  reportDuplicates(parsed, validation, scope.warn);
+  // Of a custom resource, applying itself tells what its schema does not declare.
+  const decodes = type.custom && !isScale ? 'Ignore' : validation;
+  const checked = core.codecs.normalize(structuredClone(patch), expected, decodes, scope.warn);
   const given = patch as UnknownObject;
   const applied = { ...given, metadata: { ...given.metadata, name: checked.metadata.name ?? info.name } };
   if (type.namespaced) applied.metadata = { ...applied.metadata, namespace: applied.metadata.namespace ?? namespace };
@@ -130,6 +130,14 @@ function applyRequest(scope: RequestScope, patch: unknown): UpdateRequest {
     next: merge,
     ...(info.subresource === '' ? { create: () => merge(undefined) } : {}),
   };
+}
+
+function reportDuplicates({ strictErrors }: ParsedPatch, validation: string, warn: (text: string) => void): void {
+  if (validation === 'Ignore') return;
+  for (const text of strictErrors) {
+    if (validation === 'Strict') throw errors.badRequest(`error strict decoding YAML: ${text}`);
+    warn(text);
+  }
 }
 
 export async function serveDelete(scope: RequestScope, ctx: Ctx): Promise<ApiResponse> {

@@ -30,12 +30,12 @@ export function sizeAnnotations(deployment: Deployment): Annotations {
 }
 
 /** What the new set should be annotated with: the Deployment's, and its revision, never a lower one than it has. */
-export function newSetAnnotations(deployment: Deployment, present: Annotations = {}, revision: number): Annotations {
+export function newSetAnnotations(deployment: Deployment, present: Annotations = {}, revision: bigint): Annotations {
   const copied = Object.entries(deployment.metadata.annotations ?? {}).filter(([key]) => !OWN.has(key));
   const next = { ...present, ...Object.fromEntries(copied) };
   const old = present[REVISION];
   if (old !== undefined && old !== '' && !/^[-+]?[0-9]+$/.test(old)) return next;
-  if (Number(old ?? 0) >= revision) return next;
+  if (BigInt((old ?? '').replace(/^\+/, '')) >= revision) return next; // '' is 0
   const history: Annotations =
     old === undefined ? {} : { [REVISION_HISTORY]: extendHistory(present[REVISION_HISTORY], old) };
   return { ...next, ...history, [REVISION]: String(revision) };

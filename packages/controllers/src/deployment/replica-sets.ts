@@ -57,26 +57,27 @@ export function byCreation(a: ReplicaSet, b: ReplicaSet): number {
   return left < right ? -1 : 1;
 }
 
-/** 0 where there is none; undefined where it is no number. */
-export function revisionOf(set: ReplicaSet): number | undefined {
+/** 64 bits: people set it, too. 0 where there is none; undefined where it is no number. */
+export function revisionOf(set: ReplicaSet): bigint | undefined {
   const text = set.metadata.annotations?.[REVISION];
-  if (text === undefined) return 0;
-  return /^[-+]?[0-9]+$/.test(text) ? Number(text) : undefined;
+  if (text === undefined) return 0n;
+  return /^[-+]?[0-9]+$/.test(text) ? BigInt(text.replace(/^\+/, '')) : undefined;
 }
 
-export const highestRevision = (sets: readonly ReplicaSet[]): number =>
-  Math.max(0, ...sets.map((set) => revisionOf(set) ?? 0));
+export const highestRevision = (sets: readonly ReplicaSet[]): bigint => revisionsDown(sets)[0] ?? 0n;
 
 /** The one before the highest; 0 when there is none. */
-export function lastRevision(sets: readonly ReplicaSet[]): number {
-  const revisions = sets.map((set) => revisionOf(set) ?? 0).sort((a, b) => b - a);
-  return revisions[1] ?? 0;
+export const lastRevision = (sets: readonly ReplicaSet[]): bigint => revisionsDown(sets)[1] ?? 0n;
+
+function revisionsDown(sets: readonly ReplicaSet[]): bigint[] {
+  const known = sets.map((set) => revisionOf(set) ?? 0n).map((revision) => (revision > 0n ? revision : 0n));
+  return known.sort((a, b) => (a < b ? 1 : a > b ? -1 : 0));
 }
 
 export function byRevision(a: ReplicaSet, b: ReplicaSet): number {
   const [left, right] = [revisionOf(a), revisionOf(b)];
   if (left === undefined || right === undefined || left === right) return byCreation(a, b);
-  return left - right;
+  return left < right ? -1 : 1;
 }
 
 export interface Bounds {

@@ -100,12 +100,12 @@ class Writes implements Rollout {
   async syncRevision(create: boolean): Promise<ReplicaSet | undefined>;
   async syncRevision(create: boolean): Promise<ReplicaSet | undefined> {
     const { newSet, oldSets } = this.split;
-    const revision = highestRevision(oldSets) + 1;
+    const revision = highestRevision(oldSets) + 1n;
     if (newSet !== undefined) return this.#updateNewSet(newSet, revision);
     return create ? this.#createNewSet(oldSets, revision) : undefined;
   }
 
-  async #updateNewSet(set: ReplicaSet, revision: number): Promise<ReplicaSet> {
+  async #updateNewSet(set: ReplicaSet, revision: bigint): Promise<ReplicaSet> {
     const annotations = newSetAnnotations(this.deployment, set.metadata.annotations, revision);
     const minReadySeconds = this.deployment.spec.minReadySeconds ?? 0;
     if (
@@ -126,7 +126,7 @@ class Writes implements Rollout {
     return set;
   }
 
-  async #createNewSet(oldSets: readonly ReplicaSet[], revision: number): Promise<ReplicaSet> {
+  async #createNewSet(oldSets: readonly ReplicaSet[], revision: bigint): Promise<ReplicaSet> {
     const { client, events } = this.#deps;
     const wanted = this.#newSet(oldSets, revision);
     const name = wanted.metadata.name ?? '';
@@ -157,7 +157,7 @@ class Writes implements Rollout {
     return set;
   }
 
-  #newSet(oldSets: readonly ReplicaSet[], revision: number) {
+  #newSet(oldSets: readonly ReplicaSet[], revision: bigint) {
     const { deployment } = this;
     const { template, selector, minReadySeconds } = deployment.spec;
     const hash = hashOf(template, deployment.status?.collisionCount);
@@ -181,7 +181,7 @@ class Writes implements Rollout {
   }
 
   /** A late cache, or another template of the same hash: then the next try takes another name. */
-  async #resolveCollision(name: string, revision: number, cause: unknown): Promise<ReplicaSet> {
+  async #resolveCollision(name: string, revision: bigint, cause: unknown): Promise<ReplicaSet> {
     const { client } = this.#deps;
     const { metadata, spec, status } = this.deployment;
     const set = await client.get(appsV1.ReplicaSet, { namespace: metadata.namespace ?? '', name }, this.#ctx);
@@ -223,10 +223,10 @@ class Writes implements Rollout {
     await this.syncRevision(true);
     const { deployment } = this;
     const { name } = deployment.metadata;
-    const target = rollbackTarget(deployment) || lastRevision(this.sets);
-    const set = target === 0 ? undefined : this.sets.find((candidate) => revisionOf(candidate) === target);
+    const target = BigInt(rollbackTarget(deployment) ?? 0) || lastRevision(this.sets);
+    const set = target === 0n ? undefined : this.sets.find((candidate) => revisionOf(candidate) === target);
     if (set === undefined) {
-      const message = target === 0 ? 'Unable to find last revision.' : 'Unable to find the revision to rollback to.';
+      const message = target === 0n ? 'Unable to find last revision.' : 'Unable to find the revision to rollback to.';
       this.#deps.events.event(deployment, 'Warning', 'DeploymentRollbackRevisionNotFound', message);
       return this.#endRollback(deployment);
     }

@@ -30,7 +30,9 @@ export const certificateSigningRequestResource = defineResource<CertificateSigni
       approval: {
         merge(next, old, { nowMs }) {
           const timed = withTimes(next, old, nowMs);
-          return { ...old, status: { ...old.status, conditions: timed.status?.conditions ?? [] } };
+          // Metadata may change along: annotations say who approved, and why.
+          const status = { ...old.status, conditions: timed.status?.conditions ?? [] };
+          return { ...old, metadata: next.metadata, status };
         },
         validateUpdate: validateApproval,
       },

@@ -1,5 +1,6 @@
 /** What the documents need to know of a served resource. Built-in ones are ResourceFacts as they are. */
 import type { BuiltInTypeFacts, ResourceFact, SubresourceFact } from '../facts/index.ts';
+import { publishedSchema } from './custom-schema.ts';
 import type { Json, SchemaBuilder } from './schemas.ts';
 
 export interface OpenApiResource extends Omit<ResourceFact, 'subresources'> {
@@ -9,6 +10,10 @@ export interface OpenApiResource extends Omit<ResourceFact, 'subresources'> {
   /** Of a custom resource; `<kind>List` when absent. */
   readonly listKind?: string;
 }
+
+/** Built-in kinds whose texts about metadata serve for all. */
+const LIKE = 'core/v1.Namespace';
+const LIKE_LIST = 'core/v1.NamespaceList';
 
 /** References to the schemas of one resource. */
 export interface ResourceSchemas {
@@ -34,23 +39,22 @@ export function addResourceSchemas(
 }
 
 function addCustom(builder: SchemaBuilder, resource: OpenApiResource, schema: Json): ResourceSchemas {
-  const { group, version, kind } = resource;
+  const { group, version, kind, plural } = resource;
   const listKind = resource.listKind ?? `${kind}List`;
   const prefix = `${group.split('.').reverse().join('.')}.${version}`;
-  const typeMeta = { apiVersion: { type: 'string' }, kind: { type: 'string' } };
-  const properties = (schema['properties'] ?? {}) as Json;
+  const typeMeta = { apiVersion: builder.text(LIKE, 'apiVersion'), kind: builder.text(LIKE, 'kind') };
+  const published = publishedSchema(schema, builder.version);
+  const metadata = builder.referenceLike('meta/v1.ObjectMeta', LIKE, 'metadata');
+  const properties = { ...((published?.['properties'] ?? {}) as Json), ...typeMeta, metadata };
   builder.add(`${prefix}.${kind}`, {
-    ...schema,
-    properties: { ...properties, ...typeMeta, metadata: builder.reference('meta/v1.ObjectMeta') },
+    ...(published === undefined ? { type: 'object' } : { ...published, properties }),
     'x-kubernetes-group-version-kind': [{ group, kind, version }],
   });
   const object = builder.referenceTo(`${prefix}.${kind}`);
+  const items = { type: 'array', items: object, description: `List of ${plural}` };
   builder.add(`${prefix}.${listKind}`, {
-    properties: {
-      ...typeMeta,
-      items: { type: 'array', items: object },
-      metadata: builder.reference('meta/v1.ListMeta'),
-    },
+    description: `${listKind} is a list of ${kind}`,
+    properties: { ...typeMeta, items, metadata: builder.referenceLike('meta/v1.ListMeta', LIKE_LIST, 'metadata') },
     required: ['items'],
     type: 'object',
     'x-kubernetes-group-version-kind': [{ group, kind: listKind, version }],

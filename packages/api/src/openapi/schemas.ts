@@ -55,7 +55,7 @@ const UNREGISTERED: ReadonlySet<string> = new Set(['meta/v1.Table', 'meta/v1.Par
 /** Collects the schemas of the types it is asked for, and of those that they refer to. */
 export class SchemaBuilder {
   readonly schemas = new Map<string, Json>();
-  readonly #version: OpenApiVersion;
+  readonly version: OpenApiVersion;
   readonly #facts: BuiltInTypeFacts;
   readonly #groupVersions: readonly { readonly group: string; readonly version: string }[];
   readonly #descriptions: Descriptions | undefined;
@@ -67,7 +67,7 @@ export class SchemaBuilder {
     groupVersions: readonly { readonly group: string; readonly version: string }[],
     descriptions?: Descriptions,
   ) {
-    this.#version = version;
+    this.version = version;
     this.#facts = facts;
     this.#groupVersions = groupVersions;
     this.#descriptions = descriptions;
@@ -84,7 +84,17 @@ export class SchemaBuilder {
   }
 
   referenceTo(definition: string): Json {
-    return { $ref: `${this.#version === 'v2' ? '#/definitions/' : '#/components/schemas/'}${definition}` };
+    return { $ref: `${this.version === 'v2' ? '#/definitions/' : '#/components/schemas/'}${definition}` };
+  }
+
+  /** A reference with the description that a field of a built-in type has. */
+  referenceLike(type: string, typeId: string, field: string): Json {
+    return this.#combine(this.reference(type), this.#describe(typeId, field));
+  }
+
+  /** A string with the description that a field of a built-in type has. */
+  text(typeId: string, field: string): Json {
+    return { type: 'string', ...this.#describe(typeId, field) };
   }
 
   /** A schema that does not come from the facts: of a custom resource. */
@@ -128,7 +138,7 @@ export class SchemaBuilder {
   }
 
   #scalarSchema(type: string): Json {
-    const isV2 = this.#version === 'v2';
+    const isV2 = this.version === 'v2';
     switch (type) {
       case 'Time':
       case 'MicroTime':
@@ -167,12 +177,12 @@ export class SchemaBuilder {
   /** What stands beside a reference: v3 forbids siblings, v2 has them ignored or read by kubectl alike. */
   #combine(schema: Json, extras: Json): Json {
     const hasExtras = Object.keys(extras).length > 0;
-    if (hasExtras && this.#version === 'v3' && '$ref' in schema) return { allOf: [schema], ...extras };
+    if (hasExtras && this.version === 'v3' && '$ref' in schema) return { allOf: [schema], ...extras };
     return hasExtras ? { ...schema, ...extras } : schema;
   }
 
   #defaultOf(field: FieldFact): Json {
-    if (this.#version === 'v2') return {};
+    if (this.version === 'v2') return {};
     if (field.default !== undefined) return { default: field.default };
     if (field.emit !== true || field.shape !== 'single') return {};
     return this.#zero(field.type);
@@ -184,7 +194,7 @@ export class SchemaBuilder {
   }
 
   #zero(type: string): Json {
-    if (this.#version === 'v2') return {};
+    if (this.version === 'v2') return {};
     if (type.includes('.')) return { default: {} };
     const zero = ZERO.get(type);
     return zero === undefined ? {} : { default: zero };

@@ -20,6 +20,8 @@ export interface AdmissionRequest {
   readonly options?: object;
   /** The same object under other versions of its kind, for those who ask for one of these. */
   readonly equivalents?: readonly EquivalentKind[];
+  /** Lays what one applies over an object of this kind, as server-side apply merges, without anyone coming to own it. */
+  overlay?(object: UnknownObject, applied: object): UnknownObject;
   /** A plugin may be asked again when a later one changed the object. */
   readonly reinvocation?: boolean;
   /** What plugins remember of this one request, by plugin name. Made by the chain. */

@@ -50,6 +50,8 @@ export interface StatusSubresource<T> {
 export interface ServerAccess {
   get<K>(kind: KindRef<K>, namespace: string, name: string): Promise<K | undefined>;
   list<K>(kind: KindRef<K>, namespace?: string): Promise<readonly K[]>;
+  /** A served kind by its name, custom ones included. */
+  kindOf(group: string, version: string, kind: string): KindRef<UnknownObject> | undefined;
   create<K>(kind: KindRef<K>, object: K, ctx: Ctx): Promise<K>;
   /** Read, change, compare-and-swap, retried on conflict. `change` returns undefined for no write. Skips admission. */
   update<K>(kind: KindRef<K>, namespace: string, name: string, change: (old: K) => K | undefined, ctx: Ctx): Promise<K>;

@@ -9,6 +9,7 @@ import { defaultIngressClass } from './default-ingress-class/default-ingress-cla
 import { defaultStorageClass } from './default-storage-class/default-storage-class.plugin.ts';
 import { defaultTolerationSeconds } from './default-toleration-seconds/default-toleration-seconds.plugin.ts';
 import { limitRanger } from './limit-ranger/limit-ranger.plugin.ts';
+import { mutatingAdmissionPolicy } from './mutating-admission-policy/mutating-admission-policy.plugin.ts';
 import { mutatingAdmissionWebhook } from './mutating-admission-webhook/mutating-admission-webhook.plugin.ts';
 import { namespaceLifecycle } from './namespace-lifecycle/namespace-lifecycle.plugin.ts';
 import { nodeRestriction } from './node-restriction/node-restriction.plugin.ts';
@@ -21,6 +22,7 @@ import { runtimeClass } from './runtime-class/runtime-class.plugin.ts';
 import { serviceAccount } from './service-account/service-account.plugin.ts';
 import { storageObjectInUseProtection } from './storage-object-in-use-protection/storage-object-in-use-protection.plugin.ts';
 import { taintNodesByCondition } from './taint-nodes-by-condition/taint-nodes-by-condition.plugin.ts';
+import { validatingAdmissionPolicy } from './validating-admission-policy/validating-admission-policy.plugin.ts';
 import { validatingAdmissionWebhook } from './validating-admission-webhook/validating-admission-webhook.plugin.ts';
 
 export interface PluginRow {
@@ -52,7 +54,9 @@ export const admissionPlugins: readonly PluginRow[] = [
   on(certificateSigning),
   on(certificateSubjectRestriction),
   on(defaultIngressClass),
+  { plugin: mutatingAdmissionPolicy, onByDefault: true, last: true },
   { plugin: mutatingAdmissionWebhook, onByDefault: true, last: true },
+  { plugin: validatingAdmissionPolicy, onByDefault: true, last: true },
   { plugin: validatingAdmissionWebhook, onByDefault: true, last: true },
   { plugin: resourceQuota, onByDefault: true, last: true },
 ];

@@ -16,6 +16,7 @@ export function fakeServer(objects: readonly Stored[], services: Readonly<Record
       [...stored]
         .filter(([id]) => id.startsWith(`${kind.kind}/${namespace === '' ? '' : `${namespace}/`}`))
         .map(([, object]) => object as K),
+    kindOf: () => undefined,
     create: async (_kind, object) => object,
     async update<K>(kind: KindRef<K>, namespace: string, name: string, change: (old: K) => K | undefined) {
       const id = key(kind, namespace, name);

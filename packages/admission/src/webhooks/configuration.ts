@@ -8,6 +8,7 @@ import type {
   ValidatingWebhookConfiguration,
 } from '@kapella/api/types/admissionregistration-v1';
 import type { ServerAccess } from '@kapella/apiserver';
+import { type CompiledCondition, compileConditions } from '../policies/conditions.ts';
 
 export type Webhook = ValidatingWebhook & Pick<MutatingWebhook, 'reinvocationPolicy'>;
 export type WebhookConfiguration = MutatingWebhookConfiguration | ValidatingWebhookConfiguration;
@@ -20,6 +21,7 @@ export interface CompiledWebhook {
   readonly rules: readonly RuleWithOperations[];
   readonly namespaceSelector: LabelSelector;
   readonly objectSelector: LabelSelector;
+  readonly conditions: readonly CompiledCondition[];
 }
 
 const compiled = new WeakMap<object, readonly CompiledWebhook[]>();
@@ -48,6 +50,7 @@ function compile(configuration: WebhookConfiguration): readonly CompiledWebhook[
       rules: hook.rules ?? [],
       namespaceSelector: compileLabelSelector(hook.namespaceSelector ?? {}),
       objectSelector: compileLabelSelector(hook.objectSelector ?? {}),
+      conditions: compileConditions(hook.matchConditions),
     }),
   );
   compiled.set(configuration, made);

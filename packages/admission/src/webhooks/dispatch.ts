@@ -10,6 +10,8 @@ import {
   type ServerAccess,
 } from '@kapella/apiserver';
 import { ApiError, type Ctx, describeError, errors } from '@kapella/base';
+import { conditionsHold } from '../policies/conditions.ts';
+import { conditionValues } from '../policies/variables.ts';
 import type { CompiledWebhook } from './configuration.ts';
 import { isExempt, matchesNamespace, matchesObject, matchRules } from './match.ts';
 import { denialOf, readAnswer, reviewOf, type ReviewAnswer } from './review.ts';
@@ -20,14 +22,23 @@ const SECONDS_DEFAULT = 10;
 
 /** undefined: the webhook is not asked about this request. */
 export async function formFor(
-  { hook, rules, namespaceSelector, objectSelector }: CompiledWebhook,
+  { hook, rules, namespaceSelector, objectSelector, conditions }: CompiledWebhook,
   request: AdmissionRequest,
   server: ServerAccess,
 ): Promise<'own' | EquivalentKind | undefined> {
   if (isExempt(request)) return undefined;
   const form = matchRules(rules, hook.matchPolicy, request);
   if (form === undefined || !matchesObject(objectSelector, request)) return undefined;
-  return (await matchesNamespace(namespaceSelector, request, server)) ? form : undefined;
+  if (!(await matchesNamespace(namespaceSelector, request, server))) return undefined;
+  if (conditions.length === 0) return form;
+  const { holds, error } = conditionsHold(conditions, conditionValues(request, form, server));
+  if (error === undefined) return holds ? form : undefined;
+  if (hook.failurePolicy === 'Ignore') return undefined;
+  const name = JSON.stringify(hook.name);
+  throw new ApiError(
+    'InternalError',
+    `Internal error occurred: failed evaluating match conditions of webhook ${name}: ${error}`,
+  );
 }
 
 /**

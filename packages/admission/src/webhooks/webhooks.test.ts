@@ -1,43 +1,20 @@
 /** Webhooks through the API, with the calls answered in memory: who is asked what, and what becomes of the answers. */
 import assert from 'node:assert/strict';
 import { afterEach, describe, test } from 'node:test';
-import {
-  alwaysAllow,
-  type AnyDefinition,
-  type ApiServer,
-  createApiServer,
-  createAuthenticator,
-  createMetricsRegistry,
-  defineResource,
-  type HttpCaller,
-} from '@kapella/apiserver';
-import { silentLogger } from '@kapella/base';
-import { hostCtx } from '@kapella/base/node';
-import { createMemoryStore } from '@kapella/store';
+import type { HttpCaller } from '@kapella/apiserver';
 import { mutatingAdmissionWebhook } from '../plugins/mutating-admission-webhook/mutating-admission-webhook.plugin.ts';
 import { validatingAdmissionWebhook } from '../plugins/validating-admission-webhook/validating-admission-webhook.plugin.ts';
+import { type Json, startTestApi, type TestApi } from '../testing/node/test-api.ts';
 
-// biome-ignore lint/suspicious/noExplicitAny: tests look into answers freely
-type Json = any;
 type Hook = (request: Json) => Json;
 
 const GROUP = 'admissionregistration.k8s.io';
 const MAPS = '/api/v1/namespaces/default/configmaps';
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
-const stop = new AbortController();
-const ctx = hostCtx(stop.signal, silentLogger);
-let server: ApiServer | undefined;
+let api: TestApi | undefined;
 
-afterEach(() => server?.close());
-
-const kind = (
-  group: string,
-  name: string,
-  plural: string,
-  scope: 'cluster' | 'namespaced' = 'cluster',
-): AnyDefinition =>
-  defineResource<Json>({ id: { group, version: 'v1', kind: name, plural }, scope, columns: [], keepDecoded: true });
+afterEach(() => api?.[Symbol.dispose]());
 
 /** `hooks`: by path of the webhook's URL. Returns what they were asked. */
 async function start(hooks: Record<string, Hook>) {
@@ -52,41 +29,12 @@ async function start(hooks: Record<string, Hook>) {
     const body = { kind: 'AdmissionReview', apiVersion: 'admission.k8s.io/v1', response };
     return { status: 200, headers: {}, body: encoder.encode(JSON.stringify(body)) };
   };
-  const started = createApiServer(
-    {
-      store: createMemoryStore(),
-      resources: [
-        kind('', 'Namespace', 'namespaces'),
-        kind('', 'ConfigMap', 'configmaps', 'namespaced'),
-        kind(GROUP, 'MutatingWebhookConfiguration', 'mutatingwebhookconfigurations'),
-        kind(GROUP, 'ValidatingWebhookConfiguration', 'validatingwebhookconfigurations'),
-      ],
-      admission: [mutatingAdmissionWebhook, validatingAdmissionWebhook],
-      authenticator: createAuthenticator({ tokens: [] }),
-      authorizer: alwaysAllow,
-      metrics: createMetricsRegistry(),
-      services: new Map([['httpCaller', caller]]),
-    },
-    ctx,
-  );
-  server = started;
-  await started.ready(ctx);
-  await ask('POST', '/api/v1/namespaces', { metadata: { name: 'default', labels: { team: 'a' } } });
+  api = await startTestApi([mutatingAdmissionWebhook, validatingAdmissionWebhook], new Map([['httpCaller', caller]]));
   asked.length = 0;
   return asked;
 }
 
-async function ask(method: string, url: string, body?: object) {
-  const [path = '', query = ''] = url.split('?');
-  const request = { method, path, query, headers: { 'content-type': 'application/json' } };
-  const sent = body === undefined ? {} : { body: encoder.encode(JSON.stringify(body)) };
-  const response = await (server as ApiServer).handle({ ...request, ...sent }, ctx);
-  return {
-    status: response.status,
-    warning: response.headers['warning'],
-    json: JSON.parse(decoder.decode(response.body as Uint8Array)) as Json,
-  };
-}
+const ask: TestApi['ask'] = (...args) => (api as TestApi).ask(...args);
 
 const rule = { operations: ['*'], apiGroups: [''], apiVersions: ['v1'], resources: ['configmaps'] };
 
@@ -225,6 +173,22 @@ describe('validating', () => {
     assert.equal(asked.length, 0);
     await create('labelled', { labels: { app: 'y' } });
     assert.equal(asked.length, 1);
+  });
+
+  test('match conditions narrow what is asked about; one that fails is a failure', async () => {
+    const asked = await start({ '/v': () => ({}) });
+    const condition = (expression: string) => ({ matchConditions: [{ name: 'only', expression }] });
+    await configure('Validating', 'v', [condition('request.operation == "CREATE" && object.metadata.name != "m"')]);
+    await create('m');
+    await create('n');
+    assert.deepEqual(
+      asked.map(({ name }) => name),
+      ['n'],
+    );
+    await configure('Validating', 'w', [condition('object.data.missing == "x"')]);
+    const { status, json } = await create('o');
+    assert.equal(status, 500);
+    assert.match(json.message, /match conditions of webhook "h0.w.example.com": only: no such key: missing/);
   });
 
   test('a dry run asks only those without side effects', async () => {

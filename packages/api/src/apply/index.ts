@@ -11,5 +11,6 @@ export { type Fields, parseFields } from './fields.ts';
 export { LAST_APPLIED_ANNOTATION } from './last-applied.ts';
 export { managedFieldsProblem, managerName, withoutNoopTimes } from './request.ts';
 export { parentManagedFields, type ScaleMapping, scaleManagedFields } from './scale.ts';
+export { mergeObjects } from './merge.ts';
 export { ApplySchema, type ApplyType, DEDUCED_TYPE } from './schema.ts';
 export { applyTypeOfStructuralSchema, type StructuralSchema } from './structural-schema.ts';

@@ -1,5 +1,13 @@
 /** How the server keeps metadata.managedFields, over @kapella/api's algorithm. */
-import { createFieldManager, type ManagedFieldsEntry, type TypeFacts, type UnknownObject } from '@kapella/api';
+import {
+  ApplySchema,
+  createFieldManager,
+  DEDUCED_TYPE,
+  type ManagedFieldsEntry,
+  mergeObjects,
+  type TypeFacts,
+  type UnknownObject,
+} from '@kapella/api';
 import type { ResourceType } from '../registry/resource-type.ts';
 
 export interface ApplyScope {
@@ -26,10 +34,13 @@ export interface FieldManagement {
   ): UnknownObject;
   /** Throws Conflict with one cause per field that others own. The result is still to be decoded and defaulted. */
   apply(request: ApplyScope): UnknownObject;
+  /** The object with `applied` laid over it; nobody comes to own anything. */
+  overlay(type: ResourceType, object: UnknownObject, applied: object): UnknownObject;
 }
 
 export function createFieldManagement(facts: TypeFacts): FieldManagement {
   const manager = createFieldManager(facts);
+  const types = new ApplySchema(facts);
   return {
     onUpdate: (type, live, next, managerName, subresource, nowMs) =>
       withManagedFields(
@@ -39,6 +50,10 @@ export function createFieldManagement(facts: TypeFacts): FieldManagement {
     apply({ type, ...request }) {
       const { object, managedFields } = manager.apply({ ...typeOf(type, request.subresource), ...request });
       return withManagedFields(object as unknown as UnknownObject, managedFields);
+    },
+    overlay({ typeId, definition }, object, applied) {
+      const type = definition.applyType ?? (typeId === undefined ? undefined : types.type(typeId)) ?? DEDUCED_TYPE;
+      return mergeObjects(object, applied, type) as UnknownObject;
     },
   };
 }

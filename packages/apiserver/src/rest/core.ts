@@ -82,6 +82,7 @@ export function admissionRequest(
     warn: scope.warn,
     options: { kind: OPTIONS_KIND[operation], apiVersion: 'meta.k8s.io/v1', ...options },
     equivalents: equivalentsOf(scope.core, type),
+    overlay: (given, applied) => scope.core.fields.overlay(type, given, applied),
   };
 }
 

@@ -45,6 +45,12 @@ class CoreAccess implements ServerAccess {
     return (type.storage?.cache.list(query).items ?? []).map((item) => type.objectOf(item) as K);
   }
 
+  kindOf(group: string, version: string, kind: string): KindRef<UnknownObject> | undefined {
+    const type = this.#core.registry.findKind(group, version, kind);
+    if (type === undefined) return undefined;
+    return { group, version, kind, plural: type.plural, namespaced: type.namespaced };
+  }
+
   async create<K>(kind: KindRef<K>, object: K, ctx: Ctx): Promise<K> {
     const type = this.#type(kind);
     const given = { ...(object as UnknownObject), kind: type.kind, apiVersion: type.apiVersion };

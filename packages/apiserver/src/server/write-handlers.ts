@@ -10,7 +10,14 @@ import { respondBytes, respondJson, respondValue } from '../respond/respond.ts';
 import { createObject, withDefaults } from '../rest/create.ts';
 import { type Deleted, deleteObject } from '../rest/delete.ts';
 import { listObjects } from '../rest/list.ts';
-import { checkNames, checkPatchOptions, type ParsedPatch, parsePatch, patchObject, patchTypeOf } from '../rest/patch.ts';
+import {
+  checkNames,
+  checkPatchOptions,
+  type ParsedPatch,
+  parsePatch,
+  patchObject,
+  patchTypeOf,
+} from '../rest/patch.ts';
 import { SCALE_KIND, scaleOf, withScale } from '../rest/scale.ts';
 import { updateObject, type UpdateRequest } from '../rest/update.ts';
 import { isTrue } from '../http/request-info.ts';

@@ -36,7 +36,7 @@ export interface Checked {
 export interface Scope {
   readonly variables: ReadonlyMap<string, CelType>;
   /** Types that expressions may make: `Object`, `Object.spec`. */
-  readonly structs?: ReadonlyMap<string, CelType>;
+  readonly structs?: { get(name: string): CelType | undefined };
   /** Lists and maps that are written down may hold several types, as in the language itself; Kubernetes wants one. */
   readonly mixedLiterals?: boolean;
 }
@@ -76,7 +76,7 @@ class Checker implements Checked {
   readonly overloads = new Map<Node, readonly Overload[]>();
   readonly names = new Map<Node, string>();
   readonly issues: Issue[] = [];
-  readonly #structs: ReadonlyMap<string, CelType>;
+  readonly #structs: NonNullable<Scope['structs']>;
   readonly #mixedLiterals: boolean;
   #variables: ReadonlyMap<string, CelType>;
 

@@ -7,6 +7,8 @@ import { resources } from '@kapella/resources';
 const KEPT_DECODED = new Set([
   ...['namespaces', 'roles', 'rolebindings', 'clusterroles', 'clusterrolebindings'],
   ...['mutatingwebhookconfigurations', 'validatingwebhookconfigurations'],
+  ...['mutatingadmissionpolicies', 'mutatingadmissionpolicybindings'],
+  ...['validatingadmissionpolicies', 'validatingadmissionpolicybindings'],
 ]);
 
 export function servedResources(): readonly AnyDefinition[] {

@@ -49,5 +49,6 @@ export function createServices({
     ['authorizer', access],
     ['serviceAllocator', serviceAllocator],
     ['httpCaller', httpCaller],
+    ['immediateAuthorizer', authorizer],
   ]);
 }

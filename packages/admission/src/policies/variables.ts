@@ -1,0 +1,125 @@
+/** What expressions of admission may say, and what stands for it in one request. Source: apiserver/pkg/admission/plugin/cel. */
+import { coreV1, type UnknownObject } from '@kapella/api';
+import type { AdmissionRequest, Authorizer, EquivalentKind, ServerAccess, UserInfo } from '@kapella/apiserver';
+import {
+  AUTHORIZER,
+  authorizerValue,
+  BOOL,
+  type CelAuthorizer,
+  type CelField,
+  type CelType,
+  DYN,
+  listOf,
+  mapOf,
+  RESOURCE_CHECK,
+  resourceCheckValue,
+  STRING,
+} from '@kapella/cel';
+
+/** Service of the composition root: answers from memory, as expressions cannot wait. */
+const AUTHORIZER_SERVICE = 'immediateAuthorizer';
+
+const record = (name: string, fields: Readonly<Record<string, CelType>>): CelType => ({
+  kind: 'object',
+  name,
+  fields: new Map(Object.entries(fields).map(([key, type]): [string, CelField] => [key, { type, key }])),
+});
+
+const GVK = record('kubernetes.GroupVersionKind', { group: STRING, version: STRING, kind: STRING });
+const GVR = record('kubernetes.GroupVersionResource', { group: STRING, version: STRING, resource: STRING });
+const USER = record('kubernetes.UserInfo', {
+  ...{ username: STRING, uid: STRING, groups: listOf(STRING), extra: mapOf(STRING, listOf(STRING)) },
+});
+const REQUEST = record('kubernetes.AdmissionRequest', {
+  ...{ kind: GVK, resource: GVR, subResource: STRING, requestKind: GVK, requestResource: GVR },
+  ...{ requestSubResource: STRING, name: STRING, namespace: STRING, operation: STRING, userInfo: USER },
+  ...{ dryRun: BOOL, options: DYN },
+});
+
+/** Declared in every expression of admission. */
+export const CONDITION_TYPES: ReadonlyMap<string, CelType> = new Map<string, CelType>([
+  ['object', DYN],
+  ['oldObject', DYN],
+  ['request', REQUEST],
+  ['authorizer', AUTHORIZER],
+  ['authorizer.requestResource', RESOURCE_CHECK],
+]);
+
+/** Declared in those of policies besides; `params` only where the policy has a paramKind. */
+export function policyTypes(hasParams: boolean): ReadonlyMap<string, CelType> {
+  return new Map([...CONDITION_TYPES, ['namespaceObject', DYN], ...(hasParams ? ([['params', DYN]] as const) : [])]);
+}
+
+export type Variables = Readonly<Record<string, unknown>>;
+
+/** Values of CONDITION_TYPES. `form`: the version in which the configuration wants objects. */
+export function conditionValues(
+  request: AdmissionRequest,
+  form: 'own' | EquivalentKind,
+  server: ServerAccess,
+): Variables {
+  const inForm = (object: UnknownObject | undefined) =>
+    object === undefined ? null : form === 'own' ? object : form.convert(object);
+  const ask = () => authorizerFor(request.user, server);
+  const { resource, subresource, namespace, name } = request;
+  const own = { group: resource.group, resource: resource.resource, subresource, namespace, name };
+  return {
+    object: inForm(request.object),
+    oldObject: inForm(request.oldObject),
+    request: requestValue(request, form),
+    authorizer: authorizerValue((check) => ask()(check)),
+    'authorizer.requestResource': resourceCheckValue((check) => ask()(check), own),
+  };
+}
+
+function requestValue(request: AdmissionRequest, form: 'own' | EquivalentKind): object {
+  const { kind, resource, subresource, name, namespace, operation, user, dryRun, options } = request;
+  const shown = form === 'own' ? { kind, resource } : form;
+  return {
+    kind: gvk(shown.kind),
+    resource: shown.resource,
+    subResource: subresource,
+    requestKind: gvk(kind),
+    requestResource: resource,
+    requestSubResource: subresource,
+    name,
+    namespace,
+    operation,
+    userInfo: { username: user.username, uid: user.uid ?? '', groups: user.groups, extra: user.extra ?? {} },
+    dryRun,
+    options: options ?? null,
+  };
+}
+
+const gvk = ({ group, version, kind }: AdmissionRequest['kind']) => ({ group, version, kind });
+
+/** The namespace of the object, without what its managers wrote; null for objects of the cluster. */
+export async function namespaceValue(
+  { namespace, resource }: AdmissionRequest,
+  server: ServerAccess,
+): Promise<unknown> {
+  if (namespace === '' || (resource.group === '' && resource.resource === 'namespaces')) return null;
+  const found = await server.get(coreV1.Namespace, '', namespace);
+  if (found === undefined) return null;
+  const { managedFields: _, ...metadata } = found.metadata;
+  return { ...found, metadata };
+}
+
+function authorizerFor(user: UserInfo, server: ServerAccess): CelAuthorizer {
+  const authorizer = server.service<Authorizer>(AUTHORIZER_SERVICE);
+  return ({ path, serviceAccount, verb, ...check }) => {
+    const who = serviceAccount === undefined ? user : accountUser(serviceAccount.namespace, serviceAccount.name);
+    const { group = '', resource = '', subresource = '', namespace = '', name = '', fieldSelector } = check;
+    const attributes = { user: who, verb, isResource: path === undefined, path: path ?? '', version: '*' };
+    const { decision, reason } = authorizer.authorize({
+      ...attributes,
+      ...{ group, resource, subresource, namespace, name, fieldSelector },
+    });
+    return { allowed: decision === 'allow', reason };
+  };
+}
+
+function accountUser(namespace: string, name: string): UserInfo {
+  const groups = ['system:serviceaccounts', `system:serviceaccounts:${namespace}`, 'system:authenticated'];
+  return { username: `system:serviceaccount:${namespace}:${name}`, groups };
+}

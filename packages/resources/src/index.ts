@@ -80,6 +80,7 @@ export {
   type ServiceAllocator,
   type ServiceAllocatorOptions,
 } from './core/service/service-allocator.ts';
+export { CONDITION_TYPES, policyTypes } from './admissionregistration/expression-types.ts';
 export { nameColumn } from './support/columns.ts';
 export { sinceTime } from './support/format.ts';
 export type { BoundObject, TokenIssuer } from './core/serviceaccount/serviceaccount.resource.ts';

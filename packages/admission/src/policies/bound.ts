@@ -9,12 +9,13 @@ import type {
 } from '@kapella/api/types/admissionregistration-v1';
 import type { AdmissionRequest, EquivalentKind, ServerAccess } from '@kapella/apiserver';
 import type { CelType } from '@kapella/cel';
+import { policyTypes } from '@kapella/resources';
 import { isExempt } from '../webhooks/match.ts';
 import { type CompiledCondition, compileConditions, conditionsHold } from './conditions.ts';
 import { type CompiledVariable, compileVariables, Evaluation } from './expressions.ts';
 import { compileMatcher, type Matcher, matchRequest } from './match.ts';
 import { paramsFor } from './params.ts';
-import { conditionValues, namespaceValue, policyTypes, type Variables } from './variables.ts';
+import { conditionValues, namespaceValue, type Variables } from './variables.ts';
 
 /** What both kinds of policies have. */
 export interface AnyPolicy {

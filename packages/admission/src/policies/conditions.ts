@@ -1,8 +1,9 @@
 /** matchConditions of webhooks and policies. Source: apiserver/pkg/admission/plugin/webhook/matchconditions. */
 import type { MatchCondition } from '@kapella/api/types/admissionregistration-v1';
 import { BOOL, type CelType } from '@kapella/cel';
+import { CONDITION_TYPES } from '@kapella/resources';
 import { compileOne, Evaluation, type Expression } from './expressions.ts';
-import { CONDITION_TYPES, type Variables } from './variables.ts';
+import type { Variables } from './variables.ts';
 
 export interface CompiledCondition {
   readonly name: string;

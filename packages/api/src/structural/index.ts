@@ -14,3 +14,4 @@ export {
   valuesOf,
 } from './schema.ts';
 export { compileSchema, UNCORRELATED, type ValueCheck } from './validate.ts';
+export { checkStructuralSchema } from './check-schema.ts';

@@ -6,6 +6,7 @@ import type {
   ValidatingWebhook,
 } from '@kapella/api/types/admissionregistration-v1';
 import type { FieldErrors } from '@kapella/base';
+import { checkMatchConditions } from './expressions.validate.ts';
 import { addInvalid, checkEnum } from '../support/validation/basic.ts';
 
 type Webhook = ValidatingWebhook | MutatingWebhook;
@@ -42,6 +43,7 @@ function checkWebhook(hook: Webhook, errors: FieldErrors, field: string): void {
   for (const name of ['namespaceSelector', 'objectSelector'] as const) {
     if (hook[name] !== undefined) validateLabelSelector(hook[name], errors, `${field}.${name}`);
   }
+  checkMatchConditions(hook.matchConditions, errors, `${field}.matchConditions`);
   checkClientConfig(hook, errors, `${field}.clientConfig`);
 }
 

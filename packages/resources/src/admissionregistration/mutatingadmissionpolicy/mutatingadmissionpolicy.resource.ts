@@ -5,6 +5,7 @@
 import type { MutatingAdmissionPolicy } from '@kapella/api/types/admissionregistration-v1';
 import { defineResource } from '@kapella/apiserver';
 import { ageColumn, nameColumn } from '../../support/columns.ts';
+import { validateMutatingPolicy } from '../policies.validate.ts';
 import { withMatchDefaults } from '../admission-defaults.ts';
 
 export const mutatingAdmissionPolicyResource = defineResource<MutatingAdmissionPolicy>({
@@ -36,4 +37,6 @@ export const mutatingAdmissionPolicyResource = defineResource<MutatingAdmissionP
       failurePolicy: policy.spec?.failurePolicy ?? 'Fail',
     },
   }),
+  validate: validateMutatingPolicy,
+  validateUpdate: (next, _old, errors) => validateMutatingPolicy(next, errors),
 });

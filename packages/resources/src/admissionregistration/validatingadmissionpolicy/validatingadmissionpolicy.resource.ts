@@ -5,6 +5,7 @@
 import type { ValidatingAdmissionPolicy } from '@kapella/api/types/admissionregistration-v1';
 import { defineResource } from '@kapella/apiserver';
 import { ageColumn, nameColumn } from '../../support/columns.ts';
+import { validateValidatingPolicy } from '../policies.validate.ts';
 import { withMatchDefaults } from '../admission-defaults.ts';
 
 export const validatingAdmissionPolicyResource = defineResource<ValidatingAdmissionPolicy>({
@@ -38,4 +39,6 @@ export const validatingAdmissionPolicyResource = defineResource<ValidatingAdmiss
       failurePolicy: policy.spec?.failurePolicy ?? 'Fail',
     },
   }),
+  validate: validateValidatingPolicy,
+  validateUpdate: (next, _old, errors) => validateValidatingPolicy(next, errors),
 });

@@ -1,0 +1,43 @@
+/** Variables that expressions of admission may use. Source: apiserver/pkg/admission/plugin/cel/compile.go. */
+import {
+  AUTHORIZER,
+  BOOL,
+  type CelField,
+  type CelType,
+  DYN,
+  listOf,
+  mapOf,
+  RESOURCE_CHECK,
+  STRING,
+} from '@kapella/cel';
+
+const record = (name: string, fields: Readonly<Record<string, CelType>>): CelType => ({
+  kind: 'object',
+  name,
+  fields: new Map(Object.entries(fields).map(([key, type]): [string, CelField] => [key, { type, key }])),
+});
+
+const GVK = record('kubernetes.GroupVersionKind', { group: STRING, version: STRING, kind: STRING });
+const GVR = record('kubernetes.GroupVersionResource', { group: STRING, version: STRING, resource: STRING });
+const USER = record('kubernetes.UserInfo', {
+  ...{ username: STRING, uid: STRING, groups: listOf(STRING), extra: mapOf(STRING, listOf(STRING)) },
+});
+const REQUEST = record('kubernetes.AdmissionRequest', {
+  ...{ kind: GVK, resource: GVR, subResource: STRING, requestKind: GVK, requestResource: GVR },
+  ...{ requestSubResource: STRING, name: STRING, namespace: STRING, operation: STRING, userInfo: USER },
+  ...{ dryRun: BOOL, options: DYN },
+});
+
+/** Declared in every expression of admission. */
+export const CONDITION_TYPES: ReadonlyMap<string, CelType> = new Map<string, CelType>([
+  ['object', DYN],
+  ['oldObject', DYN],
+  ['request', REQUEST],
+  ['authorizer', AUTHORIZER],
+  ['authorizer.requestResource', RESOURCE_CHECK],
+]);
+
+/** Declared in those of policies besides; `params` only where the policy has a paramKind. */
+export function policyTypes(hasParams: boolean): ReadonlyMap<string, CelType> {
+  return new Map([...CONDITION_TYPES, ['namespaceObject', DYN], ...(hasParams ? ([['params', DYN]] as const) : [])]);
+}

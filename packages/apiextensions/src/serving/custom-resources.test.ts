@@ -103,7 +103,9 @@ function widgets(version: object = {}, spec: object = {}): Json {
       group: 'example.com',
       scope: 'Namespaced',
       names: { plural: 'widgets', kind: 'Widget', shortNames: ['wd'] },
-      versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: schema }, ...version }],
+      versions: [
+        { name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: structuredClone(schema) }, ...version },
+      ],
       ...spec,
     },
   };
@@ -349,5 +351,69 @@ describe('several versions', () => {
     delete next.spec.versions[0].schema.openAPIV3Schema.properties.spec.properties.color;
     assert.equal((await ask('PUT', `${CRDS}/widgets.example.com`, next)).status, 200);
     assert.deepEqual((await ask('GET', `${WIDGETS}/old`)).json.spec, { size: 1, shape: 'round' });
+  });
+});
+
+describe('bad definitions', () => {
+  const refused = async (change: (definition: Json) => void): Promise<string> => {
+    const definition = widgets();
+    change(definition);
+    const { status, json } = await ask('POST', CRDS, definition);
+    assert.equal(status, 422, JSON.stringify(json));
+    return json.message;
+  };
+  const root = (definition: Json) => definition.spec.versions[0].schema.openAPIV3Schema;
+
+  test('are refused with the place and the reason', async () => {
+    const table: readonly (readonly [change: (definition: Json) => void, message: RegExp])[] = [
+      [
+        (d) => (d.spec.group = 'nodot'),
+        /spec\.group: Invalid value: "nodot": should be a domain with at least one dot/,
+      ],
+      [
+        (d) => (d.spec.scope = 'Planet'),
+        /spec\.scope: Unsupported value: "Planet": supported values: "Cluster", "Namespaced"/,
+      ],
+      [(d) => (d.spec.versions[0].storage = false), /must have exactly one version marked as storage version/],
+      [(d) => delete d.spec.versions[0].schema, /spec\.versions\[0\]\.schema\.openAPIV3Schema: Required value/],
+      [(d) => delete root(d).type, /openAPIV3Schema\.type: Required value: must not be empty at the root/],
+      [
+        (d) => (root(d).properties.spec.properties.x = {}),
+        /properties\[x\]\.type: Required value: must not be empty for specified object fields/,
+      ],
+      [
+        (d) => (root(d).properties.spec.properties.size.default = 'no'),
+        /default: Invalid value: "string": .* must be of type integer/,
+      ],
+      [
+        (d) => (root(d).properties.spec['x-kubernetes-validations'] = [{ rule: 'self.nothing > 1' }]),
+        /x-kubernetes-validations\[0\]\.rule: Invalid value: .*compilation failed: ERROR: <input>:1:5: undefined field 'nothing'/,
+      ],
+      [
+        (d) => (root(d).properties.spec['x-kubernetes-validations'] = [{ rule: 'self.size' }]),
+        /cel expression must evaluate to a bool/,
+      ],
+    ];
+    for (const [change, message] of table) assert.match(await refused(change), message);
+  });
+
+  test('what cannot change stays', async () => {
+    const definition = await define(widgets());
+    const next = { ...definition, spec: { ...definition.spec, scope: 'Cluster' } };
+    const { status, json } = await ask('PUT', `${CRDS}/widgets.example.com`, next);
+    assert.equal(status, 422);
+    assert.match(json.message, /spec\.scope: Invalid value: "Cluster": field is immutable/);
+  });
+
+  test('rules hold for objects', async () => {
+    const definition = widgets();
+    root(definition).properties.spec['x-kubernetes-validations'] = [
+      { rule: 'self.size <= 5', message: 'at most five' },
+    ];
+    await define(definition);
+    const { status, json } = await ask('POST', WIDGETS, widget('a', { size: 6 }));
+    assert.equal(status, 422);
+    assert.equal(json.message, 'Widget.example.com "a" is invalid: spec: Invalid value: "object": at most five');
+    assert.equal((await ask('POST', WIDGETS, widget('a', { size: 5 }))).status, 201);
   });
 });

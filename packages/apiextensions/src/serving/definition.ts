@@ -19,6 +19,7 @@ import type {
 } from '@kapella/api/types/apiextensions-v1';
 import type { ResourceDefinition } from '@kapella/apiserver';
 import type { FieldErrors } from '@kapella/base';
+import { compileRules } from '../rules/rules.ts';
 import { columnsOf } from '../columns/columns.ts';
 import { parseJsonPath } from '../columns/json-path.ts';
 import { hasCondition, storageVersionOf } from './naming.ts';
@@ -121,6 +122,7 @@ function selectableOf(fields: readonly SelectableField[] | undefined): Partial<R
 /** What the schema does to objects: dropped fields, defaults, checks. */
 function valueRules(schema: JsonSchema, revision: number): Partial<ResourceDefinition> {
   const check = compileSchema(schema);
+  const rules = compileRules(schema);
   const fillsIn = hasDefaults(schema);
   const withDefaults = (object: UnknownObject): UnknownObject =>
     fillsIn ? (withSchemaDefaults(object, schema) as UnknownObject) : object;
@@ -132,6 +134,8 @@ function valueRules(schema: JsonSchema, revision: number): Partial<ResourceDefin
     const { metadata: _, ...value } = object;
     check(value, '', errors, old === undefined ? UNCORRELATED : old);
     checkListTypes(value, schema, '', errors);
+    // As upstream: rules speak of objects that have the right shape.
+    if (!errors.any) rules?.(object, old === undefined ? UNCORRELATED : old, errors);
   };
   return {
     prune,

@@ -5,6 +5,7 @@
 import type { CustomResourceDefinition, CustomResourceDefinitionCondition } from '@kapella/api/types/apiextensions-v1';
 import { defineResource } from '@kapella/apiserver';
 import { createdAtColumn, nameColumn } from '../../support/columns.ts';
+import { validateDefinition, validateDefinitionUpdate } from './customresourcedefinition.validate.ts';
 
 const CLEANUP_FINALIZER = 'customresourcecleanup.apiextensions.k8s.io';
 
@@ -62,8 +63,10 @@ export const customResourceDefinitionResource = defineResource<CustomResourceDef
       },
     };
   },
+  validate: validateDefinition,
+  validateUpdate: validateDefinitionUpdate,
   prepareForCreate: (definition) => ({
     ...definition,
-    status: { storedVersions: (definition.spec.versions ?? []).filter((v) => v.storage).map((v) => v.name) },
+    status: { storedVersions: (definition.spec?.versions ?? []).filter((v) => v.storage).map((v) => v.name) },
   }),
 });

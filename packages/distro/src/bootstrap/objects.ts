@@ -20,7 +20,8 @@ export interface BootstrapFacts {
   /** First address of the Service network. */
   readonly serviceAddress: string;
   /** Address of the cluster's DNS Service. */
-  readonly dnsAddress: string;
+  /** Absent: the cluster has no DNS of ours. */
+  readonly dnsAddress?: string;
   /** Where the API server is reached from Pods. */
   readonly apiAddress: string;
   readonly apiPort: number;
@@ -152,7 +153,7 @@ export function apiService({ serviceAddress, apiAddress, apiPort }: BootstrapFac
 }
 
 export function dnsObjects({ dnsAddress }: BootstrapFacts): Manifest[] {
-  return [dnsService(dnsAddress) as unknown as Manifest];
+  return dnsAddress === undefined ? [] : [dnsService(dnsAddress) as unknown as Manifest];
 }
 
 /** What extension API servers need to trust this one. */

@@ -213,6 +213,43 @@ const KUBECTL: CommandSpec = {
   passThrough: true,
 };
 
+const ENVTEST: CommandSpec = {
+  name: 'envtest',
+  summary: "Lay out a folder for KUBEBUILDER_ASSETS: Go operators' envtest suites then run on Kapella",
+  usage: '[FLAGS]',
+  examples: [
+    { line: 'export KUBEBUILDER_ASSETS="$(kapella envtest --print-path)"', what: 'then `go test ./...`, unchanged' },
+    { line: 'kapella envtest --dir ./bin/envtest', what: 'in a folder of your own' },
+  ],
+  description:
+    'Writes executables named kube-apiserver and etcd that take the flags of upstream, and links kubectl. Each control\n' +
+    'plane that a test starts is a process of its own with its data under the data directory of its etcd.',
+  flags: [
+    { flag: '--dir', value: 'DIR', help: 'where (default: ~/.cache/kapella/envtest/VERSION)' },
+    { flag: '--print-path', help: 'print nothing but the folder' },
+  ],
+};
+
+const KUBE_APISERVER: CommandSpec = {
+  name: 'kube-apiserver',
+  summary: 'An API server alone, by the flags of kube-apiserver 1.36',
+  usage: 'FLAGS...',
+  examples: [{ line: 'kapella kube-apiserver --help', what: 'which flags are honoured' }],
+  flags: [],
+  passThrough: true,
+};
+
+const ETCD: CommandSpec = {
+  name: 'etcd',
+  summary: 'What stands for etcd beside kube-apiserver, by the flags of etcd',
+  usage: 'FLAGS...',
+  examples: [
+    { line: 'kapella etcd --data-dir ./etcd --listen-client-urls http://127.0.0.1:2379', what: 'as envtest starts it' },
+  ],
+  flags: [],
+  passThrough: true,
+};
+
 const VERSION: CommandSpec = {
   name: 'version',
   summary: 'Show versions',
@@ -222,5 +259,6 @@ const VERSION: CommandSpec = {
 };
 
 export const COMMANDS: readonly CommandSpec[] = [
-  ...[UP, DOWN, RESET, STATUS, LOGS, KUBECONFIG, KUBECTL, IMAGE, DOCTOR, SERVER, NODE, VERSION],
+  ...[UP, DOWN, RESET, STATUS, LOGS, KUBECONFIG, KUBECTL, IMAGE, DOCTOR, SERVER, NODE],
+  ...[ENVTEST, KUBE_APISERVER, ETCD, VERSION],
 ];

@@ -13,5 +13,8 @@ export const COMMAND_WORK: ReadonlyMap<string, () => Promise<Command>> = new Map
   ['doctor', async () => (await import('./doctor.command.ts')).doctor],
   ['server', async () => (await import('./server.command.ts')).server],
   ['node', async () => (await import('./node.command.ts')).node],
+  ['envtest', async () => (await import('./envtest.command.ts')).envtest],
+  ['kube-apiserver', async () => (await import('./drop-in.command.ts')).kubeApiServer],
+  ['etcd', async () => (await import('./drop-in.command.ts')).etcd],
   ['version', async () => (await import('./version.command.ts')).version],
 ]);

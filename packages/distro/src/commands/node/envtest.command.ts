@@ -1,0 +1,30 @@
+/** `kapella envtest`: a folder for KUBEBUILDER_ASSETS, with kube-apiserver, etcd and kubectl. */
+import { chmodSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { Ctx } from '@kapella/base';
+import { findCommand } from '../../host/node/run.ts';
+import { KUBERNETES_VERSION } from '../../version.ts';
+import type { CommandInput } from './command.ts';
+
+export async function envtest({ flags, program, reporter }: CommandInput, _ctx: Ctx): Promise<number> {
+  const cache = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
+  const directory = resolve(flags.get('--dir') ?? join(cache, 'kapella/envtest', KUBERNETES_VERSION));
+  mkdirSync(directory, { recursive: true });
+  for (const name of ['kube-apiserver', 'etcd']) {
+    const words = [program.execPath, program.script, name].map((word) => `'${word.replaceAll("'", `'\\''`)}'`);
+    const path = join(directory, name);
+    writeFileSync(path, `#!/bin/sh\nexec ${words.join(' ')} "$@"\n`);
+    chmodSync(path, 0o755);
+  }
+  const kubectl = findCommand('kubectl');
+  const link = join(directory, 'kubectl');
+  rmSync(link, { force: true });
+  if (kubectl !== undefined && existsSync(kubectl)) symlinkSync(kubectl, link);
+  if (flags.get('--print-path') !== undefined) process.stdout.write(`${directory}\n`);
+  else {
+    const missing = kubectl === undefined ? ' kubectl was not found: tests that run it fail.' : '';
+    reporter.result({ assets: directory }, `export KUBEBUILDER_ASSETS=${directory}\n# then: go test ./...${missing}`);
+  }
+  return 0;
+}

@@ -1,0 +1,210 @@
+/** The drop-in kube-apiserver: an API server alone, by upstream's flags. */
+import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { join } from 'node:path';
+import { createStaticTokens, type TokenAuthenticator } from '@kapella/apiserver';
+import { createTokenIssuer, type KubeletCredentials, type ServiceAccountTokens } from '@kapella/apiserver/node';
+import { admissionPlugins, selectPlugins } from '@kapella/admission';
+import type { Ctx } from '@kapella/base';
+import { addressAt, CliError } from '@kapella/cli';
+import { storeBackends } from '@kapella/store/node';
+import { bootstrapCluster } from '../../bootstrap/bootstrap.ts';
+import { createAuthority, issueLeaf, type KeyPairPem } from '../../pki/node/certificates.ts';
+import { writePrivate } from '../../pki/node/cluster-pki.ts';
+import { clientFor, MASTER } from '../../server/control-plane.ts';
+import { type AuthorizationMode, startApiServer } from '../../server/node/api-server.ts';
+import { KUBERNETES_VERSION } from '../../version.ts';
+import { flagsHelp, type FlagValues, idleFlags, last, list, parseFlags } from '../flags.ts';
+import { parseTokenFile } from '../token-file.ts';
+import { STAND_IN_PATH } from './etcd.ts';
+
+const MODES: readonly AuthorizationMode[] = ['Node', 'RBAC', 'AlwaysAllow', 'AlwaysDeny'];
+const ISSUER_DEFAULT = 'https://kubernetes.default.svc';
+/** How long the etcd beside this server may take to start. */
+const ETCD_MS_MAX = 60_000;
+const ETCD_POLL_MS = 20;
+
+/** Runs until `ctx` aborts. Throws CliError for what the user can mend. */
+export async function runKubeApiServer(words: readonly string[], ctx: Ctx): Promise<number> {
+  const flags = parseFlags(words);
+  if (last(flags, 'help') === 'true') return print(flagsHelp());
+  if (last(flags, 'version') === 'true') return print(`Kubernetes ${KUBERNETES_VERSION}\n`);
+  const idle = idleFlags(flags);
+  if (idle.length > 0) ctx.log.info('flags without effect', { flags: idle });
+
+  const dataDir = await dataDirOf(list(flags, 'etcd-servers')[0], ctx);
+  const tokens = await tokensOf(flags);
+  const serving = await servingOf(flags, ctx.clock.nowMs());
+  const store = await openStore(join(dataDir, 'kapella'));
+  const serviceCidr = list(flags, 'service-cluster-ip-range')[0] ?? '10.0.0.0/24';
+  const clientCa = [fileOf(flags, 'client-ca-file'), fileOf(flags, 'requestheader-client-ca-file')].filter(
+    (pem) => pem !== undefined,
+  );
+  const api = await startApiServer(
+    {
+      ...{
+        store,
+        tokens,
+        tokenAuthenticators: staticTokens(flags),
+        anonymous: last(flags, 'anonymous-auth') !== 'false',
+      },
+      authorizationModes: modesOf(flags),
+      admission: admissionOf(flags),
+      serviceCidrs: [serviceCidr],
+      kubelet: kubeletOf(flags, serving),
+      certificate: serving.cert,
+      privateKey: serving.key,
+      clientCa: clientCa.join('\n'),
+      host: last(flags, 'bind-address') ?? '0.0.0.0',
+      port: Number(last(flags, 'secure-port') ?? 6443),
+      portFlag: '--secure-port',
+    },
+    ctx,
+  );
+  const bindAddress = last(flags, 'bind-address') ?? '0.0.0.0';
+  const apiAddress = last(flags, 'advertise-address') ?? (bindAddress === '0.0.0.0' ? '127.0.0.1' : bindAddress);
+  await bootstrapCluster(
+    clientFor(api.server, MASTER, 'kapella-bootstrap'),
+    {
+      ...{ serviceAddress: addressAt(serviceCidr, 1), apiAddress, apiPort: api.port },
+      clientCa: fileOf(flags, 'client-ca-file') ?? '',
+      requestHeaderCa: fileOf(flags, 'requestheader-client-ca-file') ?? '',
+    },
+    ctx,
+  );
+  ctx.log.info('serving', { address: `${bindAddress}:${api.port}` });
+  await new Promise<void>((done) => {
+    if (ctx.signal.aborted) done();
+    ctx.signal.addEventListener('abort', () => done(), { once: true });
+  });
+  await api.close();
+  await store.close();
+  return 0;
+}
+
+function print(text: string): number {
+  process.stdout.write(text);
+  return 0;
+}
+
+/** Asks the etcd beside this server, which may be starting, where the data is to be. */
+async function dataDirOf(server: string | undefined, ctx: Ctx): Promise<string> {
+  if (server === undefined) {
+    throw new CliError('Usage', '--etcd-servers must be specified', 'Give the client URL of the etcd beside it.');
+  }
+  const deadline = performance.now() + ETCD_MS_MAX;
+  for (;;) {
+    try {
+      const response = await fetch(new URL(STAND_IN_PATH, server), { signal: ctx.signal });
+      if (response.ok) return ((await response.json()) as { readonly dataDir: string }).dataDir;
+      break;
+    } catch (error) {
+      if (ctx.signal.aborted) throw error;
+      if (performance.now() > deadline) {
+        const fix = 'Start etcd first; `kapella envtest` lays out one that fits.';
+        throw new CliError('Timeout', `no etcd answers at ${server}`, fix, error);
+      }
+      await new Promise((resolve) => setTimeout(resolve, ETCD_POLL_MS));
+    }
+  }
+  throw new CliError(
+    'Usage',
+    `${server} is a real etcd, which is not served yet`,
+    'Use the etcd of `kapella envtest`.',
+  );
+}
+
+function openStore(directory: string) {
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const lmdb = storeBackends.find(({ name }) => name === 'lmdb');
+  if (lmdb === undefined) throw new Error('there is no backend lmdb');
+  return lmdb.open(directory);
+}
+
+function fileOf(flags: FlagValues, name: string): string | undefined {
+  const path = last(flags, name);
+  if (path === undefined || path === '') return undefined;
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new CliError(
+      'Usage',
+      `--${name} ${path}: ${(error as Error).message}`,
+      'Give a file that can be read.',
+      error,
+    );
+  }
+}
+
+function tokensOf(flags: FlagValues): Promise<ServiceAccountTokens> {
+  const given = fileOf(flags, 'service-account-signing-key-file');
+  const key =
+    given === undefined ? generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey : createPrivateKey(given);
+  const audiences = list(flags, 'api-audiences');
+  return createTokenIssuer({
+    issuer: last(flags, 'service-account-issuer') ?? ISSUER_DEFAULT,
+    privateKey: key.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    ...(audiences.length === 0 ? {} : { audiences }),
+  });
+}
+
+function staticTokens(flags: FlagValues): readonly TokenAuthenticator[] {
+  const text = fileOf(flags, 'token-auth-file');
+  return text === undefined ? [] : [createStaticTokens(parseTokenFile(text, last(flags, 'token-auth-file') ?? ''))];
+}
+
+function modesOf(flags: FlagValues): readonly AuthorizationMode[] {
+  const modes = list(flags, 'authorization-mode');
+  const unknown = modes.find((mode) => !MODES.includes(mode as AuthorizationMode));
+  if (unknown !== undefined) {
+    throw new CliError('Usage', `--authorization-mode ${unknown}: not served`, `Use ${MODES.join(', ')}.`);
+  }
+  return modes.length === 0 ? ['AlwaysAllow'] : (modes as readonly AuthorizationMode[]);
+}
+
+function admissionOf(flags: FlagValues) {
+  const [enable, disable] = [list(flags, 'enable-admission-plugins'), list(flags, 'disable-admission-plugins')];
+  const known = new Set(admissionPlugins.map(({ plugin }) => plugin.name));
+  const unknown = [...enable, ...disable].find((name) => !known.has(name));
+  if (unknown !== undefined) {
+    throw new CliError(
+      'Usage',
+      `admission plugin ${JSON.stringify(unknown)} is unknown`,
+      `Known: ${[...known].join(', ')}.`,
+    );
+  }
+  // Upstream leaves NodeRestriction to the installer.
+  const without = enable.includes('NodeRestriction') ? disable : [...disable, 'NodeRestriction'];
+  return selectPlugins(enable, without);
+}
+
+function kubeletOf(flags: FlagValues, serving: KeyPairPem): KubeletCredentials {
+  const ca = fileOf(flags, 'kubelet-certificate-authority');
+  return {
+    certificate: fileOf(flags, 'kubelet-client-certificate') ?? serving.cert,
+    privateKey: fileOf(flags, 'kubelet-client-key') ?? serving.key,
+    ...(ca === undefined ? {} : { ca }),
+  };
+}
+
+/** What is given, what lies in --cert-dir, or a certificate of our own that is put there. */
+async function servingOf(flags: FlagValues, nowMs: number): Promise<KeyPairPem> {
+  const [cert, key] = [fileOf(flags, 'tls-cert-file'), fileOf(flags, 'tls-private-key-file')];
+  if (cert !== undefined && key !== undefined) return { cert, key };
+  const directory = last(flags, 'cert-dir') ?? '/var/run/kubernetes';
+  const [certPath, keyPath] = [join(directory, 'apiserver.crt'), join(directory, 'apiserver.key')];
+  if (existsSync(certPath) && existsSync(keyPath)) {
+    return { cert: readFileSync(certPath, 'utf8'), key: readFileSync(keyPath, 'utf8') };
+  }
+  const ca = await createAuthority('kapella-self-signed-ca', nowMs);
+  const address = last(flags, 'advertise-address') ?? last(flags, 'bind-address') ?? '127.0.0.1';
+  const ipAddresses = [...new Set(['127.0.0.1', ...(isIP(address) === 0 || address === '0.0.0.0' ? [] : [address])])];
+  const dnsNames = ['localhost', 'kubernetes', 'kubernetes.default', 'kubernetes.default.svc'];
+  const leaf = await issueLeaf(ca, { commonName: 'kube-apiserver', usage: 'server', dnsNames, ipAddresses }, nowMs);
+  const pair = { cert: `${leaf.cert}\n${ca.cert}`, key: leaf.key };
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  writePrivate(keyPath, pair.key);
+  writePrivate(certPath, pair.cert);
+  return pair;
+}

@@ -1,0 +1,148 @@
+/** An API server with its port, from what its host gives: shared by `kapella server` and the drop-in kube-apiserver. */
+import { readFile } from 'node:fs/promises';
+import { createDescriptions, type Descriptions } from '@kapella/api';
+import { createCustomResources } from '@kapella/apiextensions';
+import {
+  type AdmissionPlugin,
+  type ApiServer,
+  type Authorizer,
+  alwaysAllow,
+  createApiServer,
+  createAuthenticator,
+  createAuthorizerChain,
+  createMetricsRegistry,
+  createNodeAuthorizer,
+  createRbacAuthorizer,
+  createRbacEscalationPlugin,
+  NO_OPINION,
+  type TokenAuthenticator,
+} from '@kapella/apiserver';
+import {
+  createConnectDialer,
+  createHttpCaller,
+  type KubeletCredentials,
+  type RunningHttpsServer,
+  type ServiceAccountTokens,
+  startHttpsServer,
+} from '@kapella/apiserver/node';
+import type { Ctx } from '@kapella/base';
+import { CliError } from '@kapella/cli';
+import { createServiceAllocator } from '@kapella/resources';
+import type { Store } from '@kapella/store';
+import { servedResources } from '../resources.ts';
+import { standardRoutes } from '../routes.ts';
+import { createServices } from '../services.ts';
+
+export type AuthorizationMode = 'Node' | 'RBAC' | 'AlwaysAllow' | 'AlwaysDeny';
+
+export interface ApiServerParts {
+  readonly store: Store;
+  readonly tokens: ServiceAccountTokens;
+  /** Besides those of service accounts. */
+  readonly tokenAuthenticators?: readonly TokenAuthenticator[];
+  readonly anonymous: boolean;
+  /** Asked in this order. */
+  readonly authorizationModes: readonly AuthorizationMode[];
+  readonly admission: readonly AdmissionPlugin[];
+  readonly serviceCidrs: readonly string[];
+  readonly kubelet: KubeletCredentials;
+  /** PEM. */
+  readonly certificate: string;
+  readonly privateKey: string;
+  /** PEM of the CAs that client certificates may come from. */
+  readonly clientCa: string;
+  readonly host: string;
+  readonly port: number;
+  /** What to write on the command line when the port is in use. */
+  readonly portFlag: string;
+}
+
+export interface RunningApiServer {
+  readonly server: ApiServer;
+  readonly port: number;
+  /** Drains, then closes the caches. The store stays open. */
+  close(): Promise<void>;
+}
+
+/** Resolves when the caches are loaded and the port is open. Throws CliError for what the user can mend. */
+export async function startApiServer(parts: ApiServerParts, ctx: Ctx): Promise<RunningApiServer> {
+  const rbac = createRbacAuthorizer();
+  const nodes = createNodeAuthorizer();
+  const authorizer = authorizerOf(parts.authorizationModes, rbac, nodes);
+  const tokenAuthenticator = parts.tokens.authenticator(() => server.access);
+  const serviceAllocator = createServiceAllocator({ cidrs: parts.serviceCidrs, random: ctx.random });
+  const server: ApiServer = createApiServer(
+    {
+      store: parts.store,
+      resources: servedResources(),
+      admission: [...parts.admission, createRbacEscalationPlugin(rbac, authorizer)],
+      authenticator: createAuthenticator({
+        tokens: [...(parts.tokenAuthenticators ?? []), tokenAuthenticator],
+        anonymous: parts.anonymous,
+      }),
+      authorizer,
+      metrics: createMetricsRegistry(),
+      services: createServices({
+        ...{ tokens: parts.tokens, tokenAuthenticator, authorizer, serviceAllocator },
+        httpCaller: createHttpCaller(),
+      }),
+      dialer: createConnectDialer(parts.kubelet),
+      routes: (api) =>
+        standardRoutes(api, {
+          serverAddress: `127.0.0.1:${parts.port}`,
+          tokens: parts.tokens,
+          descriptions: readDescriptions,
+        }),
+    },
+    ctx,
+  );
+  await server.ready(ctx);
+  rbac.follow(server.registry as never);
+  nodes.follow(server.registry as never);
+  createCustomResources(server, ctx);
+  const https = await listen(server, parts, ctx);
+  return {
+    server,
+    port: https.port,
+    async close() {
+      await https.close();
+      server.close();
+    },
+  };
+}
+
+function authorizerOf(modes: readonly AuthorizationMode[], rbac: Authorizer, nodes: Authorizer): Authorizer {
+  const byMode: Readonly<Record<AuthorizationMode, Authorizer>> = {
+    Node: nodes,
+    RBAC: rbac,
+    AlwaysAllow: alwaysAllow,
+    AlwaysDeny: { authorize: () => NO_OPINION },
+  };
+  return createAuthorizerChain(modes.map((mode) => byMode[mode]));
+}
+
+/** Made by the build, beside the program; without them `kubectl explain` shows fields and types only. */
+async function readDescriptions(): Promise<Descriptions | undefined> {
+  try {
+    return createDescriptions(JSON.parse(await readFile(new URL('descriptions.json', import.meta.url), 'utf8')));
+  } catch {
+    return undefined;
+  }
+}
+
+async function listen(server: ApiServer, parts: ApiServerParts, ctx: Ctx): Promise<RunningHttpsServer> {
+  const { host, port, certificate, privateKey, clientCa, kubelet, portFlag } = parts;
+  try {
+    return await startHttpsServer({ server, host, port, certificate, privateKey, clientCa, kubelet }, ctx);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EADDRINUSE') {
+      const fix = `Stop what holds it (ss -ltnp 'sport = :${port}'), or give another ${portFlag}.`;
+      throw new CliError('Host', `port ${port} is in use`, fix, error);
+    }
+    if (code === 'EACCES') {
+      throw new CliError('Host', `port ${port} needs root`, `Run as root, or give a ${portFlag} above 1023.`, error);
+    }
+    throw error;
+  }
+}

@@ -51,7 +51,12 @@ export async function startPeer(programs: PeerPrograms, firstPort: number): Prom
   const dir = await mkdtemp(join(tmpdir(), `bench-${programs.name}-`));
   await writeCredentials(dir);
   const peer = new ProcessPeer(programs, dir, { secure: firstPort, client: firstPort + 1, peer: firstPort + 2 });
-  await peer.start();
+  try {
+    await peer.start();
+  } catch (error) {
+    await peer[Symbol.asyncDispose]();
+    throw error;
+  }
   return peer;
 }
 
@@ -99,7 +104,8 @@ class ProcessPeer implements Peer {
     while (!(await this.#isReady())) {
       const dead = this.#processes.find((child) => child.exitCode !== null);
       if (dead !== undefined || performance.now() - begin > READY_MS_MAX) {
-        const words = readFileSync(join(this.#dir, 'kube-apiserver.log'), 'utf8').slice(-2000);
+        const logs = ['etcd.log', 'kube-apiserver.log'].map((log) => readFileSync(join(this.#dir, log), 'utf8'));
+        const words = logs.map((text) => text.slice(-2000)).join('\n');
         throw new Error(`${this.name} is not ready: ${words}`);
       }
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));

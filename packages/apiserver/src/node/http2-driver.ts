@@ -39,6 +39,21 @@ function refuse(to: Answerer, error: unknown): void {
   to.send(status.code, { 'content-type': 'application/json' }, Buffer.from(JSON.stringify(status.toStatus())));
 }
 
+const gathering = new WeakSet<ServerHttp2Stream>();
+
+/** What one turn of the event loop writes goes out together: a write of its own for each event costs more than the event. */
+function gathered(stream: ServerHttp2Stream, chunk: Uint8Array): boolean {
+  if (!gathering.has(stream)) {
+    gathering.add(stream);
+    stream.cork();
+    setImmediate(() => {
+      gathering.delete(stream);
+      stream.uncork();
+    });
+  }
+  return stream.write(chunk);
+}
+
 class StreamAnswerer implements Answerer {
   readonly #stream: ServerHttp2Stream;
   readonly isHead: boolean;
@@ -64,7 +79,7 @@ class StreamAnswerer implements Answerer {
     const stream = this.#stream;
     if (!stream.destroyed) stream.respond({ ':status': status, ...headers } as OutgoingHttpHeaders);
     return {
-      write: (chunk) => stream.destroyed || stream.writableEnded || stream.write(chunk),
+      write: (chunk) => stream.destroyed || stream.writableEnded || gathered(stream, chunk),
       close: (error) => {
         if (stream.destroyed) return;
         if (error === undefined) stream.end();

@@ -7,12 +7,20 @@ import { findCommand } from '../../host/node/run.ts';
 import { KUBERNETES_VERSION } from '../../version.ts';
 import type { CommandInput } from './command.ts';
 
+/** Small young generations: many of these stand side by side. */
+const NODE_FLAGS = {
+  'kube-apiserver': ['--max-semi-space-size=8'],
+  etcd: ['--max-semi-space-size=1', '--max-old-space-size=32'],
+} as const;
+
 export async function envtest({ flags, program, reporter }: CommandInput, _ctx: Ctx): Promise<number> {
   const cache = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
   const directory = resolve(flags.get('--dir') ?? join(cache, 'kapella/envtest', KUBERNETES_VERSION));
   mkdirSync(directory, { recursive: true });
-  for (const name of ['kube-apiserver', 'etcd']) {
-    const words = [program.execPath, program.script, name].map((word) => `'${word.replaceAll("'", `'\\''`)}'`);
+  for (const [name, nodeFlags] of Object.entries(NODE_FLAGS)) {
+    const words = [program.execPath, ...nodeFlags, program.script, name].map(
+      (word) => `'${word.replaceAll("'", `'\\''`)}'`,
+    );
     const path = join(directory, name);
     writeFileSync(path, `#!/bin/sh\nexec ${words.join(' ')} "$@"\n`);
     chmodSync(path, 0o755);

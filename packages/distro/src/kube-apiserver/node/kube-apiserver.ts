@@ -10,6 +10,7 @@ import type { Ctx } from '@kapella/base';
 import { addressAt, CliError } from '@kapella/cli';
 import { storeBackends } from '@kapella/store/node';
 import { bootstrapCluster } from '../../bootstrap/bootstrap.ts';
+import { primaryAddress } from '../../node-agent/node/host-address.ts';
 import { createAuthority, issueLeaf, type KeyPairPem } from '../../pki/node/certificates.ts';
 import { writePrivate } from '../../pki/node/cluster-pki.ts';
 import { clientFor, MASTER } from '../../server/control-plane.ts';
@@ -63,7 +64,7 @@ export async function runKubeApiServer(words: readonly string[], ctx: Ctx): Prom
     ctx,
   );
   const bindAddress = last(flags, 'bind-address') ?? '0.0.0.0';
-  const apiAddress = last(flags, 'advertise-address') ?? (bindAddress === '0.0.0.0' ? '127.0.0.1' : bindAddress);
+  const apiAddress = await advertisedAddress(flags, bindAddress);
   await bootstrapCluster(
     clientFor(api.server, MASTER, 'kapella-bootstrap'),
     {
@@ -81,6 +82,13 @@ export async function runKubeApiServer(words: readonly string[], ctx: Ctx): Prom
   await api.close();
   await store.close();
   return 0;
+}
+
+/** As upstream: loopback addresses and `any` mean the host's own, for nobody else could reach them. */
+async function advertisedAddress(flags: FlagValues, bindAddress: string): Promise<string> {
+  const given = last(flags, 'advertise-address') ?? bindAddress;
+  const isReachable = isIP(given) !== 0 && given !== '0.0.0.0' && given !== '::' && !/^(127\.|::1$)/.test(given);
+  return isReachable ? given : ((await primaryAddress()) ?? '192.0.2.1');
 }
 
 function print(text: string): number {

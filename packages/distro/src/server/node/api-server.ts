@@ -32,6 +32,7 @@ import type { Store } from '@kapella/store';
 import { servedResources } from '../resources.ts';
 import { standardRoutes } from '../routes.ts';
 import { createServices } from '../services.ts';
+import { addProcessMetrics } from './process-metrics.ts';
 
 export type AuthorizationMode = 'Node' | 'RBAC' | 'AlwaysAllow' | 'AlwaysDeny';
 
@@ -101,6 +102,7 @@ export async function startApiServer(parts: ApiServerParts, ctx: Ctx): Promise<R
   nodes.follow(server.registry as never);
   createCustomResources(server, ctx);
   const https = await listen(server, parts, ctx);
+  addProcessMetrics(server.metrics);
   return {
     server,
     port: https.port,

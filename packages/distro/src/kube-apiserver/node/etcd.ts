@@ -14,10 +14,31 @@ const CLIENT_URL_DEFAULT = 'http://localhost:2379';
 /** Every version that clients ask for by name. */
 const VERSION = { etcdserver: '3.6.0', etcdcluster: '3.6.0' };
 
+/** envtest reads in it which flags there are. */
+const HELP = `What stands for etcd beside Kapella's kube-apiserver: it holds no data of its own.
+
+Usage:
+  etcd --data-dir ./etcd --listen-client-urls http://127.0.0.1:2379
+
+Flags:
+  --data-dir
+        where the server beside it keeps its data
+  --listen-client-urls
+        where it answers /health
+  --version
+        print the version
+
+Every other flag of etcd is taken without effect.
+`;
+
 /** Runs until `ctx` aborts. Takes every flag of etcd's: only the data directory and the client URLs count. */
 export async function runEtcd(words: readonly string[], ctx: Ctx): Promise<number> {
   if (words.includes('--version') || words.includes('-version')) {
     process.stdout.write(`etcd Version: ${VERSION.etcdserver} (Kapella)\n`);
+    return 0;
+  }
+  if (words.includes('--help') || words.includes('-h')) {
+    process.stdout.write(HELP);
     return 0;
   }
   const dataDir = resolve(flag(words, 'data-dir') ?? 'default.etcd');

@@ -22,13 +22,7 @@ export const secretResource = defineResource<Secret>({
     const encoded = Object.entries(stringData).map(([key, text]) => [key, encodeBase64(text)] as const);
     return { ...rest, data: { ...secret.data, ...Object.fromEntries(encoded) }, type };
   },
-  prepareForUpdate: (next, old) => (next.type === 'Opaque' && old.type ? withKeptType(next, old.type) : next),
   validate: validateSecret,
   validateUpdate: validateSecretUpdate,
   allowUnconditionalUpdate: true,
 });
-
-/** A client that leaves the type out keeps it; one that names another is refused by validation. */
-function withKeptType(secret: Secret, type: string): Secret {
-  return { ...secret, type };
-}

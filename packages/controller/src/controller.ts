@@ -35,6 +35,8 @@ export interface KeyQueue {
 export interface ControllerSpec<T> {
   readonly name: string;
   readonly primary: KindRef<T>;
+  /** Which changes of a primary queue it; absent: all. Pure. What comes or goes always does. */
+  readonly primaryChanged?: (next: T, old: T) => boolean;
   /** An event on an object whose controller reference names a primary queues that primary's key. */
   readonly owns?: readonly KindRef<unknown>[];
   // biome-ignore lint/suspicious/noExplicitAny: each is of a kind of its own

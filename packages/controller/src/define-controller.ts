@@ -64,7 +64,13 @@ async function runController(
 }
 
 function subscribe(spec: AnySpec, cache: Cache, queue: WorkQueue, ctx: Ctx): (() => void)[] {
-  const primary: WatchSource<KubeObject> = { kind: spec.primary, keysOf: (object) => [keyOf(object)] };
+  const primary: WatchSource<KubeObject> = {
+    kind: spec.primary,
+    keysOf(object, old, deleted) {
+      const isIgnored = old !== undefined && !deleted && spec.primaryChanged?.(object, old) === false;
+      return isIgnored ? [] : [keyOf(object)];
+    },
+  };
   const watches = [primary, ...(spec.watches ?? [])].map((watch) =>
     cache.informer(watch.kind).subscribe(handlerOf(watch, queue, ctx)),
   );

@@ -42,6 +42,8 @@ function call(request: OutboundRequest, agent: Agent, ctx: Ctx): Promise<Outboun
         agent,
         signal: ctx.signal,
         rejectUnauthorized: tls.insecure !== true,
+        // As Go: whatever is given as a CA is trusted, even the server's own certificate.
+        allowPartialTrustChain: true,
         ...(tls.ca === undefined ? {} : { ca: tls.ca }),
         ...(tls.certificate === undefined ? {} : { cert: tls.certificate, key: tls.privateKey }),
         ...(tls.serverName === undefined ? {} : { servername: tls.serverName }),

@@ -1,5 +1,6 @@
 /** Keeps `status.used` of quotas. Source: kubernetes pkg/controller/resourcequota/resource_quota_controller.go. */
 import { apiextensionsV1, coreV1, type KindRef, type KubeObject, keyOf } from '@kapella/api';
+import { jsonEqual } from '@kapella/base';
 import type { Pod, ResourceQuota } from '@kapella/api/types/core-v1';
 import {
   type Controller,
@@ -41,6 +42,11 @@ export function createResourceQuotaController(deps: ControllerDeps): Controller 
   return defineController({
     name: 'resourcequota-controller',
     primary: coreV1.ResourceQuota,
+    // Usage is written by admission, before the object that uses it is seen here: counting then would give it back.
+    primaryChanged: (next, old) =>
+      !jsonEqual(next.spec, old.spec) ||
+      !jsonEqual(next.status?.hard, next.spec?.hard) ||
+      next.status?.used === undefined,
     watches: evaluators
       .filter(({ kind }) => kind !== coreV1.ResourceQuota)
       .map((evaluator) => watchOf(evaluator, quotasIn)),

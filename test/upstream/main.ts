@@ -6,10 +6,11 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setUpIntegration } from '../../tools/test/set-up.ts';
+import { controllerRuntime } from './controller-runtime/controller-runtime.suite.ts';
 import { e2e } from './e2e/e2e.suite.ts';
 import type { SuiteResult, UpstreamSuite } from './support/suite.ts';
 
-const SUITES: readonly UpstreamSuite[] = [e2e];
+const SUITES: readonly UpstreamSuite[] = [e2e, controllerRuntime];
 const RESULTS = join(import.meta.dirname, '../../.cache/upstream');
 
 function readArgs(words: readonly string[]): { readonly names: readonly string[]; readonly only: string | undefined } {

@@ -36,7 +36,12 @@ const suites: readonly Suite[] = [
       node([
         '--test',
         '--test-timeout=120000',
-        ...testFiles('packages/*/src/**/*.test.ts', 'tools/!(gen)/**/*.test.ts', 'bench/**/*.test.ts'),
+        ...testFiles(
+          'packages/*/src/**/*.test.ts',
+          'tools/!(gen)/**/*.test.ts',
+          'bench/**/*.test.ts',
+          'test/upstream/**/*.test.ts',
+        ),
       ]),
   },
   {

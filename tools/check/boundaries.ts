@@ -11,7 +11,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['controller'],
   ['apiserver'],
   ['resources'],
-  ['admission', 'apiextensions'],
+  ['admission', 'apiextensions', 'aggregator'],
   ['controllers', 'scheduler', 'kubelet', 'cni', 'proxy', 'dns', 'ingress'],
   ['cli'],
   ['dashboard', 'simulator'],
@@ -20,7 +20,7 @@ const LAYERS: readonly (readonly string[])[] = [
 ];
 /** Components meet through the API: these may not import the server or each other. */
 const COMPONENTS = new Set(['controllers', 'scheduler', 'kubelet', 'cni', 'proxy', 'dns', 'ingress']);
-const SERVER_SIDE = new Set(['store', 'apiserver', 'resources', 'admission', 'apiextensions']);
+const SERVER_SIDE = new Set(['store', 'apiserver', 'resources', 'admission', 'apiextensions', 'aggregator']);
 
 const IMPORT = /(?:^|\n)\s*(?:import|export)[^'"\n;]*?from\s*'([^']+)'|import\('([^']+)'\)|(?:^|\n)import\s*'([^']+)'/g;
 const HOST_FREE = /^packages\/([^/]+)\/src\//;

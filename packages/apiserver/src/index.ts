@@ -10,6 +10,7 @@ export * from './discovery/routes.ts';
 export * from './in-memory-transport.ts';
 export * from './metrics/registry.ts';
 export { followCache } from './registry/follow.ts';
+export type { RequestInfo } from './http/request-info.ts';
 export type { Registry } from './registry/registry.ts';
 export type { AnyDefinition, ResourceType } from './registry/resource-type.ts';
 export * from './resource.ts';

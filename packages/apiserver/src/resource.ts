@@ -1,6 +1,7 @@
 /** A resource is a table: everything the generic server must know of one kind. It knows no kind itself. */
 import type { ApplyType, KindRef, KubeObject, UnknownObject } from '@kapella/api';
 import type { Ctx, FieldErrors } from '@kapella/base';
+import type { OutboundTls } from './outbound/http-caller.ts';
 
 export interface UserInfo {
   readonly username: string;
@@ -108,6 +109,8 @@ export interface ConnectTarget {
   readonly path: string;
   /** Use the API server's client certificate towards kubelets. */
   readonly kubeletAuth: boolean;
+  /** How this server and the target know each other, where it is no kubelet. */
+  readonly tls?: OutboundTls;
 }
 
 export interface ConnectSubresource<T> {

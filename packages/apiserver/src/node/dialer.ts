@@ -4,6 +4,7 @@ import { type RequestOptions, request as httpsRequest } from 'node:https';
 import { ApiError, type Ctx } from '@kapella/base';
 import type { ApiResponse, ByteSink } from '@kapella/client';
 import type { ServerRequest } from '../auth/contract.ts';
+import { tlsOptions } from './http-caller.ts';
 import type { ConnectTarget } from '../resource.ts';
 import type { ConnectDialer } from '../server/connect-handlers.ts';
 
@@ -85,6 +86,7 @@ function callOptions(target: ConnectTarget, request: ServerRequest, kubelet: Kub
     agent: false,
   };
   if (target.protocol === 'http') return base;
+  if (target.tls !== undefined) return { ...base, ...tlsOptions(target.tls) };
   if (!target.kubeletAuth) return { ...base, rejectUnauthorized: false };
   const identity = { cert: kubelet.certificate, key: kubelet.privateKey };
   // A node's address may change; that its certificate is of the cluster's CA is what counts.

@@ -1,5 +1,5 @@
 /** HttpCaller over node:https, with connections kept for each set of TLS options. */
-import { Agent, request as httpsRequest } from 'node:https';
+import { Agent, type RequestOptions, request as httpsRequest } from 'node:https';
 import type { IncomingMessage } from 'node:http';
 import type { Ctx } from '@kapella/base';
 import type { HttpCaller, OutboundRequest, OutboundResponse, OutboundTls } from '../outbound/http-caller.ts';
@@ -41,12 +41,7 @@ function call(request: OutboundRequest, agent: Agent, ctx: Ctx): Promise<Outboun
         headers: { ...request.headers, host: url.host, ...lengthOf(request.body) },
         agent,
         signal: ctx.signal,
-        rejectUnauthorized: tls.insecure !== true,
-        // As Go: whatever is given as a CA is trusted, even the server's own certificate.
-        allowPartialTrustChain: true,
-        ...(tls.ca === undefined ? {} : { ca: tls.ca }),
-        ...(tls.certificate === undefined ? {} : { cert: tls.certificate, key: tls.privateKey }),
-        ...(tls.serverName === undefined ? {} : { servername: tls.serverName }),
+        ...tlsOptions(tls),
       },
       (incoming) => readAll(incoming, request.bytesMax).then(resolve, reject),
     );
@@ -55,6 +50,18 @@ function call(request: OutboundRequest, agent: Agent, ctx: Ctx): Promise<Outboun
     outgoing.on('error', reject);
     outgoing.end(request.body);
   });
+}
+
+/** For node:https. */
+export function tlsOptions(tls: OutboundTls): RequestOptions {
+  return {
+    rejectUnauthorized: tls.insecure !== true,
+    // As Go: whatever is given as a CA is trusted, even the server's own certificate.
+    ...{ allowPartialTrustChain: true },
+    ...(tls.ca === undefined ? {} : { ca: tls.ca }),
+    ...(tls.certificate === undefined ? {} : { cert: tls.certificate, key: tls.privateKey }),
+    ...(tls.serverName === undefined ? {} : { servername: tls.serverName }),
+  };
 }
 
 function lengthOf(body: Uint8Array | undefined): Record<string, string> {

@@ -40,6 +40,13 @@ export interface ApiServerOptions {
   readonly metrics: MetricsRegistry;
   /** Everything that is no resource: discovery, OpenAPI, health, metrics. Built once the server exists. */
   readonly routes?: (server: ApiServer) => NonResourceRoutes;
+  /** Asked for what this server does not serve itself, before `routes`. undefined: not there either. */
+  readonly delegate?: (
+    request: ServerRequest,
+    info: RequestInfo,
+    user: UserInfo,
+    ctx: Ctx,
+  ) => Promise<ApiResponse | undefined>;
   /** What `ServerAccess.service` finds, by name. May be filled until the first request. */
   readonly services?: ReadonlyMap<string, unknown>;
   /** For plain GETs of connect subresources (logs, proxies). */
@@ -88,6 +95,7 @@ class GenericApiServer implements ApiServer {
   readonly #inflight: Inflight;
   readonly #requestMetrics: RequestMetrics;
   readonly #dialer: ConnectDialer | undefined;
+  readonly #delegate: ApiServerOptions['delegate'];
 
   constructor(options: ApiServerOptions, ctx: Ctx) {
     this.facts = options.facts ?? createTypeFacts();
@@ -112,6 +120,7 @@ class GenericApiServer implements ApiServer {
     this.#inflight = createInflight(options.inflight ?? {});
     this.#requestMetrics = createRequestMetrics(options.metrics);
     this.#dialer = options.dialer;
+    this.#delegate = options.delegate;
     this.#routes = options.routes?.(this);
   }
 
@@ -164,10 +173,9 @@ class GenericApiServer implements ApiServer {
     ctx: Ctx,
   ): Promise<ApiResponse> {
     const user = await this.#admit(request, info, query, ctx);
-    if (!info.isResource) {
-      return (await this.#routes?.serve(request, info, query, user, ctx)) ?? notFoundPage();
-    }
-    if (!this.#isServed(info)) {
+    if (!info.isResource || !this.#isServed(info)) {
+      const delegated = await this.#delegate?.(request, info, user, ctx);
+      if (delegated !== undefined) return delegated;
       return (await this.#routes?.serve(request, info, query, user, ctx)) ?? notFoundPage();
     }
     const scope = this.#scopeOf(request, info, query, user, warnings, ctx);

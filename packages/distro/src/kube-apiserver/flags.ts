@@ -14,6 +14,7 @@ const HONOURED = [
     'requestheader-client-ca-file',
   ],
   ...['secure-port', 'service-account-issuer', 'service-account-key-file', 'service-account-signing-key-file'],
+  ...['proxy-client-cert-file', 'proxy-client-key-file'],
   ...['service-cluster-ip-range', 'tls-cert-file', 'tls-private-key-file', 'token-auth-file', 'v', 'version'],
 ];
 
@@ -60,7 +61,7 @@ const WITHOUT_EFFECT = [
     'min-compatibility-version',
   ],
   ...['min-request-timeout', 'peer-advertise-ip', 'peer-advertise-port', 'peer-ca-file', 'permit-address-sharing'],
-  ...['permit-port-sharing', 'profiling', 'proxy-client-cert-file', 'proxy-client-key-file', 'request-timeout'],
+  ...['permit-port-sharing', 'profiling', 'request-timeout'],
   ...['requestheader-allowed-names', 'requestheader-extra-headers-prefix', 'requestheader-group-headers'],
   ...['requestheader-uid-headers', 'requestheader-username-headers', 'runtime-config', 'service-account-jwks-uri'],
   ...[

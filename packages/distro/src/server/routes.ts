@@ -40,10 +40,17 @@ export interface RouteOptions {
   readonly tokens: { readonly issuer: string; jwks(): object };
   /** Texts of `kubectl explain`; undefined where the build left them out. Asked once, when first needed. */
   readonly descriptions: () => Promise<Descriptions | undefined>;
+  /** What other servers serve behind this one; it may come later than the routes. */
+  readonly remote?: () => RemoteSource | undefined;
+}
+
+export interface RemoteSource {
+  resources(): readonly OpenApiResource[];
+  readonly generation: number;
 }
 
 export function standardRoutes(api: ApiServer, options: RouteOptions): NonResourceRoutes {
-  const documents = new Documents(api, options.descriptions);
+  const documents = new Documents(api, options.descriptions, options.remote ?? (() => undefined));
   const exact = new Map<string, RouteHandler>([
     ...healthRoutes(api),
     ['/version', () => json(versionDocument())],
@@ -94,11 +101,15 @@ class Documents {
   readonly #api: ApiServer;
   readonly #descriptions: RouteOptions['descriptions'];
   readonly #made = new Map<string, Promise<{ readonly bytes: Uint8Array; readonly hash: string }>>();
-  #generation = -1;
+  readonly #remote: NonNullable<RouteOptions['remote']>;
+  #generation = '';
   #resources: readonly OpenApiResource[] = [];
+  /** With what is served elsewhere: discovery tells of it, and its own server describes it. */
+  #all: readonly OpenApiResource[] = [];
   #groups: readonly DiscoveryGroup[] = [];
 
-  constructor(api: ApiServer, descriptions: RouteOptions['descriptions']) {
+  constructor(api: ApiServer, descriptions: RouteOptions['descriptions'], remote: NonNullable<RouteOptions['remote']>) {
+    this.#remote = remote;
     this.#api = api;
     this.#descriptions = descriptions;
   }
@@ -132,7 +143,7 @@ class Documents {
   resourceList(group: string, version: string): ApiResponse | undefined {
     this.#refresh();
     if (!this.#api.registry.hasGroupVersion(group, version)) return undefined;
-    return json(apiResourceListDocument({ group, version }, this.#resources));
+    return json(apiResourceListDocument({ group, version }, this.#all));
   }
 
   /** client-go asks for protobuf and reads nothing else. */
@@ -175,19 +186,23 @@ class Documents {
   }
 
   #groupVersions(): { readonly group: string; readonly version: string }[] {
-    return this.#groups.flatMap(({ group, versions }) => versions.map(({ version }) => ({ group, version })));
+    const own = groupResources(this.#resources);
+    return own.flatMap(({ group, versions }) => versions.map(({ version }) => ({ group, version })));
   }
 
   #refresh(): void {
     const { registry } = this.#api;
-    if (this.#generation === registry.generation) return;
-    this.#generation = registry.generation;
+    const remote = this.#remote();
+    const generation = `${registry.generation}/${remote?.generation ?? 0}`;
+    if (this.#generation === generation) return;
+    this.#generation = generation;
     this.#made.clear();
     const builtIn = createResourceFacts().filter(
       (fact) => registry.find(fact.group, fact.version, fact.plural) !== undefined,
     );
     this.#resources = [...builtIn, ...customResourceFacts(registry)];
-    this.#groups = groupResources(this.#resources);
+    this.#all = [...this.#resources, ...(remote?.resources() ?? [])];
+    this.#groups = groupResources(this.#all);
   }
 
   async #serve(

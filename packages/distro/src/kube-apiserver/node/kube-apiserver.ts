@@ -54,6 +54,10 @@ export async function runKubeApiServer(words: readonly string[], ctx: Ctx): Prom
       admission: admissionOf(flags),
       serviceCidrs: [serviceCidr],
       kubelet: kubeletOf(flags, serving),
+      frontProxy: {
+        certificate: fileOf(flags, 'proxy-client-cert-file') ?? serving.cert,
+        privateKey: fileOf(flags, 'proxy-client-key-file') ?? serving.key,
+      },
       certificate: serving.cert,
       privateKey: serving.key,
       clientCa: clientCa.join('\n'),

@@ -1,5 +1,6 @@
 /** An API server with its port, from what its host gives: shared by `kapella server` and the drop-in kube-apiserver. */
 import { readFile } from 'node:fs/promises';
+import { type Aggregator, createAggregator } from '@kapella/aggregator';
 import { createDescriptions, type Descriptions } from '@kapella/api';
 import { createCustomResources } from '@kapella/apiextensions';
 import {
@@ -47,6 +48,8 @@ export interface ApiServerParts {
   readonly admission: readonly AdmissionPlugin[];
   readonly serviceCidrs: readonly string[];
   readonly kubelet: KubeletCredentials;
+  /** By which extension servers know this one. PEM. */
+  readonly frontProxy: { readonly certificate: string; readonly privateKey: string };
   /** PEM. */
   readonly certificate: string;
   readonly privateKey: string;
@@ -72,6 +75,7 @@ export async function startApiServer(parts: ApiServerParts, ctx: Ctx): Promise<R
   const authorizer = authorizerOf(parts.authorizationModes, rbac, nodes);
   const tokenAuthenticator = parts.tokens.authenticator(() => server.access);
   const serviceAllocator = createServiceAllocator({ cidrs: parts.serviceCidrs, random: ctx.random });
+  let aggregator: Aggregator | undefined;
   const server: ApiServer = createApiServer(
     {
       store: parts.store,
@@ -88,8 +92,10 @@ export async function startApiServer(parts: ApiServerParts, ctx: Ctx): Promise<R
         httpCaller: createHttpCaller(),
       }),
       dialer: createConnectDialer(parts.kubelet),
+      delegate: async (request, info, user, inner) => aggregator?.serve(request, info, user, inner),
       routes: (api) =>
         standardRoutes(api, {
+          remote: () => aggregator,
           serverAddress: `127.0.0.1:${parts.port}`,
           tokens: parts.tokens,
           descriptions: readDescriptions,
@@ -101,6 +107,8 @@ export async function startApiServer(parts: ApiServerParts, ctx: Ctx): Promise<R
   rbac.follow(server.registry as never);
   nodes.follow(server.registry as never);
   createCustomResources(server, ctx);
+  const extensions = { caller: createHttpCaller(), dialer: createConnectDialer(parts.kubelet) };
+  aggregator = createAggregator(server, { identity: parts.frontProxy, ...extensions }, ctx);
   const https = await listen(server, parts, ctx);
   addProcessMetrics(server.metrics);
   return {

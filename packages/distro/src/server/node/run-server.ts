@@ -37,6 +37,7 @@ export async function runServer(options: ClusterOptions, hooks: ServerHooks, ctx
       ...{ store, tokens, anonymous: true, authorizationModes: ['Node', 'RBAC'], admission: defaultAdmission() },
       serviceCidrs: [options.serviceCidr],
       kubelet: { certificate: pki.kubeletClient.cert, privateKey: pki.kubeletClient.key, ca: pki.ca.cert },
+      frontProxy: { certificate: pki.frontProxyClient.cert, privateKey: pki.frontProxyClient.key },
       certificate: pki.apiServer.cert,
       privateKey: pki.apiServer.key,
       clientCa: `${pki.ca.cert}\n${pki.frontProxyCa.cert}`,

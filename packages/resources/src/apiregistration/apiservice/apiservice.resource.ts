@@ -13,6 +13,7 @@ export const apiServiceResource = defineResource<APIService>({
   },
   names: { categories: ['api-extensions'] },
   scope: 'cluster',
+  nameRule: 'path-segment', // `v1.` for the core group
   clearedOnCreate: ['status'],
   subresources: { status: { writes: ['status'] } },
   columns: [

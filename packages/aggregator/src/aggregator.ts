@@ -1,0 +1,240 @@
+/**
+ * Requests for groups that APIServices name go to the servers behind them, under the name of who asked.
+ * Source: kube-aggregator pkg/apiserver/{handler_proxy,apiservice_controller}.go.
+ */
+import { apiregistrationV1, type OpenApiResource } from '@kapella/api';
+import type { APIService } from '@kapella/api/types/apiregistration-v1';
+import {
+  type ApiServer,
+  type ConnectTarget,
+  followCache,
+  type HttpCaller,
+  type RequestInfo,
+  type ServerRequest,
+  type UserInfo,
+} from '@kapella/apiserver';
+import { ApiError, type Ctx, describeError, isReason, type Timer } from '@kapella/base';
+import type { ApiResponse } from '@kapella/client';
+import type { CacheEvent } from '@kapella/store';
+import { checkAvailability, type Identity, LOCAL, targetFor, withCondition } from './availability.ts';
+import { remoteResources } from './remote-resources.ts';
+
+const CHECK_EVERY_MS = 10_000;
+const AUTOMANAGED = 'kube-aggregator.kubernetes.io/automanaged';
+/** Groups of Kubernetes itself come before those of others. */
+const OWN_GROUP_PRIORITY = 17_000;
+const OTHER_GROUP_PRIORITY = 1_000;
+const CREDENTIALS = new Set(['authorization', 'x-remote-user', 'x-remote-uid', 'cookie']);
+
+/** Sends one request on and streams the answer back. */
+export type ServiceDialer = (target: ConnectTarget, request: ServerRequest, ctx: Ctx) => Promise<ApiResponse>;
+
+export interface AggregatorOptions {
+  readonly identity: Identity;
+  readonly caller: HttpCaller;
+  readonly dialer: ServiceDialer;
+}
+
+export interface Aggregator {
+  /** undefined: no APIService names this group and version. Throws ServiceUnavailable. */
+  serve(request: ServerRequest, info: RequestInfo, user: UserInfo, ctx: Ctx): Promise<ApiResponse | undefined>;
+  /** What is served elsewhere, as far as it is known. */
+  resources(): readonly OpenApiResource[];
+  /** Grows with each change of `resources`. */
+  readonly generation: number;
+}
+
+/** Follows APIServices until `ctx` ends. The server must be ready. */
+export function createAggregator(server: ApiServer, options: AggregatorOptions, ctx: Ctx): Aggregator {
+  const aggregator = new ServiceAggregator(server, options, ctx);
+  aggregator.start();
+  return aggregator;
+}
+
+class ServiceAggregator implements Aggregator {
+  generation = 0;
+  readonly #server: ApiServer;
+  readonly #options: AggregatorOptions;
+  readonly #ctx: Ctx;
+  /** By `group/version`: those that have a service. */
+  readonly #remote = new Map<string, APIService>();
+  readonly #known = new Map<string, readonly OpenApiResource[]>();
+  readonly #available = new Set<string>();
+  #timer: Timer | undefined;
+
+  constructor(server: ApiServer, options: AggregatorOptions, ctx: Ctx) {
+    this.#server = server;
+    this.#options = options;
+    this.#ctx = ctx;
+  }
+
+  start(): void {
+    const { group, version, plural } = apiregistrationV1.APIService;
+    const cache = this.#server.registry.find(group, version, plural)?.storage?.cache;
+    const stop = followCache(cache, (events) => this.#see(events));
+    this.#registerOwn().catch((error: unknown) => this.#failed('local APIServices not registered', error));
+    this.#schedule();
+    this.#ctx.signal.addEventListener(
+      'abort',
+      () => {
+        stop();
+        this.#timer?.cancel();
+      },
+      { once: true },
+    );
+  }
+
+  resources(): readonly OpenApiResource[] {
+    return [...this.#known.values()].flat();
+  }
+
+  async serve(request: ServerRequest, info: RequestInfo, user: UserInfo, ctx: Ctx): Promise<ApiResponse | undefined> {
+    const [, root, group = '', version = ''] = info.path.split('/');
+    const key = `${group}/${version}`;
+    const service = root === 'apis' ? this.#remote.get(key) : undefined;
+    if (service === undefined) return undefined;
+    if (!this.#available.has(key)) throw unavailable();
+    const target = await this.#target(service, info, request.query);
+    return this.#options.dialer(target, { ...request, headers: headersFor(request.headers, user) }, ctx);
+  }
+
+  async #target(service: APIService, info: RequestInfo, query: string): Promise<ConnectTarget> {
+    const path = query === '' ? info.path : `${info.path}?${query}`;
+    try {
+      const { url, connectTo, tls } = await targetFor(service, this.#server.access, path);
+      const parsed = /^https:\/\/[^/]+(\/.*)$/.exec(url);
+      return {
+        protocol: 'https',
+        host: connectTo?.host ?? '',
+        port: connectTo?.port ?? 443,
+        path: parsed?.[1] ?? '/',
+        kubeletAuth: false,
+        tls: { ...tls, ...this.#options.identity, insecure: service.spec.insecureSkipTLSVerify === true },
+      };
+    } catch (error) {
+      this.#ctx.log.warn('aggregated API not reached', { path: info.path, error: describeError(error) });
+      throw unavailable();
+    }
+  }
+
+  #see(events: readonly CacheEvent[]): void {
+    for (const { type, object } of events) {
+      const service = object.object<APIService>();
+      const key = `${service.spec.group}/${service.spec.version}`;
+      const isRemote = type !== 'DELETED' && service.spec.service !== undefined;
+      if (isRemote) {
+        const isNew = !this.#remote.has(key);
+        this.#remote.set(key, service);
+        if (isNew) void this.#check(service);
+      } else if (this.#remote.delete(key)) this.#forget(key);
+    }
+  }
+
+  #forget(key: string): void {
+    this.#available.delete(key);
+    if (this.#known.delete(key)) this.generation++;
+  }
+
+  #schedule(): void {
+    if (this.#ctx.signal.aborted) return;
+    this.#timer = this.#ctx.clock.setTimer(CHECK_EVERY_MS, () => {
+      Promise.all([...this.#remote.values()].map((service) => this.#check(service))).finally(() => this.#schedule());
+    });
+  }
+
+  async #check(service: APIService): Promise<void> {
+    const { group = '', version = '' } = service.spec;
+    const key = `${group}/${version}`;
+    const { caller, identity } = this.#options;
+    try {
+      const { condition, resources } = await checkAvailability(
+        service,
+        this.#server.access,
+        caller,
+        identity,
+        this.#ctx,
+      );
+      if (!this.#remote.has(key)) return;
+      if (resources === undefined) this.#available.delete(key);
+      else {
+        this.#available.add(key);
+        this.#learn(key, remoteResources(group, version, resources));
+      }
+      await this.#write(service.metadata.name, condition);
+    } catch (error) {
+      this.#failed('availability not checked', error);
+    }
+  }
+
+  #learn(key: string, resources: readonly OpenApiResource[]): void {
+    if (JSON.stringify(this.#known.get(key)) === JSON.stringify(resources)) return;
+    this.#known.set(key, resources);
+    this.generation++;
+  }
+
+  async #write(name: string, condition: typeof LOCAL): Promise<void> {
+    const nowMs = this.#ctx.clock.nowMs();
+    const change = (old: APIService) => withCondition(old, condition, nowMs);
+    try {
+      await this.#server.access.update(apiregistrationV1.APIService, '', name, change, this.#ctx);
+    } catch (error) {
+      if (!isReason(error, 'NotFound')) throw error;
+    }
+  }
+
+  /** Every group and version that this server serves itself has an APIService without a service. */
+  async #registerOwn(): Promise<void> {
+    const served = new Map(
+      this.#server.registry.all().map(({ group, version }) => [`${version}.${group}`, { group, version }]),
+    );
+    const nowMs = this.#ctx.clock.nowMs();
+    for (const [name, { group, version }] of served) {
+      if ((await this.#server.access.get(apiregistrationV1.APIService, '', name)) !== undefined) continue;
+      const isOwn = group === '' || !group.includes('.') || group.endsWith('.k8s.io');
+      const service = {
+        metadata: { name, labels: { [AUTOMANAGED]: 'onstart' } },
+        spec: {
+          ...(group === '' ? {} : { group }),
+          version,
+          groupPriorityMinimum: isOwn ? OWN_GROUP_PRIORITY : OTHER_GROUP_PRIORITY,
+          versionPriority: 15,
+        },
+      };
+      await this.#server.access.create(apiregistrationV1.APIService, service as unknown as APIService, this.#ctx);
+      await this.#server.access.update(
+        apiregistrationV1.APIService,
+        '',
+        name,
+        (old) => withCondition(old, LOCAL, nowMs),
+        this.#ctx,
+      );
+    }
+  }
+
+  #failed(event: string, error: unknown): void {
+    if (!this.#ctx.signal.aborted) this.#ctx.log.error(event, { error: describeError(error) });
+  }
+}
+
+function unavailable(): ApiError {
+  return new ApiError('ServiceUnavailable', 'service unavailable', { details: {} });
+}
+
+/** Who asked is told by the front proxy's headers; what the client proved it with stays here. */
+function headersFor(given: Readonly<Record<string, string>>, user: UserInfo): Readonly<Record<string, string>> {
+  const kept = Object.entries(given).filter(([name]) => {
+    return !CREDENTIALS.has(name) && !name.startsWith('x-remote-') && !name.startsWith('impersonate-');
+  });
+  const extra = Object.entries(user.extra ?? {}).map(([key, values]) => [
+    `x-remote-extra-${encodeURIComponent(key.toLowerCase())}`,
+    values,
+  ]);
+  return {
+    ...Object.fromEntries(kept),
+    'x-remote-user': user.username,
+    // Several values under one name: node:http sends them as several headers.
+    ...({ 'x-remote-group': user.groups } as unknown as Record<string, string>),
+    ...(user.uid === undefined ? {} : { 'x-remote-uid': user.uid }),
+    ...(Object.fromEntries(extra) as Record<string, string>),
+  };
+}

@@ -1,0 +1,2 @@
+/** @kapella/aggregator: groups that other servers serve, behind this one. */
+export { type Aggregator, type AggregatorOptions, createAggregator, type ServiceDialer } from './aggregator.ts';

@@ -100,7 +100,7 @@ async function writeKubernetesModule(directory: string): Promise<void> {
   const lines = readFileSync(join(source, 'go.mod'), 'utf8').split('\n');
   const requirements = lines
     .filter((line) => /^\t\S+ v/.test(line))
-    .map((line) => line.replace(/^(\tk8s\.io\/[a-z-]+) v0\.0\.0/, `$1 ${STAGING_VERSION}`));
+    .map((line) => line.replace(/^(\tk8s\.io\/[a-z-]+) v0\.0\.0(?=\s|$)/, `$1 ${STAGING_VERSION}`)); // not v0.0.0-DATE-COMMIT
   const replacements = lines
     .map((line) => /^\t(k8s\.io\/[a-z-]+) => \.\/staging/.exec(line)?.[1])
     .filter((name) => name !== undefined)

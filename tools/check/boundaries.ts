@@ -14,6 +14,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['admission', 'apiextensions', 'aggregator'],
   ['controllers', 'scheduler', 'kubelet', 'cni', 'proxy', 'dns', 'ingress'],
   ['cli'],
+  ['control-plane'],
   ['dashboard', 'simulator'],
   ['testing'],
   ['distro'],

@@ -1,5 +1,4 @@
 /** What the cluster says of itself. */
+export { KUBERNETES_VERSION } from '@kapella/control-plane/version';
 
-/** The version of Kubernetes whose API this is, with Kapella's own behind the plus. */
-export const KUBERNETES_VERSION = 'v1.36.3+kapella1';
 export const KAPELLA_VERSION = '0.1.0';

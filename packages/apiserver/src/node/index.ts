@@ -2,9 +2,5 @@
 export { createHttpCaller } from './http-caller.ts';
 export { createConnectDialer, type KubeletCredentials } from './dialer.ts';
 export { type HttpsServerOptions, type RunningHttpsServer, startHttpsServer } from './https-server.ts';
-export {
-  createTokenIssuer,
-  type IssueRequest,
-  type ServiceAccountTokens,
-  type TokenIssuerOptions,
-} from './token-issuer.ts';
+export type { IssueRequest, ServiceAccountTokens } from '../auth/service-account-tokens.ts';
+export { createTokenIssuer, type TokenIssuerOptions } from './token-issuer.ts';

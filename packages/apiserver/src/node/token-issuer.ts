@@ -4,6 +4,7 @@ import { coreV1, type UnknownObject } from '@kapella/api';
 import { ApiError, type Ctx, parseTime } from '@kapella/base';
 import { type CryptoKey, exportJWK, importPKCS8, type JWK, jwtVerify, SignJWT } from 'jose';
 import type { TokenAuthenticator, TokenUser } from '../auth/contract.ts';
+import type { IssueRequest, ServiceAccountTokens } from '../auth/service-account-tokens.ts';
 import type { ServerAccess, UserInfo } from '../resource.ts';
 
 export interface TokenIssuerOptions {
@@ -13,27 +14,6 @@ export interface TokenIssuerOptions {
   readonly audiences?: readonly string[];
   /** PKCS 8 in PEM, RSA or EC P-256. */
   readonly privateKey: string;
-}
-
-export interface IssueRequest {
-  readonly serviceAccount: {
-    readonly metadata: { readonly name: string; readonly namespace?: string; readonly uid: string };
-  };
-  readonly audiences: readonly string[];
-  readonly expirationSeconds: number;
-  readonly boundTo?: { readonly kind: 'Pod' | 'Secret' | 'Node'; readonly name: string; readonly uid: string };
-  readonly node?: { readonly name: string; readonly uid: string };
-}
-
-/** Also the service `tokenIssuer`. */
-export interface ServiceAccountTokens {
-  readonly defaultAudiences: readonly string[];
-  readonly issuer: string;
-  issue(request: IssueRequest, ctx: Ctx): Promise<{ readonly token: string; readonly expirationTimestamp: string }>;
-  /** `access` tells whether what a token is bound to still exists. */
-  authenticator(access: () => ServerAccess): TokenAuthenticator;
-  /** The document at /openid/v1/jwks. */
-  jwks(): object;
 }
 
 const POD_GONE_LEEWAY_MS = 60_000;

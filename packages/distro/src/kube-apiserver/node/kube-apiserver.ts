@@ -8,12 +8,11 @@ import { createTokenIssuer, type KubeletCredentials, type ServiceAccountTokens }
 import { admissionPlugins, selectPlugins } from '@kapella/admission';
 import type { Ctx } from '@kapella/base';
 import { addressAt, CliError } from '@kapella/cli';
+import { bootstrapCluster, clientFor, MASTER } from '@kapella/control-plane';
 import { storeBackends } from '@kapella/store/node';
-import { bootstrapCluster } from '../../bootstrap/bootstrap.ts';
 import { primaryAddress } from '../../node-agent/node/host-address.ts';
 import { createAuthority, issueLeaf, type KeyPairPem } from '../../pki/node/certificates.ts';
 import { writePrivate } from '../../pki/node/cluster-pki.ts';
-import { clientFor, MASTER } from '../../server/control-plane.ts';
 import { type AuthorizationMode, startApiServer } from '../../server/node/api-server.ts';
 import { KUBERNETES_VERSION } from '../../version.ts';
 import { flagsHelp, type FlagValues, idleFlags, last, list, parseFlags } from '../flags.ts';

@@ -1,7 +1,7 @@
 /** The files under `<data-dir>/pki`: made once, kept, renewed when they near their end or lack a name. */
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { NODE_NETWORK_GROUP } from '../groups.ts';
+import { NODE_NETWORK_GROUP } from '@kapella/control-plane/groups';
 import {
   createAuthority,
   createSigningKey,

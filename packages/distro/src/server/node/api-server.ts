@@ -1,23 +1,7 @@
 /** An API server with its port, from what its host gives: shared by `kapella server` and the drop-in kube-apiserver. */
 import { readFile } from 'node:fs/promises';
-import { type Aggregator, createAggregator } from '@kapella/aggregator';
 import { createDescriptions, type Descriptions } from '@kapella/api';
-import { createCustomResources } from '@kapella/apiextensions';
-import {
-  type AdmissionPlugin,
-  type ApiServer,
-  type Authorizer,
-  alwaysAllow,
-  createApiServer,
-  createAuthenticator,
-  createAuthorizerChain,
-  createMetricsRegistry,
-  createNodeAuthorizer,
-  createRbacAuthorizer,
-  createRbacEscalationPlugin,
-  NO_OPINION,
-  type TokenAuthenticator,
-} from '@kapella/apiserver';
+import type { AdmissionPlugin, ApiServer, TokenAuthenticator } from '@kapella/apiserver';
 import {
   createConnectDialer,
   createHttpCaller,
@@ -28,14 +12,11 @@ import {
 } from '@kapella/apiserver/node';
 import type { Ctx } from '@kapella/base';
 import { CliError } from '@kapella/cli';
-import { createServiceAllocator } from '@kapella/resources';
+import { type AuthorizationMode, assembleApiServer } from '@kapella/control-plane';
 import type { Store } from '@kapella/store';
-import { servedResources } from '../resources.ts';
-import { standardRoutes } from '../routes.ts';
-import { createServices } from '../services.ts';
 import { addProcessMetrics } from './process-metrics.ts';
 
-export type AuthorizationMode = 'Node' | 'RBAC' | 'AlwaysAllow' | 'AlwaysDeny';
+export type { AuthorizationMode };
 
 export interface ApiServerParts {
   readonly store: Store;
@@ -70,45 +51,16 @@ export interface RunningApiServer {
 
 /** Resolves when the caches are loaded and the port is open. Throws CliError for what the user can mend. */
 export async function startApiServer(parts: ApiServerParts, ctx: Ctx): Promise<RunningApiServer> {
-  const rbac = createRbacAuthorizer();
-  const nodes = createNodeAuthorizer();
-  const authorizer = authorizerOf(parts.authorizationModes, rbac, nodes);
-  const tokenAuthenticator = parts.tokens.authenticator(() => server.access);
-  const serviceAllocator = createServiceAllocator({ cidrs: parts.serviceCidrs, random: ctx.random });
-  let aggregator: Aggregator | undefined;
-  const server: ApiServer = createApiServer(
+  const server = await assembleApiServer(
     {
-      store: parts.store,
-      resources: servedResources(),
-      admission: [...parts.admission, createRbacEscalationPlugin(rbac, authorizer)],
-      authenticator: createAuthenticator({
-        tokens: [...(parts.tokenAuthenticators ?? []), tokenAuthenticator],
-        anonymous: parts.anonymous,
-      }),
-      authorizer,
-      metrics: createMetricsRegistry(),
-      services: createServices({
-        ...{ tokens: parts.tokens, tokenAuthenticator, authorizer, serviceAllocator },
-        httpCaller: createHttpCaller(),
-      }),
+      ...parts,
+      serverAddress: `127.0.0.1:${parts.port}`,
+      caller: createHttpCaller(),
       dialer: createConnectDialer(parts.kubelet),
-      delegate: async (request, info, user, inner) => aggregator?.serve(request, info, user, inner),
-      routes: (api) =>
-        standardRoutes(api, {
-          remote: () => aggregator,
-          serverAddress: `127.0.0.1:${parts.port}`,
-          tokens: parts.tokens,
-          descriptions: readDescriptions,
-        }),
+      descriptions: readDescriptions,
     },
     ctx,
   );
-  await server.ready(ctx);
-  rbac.follow(server.registry as never);
-  nodes.follow(server.registry as never);
-  createCustomResources(server, ctx);
-  const extensions = { caller: createHttpCaller(), dialer: createConnectDialer(parts.kubelet) };
-  aggregator = createAggregator(server, { identity: parts.frontProxy, ...extensions }, ctx);
   const https = await listen(server, parts, ctx);
   addProcessMetrics(server.metrics);
   return {
@@ -119,16 +71,6 @@ export async function startApiServer(parts: ApiServerParts, ctx: Ctx): Promise<R
       server.close();
     },
   };
-}
-
-function authorizerOf(modes: readonly AuthorizationMode[], rbac: Authorizer, nodes: Authorizer): Authorizer {
-  const byMode: Readonly<Record<AuthorizationMode, Authorizer>> = {
-    Node: nodes,
-    RBAC: rbac,
-    AlwaysAllow: alwaysAllow,
-    AlwaysDeny: { authorize: () => NO_OPINION },
-  };
-  return createAuthorizerChain(modes.map((mode) => byMode[mode]));
 }
 
 /** Made by the build, beside the program; without them `kubectl explain` shows fields and types only. */

@@ -3,15 +3,20 @@ import { networkInterfaces } from 'node:os';
 import { createTokenIssuer } from '@kapella/apiserver/node';
 import type { Ctx } from '@kapella/base';
 import { addressAt, CliError, type ClusterOptions } from '@kapella/cli';
+import {
+  bootstrapCluster,
+  clientFor,
+  clusterControllers,
+  defaultAdmission,
+  MASTER,
+  runComponents,
+} from '@kapella/control-plane';
 import { type StoreBackend, storeBackends } from '@kapella/store/node';
-import { bootstrapCluster } from '../../bootstrap/bootstrap.ts';
 import { primaryAddress } from '../../node-agent/node/host-address.ts';
 import { DNS_ADDRESS_INDEX } from '../../network.ts';
 import { createCertificateFacts } from '../../pki/node/certificate-signer.ts';
 import { ensureClusterPki, writePrivate } from '../../pki/node/cluster-pki.ts';
 import { kubeconfigYaml } from '../../pki/node/kubeconfig.ts';
-import { clientFor, defaultAdmission, MASTER, runComponents } from '../control-plane.ts';
-import { clusterControllers } from '../controllers.ts';
 import { startApiServer } from './api-server.ts';
 
 export interface ServerHooks {

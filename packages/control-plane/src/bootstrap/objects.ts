@@ -1,7 +1,7 @@
 /** What every new cluster holds before anyone asks: namespaces, roles, priorities, the API's own Service, DNS. */
 import { dnsService } from '@kapella/dns';
 import { RBAC_POLICY } from '@kapella/apiserver';
-import { NODE_NETWORK_GROUP } from '../pki/groups.ts';
+import { NODE_NETWORK_GROUP } from './groups.ts';
 
 /** An object in plain JSON; `apiVersion` and `kind` say where it belongs. */
 export interface Manifest {

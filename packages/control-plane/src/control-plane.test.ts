@@ -15,7 +15,7 @@ import { hostCtx, hostRandom } from '@kapella/base/node';
 import type { Client } from '@kapella/client';
 import { createServiceAllocator } from '@kapella/resources';
 import { createMemoryStore } from '@kapella/store';
-import { bootstrapCluster } from '../bootstrap/bootstrap.ts';
+import { bootstrapCluster } from './bootstrap/bootstrap.ts';
 import { clientFor, defaultAdmission, MASTER, runComponents } from './control-plane.ts';
 import { clusterControllers } from './controllers.ts';
 import { servedResources } from './resources.ts';

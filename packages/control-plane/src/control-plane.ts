@@ -5,7 +5,7 @@ import { childCtx, type Ctx, describeError } from '@kapella/base';
 import { type Client, createCache, createClient, createEventRecorder } from '@kapella/client';
 import { type Controller, type ControllerDeps, runControllers, slowStart } from '@kapella/controller';
 import { createScheduler } from '@kapella/scheduler';
-import { KUBERNETES_VERSION } from '../version.ts';
+import { KUBERNETES_VERSION } from './version.ts';
 
 export interface ControlPlaneRoles {
   readonly scheduler: boolean;

@@ -27,7 +27,7 @@ import {
 import type { ApiResponse } from '@kapella/client';
 import { contentHash } from './content-hash.ts';
 import { customResourceFacts } from './custom-resource-facts.ts';
-import { KUBERNETES_VERSION } from '../version.ts';
+import { KUBERNETES_VERSION } from './version.ts';
 import { healthRoutes } from './health.ts';
 
 const encoder = new TextEncoder();

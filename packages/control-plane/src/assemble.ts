@@ -1,0 +1,108 @@
+/** The API server of a cluster from its parts: resources, authentication, authorization, admission, extensions. Host-free. */
+import { type Aggregator, createAggregator, type ServiceDialer } from '@kapella/aggregator';
+import type { Descriptions } from '@kapella/api';
+import { createCustomResources } from '@kapella/apiextensions';
+import {
+  type AdmissionPlugin,
+  type ApiServer,
+  type Authorizer,
+  alwaysAllow,
+  type ConnectDialer,
+  createApiServer,
+  createAuthenticator,
+  createAuthorizerChain,
+  createMetricsRegistry,
+  createNodeAuthorizer,
+  createRbacAuthorizer,
+  createRbacEscalationPlugin,
+  type HttpCaller,
+  NO_OPINION,
+  type ServiceAccountTokens,
+  type TokenAuthenticator,
+} from '@kapella/apiserver';
+import type { Ctx } from '@kapella/base';
+import { createServiceAllocator } from '@kapella/resources';
+import type { Store } from '@kapella/store';
+import { servedResources } from './resources.ts';
+import { standardRoutes } from './routes.ts';
+import { createServices } from './services.ts';
+
+export type AuthorizationMode = 'Node' | 'RBAC' | 'AlwaysAllow' | 'AlwaysDeny';
+
+export interface ApiParts {
+  readonly store: Store;
+  readonly tokens: ServiceAccountTokens;
+  /** Besides those of service accounts. */
+  readonly tokenAuthenticators?: readonly TokenAuthenticator[];
+  readonly anonymous: boolean;
+  /** Asked in this order. */
+  readonly authorizationModes: readonly AuthorizationMode[];
+  readonly admission: readonly AdmissionPlugin[];
+  readonly serviceCidrs: readonly string[];
+  /** By which extension servers know this one. PEM. */
+  readonly frontProxy: { readonly certificate: string; readonly privateKey: string };
+  /** `127.0.0.1:6443`, as `/api` tells clients. */
+  readonly serverAddress: string;
+  /** How the server itself asks others: webhooks, extension servers. */
+  readonly caller: HttpCaller;
+  /** How it reaches node agents and extension servers. */
+  readonly dialer: ConnectDialer & ServiceDialer;
+  readonly descriptions: () => Promise<Descriptions | undefined>;
+}
+
+/** Resolves when the caches are loaded. Its caches run until `close` or until `ctx` ends; the store stays open. */
+export async function assembleApiServer(parts: ApiParts, ctx: Ctx): Promise<ApiServer> {
+  const rbac = createRbacAuthorizer();
+  const nodes = createNodeAuthorizer();
+  const authorizer = authorizerOf(parts.authorizationModes, rbac, nodes);
+  const tokenAuthenticator = parts.tokens.authenticator(() => server.access);
+  const serviceAllocator = createServiceAllocator({ cidrs: parts.serviceCidrs, random: ctx.random });
+  let aggregator: Aggregator | undefined;
+  const server: ApiServer = createApiServer(
+    {
+      store: parts.store,
+      resources: servedResources(),
+      admission: [...parts.admission, createRbacEscalationPlugin(rbac, authorizer)],
+      authenticator: createAuthenticator({
+        tokens: [...(parts.tokenAuthenticators ?? []), tokenAuthenticator],
+        anonymous: parts.anonymous,
+      }),
+      authorizer,
+      metrics: createMetricsRegistry(),
+      services: createServices({
+        ...{ tokens: parts.tokens, tokenAuthenticator, authorizer, serviceAllocator },
+        httpCaller: parts.caller,
+      }),
+      dialer: parts.dialer,
+      delegate: async (request, info, user, inner) => aggregator?.serve(request, info, user, inner),
+      routes: (api) =>
+        standardRoutes(api, {
+          remote: () => aggregator,
+          serverAddress: parts.serverAddress,
+          tokens: parts.tokens,
+          descriptions: parts.descriptions,
+        }),
+    },
+    ctx,
+  );
+  await server.ready(ctx);
+  rbac.follow(server.registry as never);
+  nodes.follow(server.registry as never);
+  createCustomResources(server, ctx);
+  aggregator = createAggregator(
+    server,
+    { identity: parts.frontProxy, caller: parts.caller, dialer: parts.dialer },
+    ctx,
+  );
+  return server;
+}
+
+function authorizerOf(modes: readonly AuthorizationMode[], rbac: Authorizer, nodes: Authorizer): Authorizer {
+  const byMode: Readonly<Record<AuthorizationMode, Authorizer>> = {
+    Node: nodes,
+    RBAC: rbac,
+    AlwaysAllow: alwaysAllow,
+    AlwaysDeny: { authorize: () => NO_OPINION },
+  };
+  return createAuthorizerChain(modes.map((mode) => byMode[mode]));
+}

@@ -1,0 +1,11 @@
+/** @kapella/control-plane: API server, scheduler and controllers put together. Host-free: what touches a machine is given. */
+export { type ApiParts, type AuthorizationMode, assembleApiServer } from './assemble.ts';
+export { bootstrapCluster } from './bootstrap/bootstrap.ts';
+export { NODE_NETWORK_GROUP } from './bootstrap/groups.ts';
+export type { BootstrapFacts } from './bootstrap/objects.ts';
+export * from './control-plane.ts';
+export { clusterControllers } from './controllers.ts';
+export { servedResources } from './resources.ts';
+export { type RemoteSource, type RouteOptions, standardRoutes } from './routes.ts';
+export { createServices, type ServiceParts } from './services.ts';
+export { KUBERNETES_VERSION } from './version.ts';

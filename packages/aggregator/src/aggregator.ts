@@ -2,7 +2,7 @@
  * Requests for groups that APIServices name go to the servers behind them, under the name of who asked.
  * Source: kube-aggregator pkg/apiserver/{handler_proxy,apiservice_controller}.go.
  */
-import { apiregistrationV1, type OpenApiResource } from '@kapella/api';
+import { apiregistrationV1, coreV1, discoveryV1, type KindRef, type OpenApiResource } from '@kapella/api';
 import type { APIService } from '@kapella/api/types/apiregistration-v1';
 import {
   type ApiServer,
@@ -60,6 +60,8 @@ class ServiceAggregator implements Aggregator {
   readonly #remote = new Map<string, APIService>();
   readonly #known = new Map<string, readonly OpenApiResource[]>();
   readonly #available = new Set<string>();
+  /** Being checked now; true: what it stands on changed meanwhile, so once more. */
+  readonly #checking = new Map<string, boolean>();
   #timer: Timer | undefined;
 
   constructor(server: ApiServer, options: AggregatorOptions, ctx: Ctx) {
@@ -69,19 +71,27 @@ class ServiceAggregator implements Aggregator {
   }
 
   start(): void {
-    const { group, version, plural } = apiregistrationV1.APIService;
-    const cache = this.#server.registry.find(group, version, plural)?.storage?.cache;
-    const stop = followCache(cache, (events) => this.#see(events));
+    const stops = [
+      this.#follow(apiregistrationV1.APIService, (events) => this.#see(events)),
+      this.#follow(coreV1.Service, (events) => this.#seeTargets(events, ({ name }) => name)),
+      this.#follow(discoveryV1.EndpointSlice, (events) =>
+        this.#seeTargets(events, ({ labels }) => labels['kubernetes.io/service-name']),
+      ),
+    ];
     this.#registerOwn().catch((error: unknown) => this.#failed('local APIServices not registered', error));
     this.#schedule();
     this.#ctx.signal.addEventListener(
       'abort',
       () => {
-        stop();
+        for (const stop of stops) stop();
         this.#timer?.cancel();
       },
       { once: true },
     );
+  }
+
+  #follow({ group, version, plural }: KindRef<unknown>, apply: (events: readonly CacheEvent[]) => void): () => void {
+    return followCache(this.#server.registry.find(group, version, plural)?.storage?.cache, apply);
   }
 
   resources(): readonly OpenApiResource[] {
@@ -130,6 +140,18 @@ class ServiceAggregator implements Aggregator {
     }
   }
 
+  /** Services and their endpoints: an APIService behind one is asked again at once. */
+  #seeTargets(events: readonly CacheEvent[], serviceOf: (object: CacheEvent['object']) => string | undefined): void {
+    if (this.#remote.size === 0) return;
+    for (const { object } of events) {
+      const name = serviceOf(object);
+      for (const service of this.#remote.values()) {
+        const target = service.spec.service;
+        if (target?.name === name && target?.namespace === object.namespace) void this.#check(service);
+      }
+    }
+  }
+
   #forget(key: string): void {
     this.#available.delete(key);
     if (this.#known.delete(key)) this.generation++;
@@ -143,6 +165,19 @@ class ServiceAggregator implements Aggregator {
   }
 
   async #check(service: APIService): Promise<void> {
+    const key = `${service.spec.group}/${service.spec.version}`;
+    if (this.#checking.has(key)) {
+      this.#checking.set(key, true);
+      return;
+    }
+    do {
+      this.#checking.set(key, false);
+      await this.#checkOnce(this.#remote.get(key) ?? service);
+    } while (this.#checking.get(key) === true && !this.#ctx.signal.aborted);
+    this.#checking.delete(key);
+  }
+
+  async #checkOnce(service: APIService): Promise<void> {
     const { group = '', version = '' } = service.spec;
     const key = `${group}/${version}`;
     const { caller, identity } = this.#options;

@@ -8,9 +8,10 @@ import { join } from 'node:path';
 import { setUpIntegration } from '../../tools/test/set-up.ts';
 import { controllerRuntime } from './controller-runtime/controller-runtime.suite.ts';
 import { e2e } from './e2e/e2e.suite.ts';
+import { e2eNode } from './e2e-node/e2e-node.suite.ts';
 import type { SuiteResult, UpstreamSuite } from './support/suite.ts';
 
-const SUITES: readonly UpstreamSuite[] = [e2e, controllerRuntime];
+const SUITES: readonly UpstreamSuite[] = [e2e, e2eNode, controllerRuntime];
 const RESULTS = join(import.meta.dirname, '../../.cache/upstream');
 
 function readArgs(words: readonly string[]): { readonly names: readonly string[]; readonly only: string | undefined } {

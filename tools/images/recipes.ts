@@ -13,7 +13,7 @@ import {
   pauseImage,
   run,
 } from '@kapella/distro/host/node';
-import { openApt } from './apt.ts';
+import { type Apt, openApt } from './apt.ts';
 import { type BuiltImage, cachedImage, DEFAULT_CACHE_DIR, hashOf } from './image-cache.ts';
 import { directoryEntries, fileEntry, libraryEntries, programEntries } from './tree.ts';
 
@@ -65,7 +65,8 @@ function skeleton(): readonly LayerEntry[] {
   ];
 }
 
-async function busyboxEntries(cacheDir: string): Promise<readonly LayerEntry[]> {
+/** The lowest layer: busybox with a link for each applet, users, a place for temporary files. */
+export async function busyboxEntries(cacheDir: string): Promise<readonly LayerEntry[]> {
   const apt = await openApt({ cacheDir, suite: BUSYBOX_SUITE });
   const tree = await apt.unpackOnly(['busybox-static']);
   const file = [`${tree}/usr/bin/busybox`, `${tree}/bin/busybox`].find((path) =>
@@ -134,27 +135,28 @@ export function nginxRecipe(name = 'nginx:1.22', files: readonly LayerEntry[] = 
     name,
     inputs: systemRelease,
     files,
-    entries: async (cacheDir) => {
-      const apt = await openApt({ cacheDir });
-      const tree = await apt.unpack(await apt.resolve(['nginx']));
-      return [
-        ...(await programEntries(tree, ['/usr/sbin/nginx'])),
-        ...(await directoryEntries(tree, '/etc/nginx')),
-        { type: 'file', path: 'etc/nginx/conf.d/default.conf', content: NGINX_DEFAULT },
-        { type: 'file', path: 'etc/nginx/nginx.conf', content: NGINX_CONF },
-        { type: 'file', path: 'usr/share/nginx/html/index.html', content: NGINX_INDEX },
-        { type: 'dir', path: 'var/lib/nginx', uid: 33, gid: 33 },
-        { type: 'dir', path: 'var/log/nginx', uid: 33, gid: 33 },
-        { type: 'symlink', path: 'var/log/nginx/access.log', target: '/dev/stdout' },
-        { type: 'symlink', path: 'var/log/nginx/error.log', target: '/dev/stderr' },
-      ];
-    },
+    entries: async (cacheDir) => nginxEntries(await openApt({ cacheDir })),
     config: {
       entrypoint: ['/usr/sbin/nginx', '-g', 'daemon off;'],
       exposedPorts: ['80/tcp'],
       stopSignal: 'SIGQUIT',
     },
   });
+}
+
+export async function nginxEntries(apt: Apt): Promise<readonly LayerEntry[]> {
+  const tree = await apt.unpack(await apt.resolve(['nginx']));
+  return [
+    ...(await programEntries(tree, ['/usr/sbin/nginx'])),
+    ...(await directoryEntries(tree, '/etc/nginx')),
+    { type: 'file', path: 'etc/nginx/conf.d/default.conf', content: NGINX_DEFAULT },
+    { type: 'file', path: 'etc/nginx/nginx.conf', content: NGINX_CONF },
+    { type: 'file', path: 'usr/share/nginx/html/index.html', content: NGINX_INDEX },
+    { type: 'dir', path: 'var/lib/nginx', uid: 33, gid: 33 },
+    { type: 'dir', path: 'var/log/nginx', uid: 33, gid: 33 },
+    { type: 'symlink', path: 'var/log/nginx/access.log', target: '/dev/stdout' },
+    { type: 'symlink', path: 'var/log/nginx/error.log', target: '/dev/stderr' },
+  ];
 }
 
 const NGINX_CONF = `worker_processes 2;

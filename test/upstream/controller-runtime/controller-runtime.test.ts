@@ -1,7 +1,7 @@
 /** What `go test -json` prints, counted. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readReport } from '../e2e/e2e.suite.ts';
+import { readReport } from '../support/e2e-test.ts';
 import { readEvents } from './controller-runtime.suite.ts';
 
 test('specs are counted where there are some, tests elsewhere', () => {

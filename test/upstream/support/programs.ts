@@ -31,6 +31,7 @@ const PROGRAMS = {
   'kube-scheduler': kubernetes('cmd/kube-scheduler'),
   kubelet: kubernetes('cmd/kubelet'),
   agnhost: kubernetes('test/images/agnhost'),
+  nonewprivs: kubernetes('test/images/nonewprivs'),
   'e2e.test': { ...kubernetes('test/e2e'), isTest: true },
   ginkgo: { module: 'kubernetes', package: 'github.com/onsi/ginkgo/v2/ginkgo' },
   etcd: { module: 'etcd', package: 'go.etcd.io/etcd/server/v3' },

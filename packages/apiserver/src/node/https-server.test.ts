@@ -1,6 +1,7 @@
 /** The HTTPS port on loopback: HTTP/2, HTTP/1.1, client certificates, upgrades, limits, shutdown. */
 import assert from 'node:assert/strict';
 import { webcrypto } from 'node:crypto';
+import { createServer as createHttpServer } from 'node:http';
 import { createServer as createTcpServer, type AddressInfo } from 'node:net';
 import { connect as connectHttp2 } from 'node:http2';
 import { request as requestHttps } from 'node:https';
@@ -8,6 +9,7 @@ import { after, test } from 'node:test';
 import { connect as connectTls } from 'node:tls';
 import 'reflect-metadata';
 import * as x509 from '@peculiar/x509';
+import { WebSocket } from 'ws';
 import { hostCtx } from '@kapella/base/node';
 import { silentLogger } from '@kapella/base';
 import { createMemoryStore } from '@kapella/store';
@@ -15,6 +17,7 @@ import { createAuthenticator } from '../auth/authenticate.ts';
 import { alwaysAllow } from '../auth/authorize.ts';
 import { createMetricsRegistry } from '../metrics/registry.ts';
 import { defineResource } from '../resource.ts';
+import { createConnectDialer } from './dialer.ts';
 import { createApiServer } from '../server/server.ts';
 import { configMapDefinition, namespaceDefinition } from '../test-support.ts';
 import { startHttpsServer } from './https-server.ts';
@@ -83,6 +86,14 @@ const echo = createTcpServer((socket) => {
 await new Promise<void>((resolve) => echo.listen(0, '127.0.0.1', resolve));
 const echoPort = (echo.address() as AddressInfo).port;
 
+const logs = createHttpServer((request, response) => {
+  assert.equal(request.headers.upgrade, undefined);
+  response.write('container is alive\n');
+  response.end('still\n');
+});
+await new Promise<void>((resolve) => logs.listen(0, '127.0.0.1', resolve));
+const logsPort = (logs.address() as AddressInfo).port;
+
 const podLike = defineResource({
   id: { group: '', version: 'v1', kind: 'Pod', plural: 'pods' },
   scope: 'namespaced',
@@ -99,12 +110,18 @@ const podLike = defineResource({
           kubeletAuth: false,
         }),
       },
+      log: {
+        verbs: ['get'],
+        target: async () => ({ protocol: 'http', host: '127.0.0.1', port: logsPort, path: '/', kubeletAuth: false }),
+      },
     },
   },
 });
 
+const kubelet = { certificate: pki.client.cert, privateKey: pki.client.key };
 const server = createApiServer(
   {
+    dialer: createConnectDialer(kubelet),
     store: createMemoryStore(),
     resources: [namespaceDefinition, configMapDefinition, whoami, podLike],
     authenticator: createAuthenticator({ tokens: [] }),
@@ -114,7 +131,6 @@ const server = createApiServer(
   ctx,
 );
 await server.ready(ctx);
-const kubelet = { certificate: pki.client.cert, privateKey: pki.client.key };
 const https = await startHttpsServer(
   {
     server,
@@ -130,6 +146,7 @@ const https = await startHttpsServer(
 const url = `https://127.0.0.1:${https.port}`;
 after(async () => {
   echo.close();
+  logs.close();
   await https.close();
   stop.abort();
 });
@@ -268,6 +285,25 @@ test('an upgrade is carried to its target, bytes unchanged both ways; a refused 
     });
   assert.match(await upgrade('p'), /^HTTP\/1\.1 101 .*ping$/s);
   assert.match(await upgrade('missing'), /^HTTP\/1\.1 404 .*pods \\"missing\\" not found/s);
+});
+
+test('a log over a WebSocket comes in messages and closes with its end; one that cannot be read is an answer', async () => {
+  await http2('POST', '/api/v1/namespaces/default/pods', JSON.stringify({ metadata: { name: 'logged' } }));
+  const read = (name: string, protocol: string) =>
+    new Promise<string>((resolve, reject) => {
+      const path = `/api/v1/namespaces/default/pods/${name}/log?container=main`;
+      const socket = new WebSocket(`wss://127.0.0.1:${https.port}${path}`, protocol, { ca: pki.ca });
+      let text = '';
+      socket.on('message', (data) => {
+        text += String(data);
+      });
+      socket.on('close', () => resolve(text));
+      socket.on('error', reject);
+    });
+  assert.equal(await read('logged', 'binary.k8s.io'), 'container is alive\nstill\n');
+  const chunks = ['container is alive\n', 'still\n'].map((line) => Buffer.from(line).toString('base64'));
+  assert.equal(await read('logged', 'base64.binary.k8s.io'), chunks.join(''));
+  await assert.rejects(read('missing', 'binary.k8s.io'), /404/);
 });
 
 test('shutting down ends watches and then the port', async () => {

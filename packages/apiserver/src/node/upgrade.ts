@@ -4,11 +4,13 @@ import { connect as connectTcp, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { describeError } from '@kapella/base';
+import type { ApiResponse } from '@kapella/client';
 import type { ConnectTarget } from '../resource.ts';
 import { toApiError } from '../respond/respond.ts';
 import { forwardedHeaders, type KubeletCredentials } from './dialer.ts';
 import { type Exchange, requestOf } from './exchange.ts';
 import type { Peers } from './peer.ts';
+import { answerInMessages, asksForMessages } from './websocket-answer.ts';
 
 const CONNECT_MS_MAX = 30_000;
 const TOKEN_PROTOCOL = 'base64url.bearer.authorization.k8s.io.';
@@ -28,6 +30,12 @@ export async function serveUpgrade(
   client.on('error', () => client.destroy());
   try {
     const question = requestOf(request.method ?? 'GET', request.url ?? '/', headers, peer, undefined);
+    if (asksForMessages(request)) {
+      const response = await server.handle(question, ctx);
+      if (response.status === 200) answerInMessages(request, client, head, response);
+      else writeError(client, response.status, bodyText(response.body));
+      return;
+    }
     const target = await server.connect(question, ctx);
     const backend = await dialTarget(target, kubelet, exchange);
     backend.on('error', () => client.destroy());
@@ -92,6 +100,8 @@ function requestHead(request: IncomingMessage, target: ConnectTarget, headers: R
   lines.push('Connection: Upgrade', `Upgrade: ${request.headers.upgrade ?? ''}`);
   return `${lines.join('\r\n')}\r\n\r\n`;
 }
+
+const bodyText = (body: ApiResponse['body']) => (body instanceof Uint8Array ? Buffer.from(body).toString() : '');
 
 function writeError(client: Duplex, status: number, body: string): void {
   if (client.destroyed) return;

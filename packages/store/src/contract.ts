@@ -68,20 +68,27 @@ export interface WatchSink {
  * - A commit that resolved `ok` is durable (except in `memory`) and survives kill -9.
  * - Revisions are one strictly increasing sequence over all keys; a new store starts at revision 1 with no key.
  * - Writers that wait together are made durable by one fsync (group commit).
- * - An embedded backend delivers a commit's events to every sink before the commit resolves.
+ * - An embedded backend delivers a commit's events to every sink before the commit resolves; others soon after.
+ * - Keys start with `/registry/`.
  */
 export interface Store {
   readonly backend: string;
+  /** Nobody else writes: what sinks have seen when a commit resolved is the newest state. */
+  readonly embedded: boolean;
   get(key: string, ctx: Ctx): Promise<KeyValue | undefined>;
   /** Keys with this prefix in byte order. */
   list(prefix: string, options: ListOptions, ctx: Ctx): Promise<ListResult>;
   commit(write: Write, ctx: Ctx): Promise<CommitResult>;
   /**
    * Delivers every change after `afterRevision` (0: only changes from now on) to keys with `prefix`, which is '' or
-   * ends in `/`. What was missed is delivered before the call returns. Returns how to cancel.
+   * ends in `/`. What was missed is delivered before the call returns. Returns how to cancel. A sink that cannot be given
+   * everything after its revision is closed with ApiError Expired: it lists again.
    */
   watch(prefix: string, afterRevision: number, sink: WatchSink): () => void;
+  /** The newest revision of all writers, not only of this process. */
   currentRevision(ctx: Ctx): Promise<number>;
+  /** Somebody waits for this revision: sinks are soon told of it, changed or not. Embedded stores have told them. */
+  requestProgress(revision: number): void;
   /** Forgets revisions below `revision` but for the newest value of each key at it. */
   compact(revision: number, ctx: Ctx): Promise<void>;
   /** Waits for what is under way, then releases files and connections. Idempotent. */

@@ -41,6 +41,7 @@ export function createMvccStore(persistence: Persistence): Store {
 
 class MvccStore implements Store {
   readonly backend: string;
+  readonly embedded = true;
   readonly #persistence: Persistence;
   readonly #index = new SortedMap<KeyHistory>();
   /** Values not yet durable, by revision: a conflicting writer is shown them. */
@@ -118,6 +119,8 @@ class MvccStore implements Store {
   async currentRevision(): Promise<number> {
     return this.#durable;
   }
+
+  requestProgress(): void {}
 
   async compact(revision: number): Promise<void> {
     const target = Math.min(revision, this.#durable);

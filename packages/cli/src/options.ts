@@ -1,7 +1,8 @@
 /** The options of a cluster, once: each is a flag, a field of the configuration file, and a documented default. */
 import { CliError } from './cli-error.ts';
+import { checkStoreOptions, STORE_OPTION_SPECS, type StoreOptions, storeOptionsOf } from './store-options.ts';
 
-export interface ClusterOptions {
+export interface ClusterOptions extends StoreOptions {
   /** Cluster name: of its context, its cgroup, its nftables table. A DNS label of at most 20 characters. */
   readonly name: string;
   readonly dataDir: string;
@@ -11,8 +12,6 @@ export interface ClusterOptions {
   readonly podCidr: string;
   readonly serviceCidr: string;
   readonly clusterDomain: string;
-  /** `lmdb`, `memory` or `etcd://host:port,…`. */
-  readonly store: string;
   readonly nodeName: string;
   /** The file that names the DNS servers which cluster DNS asks for all other names. */
   readonly resolvConf: string;
@@ -84,13 +83,6 @@ export const OPTION_SPECS: readonly OptionSpec[] = [
       v.split('.').every((label) => DNS_LABEL.test(label)) ? undefined : 'must be a DNS domain in lower case',
   },
   {
-    field: 'store',
-    flag: '--store',
-    value: 'STORE',
-    help: 'lmdb, memory or etcd://HOST:PORT (default: lmdb)',
-    check: checkStore,
-  },
-  {
     field: 'nodeName',
     flag: '--node-name',
     value: 'NAME',
@@ -105,6 +97,7 @@ export const OPTION_SPECS: readonly OptionSpec[] = [
     help: 'names the DNS servers for all names outside the cluster (default: /etc/resolv.conf)',
     check: (v) => (v.startsWith('/') ? undefined : 'must be an absolute path'),
   },
+  ...STORE_OPTION_SPECS,
 ];
 
 function checkPort(value: string): string | undefined {
@@ -117,12 +110,6 @@ function checkCidr(value: string): string | undefined {
   const isValid =
     match?.slice(1, 5).every((byte) => Number(byte) <= 255) === true && Number(match[5]) <= 28 && Number(match[5]) >= 8;
   return isValid ? undefined : 'must be an IPv4 network such as 10.42.0.0/16, from /8 to /28';
-}
-
-function checkStore(value: string): string | undefined {
-  if (value === 'lmdb' || value === 'memory') return undefined;
-  if (value.startsWith('etcd://')) return 'etcd is not there yet in this version; use lmdb or memory';
-  return 'must be lmdb, memory or etcd://HOST:PORT';
 }
 
 /** Raw text of each option that was given, from flags or file. */
@@ -143,7 +130,7 @@ export function resolveOptions(
     podCidr: given.podCidr ?? '10.42.0.0/16',
     serviceCidr: given.serviceCidr ?? '10.43.0.0/16',
     clusterDomain: given.clusterDomain ?? 'cluster.local',
-    store: given.store ?? 'lmdb',
+    ...storeOptionsOf(given),
     nodeName: given.nodeName ?? host.hostName.toLowerCase(),
     resolvConf: given.resolvConf ?? RESOLV_CONF,
   };
@@ -151,6 +138,7 @@ export function resolveOptions(
     const message = `--pod-cidr ${options.podCidr} and --service-cidr ${options.serviceCidr} overlap`;
     throw new CliError('Usage', message, 'Give two networks that share no address.');
   }
+  checkStoreOptions(options);
   return options;
 }
 

@@ -70,6 +70,13 @@ export interface WatchCache {
     query: CacheQuery & { readonly revision?: number; readonly limit?: number; readonly startAfter?: string },
   ): CacheList;
   watch(options: WatchOptions, sink: CacheSink): () => void;
+  /** The newest state in the store, whatever the cache has seen; undefined: there is none. */
+  read(key: string, ctx: Ctx): Promise<CachedObject | undefined>;
+  /** As `list`, from the store: for the past that has left the window. Throws ApiError Expired when it was compacted. */
+  listStored(
+    query: CacheQuery & { readonly revision?: number; readonly limit?: number; readonly startAfter?: string },
+    ctx: Ctx,
+  ): Promise<CacheList>;
   /** Resolves when the cache has seen `revision`; rejects with Timeout after 3 s, as upstream words it. */
   waitFor(revision: number, ctx: Ctx): Promise<void>;
   /** Resolves after the first list. */

@@ -85,10 +85,22 @@ export const storeConformance: readonly ConformanceCase[] = [
       await put(store, '/registry/l/b', 'B', b?.modRevision ?? -1, ctx);
       await put(store, '/registry/l/d', 'd', 0, ctx);
       await put(store, '/registry/m/a', 'other', 0, ctx);
-      same(await keysOf(store, '/registry/l/', {}, ctx), '/registry/l/a=a /registry/l/ab=ab /registry/l/b=B /registry/l/c=c /registry/l/d=d', 'now');
-      same(await keysOf(store, '/registry/l/', { revision: then }, ctx), '/registry/l/a=a /registry/l/ab=ab /registry/l/b=b /registry/l/c=c', 'then');
+      same(
+        await keysOf(store, '/registry/l/', {}, ctx),
+        '/registry/l/a=a /registry/l/ab=ab /registry/l/b=B /registry/l/c=c /registry/l/d=d',
+        'now',
+      );
+      same(
+        await keysOf(store, '/registry/l/', { revision: then }, ctx),
+        '/registry/l/a=a /registry/l/ab=ab /registry/l/b=b /registry/l/c=c',
+        'then',
+      );
       const page = await store.list('/registry/l/', { limit: 2, startAfter: '/registry/l/a', revision: then }, ctx);
-      same([page.items.map((i) => i.key), page.more, page.remaining], [['/registry/l/ab', '/registry/l/b'], true, 1], 'second page');
+      same(
+        [page.items.map((i) => i.key), page.more, page.remaining],
+        [['/registry/l/ab', '/registry/l/b'], true, 1],
+        'second page',
+      );
     },
   },
   {
@@ -101,7 +113,11 @@ export const storeConformance: readonly ConformanceCase[] = [
       const two = await put(store, '/registry/w/a', '2', one, ctx);
       await put(store, '/registry/elsewhere', 'x', 0, ctx);
       await remove(store, '/registry/w/a', two, ctx);
-      const all = ['put /registry/w/a 1 prev=0', `put /registry/w/a 2 prev=${one}`, `delete /registry/w/a 2 prev=${two}`];
+      const all = [
+        'put /registry/w/a 1 prev=0',
+        `put /registry/w/a 2 prev=${one}`,
+        `delete /registry/w/a 2 prev=${two}`,
+      ];
       await eventually(store, () => live.events.length === all.length, ctx);
       same(live.events, all, 'live');
       const late = collect(store, '/registry/w/', one);
@@ -148,7 +164,9 @@ export const storeConformance: readonly ConformanceCase[] = [
         results.every((r) => r.ok || decoder.decode(r.current?.value) === '0' || r.current !== undefined),
         'losers see it',
       );
-      const revisions = await Promise.all(Array.from({ length: 200 }, (_, i) => put(store, `/registry/r/${i}`, 'v', 0, ctx)));
+      const revisions = await Promise.all(
+        Array.from({ length: 200 }, (_, i) => put(store, `/registry/r/${i}`, 'v', 0, ctx)),
+      );
       check(new Set(revisions).size === 200, 'every commit has a revision of its own');
     },
   },

@@ -37,7 +37,10 @@ for (const program of await etcdPrograms()) {
     }
 
     test('a write through one store is seen by the watch of another, once and in order', async () => {
-      const [one, two] = await Promise.all([openEtcd({ endpoints: [member.url] }), openEtcd({ endpoints: [member.url] })]);
+      const [one, two] = await Promise.all([
+        openEtcd({ endpoints: [member.url] }),
+        openEtcd({ endpoints: [member.url] }),
+      ]);
       const seen: StoreEvent[] = [];
       two.watch('/registry/both/', 0, { events: (events) => seen.push(...events), progress() {}, closed() {} });
       await Promise.all(
@@ -47,19 +50,30 @@ for (const program of await etcdPrograms()) {
       );
       await eventually('all events came', async () => seen.length === 300);
       const revisions = seen.map(({ revision }) => revision);
-      assert.deepEqual(revisions, [...new Set(revisions)].sort((a, b) => a - b));
+      assert.deepEqual(
+        revisions,
+        [...new Set(revisions)].sort((a, b) => a - b),
+      );
       await one.close();
       await two.close();
     });
 
     test('compaction by another server closes a watch that fell behind, and says Expired of the past', async () => {
-      const [one, two] = await Promise.all([openEtcd({ endpoints: [member.url] }), openEtcd({ endpoints: [member.url] })]);
+      const [one, two] = await Promise.all([
+        openEtcd({ endpoints: [member.url] }),
+        openEtcd({ endpoints: [member.url] }),
+      ]);
       const first = await one.commit({ key: '/registry/c/a', value: bytes('1'), expectedRevision: 0 }, ctx);
       assert.ok(first.ok);
-      const second = await one.commit({ key: '/registry/c/a', value: bytes('2'), expectedRevision: first.revision }, ctx);
+      const second = await one.commit(
+        { key: '/registry/c/a', value: bytes('2'), expectedRevision: first.revision },
+        ctx,
+      );
       assert.ok(second.ok);
       await one.compact(second.revision, ctx);
-      await assert.rejects(two.list('/registry/c/', { revision: first.revision }, ctx), (error) => isReason(error, 'Expired'));
+      await assert.rejects(two.list('/registry/c/', { revision: first.revision }, ctx), (error) =>
+        isReason(error, 'Expired'),
+      );
       assert.equal((await two.list('/registry/c/', {}, ctx)).items.length, 1);
       await one.close();
       await two.close();
@@ -115,8 +129,13 @@ describe('a cluster of three etcd members', () => {
     await writers;
     const { items } = await store.list('/registry/f/', {}, ctx);
     const stored = new Map(items.map(({ key, modRevision }) => [key, modRevision]));
-    assert.deepEqual([...acknowledged].filter(([key, revision]) => stored.get(key) !== revision), []);
-    await eventually('the watch has seen every write', async () => [...stored.values()].every((revision) => seen.has(revision)));
+    assert.deepEqual(
+      [...acknowledged].filter(([key, revision]) => stored.get(key) !== revision),
+      [],
+    );
+    await eventually('the watch has seen every write', async () =>
+      [...stored.values()].every((revision) => seen.has(revision)),
+    );
     assert.deepEqual(doubled, []);
   });
 });

@@ -5,6 +5,7 @@ import { ApiError } from '@kapella/base';
 import type { Store } from '@kapella/store';
 import { type AnyDefinition, createResourceType, type ResourceType } from './resource-type.ts';
 import { createStorage, type Storage } from './storage.ts';
+import { storagePrefix } from './storage-prefix.ts';
 
 export interface Registry {
   find(group: string, version: string, plural: string): ResourceType | undefined;
@@ -120,7 +121,7 @@ class StoreRegistry implements Registry {
     const { id, storedAs } = definition;
     const group = storedAs?.group ?? id.group;
     const version = storedAs?.version ?? id.version;
-    const prefix = `/registry/${group === '' ? '' : `${group}/`}${id.plural}/`;
+    const prefix = storagePrefix(group, id.plural, this.#facts.typeIdOf(id) !== undefined);
     const known = this.#storages.get(prefix);
     if (known !== undefined) return known;
     if (storedAs !== undefined) {
@@ -132,7 +133,7 @@ class StoreRegistry implements Registry {
         group,
         version,
         kind: id.kind,
-        plural: id.plural,
+        prefix,
         namespaced: definition.scope === 'namespaced',
         ...(definition.selectableFields === undefined ? {} : { selectableFields: definition.selectableFields }),
         ...(definition.keepDecoded === undefined ? {} : { keepDecoded: definition.keepDecoded }),

@@ -18,7 +18,8 @@ export interface StorageOptions {
   readonly group: string;
   readonly version: string;
   readonly kind: string;
-  readonly plural: string;
+  /** `/registry/pods/` */
+  readonly prefix: string;
   readonly namespaced: boolean;
   readonly selectableFields?: Readonly<Record<string, (object: never) => string>>;
   readonly keepDecoded?: boolean;
@@ -29,6 +30,8 @@ export interface Stored {
   readonly object: UnknownObject;
   readonly revision: number;
   readonly bytes: Uint8Array;
+  /** Another server may have written since: no verdict on it is final. */
+  readonly mayBeOld: boolean;
 }
 
 export interface Storage {
@@ -45,8 +48,7 @@ export interface Storage {
 }
 
 export function createStorage(store: Store, options: StorageOptions, ctx: Ctx): Storage {
-  const { group, version, kind, plural } = options;
-  const prefix = `/registry/${group === '' ? '' : `${group}/`}${plural}/`;
+  const { group, version, kind, prefix } = options;
   const apiVersion = apiVersionOf(options);
   const head = `{"kind":${JSON.stringify(kind)},"apiVersion":${JSON.stringify(apiVersion)},"metadata":{`;
   const cache = createWatchCache(

@@ -57,7 +57,10 @@ export async function commitDelete(
   return result.ok ? { ok: true, revision: result.revision } : { ok: false, revision: 0 };
 }
 
-/** The newest state, in the type's version. `fresh`: what was cached has just been found to be old. */
+/**
+ * The newest state, in the type's version. `fresh`: what was cached has just been found to be old. Where others write to
+ * the store too, what is not asked for `fresh` may be old, and says so.
+ */
 export async function readStored(
   core: Core,
   type: ResourceType,
@@ -65,20 +68,14 @@ export async function readStored(
   fresh: boolean,
   ctx: Ctx,
 ): Promise<Stored | undefined> {
-  const storage = storageOf(type);
-  await makeConsistent(core, type, ctx);
-  const cached = fresh ? undefined : storage.cache.get(key);
-  if (cached !== undefined) {
-    return { object: type.objectOf(cached), revision: cached.revision, bytes: type.bytesOf(cached) };
-  }
-  if (!fresh && core.embedded) return undefined;
-  const value = await core.store.get(storage.prefix + key, ctx);
-  if (value === undefined) return undefined;
-  return {
-    object: type.fromStorage(storage.decode(value)),
-    revision: value.modRevision,
-    bytes: storage.splice(value.value, value.modRevision),
-  };
+  const { cache } = storageOf(type);
+  if (core.embedded) await makeConsistent(core, type, ctx);
+  const cached = fresh ? undefined : cache.get(key);
+  if (cached === undefined && !fresh && core.embedded) return undefined;
+  const found = cached ?? (await cache.read(key, ctx));
+  if (found === undefined) return undefined;
+  const mayBeOld = cached !== undefined && !core.embedded;
+  return { object: type.objectOf(found), revision: found.revision, bytes: type.bytesOf(found), mayBeOld };
 }
 
 export function storageOf(type: ResourceType): Storage {

@@ -39,7 +39,7 @@ export async function deleteObject(scope: WriteScope, request: DeleteRequest, ct
   const { core, type } = scope;
   const key = keyIn(type, scope.namespace, scope.name);
   for (let tries = 1; ; tries++) {
-    const stored = await readStored(core, type, key, tries > 1, ctx);
+    const stored = await readStored(core, type, key, tries > 1 || !core.embedded, ctx);
     if (stored === undefined) throw errors.notFound(resourceName(type, scope.name));
     checkDeletePreconditions(scope, stored.object, request.preconditions);
     const mark = planDeletion(scope, stored.object, request);

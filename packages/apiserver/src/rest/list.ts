@@ -26,10 +26,14 @@ export async function getObject(
 ): Promise<CachedObject> {
   const { cache } = storageOf(type);
   const wanted = resourceVersion === '' ? undefined : parseRevision(resourceVersion);
-  if (wanted === undefined) {
-    if (!core.embedded || cache.revision === 0) await makeConsistent(core, type, ctx);
-  } else if (wanted > cache.revision) await cache.waitFor(wanted, ctx);
-  const found = cache.get(keyIn(type, namespace, name));
+  const key = keyIn(type, namespace, name);
+  let found: CachedObject | undefined;
+  if (wanted === undefined && !core.embedded) found = await cache.read(key, ctx);
+  else {
+    if (cache.revision === 0) await makeConsistent(core, type, ctx);
+    if (wanted !== undefined && wanted > cache.revision) await cache.waitFor(wanted, ctx);
+    found = cache.get(key);
+  }
   if (found === undefined) throw errors.notFound(resourceName(type, name));
   return found;
 }
@@ -56,7 +60,9 @@ export async function listObjects(
   const revision = token === undefined ? await revisionOf(core, type, parameters, ctx) : token.revision;
   const isFromCacheAsIs =
     token === undefined && parameters.resourceVersion === '0' && parameters.resourceVersionMatch !== 'Exact';
-  const found = listOrExpire(
+  if (token?.revision !== undefined) await cache.waitFor(token.revision, ctx);
+  else if (token !== undefined) await makeConsistent(core, type, ctx);
+  const found = await listOrExpire(
     core,
     cache,
     {
@@ -66,6 +72,7 @@ export async function listObjects(
       ...(token === undefined ? {} : { startAfter: token.startAfter }),
     },
     token,
+    ctx,
   );
   const last = found.items.at(-1);
   const metadata: ListMetadata = {
@@ -77,17 +84,21 @@ export async function listObjects(
 }
 
 /** Throws Expired in upstream's words; to one who pages, with a token to go on by. */
-function listOrExpire(
+async function listOrExpire(
   { compaction }: Core,
   cache: WatchCache,
   query: Parameters<WatchCache['list']>[0],
   token: Token | undefined,
-): CacheList {
-  try {
-    const isCompacted = query.revision !== undefined && query.revision < compaction.revision;
-    if (!isCompacted) return cache.list(query);
-  } catch (error) {
-    if (!isReason(error, 'Expired')) throw error;
+  ctx: Ctx,
+): Promise<CacheList> {
+  const isCompacted = query.revision !== undefined && query.revision < compaction.revision;
+  for (const list of isCompacted ? [] : [cache.list.bind(cache), cache.listStored.bind(cache)]) {
+    try {
+      return await list(query, ctx);
+    } catch (error) {
+      // What has left the cache's window may still be in the store.
+      if (!isReason(error, 'Expired')) throw error;
+    }
   }
   if (token !== undefined) throw inconsistent(token.startAfter);
   throw errors.expired('The resourceVersion for the provided list is too old.');

@@ -44,22 +44,42 @@ export interface UpdateRequest {
 export async function updateObject(scope: WriteScope, request: UpdateRequest, ctx: Ctx): Promise<Written> {
   const { core, type } = scope;
   const key = keyIn(type, scope.namespace, scope.name);
-  let fresh = false;
+  // A dry run is not put right by the store.
+  let fresh = scope.dryRun && !core.embedded;
   for (let tries = 1; ; tries++) {
     const stored = await readStored(core, type, key, fresh, ctx);
     if (stored === undefined) {
       if (request.create === undefined) throw errors.notFound(resourceName(type, scope.name));
       return createObject(scope, request.create(), ctx, request.trackedAlready);
     }
+    fresh = true;
+    const { written, isConditional } = await attemptUpdate(scope, request, stored, ctx);
+    if (written !== undefined) return { object: written, created: false };
+    const triesMax = request.retries ? CONFLICT_TRIES_MAX : UNCONDITIONAL_TRIES_MAX;
+    if (stored.mayBeOld || (!isConditional && tries < triesMax)) continue;
+    throw errors.conflict(resourceName(type, scope.name), MODIFIED_MESSAGE);
+  }
+}
+
+/** `written` undefined: another writer came first, or what would be said of the state is not final, for it may be old. */
+async function attemptUpdate(
+  scope: WriteScope,
+  request: UpdateRequest,
+  stored: Stored,
+  ctx: Ctx,
+): Promise<{ readonly written: CachedObject | undefined; readonly isConditional: boolean }> {
+  const { type } = scope;
+  try {
     const wanted = await request.next(stored.object);
     checkPreconditions(type, scope.name, stored.object, request.preconditions);
     checkVersion(type, scope.name, wanted, stored.object);
     const isConditional = (wanted.metadata.resourceVersion ?? '') !== '' && !request.retries;
     const written = await writeNext(scope, stored, wanted, request.trackedAlready === true, ctx);
-    if (written !== undefined) return { object: written, created: false };
-    const triesMax = request.retries ? CONFLICT_TRIES_MAX : UNCONDITIONAL_TRIES_MAX;
-    if (isConditional || tries >= triesMax) throw errors.conflict(resourceName(type, scope.name), MODIFIED_MESSAGE);
-    fresh = true;
+    return { written, isConditional };
+  } catch (error) {
+    // As upstream: no refusal rests on a state that may be old.
+    if (!stored.mayBeOld) throw error;
+    return { written: undefined, isConditional: false };
   }
 }
 
@@ -129,7 +149,7 @@ async function commitNext(
   ctx: Ctx,
 ): Promise<CachedObject | undefined> {
   const { core, type } = scope;
-  if (isSame(next, stored.object)) return unchanged(core, type, stored);
+  if (isSame(next, stored.object)) return stored.mayBeOld ? undefined : unchanged(core, type, stored);
   const committed = await commitObject(core, type, next, stored.revision, scope.dryRun, ctx);
   return committed.ok ? committed.object : undefined;
 }

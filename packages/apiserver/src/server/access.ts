@@ -14,28 +14,28 @@ export const SERVER_USER: UserInfo = Object.freeze({
 });
 const MANAGER = 'kapella-apiserver';
 
-export function createServerAccess(
-  core: Core,
-  services: ReadonlyMap<string, unknown>,
-  nowMs: () => number,
-): ServerAccess {
-  return new CoreAccess(core, services, nowMs);
+export function createServerAccess(core: Core, services: ReadonlyMap<string, unknown>, ctx: Ctx): ServerAccess {
+  return new CoreAccess(core, services, ctx);
 }
 
 class CoreAccess implements ServerAccess {
   readonly #core: Core;
   readonly #services: ReadonlyMap<string, unknown>;
-  readonly #nowMs: () => number;
+  readonly #ctx: Ctx;
 
-  constructor(core: Core, services: ReadonlyMap<string, unknown>, nowMs: () => number) {
+  constructor(core: Core, services: ReadonlyMap<string, unknown>, ctx: Ctx) {
     this.#core = core;
     this.#services = services;
-    this.#nowMs = nowMs;
+    this.#ctx = ctx;
   }
 
   async get<K>(kind: KindRef<K>, namespace: string, name: string): Promise<K | undefined> {
     const type = this.#type(kind);
-    const found = type.storage?.cache.get(keyIn(type, namespace, name));
+    const { cache } = type.storage ?? {};
+    const key = keyIn(type, namespace, name);
+    let found = cache?.get(key);
+    // What another server has just written may not have come here yet.
+    if (found === undefined && !this.#core.embedded) found = await cache?.read(key, this.#ctx);
     return found === undefined ? undefined : (type.objectOf(found) as K);
   }
 
@@ -111,7 +111,7 @@ class CoreAccess implements ServerAccess {
       dryRun,
       manager: MANAGER,
       admission: false,
-      nowMs: this.#nowMs(),
+      nowMs: this.#ctx.clock.nowMs(),
       warn: () => {},
     };
   }

@@ -19,7 +19,7 @@ export async function serveAction(
   const media = mediaOf(scope, false);
   const write = writeScope(scope, 'CreateOptions');
   await makeConsistent(core, type, ctx);
-  const parent = (await readStored(core, type, keyIn(type, namespace, info.name), false, ctx))?.object;
+  const parent = (await readStored(core, type, keyIn(type, namespace, info.name), !core.embedded, ctx))?.object;
   let body = verb === 'get' ? undefined : decodeAction(scope, action);
   if (parent === undefined && action.parentless !== true) throw errors.notFound(resourceName(type, info.name));
   if (body !== undefined) {

@@ -29,7 +29,7 @@ export async function planConnect(
   if (isUpgrade && info.verb === 'get' && connect.verbs.includes('create') && info.subresource !== 'proxy') {
     requireAllowed(authorizer, { ...attributesOf(user, info, query), verb: 'create' });
   }
-  const parent = (await readStored(core, type, keyIn(type, namespace, info.name), false, ctx))?.object;
+  const parent = (await readStored(core, type, keyIn(type, namespace, info.name), !core.embedded, ctx))?.object;
   // Names of proxies may carry scheme and port: the target finds its object itself.
   if (parent === undefined && !connect.verbs.includes('proxy')) throw errors.notFound(resourceName(type, info.name));
   const admission: AdmissionRequest = {

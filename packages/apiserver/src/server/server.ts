@@ -79,8 +79,6 @@ export function createApiServer(options: ApiServerOptions, ctx: Ctx): ApiServer 
 }
 
 const NO_QUERY = new URLSearchParams();
-/** Backends of this process: a write is in the caches before it is acknowledged. */
-const EMBEDDED_BACKENDS = ['memory', 'lmdb'];
 
 class GenericApiServer implements ApiServer {
   readonly core: Core;
@@ -106,7 +104,7 @@ class GenericApiServer implements ApiServer {
     for (const definition of options.resources) this.registry.add(definition);
     const core: Omit<Core, 'access'> & { access?: ServerAccess } = {
       store: options.store,
-      embedded: EMBEDDED_BACKENDS.includes(options.store.backend),
+      embedded: options.store.embedded,
       registry: this.registry,
       facts: this.facts,
       codecs: createCodecs(this.facts),
@@ -114,7 +112,7 @@ class GenericApiServer implements ApiServer {
       admission: createAdmissionChain(options.admission ?? []),
       compaction: startCompaction(options.store, ctx),
     };
-    core.access = createServerAccess(core as Core, options.services ?? new Map(), () => ctx.clock.nowMs());
+    core.access = createServerAccess(core as Core, options.services ?? new Map(), ctx);
     this.core = core as Core;
     for (const type of this.registry.all()) startExpiry(this.core, type, ctx);
     this.#inflight = createInflight(options.inflight ?? {});

@@ -1,5 +1,5 @@
 /** What is remembered of a cluster under `<data-dir>/cluster.json`, so that its name alone finds it again. */
-import { type ClusterOptions, type GivenOptions, OPTION_SPECS, RESOLV_CONF } from '@kapella/cli';
+import { type ClusterOptions, type GivenOptions, OPTION_SPECS, RESOLV_CONF, STORE_DEFAULTS } from '@kapella/cli';
 
 export interface ClusterRecord {
   readonly options: ClusterOptions;
@@ -24,7 +24,7 @@ export function parseRecord(text: string | undefined): ClusterRecord | undefined
   }
   if (value?.options === undefined) return undefined;
   // An option that did not exist when the cluster was made has its default.
-  const options: Partial<ClusterOptions> = { resolvConf: RESOLV_CONF, ...value.options };
+  const options: Partial<ClusterOptions> = { resolvConf: RESOLV_CONF, ...STORE_DEFAULTS, ...value.options };
   if (OPTION_SPECS.some(({ field }) => options[field] === undefined)) return undefined;
   return { keep: [], ...value, options: options as ClusterOptions };
 }
@@ -33,12 +33,19 @@ export const formatRecord = (record: ClusterRecord): string => `${JSON.stringify
 
 /** Options as they would be typed. */
 export function toGiven(options: ClusterOptions): GivenOptions {
-  return Object.fromEntries(OPTION_SPECS.map(({ field }) => [field, String(options[field])])) as GivenOptions;
+  const given = OPTION_SPECS.filter(({ field }) => options[field] !== '').map(({ field }) => [
+    field,
+    String(options[field]),
+  ]);
+  return Object.fromEntries(given) as GivenOptions;
 }
 
 /** `--name x --data-dir …`: every option, for the processes of the cluster. */
 export function optionWords(options: ClusterOptions): string[] {
-  return OPTION_SPECS.flatMap(({ field, flag }) => [flag, String(options[field])]);
+  return OPTION_SPECS.filter(({ field }) => options[field] !== '').flatMap(({ field, flag }) => [
+    flag,
+    String(options[field]),
+  ]);
 }
 
 /** Address for clients on this machine. */

@@ -6,6 +6,7 @@ export type FlagValues = ReadonlyMap<string, readonly string[]>;
 
 const HONOURED = [
   ...['advertise-address', 'allow-privileged', 'anonymous-auth', 'api-audiences', 'authorization-mode', 'bind-address'],
+  ...['etcd-cafile', 'etcd-certfile', 'etcd-keyfile', 'etcd-prefix'],
   ...['cert-dir', 'client-ca-file', 'disable-admission-plugins', 'enable-admission-plugins', 'etcd-servers', 'help'],
   ...[
     'kubelet-certificate-authority',
@@ -31,14 +32,7 @@ const WITHOUT_EFFECT = [
   ...['default-not-ready-toleration-seconds', 'default-unreachable-toleration-seconds', 'disable-http2-serving'],
   ...['disabled-metrics', 'emulated-version', 'emulation-forward-compatible', 'enable-aggregator-routing'],
   ...['enable-bootstrap-token-auth', 'enable-garbage-collector', 'enable-logs-handler', 'enable-priority-and-fairness'],
-  ...[
-    'endpoint-reconciler-type',
-    'etcd-cafile',
-    'etcd-certfile',
-    'etcd-compaction-interval',
-    'etcd-keyfile',
-    'etcd-prefix',
-  ],
+  ...['endpoint-reconciler-type', 'etcd-compaction-interval'],
   ...[
     'etcd-count-metric-poll-period',
     'etcd-db-metric-poll-interval',
@@ -195,7 +189,8 @@ export function idleFlags(values: FlagValues): readonly string[] {
 export function flagsHelp(): string {
   const rows = (names: readonly string[]) => names.toSorted().map((name) => `  --${name}`);
   return [
-    'A Kubernetes API server that takes the flags of kube-apiserver 1.36. It needs the etcd beside it, as envtest starts both.',
+    'A Kubernetes API server that takes the flags of kube-apiserver 1.36. Its objects are in etcd: a real one, or what\n' +
+      '`kapella envtest` puts in its place.',
     '',
     'Examples:',
     '  export KUBEBUILDER_ASSETS="$(kapella envtest --print-path)"; go test ./...',

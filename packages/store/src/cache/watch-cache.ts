@@ -14,6 +14,7 @@ import { SortedMap } from '../mvcc/sorted-keys.ts';
 import { Entry, type EntryKind } from './entry.ts';
 import { type Change, History } from './history.ts';
 import { createSplicer } from './splice.ts';
+import { listStored, type StoredQuery } from './stored-list.ts';
 import { eventsFor, sees, type Watcher, Watchers } from './watchers.ts';
 
 const WINDOW_MAX_DEFAULT = 10_000;
@@ -112,8 +113,20 @@ class StoreWatchCache implements WatchCache {
     };
   }
 
+  async read(key: string, ctx: Ctx): Promise<CachedObject | undefined> {
+    const value = await this.#store.get(this.#prefix + key, ctx);
+    if (value === undefined) return undefined;
+    const cached = this.#entries.get(key);
+    return cached?.revision === value.modRevision ? cached : this.#entryOf(value);
+  }
+
+  listStored(query: StoredQuery, ctx: Ctx): Promise<CacheList> {
+    return listStored(this.#store, this.#prefix, query, (value) => this.#entryOf(value), ctx);
+  }
+
   waitFor(revision: number, ctx: Ctx): Promise<void> {
     if (this.#isReady && this.#revision >= revision) return Promise.resolve();
+    this.#store.requestProgress(revision);
     return new Promise((resolve, reject) => {
       const waiter: Waiter = {
         revision,
@@ -182,8 +195,9 @@ class StoreWatchCache implements WatchCache {
     for (const event of events) {
       const key = event.key.slice(this.#prefix.length);
       const deleted = event.type === 'delete';
-      const next = new Entry(this.#kind, key, event.value, event.revision, event.createRevision, event.attachment);
-      const change: Change = { revision: event.revision, key, previous: this.#entries.get(key), next, deleted };
+      const previous = this.#entries.get(key);
+      const next = this.#entryAfter(event, key, previous);
+      const change: Change = { revision: event.revision, key, previous, next, deleted };
       if (deleted) this.#entries.delete(key);
       else this.#entries.set(key, next);
       this.#history.add(change);
@@ -191,6 +205,12 @@ class StoreWatchCache implements WatchCache {
     }
     this.#revision = Math.max(this.#revision, events.at(-1)?.revision ?? 0);
     this.#watchers.dispatch(changes);
+  }
+
+  #entryAfter(event: StoreEvent, key: string, previous: Entry | undefined): Entry {
+    // The store may have compacted the last value away before it could tell of the deletion.
+    if (event.value.length === 0 && previous !== undefined) return previous.at(event.revision);
+    return new Entry(this.#kind, key, event.value, event.revision, event.createRevision, event.attachment);
   }
 
   #progress(revision: number): void {

@@ -12,6 +12,7 @@ import {
   OPTION_SPECS,
   parseCommandLine,
   programHelp,
+  STORE_FILE_FIELDS,
 } from '@kapella/cli';
 import type { Program } from '../../cluster/node/program.ts';
 import { BEFORE_COMMAND_FLAGS, COMMANDS, COMMON_FLAGS, PROGRAM_EXAMPLES, PROGRAM_SUMMARY } from '../specs.ts';
@@ -110,7 +111,10 @@ async function givenOptions(flags: GivenFlags, program: Program): Promise<GivenO
     const value = flags.get(flag);
     if (value !== undefined) given[field] = value;
   }
-  if (given.dataDir !== undefined) given.dataDir = resolve(program.cwd, given.dataDir);
+  for (const field of ['dataDir', ...STORE_FILE_FIELDS] as const) {
+    const path = given[field];
+    if (path !== undefined && path !== '') given[field] = resolve(program.cwd, path);
+  }
   return given;
 }
 

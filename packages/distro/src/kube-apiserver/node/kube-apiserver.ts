@@ -7,13 +7,13 @@ import { createStaticTokens, type TokenAuthenticator } from '@kapella/apiserver'
 import { createTokenIssuer, type KubeletCredentials, type ServiceAccountTokens } from '@kapella/apiserver/node';
 import { admissionPlugins, selectPlugins } from '@kapella/admission';
 import type { Ctx } from '@kapella/base';
-import { addressAt, CliError } from '@kapella/cli';
+import { addressAt, CliError, STORE_DEFAULTS, type StoreOptions } from '@kapella/cli';
 import { bootstrapCluster, clientFor, MASTER } from '@kapella/control-plane';
-import { storeBackends } from '@kapella/store/node';
 import { primaryAddress } from '../../node-agent/node/host-address.ts';
 import { createAuthority, issueLeaf, type KeyPairPem } from '../../pki/node/certificates.ts';
 import { writePrivate } from '../../pki/node/cluster-pki.ts';
 import { type AuthorizationMode, startApiServer } from '../../server/node/api-server.ts';
+import { openStore } from '../../server/node/open-store.ts';
 import { KUBERNETES_VERSION } from '../../version.ts';
 import { flagsHelp, type FlagValues, idleFlags, last, list, parseFlags } from '../flags.ts';
 import { parseTokenFile } from '../token-file.ts';
@@ -33,10 +33,9 @@ export async function runKubeApiServer(words: readonly string[], ctx: Ctx): Prom
   const idle = idleFlags(flags);
   if (idle.length > 0) ctx.log.info('flags without effect', { flags: idle });
 
-  const dataDir = await dataDirOf(list(flags, 'etcd-servers')[0], ctx);
   const tokens = await tokensOf(flags);
   const serving = await servingOf(flags, ctx.clock.nowMs());
-  const store = await openStore(join(dataDir, 'kapella'));
+  const store = await storeOf(flags, ctx);
   const serviceCidr = list(flags, 'service-cluster-ip-range')[0] ?? '10.0.0.0/24';
   const clientCa = [fileOf(flags, 'client-ca-file'), fileOf(flags, 'requestheader-client-ca-file')].filter(
     (pem) => pem !== undefined,
@@ -99,38 +98,58 @@ function print(text: string): number {
   return 0;
 }
 
-/** Asks the etcd beside this server, which may be starting, where the data is to be. */
-async function dataDirOf(server: string | undefined, ctx: Ctx): Promise<string> {
-  if (server === undefined) {
+/** A real etcd, or the stand-in of `kapella envtest`, which says where the data is to be. Both may still be starting. */
+async function storeOf(flags: FlagValues, ctx: Ctx) {
+  const servers = list(flags, 'etcd-servers');
+  const [first] = servers;
+  if (first === undefined) {
     throw new CliError('Usage', '--etcd-servers must be specified', 'Give the client URL of the etcd beside it.');
   }
+  const dataDir = first.startsWith('https:') ? undefined : await standInDirectory(first, ctx);
+  if (dataDir !== undefined) {
+    const directory = join(dataDir, 'kapella');
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    return openStore(STORE_DEFAULTS, directory, ctx);
+  }
+  const file = (name: string) => last(flags, name) ?? '';
+  const options: StoreOptions = {
+    ...STORE_DEFAULTS,
+    store: 'etcd',
+    etcdEndpoints: servers.join(','),
+    etcdCafile: file('etcd-cafile'),
+    etcdCertfile: file('etcd-certfile'),
+    etcdKeyfile: file('etcd-keyfile'),
+    etcdPrefix: last(flags, 'etcd-prefix') ?? STORE_DEFAULTS.etcdPrefix,
+  };
+  return openStore(options, '', ctx);
+}
+
+/** undefined: a real etcd. */
+async function standInDirectory(server: string, ctx: Ctx): Promise<string | undefined> {
+  const url = new URL(STAND_IN_PATH, server.includes('://') ? server : `http://${server}`);
   const deadline = performance.now() + ETCD_MS_MAX;
   for (;;) {
     try {
-      const response = await fetch(new URL(STAND_IN_PATH, server), { signal: ctx.signal });
-      if (response.ok) return ((await response.json()) as { readonly dataDir: string }).dataDir;
-      break;
+      const response = await fetch(url, { signal: ctx.signal });
+      return response.ok ? ((await response.json()) as { readonly dataDir: string }).dataDir : undefined;
     } catch (error) {
       if (ctx.signal.aborted) throw error;
-      if (performance.now() > deadline) {
-        const fix = 'Start etcd first; `kapella envtest` lays out one that fits.';
-        throw new CliError('Timeout', `no etcd answers at ${server}`, fix, error);
-      }
+      // Whoever listens there is no stand-in: its answer would be HTTP.
+      if (!isUnreachable(error)) return undefined;
+      if (performance.now() > deadline) throw silentEtcd(server, error);
       await new Promise((resolve) => setTimeout(resolve, ETCD_POLL_MS));
     }
   }
-  throw new CliError(
-    'Usage',
-    `${server} is a real etcd, which is not served yet`,
-    'Use the etcd of `kapella envtest`.',
-  );
 }
 
-function openStore(directory: string) {
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
-  const lmdb = storeBackends.find(({ name }) => name === 'lmdb');
-  if (lmdb === undefined) throw new Error('there is no backend lmdb');
-  return lmdb.open(directory);
+function silentEtcd(server: string, cause: unknown): CliError {
+  const fix = 'Start etcd first; `kapella envtest` lays out one that fits.';
+  return new CliError('Timeout', `no etcd answers at ${server}`, fix, cause);
+}
+
+function isUnreachable(error: unknown): boolean {
+  const { code } = ((error as Error).cause ?? error) as NodeJS.ErrnoException;
+  return code === 'ECONNREFUSED' || code === 'ECONNRESET' || code === 'ENOTFOUND' || code === 'EAI_AGAIN';
 }
 
 function fileOf(flags: FlagValues, name: string): string | undefined {

@@ -2,7 +2,7 @@
 import { networkInterfaces } from 'node:os';
 import { createTokenIssuer } from '@kapella/apiserver/node';
 import type { Ctx } from '@kapella/base';
-import { addressAt, CliError, type ClusterOptions } from '@kapella/cli';
+import { addressAt, type ClusterOptions } from '@kapella/cli';
 import {
   bootstrapCluster,
   clientFor,
@@ -11,13 +11,14 @@ import {
   MASTER,
   runComponents,
 } from '@kapella/control-plane';
-import { type StoreBackend, storeBackends } from '@kapella/store/node';
 import { primaryAddress } from '../../node-agent/node/host-address.ts';
 import { DNS_ADDRESS_INDEX } from '../../network.ts';
 import { createCertificateFacts } from '../../pki/node/certificate-signer.ts';
 import { ensureClusterPki, writePrivate } from '../../pki/node/cluster-pki.ts';
 import { kubeconfigYaml } from '../../pki/node/kubeconfig.ts';
 import { startApiServer } from './api-server.ts';
+import { runElected } from './lead.ts';
+import { openStore } from './open-store.ts';
 
 export interface ServerHooks {
   /** The API answers and the cluster's own objects are there. `url`: for clients of this machine. */
@@ -32,7 +33,7 @@ export async function runServer(options: ClusterOptions, hooks: ServerHooks, ctx
     apiServerHosts: apiServerHosts(options),
     nowMs: ctx.clock.nowMs(),
   });
-  const store = await backendOf(options.store).open(`${options.dataDir}/store`);
+  const store = await openStore(options, `${options.dataDir}/store`, ctx);
   const tokens = await createTokenIssuer({
     issuer: `https://kubernetes.default.svc.${options.clusterDomain}`,
     privateKey: pki.serviceAccountKey,
@@ -73,19 +74,15 @@ export async function runServer(options: ClusterOptions, hooks: ServerHooks, ctx
     rootCa: pki.ca.cert,
     certificates: createCertificateFacts(pki.ca),
   });
-  await runComponents({ server: api.server, roles: { scheduler: true, controllers: true }, controllers }, ctx).finally(
-    async () => {
-      await api.close();
-      await store.close();
-    },
-  );
-}
-
-function backendOf(store: string): StoreBackend {
-  const name = store.split('://')[0];
-  const backend = storeBackends.find((candidate) => candidate.name === name);
-  if (backend === undefined) throw new CliError('Usage', `--store ${store}: no such store`, 'Use lmdb or memory.');
-  return backend;
+  const { server } = api;
+  // Nobody else writes to an embedded store, so there is nobody to elect among.
+  const running = store.embedded
+    ? runComponents({ server, roles: { scheduler: true, controllers: true }, controllers }, ctx)
+    : runElected(server, controllers, ctx);
+  await running.finally(async () => {
+    await api.close();
+    await store.close();
+  });
 }
 
 /** Names and addresses under which clients may reach the API server. */

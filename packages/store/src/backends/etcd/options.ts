@@ -38,7 +38,8 @@ export interface KeySpace {
 export function createKeySpace(prefix: string = ETCD_PREFIX): KeySpace {
   const root = `/${prefix.replace(/^\/+|\/+$/g, '')}/`;
   const own = `${ETCD_PREFIX}/`;
-  if (root === own) return { outer: (key) => (key === '' ? own : key), inner: (key) => (key.startsWith(own) ? key : undefined) };
+  if (root === own)
+    return { outer: (key) => (key === '' ? own : key), inner: (key) => (key.startsWith(own) ? key : undefined) };
   return {
     outer: (key) => root + key.slice(own.length),
     inner: (key) => (key.startsWith(root) ? own + key.slice(root.length) : undefined),

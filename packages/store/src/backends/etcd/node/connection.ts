@@ -49,7 +49,10 @@ export class EtcdConnection {
     this.#members = options.endpoints.map(parseEndpoint).map((endpoint) => {
       const credentials = endpoint.secure ? secure : grpc.credentials.createInsecure();
       const make = (name: ServiceName) => new services[name](endpoint.address, credentials, CHANNEL_OPTIONS);
-      return { endpoint, clients: { KV: make('KV'), Watch: make('Watch'), Auth: make('Auth'), Maintenance: make('Maintenance') } };
+      return {
+        endpoint,
+        clients: { KV: make('KV'), Watch: make('Watch'), Auth: make('Auth'), Maintenance: make('Maintenance') },
+      };
     });
   }
 
@@ -63,7 +66,13 @@ export class EtcdConnection {
   }
 
   /** Once, at the present endpoint. Rejects with gRPC's error; what was asked for may then have been done. */
-  async once<R>(service: ServiceName, method: string, request: object, ctx: Ctx, deadlineMs = ATTEMPT_MS_MAX): Promise<R> {
+  async once<R>(
+    service: ServiceName,
+    method: string,
+    request: object,
+    ctx: Ctx,
+    deadlineMs = ATTEMPT_MS_MAX,
+  ): Promise<R> {
     const at = this.#current;
     const member = this.#member;
     try {
@@ -138,7 +147,14 @@ export class EtcdConnection {
     const request = { name: auth.user, password: auth.password };
     try {
       const empty = new grpc.Metadata();
-      const { token } = await call<{ token: string }>(member.clients.Auth, 'authenticate', request, empty, ATTEMPT_MS_MAX, ctx);
+      const { token } = await call<{ token: string }>(
+        member.clients.Auth,
+        'authenticate',
+        request,
+        empty,
+        ATTEMPT_MS_MAX,
+        ctx,
+      );
       return token;
     } catch (error) {
       this.#login = undefined;
@@ -171,11 +187,16 @@ function call<R>(
       reject(new ApiError('ServiceUnavailable', 'the request was given up', { cause: ctx.signal.reason }));
       return;
     }
-    const running = client[method](request, metadata, { deadline: Date.now() + deadlineMs }, (error: unknown, answer: R) => {
-      ctx.signal.removeEventListener('abort', onAbort);
-      if (error) reject(error);
-      else resolve(answer);
-    });
+    const running = client[method](
+      request,
+      metadata,
+      { deadline: Date.now() + deadlineMs },
+      (error: unknown, answer: R) => {
+        ctx.signal.removeEventListener('abort', onAbort);
+        if (error) reject(error);
+        else resolve(answer);
+      },
+    );
     const onAbort = () => running.cancel();
     ctx.signal.addEventListener('abort', onAbort, { once: true });
   });

@@ -39,11 +39,26 @@ const MEANINGS: readonly (readonly [pattern: RegExp, reason: string, code: numbe
   [/database space exceeded/, 'InternalError', 500, NOSPACE_FIX],
   [/corrupt cluster/, 'InternalError', 500, 'etcd found its data damaged: restore the member from a snapshot'],
   [/request is too large/, 'RequestEntityTooLarge', 413, 'the object is larger than etcd takes (--max-request-bytes)'],
-  [/message larger than max/, 'RequestEntityTooLarge', 413, 'the object is larger than etcd takes (--max-request-bytes)'],
+  [
+    /message larger than max/,
+    'RequestEntityTooLarge',
+    413,
+    'the object is larger than etcd takes (--max-request-bytes)',
+  ],
   [/too many requests/, 'TooManyRequests', 429, 'etcd is behind with its work; try again later'],
-  [/invalid user ID or password/, 'InternalError', 500, 'give the etcd user and password that `etcdctl user add` was given'],
+  [
+    /invalid user ID or password/,
+    'InternalError',
+    500,
+    'give the etcd user and password that `etcdctl user add` was given',
+  ],
   [/user name is empty/, 'InternalError', 500, 'etcd asks for a user: give --etcd-user and --etcd-password-file'],
-  [/permission denied/, 'InternalError', 500, "grant the etcd user's role readwrite on the prefix of the cluster's keys"],
+  [
+    /permission denied/,
+    'InternalError',
+    500,
+    "grant the etcd user's role readwrite on the prefix of the cluster's keys",
+  ],
 ];
 
 /** `what` was tried, for the message. ApiErrors pass as they are. */

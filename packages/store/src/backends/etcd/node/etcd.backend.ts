@@ -30,7 +30,13 @@ const FOREVER: Ctx['signal'] = new AbortController().signal;
 export async function openEtcdStore(options: EtcdOptions, ctx: Ctx): Promise<Store> {
   const connection = new EtcdConnection(options);
   try {
-    const { version } = await connection.read<{ version: string }>('Maintenance', 'status', {}, 'read its version', ctx);
+    const { version } = await connection.read<{ version: string }>(
+      'Maintenance',
+      'status',
+      {},
+      'read its version',
+      ctx,
+    );
     const keys = createKeySpace(options.prefix);
     const range = { key: Buffer.from(keys.outer('')), limit: 1, keysOnly: true };
     const { header } = await connection.read<RangeResponse>('KV', 'range', range, 'read its revision', ctx);
@@ -108,7 +114,9 @@ class EtcdStore implements Store {
     } catch (error) {
       const cause = (error as Error).cause;
       if (!isCompacted(cause ?? error)) throw error;
-      throw new ApiError('Expired', `The resourceVersion ${options.revision ?? 0} is too old: etcd compacted it`, { cause: error });
+      throw new ApiError('Expired', `The resourceVersion ${options.revision ?? 0} is too old: etcd compacted it`, {
+        cause: error,
+      });
     } finally {
       // The caller's next step in this turn is to watch from here on.
       setImmediate(release);
@@ -259,7 +267,14 @@ class EtcdStore implements Store {
     const isOwn = own?.value !== undefined && kv.value.equals(own.value);
     if (isOwn) this.#attachments.delete(key);
     const value = isOwn ? (own.value as Uint8Array) : new Uint8Array(kv.value);
-    const event = { type: 'put', key, value, revision: kv.modRevision, createRevision: kv.createRevision, previous } as const;
+    const event = {
+      type: 'put',
+      key,
+      value,
+      revision: kv.modRevision,
+      createRevision: kv.createRevision,
+      previous,
+    } as const;
     return isOwn ? { ...event, attachment: own.attachment } : event;
   }
 
@@ -288,4 +303,3 @@ function onlyAfter(revision: number, sink: WatchSink): WatchSink {
 function keyValueOf(key: string, { value, createRevision, modRevision }: WireKeyValue): KeyValue {
   return { key, value: new Uint8Array(value), createRevision, modRevision };
 }
-

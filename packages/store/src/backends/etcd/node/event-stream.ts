@@ -81,9 +81,7 @@ export class EventStream {
 
   #ask(): void {
     this.#isAsking =
-      this.#wanted > this.#revision &&
-      this.#ctx.clock.monotonicMs() < this.#wantedUntilMs &&
-      !this.#ctx.signal.aborted;
+      this.#wanted > this.#revision && this.#ctx.clock.monotonicMs() < this.#wantedUntilMs && !this.#ctx.signal.aborted;
     if (!this.#isAsking) return;
     this.#call?.write({ progressRequest: {} });
     this.#ctx.clock.setTimer(PROGRESS_EVERY_MS, () => this.#ask());

@@ -5,8 +5,8 @@ import type { Store } from '../../../contract.ts';
 import { createMvccStore } from '../../../mvcc/mvcc-store.ts';
 import type { ChangeRecord, Persistence } from '../../../mvcc/record.ts';
 
-/** Format of the records; a file of another one is refused. */
-const FORMAT = 1;
+/** Format of the records; a file of another one is refused. 2: keys as upstream's. */
+const FORMAT = 2;
 const META_KEY = 0;
 const HEADER_BYTES = 12;
 

@@ -1,0 +1,39 @@
+/** Scheduler and controllers of several servers over one etcd: one of them runs each, the others stand by. */
+import { hostname } from 'node:os';
+import type { ApiServer } from '@kapella/apiserver';
+import { type Ctx, describeError, sleep } from '@kapella/base';
+import { runAsLeader } from '@kapella/client';
+import { clientFor, type ComponentOptions, MASTER, runComponents } from '@kapella/control-plane';
+
+const AGAIN_MS = 1_000;
+/** Names of upstream's leases. */
+const LEASES = { scheduler: 'kube-scheduler', controllers: 'kube-controller-manager' } as const;
+
+/** Runs until `ctx` aborts. Who loses the lease stops, and stands by again. */
+export async function runElected(
+  server: ApiServer,
+  controllers: ComponentOptions['controllers'],
+  ctx: Ctx,
+): Promise<void> {
+  await Promise.all(
+    (['scheduler', 'controllers'] as const).map((role) => {
+      const roles = { scheduler: role === 'scheduler', controllers: role === 'controllers' };
+      return standBy(server, LEASES[role], (leading) => runComponents({ server, roles, controllers }, leading), ctx);
+    }),
+  );
+}
+
+async function standBy(server: ApiServer, name: string, work: (ctx: Ctx) => Promise<void>, ctx: Ctx): Promise<void> {
+  const client = clientFor(server, MASTER, 'kapella-leader-election');
+  const identity = `${hostname()}_${ctx.random.uuid()}`;
+  const lease = { namespace: 'kube-system', name, identity, releaseOnCancel: true };
+  while (!ctx.signal.aborted) {
+    try {
+      await runAsLeader(client, lease, work, ctx);
+    } catch (error) {
+      if (ctx.signal.aborted) return;
+      ctx.log.warn('leadership lost', { lease: name, error: describeError(error) });
+      await sleep(AGAIN_MS, ctx).catch(() => {});
+    }
+  }
+}

@@ -6,7 +6,7 @@ export * from './outbound/webhook-client.ts';
 export * from './auth/authenticate.ts';
 export * from './auth/authorize.ts';
 export * from './auth/contract.ts';
-export type { IssueRequest, ServiceAccountTokens } from './auth/service-account-tokens.ts';
+export * from './auth/service-account-tokens.ts';
 export * from './discovery/routes.ts';
 export * from './in-memory-transport.ts';
 export * from './metrics/registry.ts';

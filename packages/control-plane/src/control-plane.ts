@@ -2,7 +2,7 @@
 import { admissionPlugins } from '@kapella/admission';
 import { type ApiServer, createInMemoryTransport, type UserInfo } from '@kapella/apiserver';
 import { childCtx, type Ctx, describeError } from '@kapella/base';
-import { type Client, createCache, createClient, createEventRecorder } from '@kapella/client';
+import { type Client, createCache, createClient, createEventRecorder, type Transport } from '@kapella/client';
 import { type Controller, type ControllerDeps, runControllers, slowStart } from '@kapella/controller';
 import { createScheduler } from '@kapella/scheduler';
 import { KUBERNETES_VERSION } from './version.ts';
@@ -11,6 +11,9 @@ export interface ControlPlaneRoles {
   readonly scheduler: boolean;
   readonly controllers: boolean;
 }
+
+/** How a component that is this user reaches the API. */
+export type Connect = (user: UserInfo) => Transport;
 
 export interface ComponentOptions {
   readonly server: ApiServer;
@@ -39,6 +42,7 @@ export function clientFor(server: ApiServer, user: UserInfo, userAgent: string):
 
 /** Runs until `ctx` aborts, then settles. Rejects when a component fails, which is a bug, after stopping the others. */
 export async function runComponents({ server, roles, controllers }: ComponentOptions, ctx: Ctx): Promise<void> {
+  const connect: Connect = (user) => createInMemoryTransport(server, user);
   const stop = new AbortController();
   const inner = childCtx(ctx, stop.signal);
   let failure: unknown;
@@ -50,31 +54,34 @@ export async function runComponents({ server, roles, controllers }: ComponentOpt
       stop.abort();
     });
   const work: Promise<void>[] = [];
-  if (roles.scheduler) work.push(guarded('scheduler', runScheduler(server, inner)));
-  if (roles.controllers) work.push(guarded('controllers', runControllerManager(server, controllers, inner)));
+  if (roles.scheduler) work.push(guarded('scheduler', runScheduler(connect, inner)));
+  if (roles.controllers) work.push(guarded('controllers', runControllerManager(connect, controllers, inner)));
   await Promise.all(work);
   if (failure !== undefined) throw failure;
 }
 
-async function runScheduler(server: ApiServer, ctx: Ctx): Promise<void> {
-  const client = clientFor(server, componentUser('system:kube-scheduler'), `kube-scheduler/${KUBERNETES_VERSION}`);
+export async function runScheduler(connect: Connect, ctx: Ctx): Promise<void> {
+  const userAgent = `kube-scheduler/${KUBERNETES_VERSION}`;
+  const client = createClient(connect(componentUser('system:kube-scheduler')), { userAgent });
   const cache = createCache(client);
   const events = createEventRecorder(client, { component: 'default-scheduler' }, ctx);
   await Promise.all([cache.run(ctx), events.run(ctx), createScheduler({ client, cache, events }).run(ctx)]);
 }
 
-async function runControllerManager(server: ApiServer, make: ComponentOptions['controllers'], ctx: Ctx): Promise<void> {
+export async function runControllerManager(
+  connect: Connect,
+  make: ComponentOptions['controllers'],
+  ctx: Ctx,
+): Promise<void> {
+  const clientOf = (component: string, suffix = '') =>
+    createClient(connect(componentUser(component)), {
+      userAgent: `kube-controller-manager/${KUBERNETES_VERSION}${suffix}`,
+    });
   // One cache for all: its identity may read everything and write nothing.
-  const cache = createCache(
-    clientFor(server, componentUser('system:kube-controller-manager'), `kube-controller-manager/${KUBERNETES_VERSION}`),
-  );
+  const cache = createCache(clientOf('system:kube-controller-manager'));
   const recorders: Promise<void>[] = [];
   const controllers = make((component) => {
-    const client = clientFor(
-      server,
-      componentUser(component),
-      `kube-controller-manager/${KUBERNETES_VERSION}/${component}`,
-    );
+    const client = clientOf(component, `/${component}`);
     const events = createEventRecorder(client, { component }, ctx);
     recorders.push(events.run(ctx));
     return { cache, client, events, batch: slowStart };

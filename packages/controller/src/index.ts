@@ -6,3 +6,8 @@ export { hasFinalizer, withFinalizer, withoutFinalizer } from './finalizers.ts';
 export { runControllers } from './manager.ts';
 export { controllerOf, controllerRef, isControlledBy, refersTo } from './owners.ts';
 export { slowStart } from './slow-start.ts';
+export { isConditionTrue, type NewCondition, withCondition } from './conditions.ts';
+export * from './custom-resource/custom-resource.ts';
+export * from './custom-resource/schema.ts';
+export { registerWebhooks, webhookConfiguration } from './webhooks/configuration.ts';
+export * from './webhooks/webhook.ts';

@@ -1,6 +1,6 @@
 /** @kapella/store: bytes and revisions behind one contract, and the watch cache that serves them. */
 export { createSplicer } from './cache/splice.ts';
-export { createMemoryStore } from './backends/memory/memory.backend.ts';
+export { createMemoryStore, type MemorySnapshot, type MemoryStore } from './backends/memory/memory.backend.ts';
 export { createWatchCache } from './cache/watch-cache.ts';
 export * from './cached.ts';
 export * from './contract.ts';

@@ -1,11 +1,16 @@
 /** Tokens of service accounts: signed, checked, published. Source: kubernetes pkg/serviceaccount/{jwt,claims}.go. */
 import { createHash, createPublicKey } from 'node:crypto';
-import { coreV1, type UnknownObject } from '@kapella/api';
-import { ApiError, type Ctx, parseTime } from '@kapella/base';
+import { ApiError, type Ctx } from '@kapella/base';
 import { type CryptoKey, exportJWK, importPKCS8, type JWK, jwtVerify, SignJWT } from 'jose';
 import type { TokenAuthenticator, TokenUser } from '../auth/contract.ts';
-import type { IssueRequest, ServiceAccountTokens } from '../auth/service-account-tokens.ts';
-import type { ServerAccess, UserInfo } from '../resource.ts';
+import {
+  type BoundClaims,
+  checkBoundObjects,
+  type IssueRequest,
+  type ServiceAccountTokens,
+  tokenUserOf,
+} from '../auth/service-account-tokens.ts';
+import type { ServerAccess } from '../resource.ts';
 
 export interface TokenIssuerOptions {
   /** `https://kubernetes.default.svc.cluster.local` */
@@ -16,26 +21,14 @@ export interface TokenIssuerOptions {
   readonly privateKey: string;
 }
 
-const POD_GONE_LEEWAY_MS = 60_000;
 const VERIFIED_MAX = 5_000;
-
-interface Bound {
-  readonly name: string;
-  readonly uid: string;
-}
 
 interface Claims {
   readonly iss?: string;
   readonly exp?: number;
   readonly jti?: string;
   readonly aud?: string | string[];
-  readonly 'kubernetes.io'?: {
-    readonly namespace: string;
-    readonly serviceaccount: Bound;
-    readonly pod?: Bound;
-    readonly node?: Bound;
-    readonly secret?: Bound;
-  };
+  readonly 'kubernetes.io'?: BoundClaims;
 }
 
 export async function createTokenIssuer(options: TokenIssuerOptions): Promise<ServiceAccountTokens> {
@@ -123,8 +116,8 @@ class JwtAuthenticator implements TokenAuthenticator {
     }
     const bound = claims['kubernetes.io'];
     if (bound === undefined) throw refused('not a token of a service account');
-    await this.#checkBound(bound, ctx.clock.nowMs());
-    return { user: userOf(bound, claims.jti), audiences: shared };
+    await checkBoundObjects(bound, this.#access(), ctx.clock.nowMs());
+    return { user: tokenUserOf(bound, claims.jti), audiences: shared };
   }
 
   /** Other issuers' tokens are for other authenticators. */
@@ -160,47 +153,8 @@ class JwtAuthenticator implements TokenAuthenticator {
       throw new ApiError('Unauthorized', 'Unauthorized', { details: {}, cause });
     }
   }
-
-  async #checkBound(
-    { namespace, serviceaccount, pod, secret, node }: NonNullable<Claims['kubernetes.io']>,
-    nowMs: number,
-  ): Promise<void> {
-    const access = this.#access();
-    const check = async (found: Promise<unknown>, wanted: Bound, what: string) => {
-      const object = (await found) as UnknownObject | undefined;
-      const deletedMs = parseTime(object?.metadata.deletionTimestamp);
-      const isGone = object === undefined || object.metadata.uid !== wanted.uid;
-      if (isGone || (deletedMs !== undefined && deletedMs + POD_GONE_LEEWAY_MS < nowMs)) {
-        throw refused(`${what} ${namespace}/${wanted.name} of the token is gone`);
-      }
-    };
-    await check(access.get(coreV1.ServiceAccount, namespace, serviceaccount.name), serviceaccount, 'service account');
-    if (pod !== undefined) await check(access.get(coreV1.Pod, namespace, pod.name), pod, 'pod');
-    if (secret !== undefined) await check(access.get(coreV1.Secret, namespace, secret.name), secret, 'secret');
-    if (node !== undefined && pod === undefined) await check(access.get(coreV1.Node, '', node.name), node, 'node');
-  }
 }
 
 function refused(why: string): ApiError {
   return new ApiError('Unauthorized', 'Unauthorized', { details: {}, cause: new Error(why) });
-}
-
-function userOf(bound: NonNullable<Claims['kubernetes.io']>, tokenId: string | undefined): UserInfo {
-  const { namespace, serviceaccount, pod, node } = bound;
-  const extra: Record<string, readonly string[]> = {};
-  if (tokenId !== undefined) extra['authentication.kubernetes.io/credential-id'] = [`JTI=${tokenId}`];
-  if (pod !== undefined) {
-    extra['authentication.kubernetes.io/pod-name'] = [pod.name];
-    extra['authentication.kubernetes.io/pod-uid'] = [pod.uid];
-  }
-  if (node !== undefined) {
-    extra['authentication.kubernetes.io/node-name'] = [node.name];
-    extra['authentication.kubernetes.io/node-uid'] = [node.uid];
-  }
-  return {
-    username: `system:serviceaccount:${namespace}:${serviceaccount.name}`,
-    uid: serviceaccount.uid,
-    groups: ['system:serviceaccounts', `system:serviceaccounts:${namespace}`],
-    extra,
-  };
 }

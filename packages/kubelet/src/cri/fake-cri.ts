@@ -18,6 +18,10 @@ export interface FakeCriOptions {
   readonly stopMs?: (config: ContainerConfig) => number;
   /** Throws what a pull answers with. */
   readonly onPull?: (image: string, auth: CriAuth | undefined) => Promise<void> | void;
+  /** Address of the next sandbox; absent: one of 10.88.0.0/16. */
+  readonly nextIp?: () => string;
+  /** false: `calls` stays empty. For nodes that run for long. */
+  readonly recordCalls?: boolean;
   /** Called before each call, by method name; throws to make it fail. */
   readonly onCall?: (method: string, subject: string) => Promise<void> | void;
   readonly exec?: (
@@ -90,7 +94,7 @@ class FakeRuntime {
   }
 
   async enter(method: string, subject: string): Promise<void> {
-    this.calls.push(`${method} ${subject}`);
+    if (this.options.recordCalls !== false) this.calls.push(`${method} ${subject}`);
     await this.options.onCall?.(method, subject);
   }
 
@@ -159,7 +163,7 @@ function sandboxCalls(r: FakeRuntime): Pick<Cri, SandboxCall> {
     async runPodSandbox(config) {
       await r.enter('runPodSandbox', config.metadata.name);
       const id = `sandbox-${r.next()}`;
-      const ip = `10.88.${(r.serial >> 8) & 255}.${r.serial & 255}`;
+      const ip = r.options.nextIp?.() ?? `10.88.${(r.serial >> 8) & 255}.${r.serial & 255}`;
       r.sandboxes.set(id, { id, config, ready: true, createdAtMs: r.clock.nowMs() + r.serial / 1000, ip });
       return id;
     },

@@ -10,7 +10,7 @@ import type { Ctx } from '@kapella/base';
 import { addressAt, CliError, STORE_DEFAULTS, type StoreOptions } from '@kapella/cli';
 import { bootstrapCluster, clientFor, MASTER } from '@kapella/control-plane';
 import { primaryAddress } from '../../node-agent/node/host-address.ts';
-import { createAuthority, issueLeaf, type KeyPairPem } from '../../pki/node/certificates.ts';
+import { createAuthority, issueLeaf, type KeyPairPem } from '@kapella/control-plane/node';
 import { writePrivate } from '../../pki/node/cluster-pki.ts';
 import { type AuthorizationMode, startApiServer } from '../../server/node/api-server.ts';
 import { openStore } from '../../server/node/open-store.ts';

@@ -14,7 +14,7 @@ import { createNftablesBackend } from '@kapella/proxy/node';
 import { type Ctx, describeError, isReason, sleep } from '@kapella/base';
 import { DNS_ADDRESS_INDEX } from '../../network.ts';
 import { runtimePaths } from '../../host/paths.ts';
-import type { KeyPairPem } from '../../pki/node/certificates.ts';
+import type { KeyPairPem } from '@kapella/control-plane/node';
 import { ensureClusterPki } from '../../pki/node/cluster-pki.ts';
 import { KUBERNETES_VERSION } from '../../version.ts';
 import { primaryAddress } from './host-address.ts';

@@ -14,7 +14,7 @@ import {
   X509Certificate,
   X509CertificateGenerator,
 } from '@peculiar/x509';
-import { importSigningKey, type KeyPairPem, serialNumber, SIGNING_ALGORITHM } from './certificates.ts';
+import { importSigningKey, type KeyPairPem, serialNumber, SIGNING_ALGORITHM } from '@kapella/control-plane/node';
 
 /** The signers whose certificates the cluster's CA vouches for. */
 const SIGNER_NAMES = [

@@ -9,7 +9,7 @@ import {
   issueLeaf,
   type KeyPairPem,
   type LeafRequest,
-} from './certificates.ts';
+} from '@kapella/control-plane/node';
 
 /** A leaf is renewed at start when less than this is left. */
 const RENEW_BEFORE_MS = 90 * 86_400_000;

@@ -11,11 +11,11 @@ import {
   MASTER,
   runComponents,
 } from '@kapella/control-plane';
+import { kubeconfigYaml } from '@kapella/control-plane/node';
 import { primaryAddress } from '../../node-agent/node/host-address.ts';
 import { DNS_ADDRESS_INDEX } from '../../network.ts';
 import { createCertificateFacts } from '../../pki/node/certificate-signer.ts';
 import { ensureClusterPki, writePrivate } from '../../pki/node/cluster-pki.ts';
-import { kubeconfigYaml } from '../../pki/node/kubeconfig.ts';
 import { startApiServer } from './api-server.ts';
 import { runElected } from './lead.ts';
 import { openStore } from './open-store.ts';

@@ -1,0 +1,82 @@
+/** Scheduler and controllers on a simulated network, each of which can be ended and begun again on its own. */
+import { childCtx, type Ctx, describeError } from '@kapella/base';
+import type { ControllerDeps } from '@kapella/controller';
+import { controllers as controllerTable, type ClusterFacts } from '@kapella/controllers';
+import { runControllerManager, runScheduler } from '@kapella/control-plane';
+import { POD_CIDR } from './api.ts';
+import type { Network } from './network.ts';
+
+export interface Component {
+  readonly name: string;
+  /** Runs until `ctx` aborts. */
+  run(ctx: Ctx): Promise<void>;
+}
+
+export interface RunningComponent {
+  readonly name: string;
+  /** Ends it where it stands and begins a new one, which knows nothing of the old one's memory. */
+  restart(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const FACTS: ClusterFacts = {
+  podCidr: POD_CIDR,
+  rootCa: 'none: requests of this cluster carry no certificate',
+  certificates: {
+    x509: {
+      parseRequest: () => {
+        throw new Error('a cluster in memory reads no certificate requests');
+      },
+      notAfterMs: () => undefined,
+    },
+    signers: new Map(),
+  },
+};
+
+export const schedulerComponent = (network: Network): Component => ({
+  name: 'kube-scheduler',
+  run: (ctx) => runScheduler((user) => network.connect('kube-scheduler', user), ctx),
+});
+
+/** `wanted`: names as in kube-controller-manager's `--controllers`; `*` stands for all that are on by default. */
+export function controllersComponent(network: Network, wanted: readonly string[]): Component {
+  const unknown = wanted.filter((name) => name !== '*' && !controllerTable.some((row) => row.name === name));
+  if (unknown.length > 0) throw new Error(`no controller ${unknown.join(', ')}; see kube-controller-manager --help`);
+  const rows = controllerTable.filter((row) => wanted.includes(row.name) || (wanted.includes('*') && row.onByDefault));
+  return {
+    name: 'kube-controller-manager',
+    run: (ctx) =>
+      runControllerManager(
+        (user) => network.connect('kube-controller-manager', user),
+        (depsOf: (component: string) => ControllerDeps) => rows.map((row) => row.create(depsOf(row.account), FACTS)),
+        ctx,
+      ),
+  };
+}
+
+export function startComponent(component: Component, ctx: Ctx): RunningComponent {
+  const begin = () => {
+    const stop = new AbortController();
+    let failure: unknown;
+    const done = component.run(childCtx(ctx, stop.signal)).catch((error: unknown) => {
+      if (stop.signal.aborted || ctx.signal.aborted) return;
+      failure = error;
+      ctx.log.error('component failed', { component: component.name, error: describeError(error) });
+    });
+    const end = async () => {
+      stop.abort(new Error(`${component.name} was ended`));
+      await done;
+      if (failure !== undefined) throw failure;
+    };
+    return { end };
+  };
+  let running = begin();
+  return {
+    name: component.name,
+    async restart() {
+      await running.end();
+      running = begin();
+    },
+    stop: () => running.end(),
+  };
+}

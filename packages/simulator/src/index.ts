@@ -1,0 +1,10 @@
+/** @kapella/simulator: a whole cluster on a virtual clock and a seed, with hollow nodes. */
+export * from './api.ts';
+export * from './clock.ts';
+export * from './components.ts';
+export * from './network.ts';
+export { createPlainTokens } from './plain-tokens.ts';
+export { durationMs } from './duration.ts';
+export { ANNOTATION_PREFIX, defaultBehaviour, type HollowBehaviour } from './hollow/behaviour.ts';
+export { createFleet, type Fleet, type FleetOptions } from './hollow/fleet.ts';
+export type { HollowNode, HollowNodeOptions } from './hollow/hollow-node.ts';

@@ -13,3 +13,4 @@ export * from './protobuf/index.ts';
 export * from './openapi/index.ts';
 export * from './apply/index.ts';
 export * from './structural/index.ts';
+export * from './bootstrap-token/bootstrap-token.ts';

@@ -35,4 +35,5 @@ export {
   RESOURCE_CHECK,
   resourceCheckValue,
 } from './functions/authorizer.ts';
+export { usesField } from './syntax/uses-field.ts';
 export { CelError, CelList, CelMap, CelOptional, type CelValue, fromJson, NONE } from './values/values.ts';

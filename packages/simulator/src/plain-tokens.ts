@@ -6,7 +6,7 @@ import {
   type ServiceAccountTokens,
   tokenUserOf,
 } from '@kapella/apiserver';
-import { ApiError, type Ctx, formatTime } from '@kapella/base';
+import { type Ctx, formatTime } from '@kapella/base';
 
 const ISSUER = 'https://kubernetes.default.svc.cluster.local';
 /** The oldest are forgotten first. */
@@ -31,10 +31,12 @@ interface Issued {
 /** Issues without any wait, so that a virtual clock need not wait either. */
 export function createPlainTokens(): ServiceAccountTokens {
   const issued = new Map<string, Issued>();
-  const refuse = (why: string) => new ApiError('Unauthorized', 'Unauthorized', { details: {}, cause: new Error(why) });
   return {
     defaultAudiences: [ISSUER],
     issuer: ISSUER,
+    issuers: [ISSUER],
+    algorithms: [],
+    expirationSecondsMax: undefined,
     async issue(request: IssueRequest, ctx: Ctx) {
       const id = ctx.random.uuid();
       const token = `kapella-test.${id}.${ctx.random.uuid()}`;
@@ -50,10 +52,10 @@ export function createPlainTokens(): ServiceAccountTokens {
       async authenticateToken(token, audiences, ctx) {
         const known = issued.get(token);
         if (known === undefined) return undefined;
-        if (known.expiresMs <= ctx.clock.nowMs()) throw refuse('token has expired');
+        if (known.expiresMs <= ctx.clock.nowMs()) throw new Error('token has expired');
         const given = known.request.audiences;
         const shared = (audiences ?? [ISSUER]).filter((audience) => given.includes(audience));
-        if (shared.length === 0) throw refuse(`token audiences ${JSON.stringify(given)} are not asked for`);
+        if (shared.length === 0) throw new Error(`token audiences ${JSON.stringify(given)} are not asked for`);
         const bound = boundOf(known.request);
         await checkBoundObjects(bound, access(), ctx.clock.nowMs());
         return { user: tokenUserOf(bound, known.id), audiences: shared };

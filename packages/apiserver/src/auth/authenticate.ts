@@ -1,27 +1,33 @@
-/** Finds out who asks. Source: apiserver/pkg/authentication/{request,group,token}. */
-import { ApiError, type Ctx } from '@kapella/base';
+/** Finds out who asks. Source: apiserver/pkg/authentication/{request,group,token}, kubernetes pkg/kubeapiserver/authenticator. */
+import { ApiError } from '@kapella/base';
 import type { UserInfo } from '../resource.ts';
-import type { Authenticator, ServerRequest, TokenAuthenticator, TokenUser } from './contract.ts';
+import type { Authenticator, ServerRequest, TokenAuthenticator } from './contract.ts';
+import { unionTokens } from './tokens/union.ts';
 
 export const AUTHENTICATED_GROUP = 'system:authenticated';
 export const UNAUTHENTICATED_GROUP = 'system:unauthenticated';
+const ANONYMOUS_USER = 'system:anonymous';
+
 export const ANONYMOUS: UserInfo = Object.freeze({
-  username: 'system:anonymous',
+  username: ANONYMOUS_USER,
   groups: Object.freeze([UNAUTHENTICATED_GROUP]),
 });
 
 export interface AuthenticationOptions {
+  /** Asked in this order; the first that knows a token decides. */
   readonly tokens: readonly TokenAuthenticator[];
-  /** Default true: requests without credentials are `system:anonymous`. */
-  readonly anonymous?: boolean;
+  /** Default true: requests without credentials are `system:anonymous`. A list: those for these paths only. */
+  readonly anonymous?: boolean | readonly string[];
 }
 
-export function unauthorized(): ApiError {
-  return new ApiError('Unauthorized', 'Unauthorized', { details: {} });
+export function unauthorized(cause?: unknown): ApiError {
+  return new ApiError('Unauthorized', 'Unauthorized', { details: {}, ...(cause === undefined ? {} : { cause }) });
 }
 
-/** Certificate first, then bearer token, then anonymous. */
+/** Certificate first, then bearer token, then anonymous. Whoever shows wrong credentials is not anonymous. */
 export function createAuthenticator(options: AuthenticationOptions): Authenticator {
+  const tokens = unionTokens(options.tokens);
+  const { anonymous = true } = options;
   return {
     async authenticate(request, ctx) {
       const { clientCertificate } = request;
@@ -30,36 +36,33 @@ export function createAuthenticator(options: AuthenticationOptions): Authenticat
         return withAuthenticated({ username: commonName, groups: organizations });
       }
       const token = bearerToken(request);
-      if (token !== undefined) return withAuthenticated((await checkToken(options.tokens, token, undefined, ctx)).user);
-      return options.anonymous === false || request.hasBadCertificate === true ? undefined : ANONYMOUS;
+      if (token !== undefined) {
+        const found = await tokens.authenticateToken(token, undefined, ctx).catch((error) => {
+          ctx.log.warn('request not authenticated', { path: request.path, error: (error as Error).message });
+          throw unauthorized(error);
+        });
+        if (found === undefined) throw unauthorized(new Error('invalid bearer token'));
+        return withAuthenticated(found.user);
+      }
+      if (request.hasBadCertificate === true) return undefined;
+      const isOpen = typeof anonymous === 'boolean' ? anonymous : anonymous.includes(request.path);
+      return isOpen ? ANONYMOUS : undefined;
     },
   };
 }
 
-/** Throws Unauthorized when no authenticator knows the token. Also what TokenReview asks. */
-export async function checkToken(
-  authenticators: readonly TokenAuthenticator[],
-  token: string,
-  audiences: readonly string[] | undefined,
-  ctx: Ctx,
-): Promise<TokenUser> {
-  for (const authenticator of authenticators) {
-    const found = await authenticator.authenticateToken(token, audiences, ctx);
-    if (found !== undefined) return { ...found, user: withAuthenticated(found.user) };
-  }
-  throw unauthorized();
-}
-
 export function withAuthenticated(user: UserInfo): UserInfo {
+  if (user.username === ANONYMOUS_USER) return user;
   if (user.groups.includes(AUTHENTICATED_GROUP) || user.groups.includes(UNAUTHENTICATED_GROUP)) return user;
   return { ...user, groups: [...user.groups, AUTHENTICATED_GROUP] };
 }
 
+/** Other kinds of Authorization are nobody's here: such a request is one without credentials. */
 function bearerToken({ headers }: ServerRequest): string | undefined {
-  const header = headers.authorization;
-  if (header !== undefined) {
-    const match = /^bearer +(\S+)$/i.exec(header.trim());
-    return match?.[1];
+  const header = headers['authorization']?.trim() ?? '';
+  if (header !== '') {
+    const [scheme = '', token = ''] = header.split(' ', 3);
+    if (scheme.toLowerCase() === 'bearer' && token !== '') return token;
   }
   return webSocketToken(headers['sec-websocket-protocol']);
 }
@@ -90,7 +93,8 @@ export function createStaticTokens(users: ReadonlyMap<string, UserInfo>): TokenA
   };
 }
 
-function sameText(a: string, b: string): boolean {
+/** In a time that depends on the lengths alone. */
+export function sameText(a: string, b: string): boolean {
   let difference = a.length ^ b.length;
   for (let i = 0; i < a.length; i++) difference |= a.charCodeAt(i) ^ b.charCodeAt(i % Math.max(b.length, 1));
   return difference === 0;

@@ -1,8 +1,9 @@
 /** Tokens of service accounts, as the server asks for them; who signs is the host's business. */
 import { coreV1, type UnknownObject } from '@kapella/api';
-import { ApiError, type Ctx, parseTime } from '@kapella/base';
+import { type Ctx, parseTime } from '@kapella/base';
 import type { ServerAccess, UserInfo } from '../resource.ts';
 import type { TokenAuthenticator } from './contract.ts';
+import { CREDENTIAL_ID } from './jwt/claims.ts';
 
 export interface IssueRequest {
   readonly serviceAccount: {
@@ -18,6 +19,12 @@ export interface IssueRequest {
 export interface ServiceAccountTokens {
   readonly defaultAudiences: readonly string[];
   readonly issuer: string;
+  /** All that are trusted, the issuer among them. */
+  readonly issuers: readonly string[];
+  /** What the published keys sign with, sorted. */
+  readonly algorithms: readonly string[];
+  /** Longer tokens are shortened to this; undefined: as long as asked. */
+  readonly expirationSecondsMax: number | undefined;
   issue(request: IssueRequest, ctx: Ctx): Promise<{ readonly token: string; readonly expirationTimestamp: string }>;
   /** `access` tells whether what a token is bound to still exists. */
   authenticator(access: () => ServerAccess): TokenAuthenticator;
@@ -25,11 +32,14 @@ export interface ServiceAccountTokens {
   jwks(): object;
 }
 
-const POD_GONE_LEEWAY_MS = 60_000;
+/** How far clocks may differ; what is being deleted is good for as long. */
+export const LEEWAY_SECONDS = 60;
+const INVALIDATED = 'service account token has been invalidated';
+const EXTRA = 'authentication.kubernetes.io/';
 
 interface Bound {
   readonly name: string;
-  readonly uid: string;
+  readonly uid?: string;
 }
 
 /** The claim `kubernetes.io`: whose token it is and what it lives and dies with. */
@@ -39,42 +49,55 @@ export interface BoundClaims {
   readonly pod?: Bound;
   readonly node?: Bound;
   readonly secret?: Bound;
+  /** Seconds since 1970 from which on the token is one that should have been renewed. */
+  readonly warnafter?: number;
 }
 
-/** Throws Unauthorized when an object that the token is bound to is gone or another one has its name. */
+/** Rejects with Error in upstream's words when an object that the token is bound to is gone or another one has its name. */
 export async function checkBoundObjects(bound: BoundClaims, access: ServerAccess, nowMs: number): Promise<void> {
   const { namespace, serviceaccount, pod, secret, node } = bound;
+  const isDeleted = (object: UnknownObject) => {
+    const deletedMs = parseTime(object.metadata.deletionTimestamp);
+    return deletedMs !== undefined && deletedMs + LEEWAY_SECONDS * 1000 < nowMs;
+  };
   const check = async (found: Promise<unknown>, wanted: Bound, what: string) => {
     const object = (await found) as UnknownObject | undefined;
-    const deletedMs = parseTime(object?.metadata.deletionTimestamp);
-    const isGone = object === undefined || object.metadata.uid !== wanted.uid;
-    if (isGone || (deletedMs !== undefined && deletedMs + POD_GONE_LEEWAY_MS < nowMs)) {
-      const cause = new Error(`${what} ${namespace}/${wanted.name} of the token is gone`);
-      throw new ApiError('Unauthorized', 'Unauthorized', { details: {}, cause });
+    if (object === undefined) throw new Error(INVALIDATED);
+    if (object.metadata.uid !== wanted.uid) {
+      const claim = `service account ${what} ref claim (${wanted.uid})`;
+      throw new Error(`${what} UID (${object.metadata.uid}) does not match ${claim}`);
     }
+    if (isDeleted(object)) throw new Error(INVALIDATED);
   };
-  await check(access.get(coreV1.ServiceAccount, namespace, serviceaccount.name), serviceaccount, 'service account');
-  if (pod !== undefined) await check(access.get(coreV1.Pod, namespace, pod.name), pod, 'pod');
+  const name = serviceaccount.name;
+  const account = (await access.get(coreV1.ServiceAccount, namespace, name)) as UnknownObject | undefined;
+  if (account === undefined) throw new Error(`serviceaccounts ${JSON.stringify(name)} not found`);
+  if (account.metadata.uid !== serviceaccount.uid) {
+    throw new Error(`service account UID (${account.metadata.uid}) does not match claim (${serviceaccount.uid})`);
+  }
+  if (isDeleted(account)) throw new Error(`service account ${namespace}/${name} has been deleted`);
   if (secret !== undefined) await check(access.get(coreV1.Secret, namespace, secret.name), secret, 'secret');
-  if (node !== undefined && pod === undefined) await check(access.get(coreV1.Node, '', node.name), node, 'node');
+  if (pod !== undefined) await check(access.get(coreV1.Pod, namespace, pod.name), pod, 'pod');
+  else if (node !== undefined) await check(access.get(coreV1.Node, '', node.name), node, 'node');
 }
 
 export function tokenUserOf(bound: BoundClaims, tokenId: string | undefined): UserInfo {
   const { namespace, serviceaccount, pod, node } = bound;
   const extra: Record<string, readonly string[]> = {};
-  if (tokenId !== undefined) extra['authentication.kubernetes.io/credential-id'] = [`JTI=${tokenId}`];
+  if (tokenId !== undefined && tokenId !== '') extra[CREDENTIAL_ID] = [`JTI=${tokenId}`];
   if (pod !== undefined) {
-    extra['authentication.kubernetes.io/pod-name'] = [pod.name];
-    extra['authentication.kubernetes.io/pod-uid'] = [pod.uid];
+    extra[`${EXTRA}pod-name`] = [pod.name];
+    extra[`${EXTRA}pod-uid`] = [pod.uid ?? ''];
   }
   if (node !== undefined) {
-    extra['authentication.kubernetes.io/node-name'] = [node.name];
-    extra['authentication.kubernetes.io/node-uid'] = [node.uid];
+    extra[`${EXTRA}node-name`] = [node.name];
+    // The node of a Pod may have been gone when the token was made.
+    if (node.uid) extra[`${EXTRA}node-uid`] = [node.uid];
   }
   return {
     username: `system:serviceaccount:${namespace}:${serviceaccount.name}`,
-    uid: serviceaccount.uid,
+    uid: serviceaccount.uid ?? '',
     groups: ['system:serviceaccounts', `system:serviceaccounts:${namespace}`],
-    extra,
+    ...(Object.keys(extra).length === 0 ? {} : { extra }),
   };
 }

@@ -1,6 +1,6 @@
-/** HttpCaller over node:https, with connections kept for each set of TLS options. */
+/** HttpCaller over node:https, with connections kept for each set of TLS options; `http:` without them, where a file says so. */
+import { type IncomingMessage, request as httpRequest } from 'node:http';
 import { Agent, type RequestOptions, request as httpsRequest } from 'node:https';
-import type { IncomingMessage } from 'node:http';
 import type { Ctx } from '@kapella/base';
 import type { HttpCaller, OutboundRequest, OutboundResponse, OutboundTls } from '../outbound/http-caller.ts';
 
@@ -32,16 +32,16 @@ function call(request: OutboundRequest, agent: Agent, ctx: Ctx): Promise<Outboun
   const { tls, connectTo } = request;
   const url = new URL(request.url);
   return new Promise((resolve, reject) => {
-    const outgoing = httpsRequest(
+    const isPlain = url.protocol === 'http:';
+    const outgoing = (isPlain ? httpRequest : httpsRequest)(
       {
         method: request.method,
         host: connectTo?.host ?? url.hostname.replace(/^\[|\]$/g, ''),
-        port: connectTo?.port ?? (url.port === '' ? 443 : Number(url.port)),
+        port: connectTo?.port ?? (url.port === '' ? (isPlain ? 80 : 443) : Number(url.port)),
         path: `${url.pathname}${url.search}`,
         headers: { ...request.headers, host: url.host, ...lengthOf(request.body) },
-        agent,
         signal: ctx.signal,
-        ...tlsOptions(tls),
+        ...(isPlain ? {} : { agent, ...tlsOptions(tls) }),
       },
       (incoming) => readAll(incoming, request.bytesMax).then(resolve, reject),
     );

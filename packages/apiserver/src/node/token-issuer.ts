@@ -1,160 +1,96 @@
-/** Tokens of service accounts: signed, checked, published. Source: kubernetes pkg/serviceaccount/{jwt,claims}.go. */
-import { createHash, createPublicKey } from 'node:crypto';
-import { ApiError, type Ctx } from '@kapella/base';
-import { type CryptoKey, exportJWK, importPKCS8, type JWK, jwtVerify, SignJWT } from 'jose';
-import type { TokenAuthenticator, TokenUser } from '../auth/contract.ts';
-import {
-  type BoundClaims,
-  checkBoundObjects,
-  type IssueRequest,
-  type ServiceAccountTokens,
-  tokenUserOf,
-} from '../auth/service-account-tokens.ts';
-import type { ServerAccess } from '../resource.ts';
+/** Tokens of service accounts: signed, checked, published. Source: kubernetes pkg/serviceaccount, pkg/controlplane/apiserver/options. */
+import { createPublicKey } from 'node:crypto';
+import type { Ctx } from '@kapella/base';
+import { exportJWK, importPKCS8, type JWK, SignJWT } from 'jose';
+import type { IssueRequest, ServiceAccountTokens } from '../auth/service-account-tokens.ts';
+import { publicKeysOf, trustedKey } from './service-account-keys.ts';
+import { createTokenVerifier } from './token-verifier.ts';
 
 export interface TokenIssuerOptions {
   /** `https://kubernetes.default.svc.cluster.local` */
   readonly issuer: string;
-  /** Audiences of the API server; by default the issuer. */
+  /** Issuers that are trusted as well: former names of this cluster. */
+  readonly otherIssuers?: readonly string[];
+  /** Audiences of the API server; by default the issuers. */
   readonly audiences?: readonly string[];
-  /** PKCS 8 in PEM, RSA or EC P-256. */
+  /** PKCS 8 in PEM, RSA or EC. */
   readonly privateKey: string;
+  /** PEM of private or public keys, and certificates, whose tokens are trusted too; the signing key's always are. */
+  readonly trustedKeys?: readonly string[];
+  /** Longer tokens are shortened to this; undefined: as long as asked. */
+  readonly expirationSecondsMax?: number;
+  /** Whether the tokens that admission gives Pods live a year, for programs that never read them again. Default true. */
+  readonly extendsExpiration?: boolean;
 }
 
-const VERIFIED_MAX = 5_000;
+/** What the ServiceAccount admission plugin asks for: no one else asks for just that. */
+const WARN_ONLY_SECONDS = 3_607;
+const EXTENDED_SECONDS = 365 * 24 * 3600;
 
-interface Claims {
-  readonly iss?: string;
-  readonly exp?: number;
-  readonly jti?: string;
-  readonly aud?: string | string[];
-  readonly 'kubernetes.io'?: BoundClaims;
-}
-
+/** Rejects with Error for keys that cannot be used. */
 export async function createTokenIssuer(options: TokenIssuerOptions): Promise<ServiceAccountTokens> {
-  const publicKeyObject = createPublicKey(options.privateKey);
-  const algorithm = publicKeyObject.asymmetricKeyType === 'rsa' ? 'RS256' : 'ES256';
-  const privateKey = await importPKCS8(options.privateKey, algorithm);
-  const der = publicKeyObject.export({ type: 'spki', format: 'der' });
-  const keyId = createHash('sha256').update(der).digest('base64url');
-  const jwk: JWK = { ...(await exportJWK(publicKeyObject)), use: 'sig', kid: keyId, alg: algorithm };
-  const audiences = options.audiences ?? [options.issuer];
+  const { issuer, otherIssuers = [], privateKey, trustedKeys = [] } = options;
+  const own = trustedKey(createPublicKey(privateKey));
+  const keys = new Map([own, ...trustedKeys.flatMap(publicKeysOf)].map((key) => [key.id, key]));
+  const issuers = [...new Set([issuer, ...otherIssuers])];
+  const audiences = options.audiences ?? issuers;
+  const published: readonly JWK[] = await Promise.all(
+    [...keys.values()].map(async ({ key, id, algorithm }) => ({
+      ...(await exportJWK(key)),
+      ...{ use: 'sig', kid: id, alg: algorithm },
+    })),
+  );
+  const key = await importPKCS8(privateKey, own.algorithm);
+  const signer = { ...options, audiences, key, keyId: own.id, algorithm: own.algorithm };
   return {
-    defaultAudiences: audiences,
-    issuer: options.issuer,
-    issue: (request, ctx) => issue(request, options.issuer, privateKey, algorithm, keyId, ctx),
-    authenticator: (access) => new JwtAuthenticator(options.issuer, audiences, publicKeyObject, algorithm, access),
-    jwks: () => ({ keys: [jwk] }),
+    ...{ defaultAudiences: audiences, issuer, issuers, expirationSecondsMax: options.expirationSecondsMax },
+    algorithms: [...new Set([...keys.values()].map(({ algorithm }) => algorithm))].sort(),
+    issue: (request, ctx) => issue(request, signer, ctx),
+    authenticator: (access) => createTokenVerifier({ issuers, audiences, keys: [...keys.values()] }, access),
+    jwks: () => ({ keys: published }),
   };
+}
+
+interface Signer {
+  readonly issuer: string;
+  readonly audiences: readonly string[];
+  readonly extendsExpiration?: boolean;
+  readonly key: Awaited<ReturnType<typeof importPKCS8>>;
+  readonly keyId: string;
+  readonly algorithm: string;
 }
 
 async function issue(
   request: IssueRequest,
-  issuer: string,
-  key: CryptoKey,
-  algorithm: string,
-  keyId: string,
+  signer: Signer,
   ctx: Ctx,
 ): Promise<{ token: string; expirationTimestamp: string }> {
-  const { serviceAccount, boundTo, node } = request;
+  const { serviceAccount, boundTo, node, expirationSeconds, audiences } = request;
   const { name, namespace = '', uid } = serviceAccount.metadata;
   const nowSeconds = Math.floor(ctx.clock.nowMs() / 1000);
-  const expires = nowSeconds + request.expirationSeconds;
-  const bound = boundTo === undefined ? {} : { [boundTo.kind.toLowerCase()]: { name: boundTo.name, uid: boundTo.uid } };
+  const expires = nowSeconds + expirationSeconds;
+  const isExtended =
+    signer.extendsExpiration !== false &&
+    boundTo?.kind === 'Pod' &&
+    expirationSeconds === WARN_ONLY_SECONDS &&
+    audiences.every((audience) => signer.audiences.includes(audience));
   const claims = {
-    'kubernetes.io': { namespace, serviceaccount: { name, uid }, ...bound, ...(node === undefined ? {} : { node }) },
+    'kubernetes.io': {
+      ...{ namespace, serviceaccount: { name, uid } },
+      ...(boundTo !== undefined && { [boundTo.kind.toLowerCase()]: { name: boundTo.name, uid: boundTo.uid } }),
+      ...(node !== undefined && { node: { name: node.name, ...(node.uid !== '' && { uid: node.uid }) } }),
+      ...(isExtended && { warnafter: expires }),
+    },
   };
   const token = await new SignJWT(claims)
-    .setProtectedHeader({ alg: algorithm, kid: keyId })
-    .setIssuer(issuer)
+    .setProtectedHeader({ alg: signer.algorithm, kid: signer.keyId })
+    .setIssuer(signer.issuer)
     .setSubject(`system:serviceaccount:${namespace}:${name}`)
-    .setAudience([...request.audiences])
+    .setAudience([...audiences])
     .setIssuedAt(nowSeconds)
     .setNotBefore(nowSeconds)
-    .setExpirationTime(expires)
+    .setExpirationTime(isExtended ? nowSeconds + EXTENDED_SECONDS : expires)
     .setJti(ctx.random.uuid())
-    .sign(key);
+    .sign(signer.key);
   return { token, expirationTimestamp: new Date(expires * 1000).toISOString().replace('.000Z', 'Z') };
-}
-
-class JwtAuthenticator implements TokenAuthenticator {
-  readonly #issuer: string;
-  readonly #audiences: readonly string[];
-  readonly #key: Parameters<typeof exportJWK>[0];
-  readonly #algorithm: string;
-  readonly #access: () => ServerAccess;
-  /** Signatures once found good stay good: only time and the bound objects are looked at again. */
-  readonly #verified = new Map<string, Claims>();
-
-  constructor(
-    issuer: string,
-    audiences: readonly string[],
-    key: Parameters<typeof exportJWK>[0],
-    algorithm: string,
-    access: () => ServerAccess,
-  ) {
-    this.#issuer = issuer;
-    this.#audiences = audiences;
-    this.#key = key;
-    this.#algorithm = algorithm;
-    this.#access = access;
-  }
-
-  async authenticateToken(
-    token: string,
-    audiences: readonly string[] | undefined,
-    ctx: Ctx,
-  ): Promise<TokenUser | undefined> {
-    if (!this.#isOurs(token)) return undefined;
-    const claims = await this.#claims(token, ctx);
-    const given = claims.aud === undefined ? [] : Array.isArray(claims.aud) ? claims.aud : [claims.aud];
-    const shared = (audiences ?? this.#audiences).filter((audience) => given.includes(audience));
-    if (shared.length === 0) {
-      throw refused(
-        `token audiences ${JSON.stringify(given)} is invalid for the target audiences ${JSON.stringify(audiences ?? this.#audiences)}`,
-      );
-    }
-    const bound = claims['kubernetes.io'];
-    if (bound === undefined) throw refused('not a token of a service account');
-    await checkBoundObjects(bound, this.#access(), ctx.clock.nowMs());
-    return { user: tokenUserOf(bound, claims.jti), audiences: shared };
-  }
-
-  /** Other issuers' tokens are for other authenticators. */
-  #isOurs(token: string): boolean {
-    const [, payload = ''] = token.split('.');
-    if (payload === '') return false;
-    try {
-      return (JSON.parse(Buffer.from(payload, 'base64url').toString()) as Claims).iss === this.#issuer;
-    } catch {
-      return false;
-    }
-  }
-
-  async #claims(token: string, ctx: Ctx): Promise<Claims> {
-    const nowMs = ctx.clock.nowMs();
-    const known = this.#verified.get(token);
-    if (known !== undefined) {
-      if ((known.exp ?? 0) * 1000 > nowMs) return known;
-      this.#verified.delete(token);
-      throw refused('token has expired');
-    }
-    try {
-      const { payload } = await jwtVerify(token, this.#key as CryptoKey, {
-        issuer: this.#issuer,
-        algorithms: [this.#algorithm],
-        currentDate: new Date(nowMs),
-        clockTolerance: 10,
-      });
-      if (this.#verified.size >= VERIFIED_MAX) this.#verified.clear();
-      this.#verified.set(token, payload as Claims);
-      return payload as Claims;
-    } catch (cause) {
-      throw new ApiError('Unauthorized', 'Unauthorized', { details: {}, cause });
-    }
-  }
-}
-
-function refused(why: string): ApiError {
-  return new ApiError('Unauthorized', 'Unauthorized', { details: {}, cause: new Error(why) });
 }

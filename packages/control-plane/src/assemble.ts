@@ -19,10 +19,12 @@ import {
   NO_OPINION,
   type ServiceAccountTokens,
   type TokenAuthenticator,
+  unionTokens,
 } from '@kapella/apiserver';
 import type { Ctx } from '@kapella/base';
 import { createServiceAllocator } from '@kapella/resources';
 import type { Store } from '@kapella/store';
+import { type AuthenticationParts, createAuthentication } from './authentication.ts';
 import { servedResources } from './resources.ts';
 import { standardRoutes } from './routes.ts';
 import { createServices } from './services.ts';
@@ -32,9 +34,12 @@ export type AuthorizationMode = 'Node' | 'RBAC' | 'AlwaysAllow' | 'AlwaysDeny';
 export interface ApiParts {
   readonly store: Store;
   readonly tokens: ServiceAccountTokens;
-  /** Besides those of service accounts. */
+  /** Asked before all others: for tests and tools that bring their own. */
   readonly tokenAuthenticators?: readonly TokenAuthenticator[];
+  /** What the configuration file says of it goes before. */
   readonly anonymous: boolean;
+  /** Ways to know bearer tokens besides those of service accounts. */
+  readonly authentication?: AuthenticationParts;
   /** Asked in this order. */
   readonly authorizationModes: readonly AuthorizationMode[];
   readonly admission: readonly AdmissionPlugin[];
@@ -43,6 +48,8 @@ export interface ApiParts {
   readonly frontProxy: { readonly certificate: string; readonly privateKey: string };
   /** `127.0.0.1:6443`, as `/api` tells clients. */
   readonly serverAddress: string;
+  /** Where OpenID clients find the keys of service accounts' tokens, if not at this server. */
+  readonly jwksUri?: string | undefined;
   /** How the server itself asks others: webhooks, extension servers. */
   readonly caller: HttpCaller;
   /** How it reaches node agents and extension servers. */
@@ -55,7 +62,14 @@ export async function assembleApiServer(parts: ApiParts, ctx: Ctx): Promise<ApiS
   const rbac = createRbacAuthorizer();
   const nodes = createNodeAuthorizer();
   const authorizer = authorizerOf(parts.authorizationModes, rbac, nodes);
-  const tokenAuthenticator = parts.tokens.authenticator(() => server.access);
+  const metrics = createMetricsRegistry();
+  const { tokens, caller } = parts;
+  const authentication = createAuthentication(
+    parts.authentication ?? {},
+    { tokens, caller, metrics, access: () => server.access },
+    ctx,
+  );
+  const tokenAuthenticators = [...(parts.tokenAuthenticators ?? []), ...authentication.tokens];
   const serviceAllocator = createServiceAllocator({ cidrs: parts.serviceCidrs, random: ctx.random });
   let aggregator: Aggregator | undefined;
   const server: ApiServer = createApiServer(
@@ -64,22 +78,21 @@ export async function assembleApiServer(parts: ApiParts, ctx: Ctx): Promise<ApiS
       resources: servedResources(),
       admission: [...parts.admission, createRbacEscalationPlugin(rbac, authorizer)],
       authenticator: createAuthenticator({
-        tokens: [...(parts.tokenAuthenticators ?? []), tokenAuthenticator],
-        anonymous: parts.anonymous,
+        tokens: tokenAuthenticators,
+        anonymous: authentication.anonymous ?? parts.anonymous,
       }),
       authorizer,
-      metrics: createMetricsRegistry(),
+      metrics,
       services: createServices({
-        ...{ tokens: parts.tokens, tokenAuthenticator, authorizer, serviceAllocator },
-        httpCaller: parts.caller,
+        ...{ tokens, authorizer, serviceAllocator, httpCaller: caller },
+        tokenAuthenticator: unionTokens(tokenAuthenticators),
       }),
       dialer: parts.dialer,
       delegate: async (request, info, user, inner) => aggregator?.serve(request, info, user, inner),
       routes: (api) =>
         standardRoutes(api, {
           remote: () => aggregator,
-          serverAddress: parts.serverAddress,
-          tokens: parts.tokens,
+          ...{ serverAddress: parts.serverAddress, jwksUri: parts.jwksUri, tokens },
           descriptions: parts.descriptions,
         }),
     },

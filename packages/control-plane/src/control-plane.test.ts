@@ -58,7 +58,7 @@ before(async () => {
       routes: (api) =>
         standardRoutes(api, {
           serverAddress: 'here',
-          tokens: { issuer: 'test', jwks: () => ({ keys: [] }) },
+          tokens: { issuer: 'test', algorithms: [], jwks: () => ({ keys: [] }) },
           descriptions: async () => undefined,
         }),
       services: new Map([

@@ -37,7 +37,9 @@ export interface RouteOptions {
   /** `127.0.0.1:6443`, as `/api` tells clients. */
   readonly serverAddress: string;
   /** What `/openid/v1/jwks` shows, and who signs. */
-  readonly tokens: { readonly issuer: string; jwks(): object };
+  readonly tokens: { readonly issuer: string; readonly algorithms: readonly string[]; jwks(): object };
+  /** Where OpenID clients find the keys, if not here. */
+  readonly jwksUri?: string | undefined;
   /** Texts of `kubectl explain`; undefined where the build left them out. Asked once, when first needed. */
   readonly descriptions: () => Promise<Descriptions | undefined>;
   /** What other servers serve behind this one; it may come later than the routes. */
@@ -86,13 +88,13 @@ function versionDocument() {
   };
 }
 
-function openIdDocument({ tokens, serverAddress }: RouteOptions) {
+function openIdDocument({ tokens, serverAddress, jwksUri }: RouteOptions) {
   return {
     issuer: tokens.issuer,
-    jwks_uri: `https://${serverAddress}/openid/v1/jwks`,
+    jwks_uri: jwksUri ?? `https://${serverAddress}/openid/v1/jwks`,
     response_types_supported: ['id_token'],
     subject_types_supported: ['public'],
-    id_token_signing_alg_values_supported: ['ES256'],
+    id_token_signing_alg_values_supported: tokens.algorithms,
   };
 }
 

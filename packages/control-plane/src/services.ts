@@ -1,6 +1,5 @@
 /** What resources ask of the composition root, by the names they ask under. */
-import type { Authorizer, HttpCaller, TokenAuthenticator } from '@kapella/apiserver';
-import { ApiError } from '@kapella/base';
+import { type Authorizer, type HttpCaller, type TokenAuthenticator, withAuthenticated } from '@kapella/apiserver';
 import type {
   AccessAuthorizer,
   ServiceAllocator,
@@ -29,12 +28,10 @@ export function createServices({
     async authenticate(token, audiences, ctx) {
       try {
         const found = await tokenAuthenticator.authenticateToken(token, audiences, ctx);
-        if (found === undefined) return undefined;
-        const groups = [...found.user.groups, 'system:authenticated'];
-        return { user: { ...found.user, groups }, audiences: found.audiences };
+        if (found === undefined) return { error: 'invalid bearer token' };
+        return { user: withAuthenticated(found.user), audiences: found.audiences };
       } catch (error) {
-        if (error instanceof ApiError) return { error: 'invalid bearer token' };
-        throw error;
+        return { error: (error as Error).message };
       }
     },
   };

@@ -1,10 +1,8 @@
 /** The drop-in kube-apiserver: an API server alone, by upstream's flags. */
-import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
-import { createStaticTokens, type TokenAuthenticator } from '@kapella/apiserver';
-import { createTokenIssuer, type KubeletCredentials, type ServiceAccountTokens } from '@kapella/apiserver/node';
+import type { KubeletCredentials } from '@kapella/apiserver/node';
 import { admissionPlugins, selectPlugins } from '@kapella/admission';
 import type { Ctx } from '@kapella/base';
 import { addressAt, CliError, STORE_DEFAULTS, type StoreOptions } from '@kapella/cli';
@@ -16,11 +14,10 @@ import { type AuthorizationMode, startApiServer } from '../../server/node/api-se
 import { openStore } from '../../server/node/open-store.ts';
 import { KUBERNETES_VERSION } from '../../version.ts';
 import { flagsHelp, type FlagValues, idleFlags, last, list, parseFlags } from '../flags.ts';
-import { parseTokenFile } from '../token-file.ts';
+import { authenticationOf, tokensOf } from './authentication-flags.ts';
 import { STAND_IN_PATH } from './etcd.ts';
 
 const MODES: readonly AuthorizationMode[] = ['Node', 'RBAC', 'AlwaysAllow', 'AlwaysDeny'];
-const ISSUER_DEFAULT = 'https://kubernetes.default.svc';
 /** How long the etcd beside this server may take to start. */
 const ETCD_MS_MAX = 60_000;
 const ETCD_POLL_MS = 20;
@@ -42,12 +39,8 @@ export async function runKubeApiServer(words: readonly string[], ctx: Ctx): Prom
   );
   const api = await startApiServer(
     {
-      ...{
-        store,
-        tokens,
-        tokenAuthenticators: staticTokens(flags),
-        anonymous: last(flags, 'anonymous-auth') !== 'false',
-      },
+      ...{ store, tokens, anonymous: last(flags, 'anonymous-auth') !== 'false' },
+      ...{ authentication: authenticationOf(flags), jwksUri: last(flags, 'service-account-jwks-uri') },
       authorizationModes: modesOf(flags),
       admission: admissionOf(flags),
       serviceCidrs: [serviceCidr],
@@ -165,23 +158,6 @@ function fileOf(flags: FlagValues, name: string): string | undefined {
       error,
     );
   }
-}
-
-function tokensOf(flags: FlagValues): Promise<ServiceAccountTokens> {
-  const given = fileOf(flags, 'service-account-signing-key-file');
-  const key =
-    given === undefined ? generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey : createPrivateKey(given);
-  const audiences = list(flags, 'api-audiences');
-  return createTokenIssuer({
-    issuer: last(flags, 'service-account-issuer') ?? ISSUER_DEFAULT,
-    privateKey: key.export({ type: 'pkcs8', format: 'pem' }).toString(),
-    ...(audiences.length === 0 ? {} : { audiences }),
-  });
-}
-
-function staticTokens(flags: FlagValues): readonly TokenAuthenticator[] {
-  const text = fileOf(flags, 'token-auth-file');
-  return text === undefined ? [] : [createStaticTokens(parseTokenFile(text, last(flags, 'token-auth-file') ?? ''))];
 }
 
 function modesOf(flags: FlagValues): readonly AuthorizationMode[] {

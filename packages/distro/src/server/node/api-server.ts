@@ -1,7 +1,7 @@
 /** An API server with its port, from what its host gives: shared by `kapella server` and the drop-in kube-apiserver. */
 import { readFile } from 'node:fs/promises';
 import { createDescriptions, type Descriptions } from '@kapella/api';
-import type { AdmissionPlugin, ApiServer, TokenAuthenticator } from '@kapella/apiserver';
+import type { AdmissionPlugin, ApiServer } from '@kapella/apiserver';
 import {
   createConnectDialer,
   createHttpCaller,
@@ -12,7 +12,7 @@ import {
 } from '@kapella/apiserver/node';
 import type { Ctx } from '@kapella/base';
 import { CliError } from '@kapella/cli';
-import { type AuthorizationMode, assembleApiServer } from '@kapella/control-plane';
+import { type AuthenticationParts, type AuthorizationMode, assembleApiServer } from '@kapella/control-plane';
 import type { Store } from '@kapella/store';
 import { addProcessMetrics } from './process-metrics.ts';
 
@@ -21,9 +21,9 @@ export type { AuthorizationMode };
 export interface ApiServerParts {
   readonly store: Store;
   readonly tokens: ServiceAccountTokens;
-  /** Besides those of service accounts. */
-  readonly tokenAuthenticators?: readonly TokenAuthenticator[];
   readonly anonymous: boolean;
+  readonly authentication?: AuthenticationParts;
+  readonly jwksUri?: string | undefined;
   /** Asked in this order. */
   readonly authorizationModes: readonly AuthorizationMode[];
   readonly admission: readonly AdmissionPlugin[];

@@ -34,20 +34,19 @@ export const tokenReviewResource = defineResource<TokenReview>({
     const authenticator = server.service<TokenAuthenticator>('tokenAuthenticator');
     const asked = audiences.length > 0 ? audiences : authenticator.audiences;
     const found = await authenticator.authenticate(token, asked, ctx);
-    const status = statusOf(found, audiences.length > 0);
-    return { ...review, spec: { ...review.spec, token }, status };
+    return { ...review, spec: { ...review.spec, token }, status: statusOf(found) };
   },
 });
 
 type Found = Awaited<ReturnType<TokenAuthenticator['authenticate']>>;
 
-function statusOf(found: Found, asked: boolean): TokenReview['status'] {
+function statusOf(found: Found): TokenReview['status'] {
   if (found === undefined) return { user: {} };
   if ('error' in found) return { user: {}, error: found.error };
   const { username, uid, groups, extra } = found.user;
   return {
     authenticated: true,
     user: { username, ...(uid && { uid }), groups: [...groups], ...(extra && { extra }) },
-    ...(asked && { audiences: found.audiences }),
+    ...(found.audiences.length > 0 && { audiences: found.audiences }),
   };
 }

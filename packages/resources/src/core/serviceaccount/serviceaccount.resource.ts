@@ -23,6 +23,8 @@ export interface TokenIssuer {
   ): Promise<{ readonly token: string; readonly expirationTimestamp: string }>;
   /** Audiences where a request names none: those of the API server. */
   readonly defaultAudiences: readonly string[];
+  /** Longer tokens are shortened to this. */
+  readonly expirationSecondsMax?: number | undefined;
 }
 
 export interface BoundObject {
@@ -42,13 +44,12 @@ const token: ActionSubresource<ServiceAccount> = {
     if (account === undefined) throw errors.notFound({ group: '', resource: 'serviceaccounts', name });
     const request = (body ?? { spec: {} }) as UnknownObject as unknown as TokenRequest;
     const metadata = request.metadata;
-    if (metadata?.name && metadata.name !== name) {
-      throw errors.badRequest('must specify the same name as the service account');
-    }
+    checkMetadata(metadata, account, namespace);
     const issuer = server.service<TokenIssuer>('tokenIssuer');
     const spec = request.spec ?? {};
-    const expirationSeconds = spec.expirationSeconds ?? EXPIRATION_SECONDS.default;
-    checkSpec(expirationSeconds, name);
+    const askedSeconds = spec.expirationSeconds ?? EXPIRATION_SECONDS.default;
+    checkSpec(askedSeconds);
+    const expirationSeconds = Math.min(askedSeconds, issuer.expirationSecondsMax ?? askedSeconds);
     const audiences = spec.audiences?.length ? spec.audiences : issuer.defaultAudiences;
     const bound = spec.boundObjectRef && (await checkBoundObject(server, namespace, account, spec.boundObjectRef));
     const issued = dryRun
@@ -60,7 +61,7 @@ const token: ActionSubresource<ServiceAccount> = {
       metadata: {
         name,
         namespace,
-        uid: metadata?.uid || account.metadata.uid,
+        uid: account.metadata.uid,
         creationTimestamp: `${new Date(nowMs).toISOString().slice(0, 19)}Z`,
       },
       spec: { ...spec, audiences, expirationSeconds },
@@ -70,7 +71,7 @@ const token: ActionSubresource<ServiceAccount> = {
 };
 
 /** Throws Invalid. Source: pkg/apis/authentication/validation. */
-function checkSpec(expirationSeconds: number, name: string): void {
+function checkSpec(expirationSeconds: number): void {
   const found = new FieldErrors();
   const { min, max } = EXPIRATION_SECONDS;
   if (expirationSeconds < min) {
@@ -79,7 +80,24 @@ function checkSpec(expirationSeconds: number, name: string): void {
   if (expirationSeconds > max) {
     found.invalid('spec.expirationSeconds', expirationSeconds, 'may not specify a duration larger than 2^32 seconds');
   }
+  if (found.any) throw found.toApiError({ group: 'authentication.k8s.io', kind: 'TokenRequest', name: '' });
+}
+
+/** What the request says of the account must be so. Throws Invalid, Conflict. */
+function checkMetadata(metadata: TokenRequest['metadata'], account: ServiceAccount, namespace: string): void {
+  const { name, uid } = account.metadata;
+  const found = new FieldErrors();
+  const must = 'must match the service account';
+  if (metadata?.name && metadata.name !== name) {
+    found.invalid('metadata.name', metadata.name, `${must} name if specified`);
+  } else if (metadata?.namespace && metadata.namespace !== namespace) {
+    found.invalid('metadata.namespace', metadata.namespace, `${must} namespace if specified`);
+  }
   if (found.any) throw found.toApiError({ group: 'authentication.k8s.io', kind: 'TokenRequest', name });
+  if (metadata?.uid && metadata.uid !== uid) {
+    const why = `the UID in the token request (${metadata.uid}) does not match the UID of the service account (${uid})`;
+    throw errors.conflict({ group: 'authentication.k8s.io', resource: 'TokenRequest', name }, why);
+  }
 }
 
 export const serviceAccountResource = defineResource<ServiceAccount>({

@@ -151,7 +151,8 @@ const bad: readonly [Omit<JwtAuthenticatorConfiguration, 'issuer'>, Claims, stri
   [
     { claimMappings: { username }, claimValidationRules: [{ expression: 'claims.hd == "example.com"' }] },
     jane,
-    `oidc: error evaluating claim validation expression: expression 'claims.hd == "example.com"' resulted in error: no such key: hd`,
+    `oidc: error evaluating claim validation expression: expression 'claims.hd == "example.com"' ` +
+      `resulted in error: no such key: hd`,
   ],
   [
     {
@@ -159,7 +160,8 @@ const bad: readonly [Omit<JwtAuthenticatorConfiguration, 'issuer'>, Claims, stri
       claimValidationRules: [{ expression: 'claims.hd == "example.com"', message: 'the domain is wrong' }],
     },
     { ...jane, hd: 'example.org' },
-    `oidc: error evaluating claim validation expression: validation expression 'claims.hd == "example.com"' failed: the domain is wrong`,
+    `oidc: error evaluating claim validation expression: validation expression 'claims.hd == ` +
+      `"example.com"' failed: the domain is wrong`,
   ],
   [
     {
@@ -169,7 +171,8 @@ const bad: readonly [Omit<JwtAuthenticatorConfiguration, 'issuer'>, Claims, stri
       ],
     },
     jane,
-    "oidc: error evaluating user info validation rule: validation expression '!user.username.startsWith('system:')' failed: username cannot used reserved system: prefix",
+    'oidc: error evaluating user info validation rule: validation expression ' +
+      "'!user.username.startsWith('system:')' failed: username cannot used reserved system: prefix",
   ],
   [
     { claimMappings: { username: { expression: 'claims.username' } } },

@@ -13,6 +13,8 @@ export interface ClusterOptions extends StoreOptions {
   readonly serviceCidr: string;
   readonly clusterDomain: string;
   readonly nodeName: string;
+  /** How many nodes this machine is; those after the first live in network namespaces. */
+  readonly nodes: number;
   /** The file that names the DNS servers which cluster DNS asks for all other names. */
   readonly resolvConf: string;
 }
@@ -91,6 +93,13 @@ export const OPTION_SPECS: readonly OptionSpec[] = [
       v.split('.').every((label) => DNS_LABEL.test(label)) ? undefined : 'must be a DNS name in lower case',
   },
   {
+    field: 'nodes',
+    flag: '--nodes',
+    value: 'N',
+    help: 'nodes on this machine, from 1 to 16; each after the first in a network of its own (default: 1)',
+    check: (v) => (/^([1-9]|1[0-6])$/.test(v) ? undefined : 'must be a number from 1 to 16'),
+  },
+  {
     field: 'resolvConf',
     flag: '--resolv-conf',
     value: 'FILE',
@@ -132,8 +141,13 @@ export function resolveOptions(
     clusterDomain: given.clusterDomain ?? 'cluster.local',
     ...storeOptionsOf(given),
     nodeName: given.nodeName ?? host.hostName.toLowerCase(),
+    nodes: Number(given.nodes ?? 1),
     resolvConf: given.resolvConf ?? RESOLV_CONF,
   };
+  if (options.nodes > 1 && options.bindAddress.startsWith('127.')) {
+    const message = `--nodes ${options.nodes}: the other nodes do not reach an API server on ${options.bindAddress}`;
+    throw new CliError('Usage', message, 'Leave --bind-address out, or give an address of this machine.');
+  }
   if (overlaps(options.podCidr, options.serviceCidr)) {
     const message = `--pod-cidr ${options.podCidr} and --service-cidr ${options.serviceCidr} overlap`;
     throw new CliError('Usage', message, 'Give two networks that share no address.');

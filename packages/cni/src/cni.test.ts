@@ -88,7 +88,12 @@ test("clean-up: nothing of another cluster, nothing that is no Pod's", () => {
       { dst: '10.244.2.2', dev: 'veth2' },
     ],
     nftTables: ['table ip kapella-dev', 'table ip kapella-dev-net', 'table ip kapella-dev2-net', ''],
-    cachedResults: [`kapella-dev-${id}-eth0`, `kapella-dev-2-${other}-eth0`, `cni-loopback-${id}-lo`, `cni-loopback-${other}-lo`],
+    cachedResults: [
+      `kapella-dev-${id}-eth0`,
+      `kapella-dev-2-${other}-eth0`,
+      `cni-loopback-${id}-lo`,
+      `cni-loopback-${other}-lo`,
+    ],
   });
   assert.deepEqual(plan, {
     interfaces: ['veth1'],

@@ -5,3 +5,4 @@ export * from './cidr.ts';
 export * from './masquerade.ts';
 export * from './plan-cleanup.ts';
 export * from './plan-leaks.ts';
+export * from './plan-routes.ts';

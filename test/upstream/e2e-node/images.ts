@@ -164,10 +164,7 @@ const RECIPES: Readonly<Record<string, Recipe>> = {
     config: { cmd: ['perl'] },
   },
   'registry.k8s.io/e2e-test-images/sample-apiserver': {
-    layers: async (sources) => [
-      await busyboxLayer(sources),
-      [await program('sample-apiserver', 'sample-apiserver')],
-    ],
+    layers: async (sources) => [await busyboxLayer(sources), [await program('sample-apiserver', 'sample-apiserver')]],
     config: { entrypoint: ['/sample-apiserver'] },
   },
 };

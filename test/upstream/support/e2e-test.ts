@@ -47,11 +47,10 @@ export async function runSpecs(options: SpecRun): Promise<SuiteResult> {
   const focus = specs.map((spec) => `${escapeRegExp(spec)}$`).join('|');
   const own = [`--kubeconfig=${kubeconfig}`, '--provider=skeleton', `--kubectl-path=${kubectl}`];
   const flags = [`-procs=${processes}`, '--no-color', '--succinct', `--timeout=${minutesMax}m`];
-  const { stdout } = await run(
-    ginkgo,
-    [...flags, `--json-report=${report}`, `--focus=${focus}`, suite, '--', ...own],
-    { timeoutMs: (minutesMax + 5) * 60_000, cwd: results },
-  );
+  const { stdout } = await run(ginkgo, [...flags, `--json-report=${report}`, `--focus=${focus}`, suite, '--', ...own], {
+    timeoutMs: (minutesMax + 5) * 60_000,
+    cwd: results,
+  });
   writeFileSync(join(results, 'ginkgo.log'), stdout);
   const result = readReport(JSON.parse(readFileText(report, stdout)));
   if (result.passed + result.failures.length < specs.length) throw new Error('not every wanted spec was run');

@@ -1,4 +1,5 @@
 /** @kapella/cni/node: Pod networking on a Linux host. */
 export * from './cleanup.ts';
 export * from './leaks.ts';
+export * from './routes.ts';
 export * from './setup.ts';

@@ -9,6 +9,7 @@ import { type BringUpOptions, bringUp, type Machine, type Part, type PartName } 
 
 interface Fake {
   running?: readonly PartName[];
+  further?: number;
   failing?: PartName;
   findings?: readonly DoctorResult[];
   missingPackage?: boolean;
@@ -41,6 +42,10 @@ async function play(fake: Fake) {
     findings: async () => fake.findings ?? [],
     steps: [install],
     parts: { containerd: part('containerd'), server: part('server'), node: part('node') },
+    further: Array.from({ length: fake.further ?? 0 }, (_, i) => ({
+      containerd: part(`containerd-${i + 2}`),
+      node: part(`node-${i + 2}`),
+    })),
     keysWritten: async () => void events.push('keys'),
   };
   const options: BringUpOptions = {
@@ -75,6 +80,16 @@ test('starts runtime and server at once, the node when the runtime and its keys 
   const at = (event: string) => events.indexOf(event);
   assert.ok(at('start node') > at('ready containerd') && at('start node') > at('keys'));
   assert.ok(at('ready node') > at('ready server'));
+});
+
+test('further nodes come when the server is there, and go with a start that fails', async () => {
+  const { events, started } = await play({ further: 2 });
+  assert.deepEqual(started, ['containerd', 'server', 'node', 'containerd-2', 'node-2', 'containerd-3', 'node-3']);
+  const at = (event: string) => events.indexOf(event);
+  assert.ok(at('start node-3') > at('ready containerd-3') && at('start node-3') > at('ready server'));
+  const failed = await play({ further: 1, failing: 'node-2' });
+  const stops = failed.events.filter((event) => event.startsWith('stop'));
+  assert.deepEqual(stops, ['stop node-2', 'stop containerd-2', 'stop node', 'stop server', 'stop containerd']);
 });
 
 test('when all run, looks only whether they are ready', async () => {

@@ -4,7 +4,9 @@ import { CliError, type Reporter } from '@kapella/cli';
 import type { DoctorResult } from '../host/doctor.ts';
 import type { HostStep, Progress } from '../host/step.ts';
 
-export type PartName = 'containerd' | 'server' | 'node';
+/** The processes of a cluster of one node. */
+export type MainPartName = 'containerd' | 'server' | 'node';
+export type PartName = MainPartName | `containerd-${number}` | `node-${number}`;
 
 /** One process of a cluster. */
 export interface Part {
@@ -24,7 +26,9 @@ export interface Machine {
   findings(ctx: Ctx): Promise<readonly DoctorResult[]>;
   /** What all clusters of the machine share: packages, kernel modules, sysctls. */
   readonly steps: readonly HostStep[];
-  readonly parts: Readonly<Record<PartName, Part>>;
+  readonly parts: Readonly<Record<MainPartName, Part>>;
+  /** Runtime and agent of each node after the first. */
+  readonly further: readonly { readonly containerd: Part; readonly node: Part }[];
   /** Resolves when the server has written the keys that the node agent reads. */
   keysWritten(ctx: Ctx): Promise<void>;
 }
@@ -56,8 +60,8 @@ export async function bringUp(
   return missing;
 }
 
-async function missingParts({ parts }: Machine): Promise<PartName[]> {
-  const all = Object.values(parts);
+async function missingParts({ parts, further }: Machine): Promise<PartName[]> {
+  const all = [...Object.values(parts), ...further.flatMap(({ containerd, node }) => [containerd, node])];
   const running = await Promise.all(all.map((part) => part.isRunning()));
   return all.filter((_, index) => !running[index]).map(({ name }) => name);
 }
@@ -131,10 +135,16 @@ async function startParts(
     start(node),
   );
   const nodeUp = Promise.all([nodeStarted, serverUp]).then(() => ready(node));
+  const furtherUp = machine.further.map(async (member) => {
+    await Promise.all([start(member.containerd).then(() => ready(member.containerd)), serverUp, nodeStarted]);
+    await start(member.node);
+    return ready(member.node);
+  });
   const works: readonly (readonly [Part, Promise<string>])[] = [
     [server, serverUp],
     [containerd, runtimeUp],
     [node, nodeUp],
+    ...machine.further.map((member, index) => [member.node, furtherUp[index] as Promise<string>] as const),
   ];
   try {
     // The first failure calls off the rest, whichever line is being shown.
@@ -151,9 +161,10 @@ async function startParts(
     }
   } catch (error) {
     failed.abort(error);
-    await Promise.allSettled([runtimeUp, serverUp, nodeStarted, nodeUp]);
+    await Promise.allSettled([runtimeUp, serverUp, nodeStarted, nodeUp, ...furtherUp]);
+    const others = machine.further.flatMap((member) => [member.node, member.containerd]);
     await stopParts(
-      [node, server, containerd].filter(({ name }) => missing.has(name)),
+      [...others, node, server, containerd].filter(({ name }) => missing.has(name)),
       reporter,
       ctx,
     );

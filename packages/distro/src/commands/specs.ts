@@ -42,6 +42,12 @@ const SUPERVISE: FlagSpec = {
   flag: '--supervise',
   help: 'start the other processes of this cluster again when they are killed, as `up` has it',
 };
+const MEMBER: FlagSpec = {
+  flag: '--member',
+  value: 'N',
+  help: 'which of the --nodes on this machine, in its network namespace, as `up` has it (default: 1, the machine)',
+  check: (value) => (/^([1-9]|1[0-6])$/.test(value) ? undefined : 'must be a number from 1 to 16'),
+};
 const MERGE: FlagSpec = {
   flag: '--merge-kubeconfig',
   help: 'add the context to your kubeconfig ($KUBECONFIG, else ~/.kube/config)',
@@ -198,7 +204,7 @@ const NODE: CommandSpec = {
   usage: '[FLAGS]',
   examples: [{ line: 'sudo kapella node --name demo --log-level debug', what: "beside that cluster's server" }],
   description: "Needs root, the cluster's containerd, and its server on this machine. Containers go on when it ends.",
-  flags: [...ALL_OPTIONS, LOG_LEVEL, SUPERVISE],
+  flags: [...ALL_OPTIONS, LOG_LEVEL, SUPERVISE, MEMBER],
 };
 
 const KUBECTL: CommandSpec = {

@@ -2,6 +2,7 @@
 import { existsSync, renameSync, statSync } from 'node:fs';
 import { type Ctx, describeError, parseTime, sleep } from '@kapella/base';
 import { CliError, type ClusterOptions } from '@kapella/cli';
+import { inNamespace, layCable } from '../../host/node/cables.ts';
 import { isContainerdRunning, startContainerd, stopContainerd } from '../../host/node/containerd.ts';
 import { daemonPid, startDaemon, stopDaemon } from '../../host/node/daemon.ts';
 import { readText } from '../../host/node/files.ts';
@@ -10,7 +11,8 @@ import { probeHost } from '../../host/node/doctor-probe.ts';
 import { checkHost } from '../../host/doctor.ts';
 import { type RuntimePaths, runtimePaths } from '../../host/paths.ts';
 import type { Progress } from '../../host/step.ts';
-import type { Machine, Part, PartName } from '../bring-up.ts';
+import type { Machine, MainPartName, Part } from '../bring-up.ts';
+import { cableNetwork, type Member, members } from '../members.ts';
 import { apiServerUrl, optionWords } from '../record.ts';
 import { type AdminApi, createAdminApi } from './api.ts';
 import type { Program } from './program.ts';
@@ -32,8 +34,8 @@ const PROGRAM_BUILT_MS = Date.UTC(2026, 0, 1);
 
 export interface ClusterFiles {
   readonly runtime: RuntimePaths;
-  readonly pidFile: Readonly<Record<PartName, string>>;
-  readonly logFile: Readonly<Record<PartName, string>>;
+  readonly pidFile: Readonly<Record<MainPartName, string>>;
+  readonly logFile: Readonly<Record<MainPartName, string>>;
   readonly kubeconfig: string;
 }
 
@@ -55,8 +57,20 @@ export function clusterFiles(name: string, dataDir: string): ClusterFiles {
   };
 }
 
-export function createMachine(options: ClusterOptions, program: Program): Machine & { close(): void } {
+/** The same of one node: the server is that of the cluster. */
+export function memberFiles(options: ClusterOptions, { runtime, pidFile, logFile }: Member): ClusterFiles {
   const files = clusterFiles(options.name, options.dataDir);
+  return {
+    ...files,
+    runtime,
+    pidFile: { ...files.pidFile, containerd: runtime.pidFile, node: pidFile },
+    logFile: { ...files.logFile, containerd: runtime.logFile, node: logFile },
+  };
+}
+
+export function createMachine(options: ClusterOptions, program: Program): Machine & { close(): void } {
+  const [first, ...rest] = members(options) as [Member, ...Member[]];
+  const files = memberFiles(options, first);
   const api = createAdminApi(options);
   return {
     findings: async () => {
@@ -68,8 +82,9 @@ export function createMachine(options: ClusterOptions, program: Program): Machin
     parts: {
       containerd: containerdPart(files),
       server: serverPart(options, files, api, program),
-      node: nodePart(options, files, api, program),
+      node: nodePart(options, first, files, api, program),
     },
+    further: rest.map((member) => furtherNode(options, member, api, program)),
     async keysWritten(ctx) {
       // The last of them to be written; before it the agent would make a certificate authority of its own.
       while (!existsSync(`${options.dataDir}/pki/sa.key`)) await sleep(POLL_MS, ctx);
@@ -84,8 +99,27 @@ export function neededPorts({ apiPort, bindAddress }: ClusterOptions) {
   return apiPort === 6443 ? [server, { port: KUBELET_PORT, use: 'node agent' }] : [server];
 }
 
-function containerdPart({ runtime }: ClusterFiles): Part {
-  const options = { paths: runtime };
+function furtherNode(options: ClusterOptions, member: Member, api: AdminApi, program: Program) {
+  const { index, cable } = member;
+  const files = memberFiles(options, member);
+  const containerd = containerdPart(files, inNamespace(cable));
+  return {
+    containerd: {
+      ...containerd,
+      name: `containerd-${index}` as const,
+      async start(ctx: Ctx) {
+        const { name, podCidr } = options;
+        if (cable !== undefined)
+          await layCable({ clusterName: name, cable, network: cableNetwork(options), podCidr }, ctx);
+        await containerd.start(ctx);
+      },
+    },
+    node: { ...nodePart(options, member, files, api, program), name: `node-${index}` as const },
+  };
+}
+
+function containerdPart({ runtime }: ClusterFiles, prefix: readonly string[] = []): Part {
+  const options = { paths: runtime, prefix };
   return {
     name: 'containerd',
     text: 'containerd',
@@ -125,13 +159,20 @@ interface NodeLike {
   };
 }
 
-function nodePart(options: ClusterOptions, files: ClusterFiles, api: AdminApi, program: Program): Part {
-  const base = daemonPart('node', `node ${options.nodeName}`, options, files, program);
+function nodePart(
+  options: ClusterOptions,
+  { nodeName, index, cable }: Member,
+  files: ClusterFiles,
+  api: AdminApi,
+  program: Program,
+): Part {
+  const own = index === 1 ? ['--supervise'] : ['--member', String(index)];
+  const base = daemonPart('node', `node ${nodeName}`, options, files, program, own, inNamespace(cable));
   let startedMs = 0;
   // The agent renews its lease once it has said how the node is; a status that did not change it does not send again.
   const isHeard = async () => {
     const { status, text } = await api.get(
-      `/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/${options.nodeName}`,
+      `/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/${nodeName}`,
     );
     const renewTime = status === 200 ? (JSON.parse(text) as LeaseLike).spec?.renewTime : undefined;
     return (parseTime(renewTime) ?? 0) >= startedMs;
@@ -144,7 +185,7 @@ function nodePart(options: ClusterOptions, files: ClusterFiles, api: AdminApi, p
     },
     async ready(ctx, progress) {
       await until('node', files, NODE_WAIT_MS_MAX, progress, ctx, async () => {
-        const { status, text } = await api.get(`/api/v1/nodes/${options.nodeName}`);
+        const { status, text } = await api.get(`/api/v1/nodes/${nodeName}`);
         if (status === 404) return 'it has not registered yet';
         if (status !== 200) return `the API server says ${status}: ${text.slice(0, 200)}`;
         const objection = notReadyBecause(JSON.parse(text) as NodeLike);
@@ -173,6 +214,8 @@ function daemonPart(
   options: ClusterOptions,
   files: ClusterFiles,
   program: Program,
+  own: readonly string[] = ['--supervise'],
+  prefix: readonly string[] = [],
 ): Omit<Part, 'ready'> {
   const pidFile = files.pidFile[name];
   const logFile = files.logFile[name];
@@ -182,8 +225,9 @@ function daemonPart(
     isRunning: async () => (await daemonPid(pidFile)) !== undefined,
     async start() {
       rotateLog(logFile);
-      const args = [...NODE_FLAGS[name], program.script, name, ...optionWords(options), '--supervise'];
-      await startDaemon({ command: program.execPath, args, pidFile, logFile });
+      const words = [program.execPath, ...NODE_FLAGS[name], program.script, name, ...optionWords(options), ...own];
+      const [command = '', ...args] = [...prefix, ...words];
+      await startDaemon({ command, args, pidFile, logFile });
     },
     stop: async (ctx) => void (await stopDaemon(pidFile, STOP_GRACE_MS, ctx)),
   };
@@ -196,7 +240,7 @@ function rotateLog(path: string): void {
 
 /** Polls `probe` until it has no objection; says what is waited for, and fails as soon as the process has ended. */
 async function until(
-  name: PartName,
+  name: MainPartName,
   files: ClusterFiles,
   timeMsMax: number,
   progress: Progress,

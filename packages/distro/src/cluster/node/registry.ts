@@ -8,7 +8,7 @@ import { type ClusterRecord, formatRecord, parseRecord, RECORD_FILE, REGISTRY_DI
 /** What Kapella itself puts into a data directory: never counted as someone else's. */
 const OWN_ENTRIES = new Set([
   ...['admin.kubeconfig', 'cluster.json', 'cni', 'containerd', 'etc', 'images', 'logs', 'node', 'opt', 'pki', 'store'],
-  ...['server', 'data', 'tokens', 'audit'],
+  ...['server', 'data', 'tokens', 'audit', 'nodes'],
 ]);
 
 export async function readRecord(dataDir: string): Promise<ClusterRecord | undefined> {

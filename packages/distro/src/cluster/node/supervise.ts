@@ -3,10 +3,11 @@ import { existsSync } from 'node:fs';
 import { type Ctx, childCtx } from '@kapella/base';
 import type { ClusterOptions } from '@kapella/cli';
 import { daemonPid } from '../../host/node/daemon.ts';
-import type { PartName } from '../bring-up.ts';
+import type { Part, PartName } from '../bring-up.ts';
 import { keepAlive } from '../keep-alive.ts';
 import { tryClusterLock } from './lock.ts';
-import { clusterFiles, createMachine } from './parts.ts';
+import { members } from '../members.ts';
+import { createMachine, memberFiles } from './parts.ts';
 import type { Program } from './program.ts';
 
 /** `work` as it is; the others are looked after until it settles. */
@@ -17,17 +18,34 @@ export async function whileSupervising(
   work: Promise<void>,
   ctx: Ctx,
 ): Promise<void> {
-  const { pidFile } = clusterFiles(options.name, options.dataDir);
-  const { parts } = createMachine(options, program);
+  const { parts, further } = createMachine(options, program);
+  const pidFiles = pidFilesOf(options);
   const stop = new AbortController();
   // A pid file outlives its process only when that was not ended by us; a reboot clears both.
-  const hasFallen = async (name: PartName) =>
-    existsSync(pidFile[name]) && (await daemonPid(pidFile[name])) === undefined;
-  const others = Object.values(parts).filter(({ name }) => name !== own);
+  const hasFallen = async (name: PartName) => {
+    const pidFile = pidFiles.get(name) ?? '';
+    return existsSync(pidFile) && (await daemonPid(pidFile)) === undefined;
+  };
+  const all: readonly Part[] = [
+    ...Object.values(parts),
+    ...further.flatMap(({ containerd, node }) => [containerd, node]),
+  ];
+  const others = all.filter(({ name }) => name !== own);
   const exclusively = (task: () => Promise<void>) => tryClusterLock(options.name, task);
   const watching = keepAlive({ parts: others, hasFallen, exclusively }, childCtx(ctx, stop.signal));
   await work.finally(() => {
     stop.abort();
     return watching;
   });
+}
+
+function pidFilesOf(options: ClusterOptions): ReadonlyMap<PartName, string> {
+  const files = new Map<PartName, string>();
+  for (const member of members(options)) {
+    const { pidFile } = memberFiles(options, member);
+    files.set('server', pidFile.server);
+    files.set(member.index === 1 ? 'node' : `node-${member.index}`, pidFile.node);
+    files.set(member.index === 1 ? 'containerd' : `containerd-${member.index}`, pidFile.containerd);
+  }
+  return files;
 }

@@ -1,45 +1,81 @@
 /** Ends everything of a cluster that runs: agents first, so that nothing is started again, then containers. */
 import { type Ctx, sleep } from '@kapella/base';
-import type { Reporter } from '@kapella/cli';
+import type { ClusterOptions, Reporter } from '@kapella/cli';
 import { createNftablesBackend } from '@kapella/proxy/node';
 import { listProcesses, type RunningProcess, signalProcess, stopDaemon } from '../../host/node/daemon.ts';
+import { removeCable, removeCableRules } from '../../host/node/cables.ts';
 import { isContainerdRunning } from '../../host/node/containerd.ts';
 import { findCommand, tryRun } from '../../host/node/run.ts';
 import { killRuntime } from '../../host/node/teardown.ts';
-import type { ClusterFiles } from './parts.ts';
+import type { RuntimePaths } from '../../host/paths.ts';
+import { type Member, members } from '../members.ts';
+import { clusterFiles } from './parts.ts';
 
 const AGENT_GRACE_MS = 10_000;
 const POLL_MS = 20;
 
 export interface TakeDownOptions {
-  readonly name: string;
-  readonly dataDir: string;
-  readonly files: ClusterFiles;
+  readonly options: ClusterOptions;
   /** How long containers may take to end by themselves. */
   readonly graceMs: number;
 }
 
 /** What was ended, a line each. */
 export async function takeDown(options: TakeDownOptions, reporter: Reporter, ctx: Ctx): Promise<string[]> {
-  const { files, name } = options;
+  const { name } = options.options;
+  const all = members(options.options);
+  return [
+    ...(await endFurtherAgents(all.slice(1), ctx)),
+    ...(await endMainProcesses(options, reporter, ctx)),
+    ...(await endRuntimes(all, options.graceMs, reporter, ctx)),
+    ...(await removeCables(name, all)),
+    ...(await removeServiceRules(name, ctx)),
+  ];
+}
+
+async function endFurtherAgents(further: readonly Member[], ctx: Ctx): Promise<string[]> {
+  const stopped = await Promise.all(further.map(({ pidFile }) => stopDaemon(pidFile, AGENT_GRACE_MS, ctx)));
+  return further.filter((_, index) => stopped[index]).map(({ nodeName }) => `process of the node agent of ${nodeName}`);
+}
+
+async function endMainProcesses(options: TakeDownOptions, reporter: Reporter, ctx: Ctx): Promise<string[]> {
+  const files = clusterFiles(options.options.name, options.options.dataDir);
   const ended: string[] = [];
   for (const part of ['node', 'server'] as const) {
-    const step = reporter.step(part, part === 'node' ? 'node agent' : 'API server');
+    const text = part === 'node' ? 'node agent' : 'API server';
+    const step = reporter.step(part, text);
     const stopped = await stopDaemon(files.pidFile[part], AGENT_GRACE_MS, ctx);
     const strays = await endStrays(part, options, ctx);
     const didRun = stopped || strays > 0;
     step.done(didRun ? 'stopped' : 'did not run');
-    if (didRun) ended.push(`process of the ${part === 'node' ? 'node agent' : 'API server'}`);
+    if (didRun) ended.push(`process of the ${text}`);
   }
-  const step = reporter.step('containers', 'containers');
-  const count = await endContainers(files, options.graceMs, (text) => step.progress(text), ctx);
-  const didRun = await isContainerdRunning(files.runtime);
-  const sandboxes = await killRuntime(files.runtime, ctx);
-  step.done(`${count} ended${didRun ? ', containerd stopped' : ''}`);
-  if (sandboxes > 0) ended.push(`${count} containers of ${sandboxes} Pods`);
-  if (didRun) ended.push('process of containerd');
-  ended.push(...(await removeServiceRules(name, ctx)));
   return ended;
+}
+
+async function endRuntimes(all: readonly Member[], graceMs: number, reporter: Reporter, ctx: Ctx): Promise<string[]> {
+  const step = reporter.step('containers', 'containers');
+  const ended: string[] = [];
+  let total = 0;
+  for (const { runtime, nodeName, index } of all) {
+    const count = await endContainers(runtime, graceMs, (text) => step.progress(text), ctx);
+    const didRun = await isContainerdRunning(runtime);
+    const sandboxes = await killRuntime(runtime, ctx);
+    const where = index === 1 ? '' : ` of ${nodeName}`;
+    if (sandboxes > 0) ended.push(`${count} containers of ${sandboxes} Pods${where}`);
+    if (didRun) ended.push(`process of containerd${where}`);
+    total += count;
+  }
+  step.done(`${total} ended${ended.some((line) => line.includes('containerd')) ? ', containerd stopped' : ''}`);
+  return ended;
+}
+
+async function removeCables(clusterName: string, all: readonly Member[]): Promise<string[]> {
+  const cables = all.map(({ cable }) => cable).filter((cable) => cable !== undefined);
+  const removed: string[] = [];
+  for (const cable of cables) removed.push(...(await removeCable(cable)));
+  if (cables.length > 0) await removeCableRules(clusterName);
+  return removed;
 }
 
 /** Rules of Services would send packets to addresses where nobody is. Returns the tables that there were. */
@@ -54,7 +90,8 @@ async function removeServiceRules(clusterName: string, ctx: Ctx): Promise<string
 }
 
 /** A process of this cluster whose pid file was lost, as after an interrupted start. */
-async function endStrays(part: 'server' | 'node', { name, dataDir }: TakeDownOptions, ctx: Ctx): Promise<number> {
+async function endStrays(part: 'server' | 'node', { options }: TakeDownOptions, ctx: Ctx): Promise<number> {
+  const { name, dataDir } = options;
   const isStray = ({ args }: RunningProcess) => {
     const script = args.findIndex((arg, index) => index > 0 && !arg.startsWith('-'));
     if (!/kapella|main\.ts/.test(args[script] ?? '') || args[script + 1] !== part) return false;
@@ -76,7 +113,7 @@ const follows = (args: readonly string[], flag: string, value: string) => args[a
 
 /** SIGTERM to the first process of each container, and patience. The runtime sees them end, and keeps how. */
 async function endContainers(
-  { runtime }: ClusterFiles,
+  runtime: RuntimePaths,
   graceMs: number,
   progress: (text: string) => void,
   ctx: Ctx,

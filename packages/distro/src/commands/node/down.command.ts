@@ -1,7 +1,6 @@
 /** `kapella down`: ends processes and containers; all data stays. */
 import type { Ctx } from '@kapella/base';
 import { withClusterLock } from '../../cluster/node/lock.ts';
-import { clusterFiles } from '../../cluster/node/parts.ts';
 import { takeDown } from '../../cluster/node/take-down.ts';
 import type { CommandInput } from './command.ts';
 import { findCluster } from './find-cluster.ts';
@@ -11,10 +10,10 @@ const GRACE_SECONDS = 10;
 
 export async function down({ given, flags, reporter }: CommandInput, ctx: Ctx): Promise<number> {
   requireRoot('down');
-  const { name, dataDir } = (await findCluster(given)).options;
-  const files = clusterFiles(name, dataDir);
+  const { options } = await findCluster(given);
+  const { name, dataDir } = options;
   const graceMs = Number(flags.get('--grace') ?? GRACE_SECONDS) * 1000;
-  await withClusterLock(name, ctx, () => takeDown({ name, dataDir, files, graceMs }, reporter, ctx));
+  await withClusterLock(name, ctx, () => takeDown({ options, graceMs }, reporter, ctx));
   const again = name === 'kapella' ? 'kapella up' : `kapella up --name ${name}`;
   reporter.result({ name, dataDir }, `Cluster ${name} is stopped. Its data is in ${dataDir}; bring it back: ${again}`);
   return 0;

@@ -4,7 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Ctx } from '@kapella/base';
 import { CliError } from '@kapella/cli';
-import { clusterFiles } from '../../cluster/node/parts.ts';
+import { members } from '../../cluster/members.ts';
 import type { Program } from '../../cluster/node/program.ts';
 import { isContainerdRunning } from '../../host/node/containerd.ts';
 import { type CtrOptions, importImage, listImages } from '../../host/node/ctr.ts';
@@ -18,16 +18,18 @@ export async function image(input: CommandInput, ctx: Ctx): Promise<number> {
   if (verb !== 'load' && tars.length > 0)
     throw new CliError('Usage', `image ${verb} takes no argument: "${tars[0]}"`, 'Leave it out.');
   if (verb === 'load') checkFiles(tars, input.program);
-  const { name, dataDir } = (await findCluster(input.given)).options;
-  const paths = clusterFiles(name, dataDir).runtime;
-  if (!(await isContainerdRunning(paths))) {
+  const { options } = await findCluster(input.given);
+  const { name } = options;
+  const runtimes = members(options).map(({ runtime }) => runtime);
+  const running = await Promise.all(runtimes.map(isContainerdRunning));
+  if (running.includes(false)) {
     const isRoot = process.getuid?.() === 0;
     const fix = isRoot ? `kapella up --name ${name}` : 'Run it as root: sudo kapella image';
     throw new CliError(isRoot ? 'Runtime' : 'Host', `containerd of cluster ${name} does not answer`, fix);
   }
-  const ctr: CtrOptions = { paths, signal: ctx.signal };
-  if (verb === 'ls') return list(input, ctr);
-  return load(input, verb === 'load' ? tars : await buildDemo(input), ctr);
+  const ctrs = runtimes.map((paths): CtrOptions => ({ paths, signal: ctx.signal }));
+  if (verb === 'ls') return list(input, ctrs[0] as CtrOptions);
+  return load(input, verb === 'load' ? tars : await buildDemo(input), ctrs);
 }
 
 function checkFiles(tars: readonly string[], { cwd }: Program): void {
@@ -44,12 +46,17 @@ async function list({ reporter }: CommandInput, ctr: CtrOptions): Promise<number
   return 0;
 }
 
-async function load({ reporter, program }: CommandInput, tars: readonly string[], ctr: CtrOptions): Promise<number> {
+/** Into every node. */
+async function load(
+  { reporter, program }: CommandInput,
+  tars: readonly string[],
+  ctrs: readonly CtrOptions[],
+): Promise<number> {
   const loaded: string[] = [];
   for (const tar of tars) {
     const step = reporter.step('load', tar);
     try {
-      const names = await importImage(resolve(program.cwd, tar), ctr);
+      const [names = []] = await Promise.all(ctrs.map((ctr) => importImage(resolve(program.cwd, tar), ctr)));
       loaded.push(...names);
       step.done(names.join(', '));
     } catch (error) {

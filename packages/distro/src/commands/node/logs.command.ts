@@ -1,7 +1,7 @@
 /** `kapella logs`: the last lines of the log files, and what comes. */
 import { open, stat } from 'node:fs/promises';
 import { type Ctx, sleep } from '@kapella/base';
-import type { PartName } from '../../cluster/bring-up.ts';
+import type { MainPartName } from '../../cluster/bring-up.ts';
 import { clusterFiles } from '../../cluster/node/parts.ts';
 import type { CommandInput } from './command.ts';
 import { findCluster } from './find-cluster.ts';
@@ -9,12 +9,12 @@ import { findCluster } from './find-cluster.ts';
 const LINES = 50;
 const POLL_MS = 200;
 const CHUNK_BYTES = 64 * 1024;
-const PARTS: readonly PartName[] = ['containerd', 'server', 'node'];
+const PARTS: readonly MainPartName[] = ['containerd', 'server', 'node'];
 
 export async function logs({ given, flags, args, program }: CommandInput, ctx: Ctx): Promise<number> {
   const { name, dataDir } = (await findCluster(given)).options;
   const files = clusterFiles(name, dataDir);
-  const [only] = args as PartName[];
+  const [only] = args as MainPartName[];
   const parts = only === undefined ? PARTS : [only];
   const lines = Number(flags.get('--lines') ?? LINES);
   const width = Math.max(...parts.map((part) => part.length));

@@ -2,7 +2,7 @@
 import type { Ctx } from '@kapella/base';
 import { CliError } from '@kapella/cli';
 import { toGiven } from '../../cluster/record.ts';
-import { clusterFiles } from '../../cluster/node/parts.ts';
+import { memberAt } from '../../cluster/members.ts';
 import { whileSupervising } from '../../cluster/node/supervise.ts';
 import { isContainerdRunning } from '../../host/node/containerd.ts';
 import { runNodeAgent } from '../../node-agent/node/run-node-agent.ts';
@@ -14,7 +14,8 @@ export async function node({ given, flags, program, reporter }: CommandInput, ct
   requireRoot('node');
   const saved = await lookUpCluster(given);
   const options = unrecordedOptions({ ...(saved === undefined ? {} : toGiven(saved.options)), ...given }, true);
-  const { runtime } = clusterFiles(options.name, options.dataDir);
+  const member = memberAt(options, Number(flags.get('--member') ?? 1));
+  const { runtime, nodeName } = member;
   if (!(await isContainerdRunning(runtime))) {
     throw new CliError(
       'Runtime',
@@ -25,11 +26,11 @@ export async function node({ given, flags, program, reporter }: CommandInput, ct
   const onReady = ({ address }: { readonly address: string }) => {
     const readyMs = Math.round(performance.now());
     reporter.result(
-      { node: options.nodeName, address, readyMs },
-      `node ${options.nodeName} takes Pods after ${readyMs} ms at ${address}`,
+      { node: nodeName, address, readyMs },
+      `node ${nodeName} takes Pods after ${readyMs} ms at ${address}`,
     );
   };
-  const running = runNodeAgent(options, { onReady }, ctx);
+  const running = runNodeAgent(options, member, { onReady }, ctx);
   if (flags.get('--supervise') === undefined) await running;
   else await whileSupervising('node', options, program, running, ctx);
   return 0;

@@ -4,6 +4,7 @@ import type { Ctx } from '@kapella/base';
 import { CliError, type Reporter } from '@kapella/cli';
 import { cleanUpPodNetwork } from '@kapella/cni/node';
 import { withClusterLock } from '../../cluster/node/lock.ts';
+import { members } from '../../cluster/members.ts';
 import { clusterFiles } from '../../cluster/node/parts.ts';
 import { findRecord, foreignEntries, removeData } from '../../cluster/node/registry.ts';
 import { takeDown } from '../../cluster/node/take-down.ts';
@@ -56,7 +57,7 @@ async function removeAll(
 ): Promise<string[]> {
   const { name, dataDir, podCidr } = options;
   const files = clusterFiles(name, dataDir);
-  const removed = await takeDown({ name, dataDir, files, graceMs: 0 }, reporter, ctx);
+  const removed = await takeDown({ options, graceMs: 0 }, reporter, ctx);
   const network = await inStep(reporter, 'network', 'interfaces and rules', () =>
     cleanUpPodNetwork({ clusterName: name, podCIDRs: [podCidr] }, ctx),
   );
@@ -70,7 +71,7 @@ async function removeAll(
   if (hasCgroup) removed.push(`cgroup ${cgroup}`);
   await inStep(reporter, 'files', 'files', async () => {
     const hadRunDir = existsSync(files.runtime.runDir);
-    await removeRuntimeData(files.runtime);
+    for (const { runtime } of members(options).toReversed()) await removeRuntimeData(runtime);
     if (hadRunDir) removed.push(files.runtime.runDir);
     removed.push(...(await removeData(name, dataDir, keep)));
   });

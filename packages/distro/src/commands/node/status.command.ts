@@ -2,7 +2,7 @@
 import { stat } from 'node:fs/promises';
 import { type Ctx, describeError } from '@kapella/base';
 import type { ClusterOptions } from '@kapella/cli';
-import type { PartName } from '../../cluster/bring-up.ts';
+import type { MainPartName } from '../../cluster/bring-up.ts';
 import { type AdminApi, createAdminApi, getJson } from '../../cluster/node/api.ts';
 import { type ClusterFiles, clusterFiles, notReadyBecause } from '../../cluster/node/parts.ts';
 import { apiServerUrl } from '../../cluster/record.ts';
@@ -11,7 +11,7 @@ import { readText } from '../../host/node/files.ts';
 import type { CommandInput } from './command.ts';
 import { findCluster } from './find-cluster.ts';
 
-const PARTS: readonly PartName[] = ['server', 'node', 'containerd'];
+const PARTS: readonly MainPartName[] = ['server', 'node', 'containerd'];
 
 interface ProcessFacts {
   readonly pid: number;
@@ -35,7 +35,7 @@ export async function status({ given, reporter }: CommandInput, ctx: Ctx): Promi
   return isWell ? 0 : 1;
 }
 
-type Processes = Readonly<Partial<Record<PartName, ProcessFacts>>>;
+type Processes = Readonly<Partial<Record<MainPartName, ProcessFacts>>>;
 
 async function readProcesses(files: ClusterFiles, ctx: Ctx): Promise<Processes> {
   const entries = await Promise.all(
@@ -102,7 +102,7 @@ async function count(api: AdminApi, path: string): Promise<number> {
 
 function textOf(options: ClusterOptions, files: ClusterFiles, processes: Processes, facts: ApiFacts): string {
   const { name, dataDir, podCidr, serviceCidr, clusterDomain } = options;
-  const processLine = (part: PartName) => {
+  const processLine = (part: MainPartName) => {
     const found = processes[part];
     if (found === undefined) return `  ${part.padEnd(11)} not running`;
     return `  ${part.padEnd(11)} process ${found.pid}, up ${duration(found.upSeconds)}, ${found.memoryMib} MB`;

@@ -22,6 +22,8 @@ export interface ContainerdOptions {
   readonly command?: string;
   /** Directory searched before the path, for a containerd that is not installed. */
   readonly binDir?: string;
+  /** Put before the command, for a node in a network of its own. */
+  readonly prefix?: readonly string[];
 }
 
 export interface ContainerdVersion {
@@ -122,7 +124,7 @@ function daemonSpec(options: ContainerdOptions): DaemonSpec {
     prlimit === undefined || hardMax === undefined
       ? containerd
       : [prlimit, `--nofile=${hardMax}:${hardMax}`, ...containerd];
-  const [command = '', ...rest] = args;
+  const [command = '', ...rest] = [...(options.prefix ?? []), ...args];
   const env: Record<string, string> = binDir === undefined ? {} : { PATH: `${binDir}:${hostEnv()['PATH'] ?? ''}` };
   return { command, args: rest, pidFile: paths.pidFile, logFile: paths.logFile, env };
 }

@@ -2,10 +2,10 @@
 import { coreV1, discoveryV1 } from '@kapella/api';
 import type { Node } from '@kapella/api/types/core-v1';
 import { addressAt, type ClusterOptions } from '@kapella/cli';
-import { type Client, createCache, createClient } from '@kapella/client';
+import { type Client, createCache, createClient, type Informer } from '@kapella/client';
 import { createHttpsTransport } from '@kapella/client/node';
-import { cniBackends } from '@kapella/cni';
-import { freeLeakedAddresses, setUpPodNetwork, uplinkMtuBytes } from '@kapella/cni/node';
+import { cniBackends, planRoutes } from '@kapella/cni';
+import { createRouteKeeper, freeLeakedAddresses, setUpPodNetwork, uplinkMtuBytes } from '@kapella/cni/node';
 import { dnsEndpointSlice } from '@kapella/dns';
 import { startDns } from '@kapella/dns/node';
 import { startNode } from '@kapella/kubelet/node';
@@ -13,7 +13,7 @@ import { runProxy } from '@kapella/proxy';
 import { createNftablesBackend } from '@kapella/proxy/node';
 import { type Ctx, describeError, isReason, sleep } from '@kapella/base';
 import { DNS_ADDRESS_INDEX } from '../../network.ts';
-import { runtimePaths } from '../../host/paths.ts';
+import { apiServerOf, cableNetwork, type Member } from '../../cluster/members.ts';
 import type { KeyPairPem } from '@kapella/control-plane/node';
 import { ensureClusterPki } from '../../pki/node/cluster-pki.ts';
 import { KUBERNETES_VERSION } from '../../version.ts';
@@ -28,39 +28,44 @@ export interface NodeAgentHooks {
 }
 
 /** Runs until `ctx` aborts; containers go on. Rejects when the machine is not fit. */
-export async function runNodeAgent(options: ClusterOptions, hooks: NodeAgentHooks, ctx: Ctx): Promise<void> {
+export async function runNodeAgent(
+  options: ClusterOptions,
+  member: Member,
+  hooks: NodeAgentHooks,
+  ctx: Ctx,
+): Promise<void> {
+  const { nodeName, runtime } = member;
   const address = (await primaryAddress()) ?? '127.0.0.1';
   const pki = await ensureClusterPki({
     directory: `${options.dataDir}/pki`,
     apiServerHosts: [],
     nowMs: ctx.clock.nowMs(),
   });
-  const node = await pki.node(options.nodeName, [address, '127.0.0.1']);
-  const server = `https://127.0.0.1:${options.apiPort}`;
+  const node = await pki.node(nodeName, [address, '127.0.0.1']);
+  const server = apiServerOf(options, member);
   const clientOf = (pair: KeyPairPem, userAgent: string) =>
     createClient(createHttpsTransport({ server, ca: pki.ca.cert, ...pair }), { userAgent });
   const agentClient = clientOf(node.client, `kubelet/${KUBERNETES_VERSION}`);
   await untilApiAnswers(agentClient, ctx);
 
   const cache = createCache(agentClient);
-  const paths = runtimePaths(options.name, options.dataDir);
-  const network = createNetwork(options, ctx);
+  const network = createNetwork(options, member, ctx);
   const cacheRun = cache.run(ctx);
   const running = await startNode(
     {
-      nodeName: options.nodeName,
+      nodeName,
       nodeIps: [address],
-      dataDir: `${options.dataDir}/node`,
-      imageDir: paths.rootDir,
-      criSocket: paths.socket,
+      dataDir: member.dataDir,
+      imageDir: runtime.rootDir,
+      criSocket: runtime.socket,
       clusterDns: [addressAt(options.serviceCidr, DNS_ADDRESS_INDEX)],
       clusterDomain: options.clusterDomain,
       resolvConf: options.resolvConf,
-      cgroupRoot: `/kapella-${options.name}/kubepods`,
+      cgroupRoot: member.cgroupRoot,
       version: KUBERNETES_VERSION,
       server: {
         address: '0.0.0.0',
-        port: await kubeletPort(options),
+        port: kubeletPort(options, member),
         cert: node.server.cert,
         key: node.server.key,
         clientCa: pki.ca.cert,
@@ -71,14 +76,14 @@ export async function runNodeAgent(options: ClusterOptions, hooks: NodeAgentHook
     ctx,
   );
   network.onSandboxes(async () => (await running.cri.listPodSandboxes({}, ctx)).map((sandbox) => sandbox.id));
-  const services = runServices(options, address, clientOf(node.network, 'kube-proxy/kapella'), ctx);
+  const services = runServices(options, member, address, clientOf(node.network, 'kube-proxy/kapella'), ctx);
   hooks.onReady?.({ address, kubeletPort: running.port });
   await Promise.all([running.done, services, cacheRun]);
 }
 
-/** The usual port on the first cluster of a machine; others take what is free. */
-async function kubeletPort(options: ClusterOptions): Promise<number> {
-  return options.apiPort === 6443 ? KUBELET_PORT : 0;
+/** The usual port in a network of its own and on the first cluster of a machine; others take what is free. */
+function kubeletPort(options: ClusterOptions, { cable }: Member): number {
+  return cable !== undefined || options.apiPort === 6443 ? KUBELET_PORT : 0;
 }
 
 /** The server may be started at the same time: its first refusals are no error. */
@@ -101,22 +106,20 @@ async function untilApiAnswers(client: Client, ctx: Ctx): Promise<void> {
 }
 
 /** Sets up the Pod network once the node has its piece of it. */
-function createNetwork(options: ClusterOptions, ctx: Ctx) {
+function createNetwork(options: ClusterOptions, { runtime, ipamDir }: Member, ctx: Ctx) {
   let podCidr: string | undefined;
   let liveSandboxIds: (() => Promise<string[]>) | undefined;
-  const paths = runtimePaths(options.name, options.dataDir);
-  const ipamDir = `${options.dataDir}/cni/ipam`;
 
   async function setUp(cidr: string): Promise<void> {
     await setUpPodNetwork(
       {
         backend: cniBackends.ptp,
-        binDir: paths.cniBinDir,
-        confDir: paths.cniConfDir,
+        binDir: runtime.cniBinDir,
+        confDir: runtime.cniConfDir,
         network: {
           clusterName: options.name,
           podCIDRs: [cidr],
-          clusterCIDRs: [options.podCidr],
+          clusterCIDRs: options.nodes > 1 ? [options.podCidr, cableNetwork(options)] : [options.podCidr],
           mtuBytes: await uplinkMtuBytes(ctx),
           ipamDir,
         },
@@ -146,14 +149,21 @@ function createNetwork(options: ClusterOptions, ctx: Ctx) {
 }
 
 /** Service rules and DNS, on an identity that sees Services and nothing else. */
-async function runServices(options: ClusterOptions, address: string, client: Client, ctx: Ctx): Promise<void> {
+async function runServices(
+  options: ClusterOptions,
+  { nodeName }: Member,
+  address: string,
+  client: Client,
+  ctx: Ctx,
+): Promise<void> {
   const cache = createCache(client);
   const services = cache.informer(coreV1.Service);
   const endpointSlices = cache.informer(discoveryV1.EndpointSlice);
   const namespaces = cache.informer(coreV1.Namespace);
-  const pods = cache.informer(coreV1.Pod, { fieldSelector: `spec.nodeName=${options.nodeName}` });
+  const pods = cache.informer(coreV1.Pod, { fieldSelector: `spec.nodeName=${nodeName}` });
+  keepRoutes(nodeName, cache.informer(coreV1.Node), ctx);
   const proxyNode = {
-    name: options.nodeName,
+    name: nodeName,
     nodePortAddresses: [address],
     podCIDRs: [options.podCidr],
     families: ['IPv4' as const],
@@ -163,7 +173,7 @@ async function runServices(options: ClusterOptions, address: string, client: Cli
     {
       address,
       port: 0,
-      allowedCIDRs: [options.podCidr, `${address}/32`, '127.0.0.0/8'],
+      allowedCIDRs: [options.podCidr, cableNetwork(options), `${address}/32`, '127.0.0.0/8'],
       sources: { services, endpointSlices, namespaces },
       clusterDomain: options.clusterDomain,
       resolvConfPath: options.resolvConf,
@@ -174,8 +184,21 @@ async function runServices(options: ClusterOptions, address: string, client: Cli
   await Promise.all([
     cache.run(ctx),
     runProxy({ services, endpointSlices, pods, backend, node: proxyNode }, ctx),
-    publishDns(client, options.nodeName, dns.address, dns.port, ctx),
+    publishDns(client, nodeName, dns.address, dns.port, ctx),
   ]);
+}
+
+/** Pods of neighbouring nodes are reached without a tunnel. */
+function keepRoutes(ownName: string, nodes: Informer<Node>, ctx: Ctx): void {
+  const keeper = createRouteKeeper(ctx);
+  let last = '';
+  const update = () => {
+    const routes = planRoutes(nodes.list(), ownName);
+    const key = JSON.stringify(routes);
+    if (key !== last) keeper.want(routes);
+    last = key;
+  };
+  nodes.subscribe({ add: update, update, delete: update });
 }
 
 /** Says where this node's DNS server listens; the port changes with each start. */

@@ -12,6 +12,7 @@ import {
   runComponents,
 } from '@kapella/control-plane';
 import { kubeconfigYaml } from '@kapella/control-plane/node';
+import { cableNetwork } from '../../cluster/members.ts';
 import { primaryAddress } from '../../node-agent/node/host-address.ts';
 import { DNS_ADDRESS_INDEX } from '../../network.ts';
 import { createCertificateFacts } from '../../pki/node/certificate-signer.ts';
@@ -100,5 +101,6 @@ export function apiServerHosts(options: ClusterOptions): string[] {
     .filter((entry) => entry.family === 'IPv4' && !entry.address.startsWith('169.254.'))
     .filter((entry) => entry.netmask !== '255.255.255.255') // gateways of Pods come and go
     .map((entry) => entry.address);
-  return [...new Set([...names, options.nodeName, '127.0.0.1', addressAt(options.serviceCidr, 1), ...local])];
+  const cable = options.nodes > 1 ? [addressAt(cableNetwork(options), 1)] : [];
+  return [...new Set([...names, options.nodeName, '127.0.0.1', addressAt(options.serviceCidr, 1), ...cable, ...local])];
 }

@@ -54,6 +54,10 @@ export function chooseOptions(
 }
 
 function checkUnchanged(given: GivenOptions, saved: ClusterOptions): void {
+  if (Number(given.nodes ?? saved.nodes) < saved.nodes) {
+    const message = `--nodes ${given.nodes}: cluster ${saved.name} has ${saved.nodes}; nodes are added, not taken away`;
+    throw new CliError('Usage', message, `Leave --nodes out; or begin anew: kapella reset --name ${saved.name} --yes`);
+  }
   for (const { field, flag } of OPTION_SPECS) {
     const value = given[field];
     if (value === undefined || !FIXED_FIELDS.has(field) || value === String(saved[field])) continue;

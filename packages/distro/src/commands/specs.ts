@@ -71,6 +71,7 @@ const UP: CommandSpec = {
     { line: 'sudo kapella up', what: 'asks before it installs anything' },
     { line: 'sudo kapella up --yes --merge-kubeconfig', what: 'does not ask; kubectl then knows the context kapella' },
     { line: 'sudo kapella up --name demo --api-port 7443', what: 'a second cluster beside the first' },
+    { line: 'sudo kapella up --nodes 3', what: 'three nodes on this machine' },
     { line: 'sudo kapella up --config cluster.yaml', what: 'options from a file' },
   ],
   description:

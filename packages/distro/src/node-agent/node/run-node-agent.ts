@@ -119,7 +119,7 @@ function createNetwork(options: ClusterOptions, { runtime, ipamDir }: Member, ct
         network: {
           clusterName: options.name,
           podCIDRs: [cidr],
-          clusterCIDRs: options.nodes > 1 ? [options.podCidr, cableNetwork(options)] : [options.podCidr],
+          clusterCIDRs: [options.podCidr, cableNetwork(options)],
           mtuBytes: await uplinkMtuBytes(ctx),
           ipamDir,
         },

@@ -101,6 +101,8 @@ export function apiServerHosts(options: ClusterOptions): string[] {
     .filter((entry) => entry.family === 'IPv4' && !entry.address.startsWith('169.254.'))
     .filter((entry) => entry.netmask !== '255.255.255.255') // gateways of Pods come and go
     .map((entry) => entry.address);
-  const cable = options.nodes > 1 ? [addressAt(cableNetwork(options), 1)] : [];
-  return [...new Set([...names, options.nodeName, '127.0.0.1', addressAt(options.serviceCidr, 1), ...cable, ...local])];
+  // Also with one node: another may be added while the server runs.
+  const cable = addressAt(cableNetwork(options), 1);
+  const services = addressAt(options.serviceCidr, 1);
+  return [...new Set([...names, options.nodeName, '127.0.0.1', services, cable, ...local])];
 }

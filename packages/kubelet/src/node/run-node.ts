@@ -174,6 +174,7 @@ async function nodeSettings(options: NodeOptions, machine: MachineFacts, cri: Cr
       memoryBytes: allocatableMemory(machine),
       ephemeralBytes: Math.floor(machine.diskBytes * 0.9),
     },
+    podsMax: options.podsMax ?? PODS_MAX,
     runtimeName: version.runtimeName,
     recursiveReadOnly: plain?.recursiveReadOnlyMounts ?? false,
     imageVolumes: Number.parseInt(version.runtimeVersion.replace(/^v/, ''), 10) >= 2,

@@ -30,6 +30,7 @@ export interface NodeSettings {
   readonly seccompDir: string;
   readonly limits: ResourceLimits;
   readonly allocatable: NodeAllocatable;
+  readonly podsMax: number;
   /** Scheme of container ids. */
   readonly runtimeName: string;
   readonly recursiveReadOnly: boolean;

@@ -291,3 +291,25 @@ test('a sandbox that cannot be made is tried again soon, then less often', async
   await node.clock.advance(6000);
   assert.equal(node.api.get('web')?.status?.phase, 'Running');
 });
+
+test('a Pod that does not fit fails and runs nothing; the next one fits when the first is gone', async (t) => {
+  const node = createTestNode(settle);
+  t.after(() => node.stop());
+  const listens = (name: string, ports: Container['ports']) =>
+    testPod(name, spec({ containers: [container('main', { ports: ports ?? [] })] }));
+  const port = [{ containerPort: 80, hostPort: 8080, protocol: 'TCP' as const }];
+  node.api.add(listens('first', port));
+  await node.clock.advance(1_000);
+  node.api.add(listens('second', port));
+  await node.clock.advance(1_000);
+  const second = node.api.get('second');
+  assert.equal(second?.status?.phase, 'Failed');
+  assert.equal(second?.status?.reason, 'NodePorts');
+  assert.match(second?.status?.message ?? '', /^Pod was rejected: Predicate NodePorts failed: /);
+  assert.equal(node.api.get('first')?.status?.phase, 'Running');
+  node.api.remove('first');
+  await node.clock.advance(60_000);
+  node.api.add(listens('third', port));
+  await node.clock.advance(1_000);
+  assert.equal(node.api.get('third')?.status?.phase, 'Running');
+});

@@ -3,8 +3,11 @@ import type { Pod } from '@kapella/api/types/core-v1';
 import { type Ctx, describeError, sleep } from '@kapella/base';
 import type { Informer } from '@kapella/client';
 import type { CriContainer, CriEvent, CriSandbox } from '../cri/cri.ts';
+import { isFinished } from '../lifecycle/activity.ts';
+import { judgeAdmission, type Rejection } from '../lifecycle/admission.ts';
 import { restorePod } from '../lifecycle/labels.ts';
 import type { PodDeps } from './deps.ts';
+import { podEvents } from './events.ts';
 import { PodWorker } from './pod-worker.ts';
 
 const SAFETY_LIST_MS = 60_000;
@@ -85,8 +88,32 @@ class Manager implements PodManager {
 
   #arrive(pod: Pod, ctx: Ctx): void {
     const worker = this.#workers.get(pod.metadata.uid);
-    if (worker === undefined) this.#start(pod, false, ctx);
-    else worker.update(pod);
+    if (worker !== undefined) {
+      worker.update(pod);
+      return;
+    }
+    const rejection = this.#judge(pod);
+    if (rejection !== undefined) {
+      podEvents(this.#deps.recorder, pod)('Warning', rejection.reason, rejection.message);
+      ctx.log.info('pod rejected', { pod: `${pod.metadata.namespace}/${pod.metadata.name}`, ...rejection });
+    }
+    this.#start(pod, false, ctx);
+    if (rejection === undefined) return;
+    const message = `Pod was rejected: ${rejection.message}`;
+    this.#workers.get(pod.metadata.uid)?.reject({ reason: rejection.reason, message });
+  }
+
+  /** A Pod that was taken before stays, also when this agent has begun anew. */
+  #judge(pod: Pod): Rejection | undefined {
+    const { deletionTimestamp } = pod.metadata;
+    if (pod.status?.startTime !== undefined || deletionTimestamp !== undefined || isFinished(pod)) return undefined;
+    const { allocatable, podsMax } = this.#deps.settings;
+    const others = this.workers().filter((worker) => worker.holdsRoom);
+    return judgeAdmission(
+      pod,
+      others.map((worker) => worker.pod),
+      { ...allocatable, podsMax },
+    );
   }
 
   #start(pod: Pod, vanished: boolean, ctx: Ctx): void {

@@ -34,6 +34,7 @@ export class PodWorker {
   /** The API has it no more (or never had): nothing is left to report to. */
   #vanished: boolean;
   #verdict: Verdict | undefined;
+  #rejected = false;
   #observed: ObservedPod = nothingObserved;
   #status: PodStatus | undefined;
   #look = true;
@@ -69,6 +70,11 @@ export class PodWorker {
     return this.#phase;
   }
 
+  /** Its requests and host ports count: it was taken, and is not over. */
+  get holdsRoom(): boolean {
+    return !this.#rejected && (this.#phase === 'running' || this.#phase === 'terminating');
+  }
+
   /** The API's newest version. */
   update(pod: Pod): void {
     const old = this.#pod;
@@ -92,6 +98,12 @@ export class PodWorker {
     this.#verdict ??= verdict;
     this.#endRunning(false);
     this.wake(false);
+  }
+
+  /** It was never taken: nothing of it is started, and it keeps no room from others. */
+  reject(verdict: Verdict): void {
+    this.#rejected = true;
+    this.fail(verdict);
   }
 
   /** `look`: something in the runtime changed. */

@@ -40,6 +40,7 @@ const settings: NodeSettings = {
   seccompDir: '/data/seccomp',
   limits: { nodeMemoryBytes: 8 * 1024 ** 3, oomScoreAdjMin: 0 },
   allocatable: { cpuMilli: 4000, memoryBytes: 8 * 1024 ** 3, ephemeralBytes: 100 * 1024 ** 3 },
+  podsMax: 110,
   runtimeName: 'fake',
   recursiveReadOnly: true,
   imageVolumes: true,

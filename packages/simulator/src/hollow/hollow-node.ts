@@ -210,7 +210,7 @@ const outcome = (isWell: boolean) =>
     ? ({ result: 'success', output: '' } as const)
     : ({ result: 'failure', output: 'the hollow container is told to be unhealthy' } as const);
 
-function settingsOf({ name, ip, cpuCount, memoryBytes }: HollowNodeOptions): NodeSettings {
+function settingsOf({ name, ip, cpuCount, memoryBytes, podsMax }: HollowNodeOptions): NodeSettings {
   return {
     nodeName: name,
     hostIps: [ip],
@@ -222,6 +222,7 @@ function settingsOf({ name, ip, cpuCount, memoryBytes }: HollowNodeOptions): Nod
     seccompDir: '/seccomp',
     limits: { nodeMemoryBytes: memoryBytes, oomScoreAdjMin: 0 },
     allocatable: { cpuMilli: cpuCount * 1000, memoryBytes, ephemeralBytes: DISK_BYTES },
+    podsMax,
     runtimeName: 'hollow',
     recursiveReadOnly: true,
     imageVolumes: true,

@@ -36,9 +36,9 @@ export interface EquivalentKind {
   readonly resource: AdmissionRequest['resource'];
   readonly kind: AdmissionRequest['kind'];
   /** From the request's version to this one. */
-  convert(object: UnknownObject): UnknownObject;
+  convert(object: UnknownObject, ctx: Ctx): Promise<UnknownObject>;
   /** Back to the request's version. */
-  restore(object: UnknownObject): UnknownObject;
+  restore(object: UnknownObject, ctx: Ctx): Promise<UnknownObject>;
 }
 
 export interface AdmissionPlugin {

@@ -204,10 +204,21 @@ export interface ResourceDefinition<T extends KubeObject = UnknownObject> {
   /** Custom resources: their schema as OpenAPI shows it. */
   readonly schema?: Readonly<Record<string, unknown>>;
   /**
-   * Custom resources: brings what was stored before `upTo` (a revision) to today's schema when it is read. Pure; the
-   * object itself where nothing changes.
+   * Custom resources: brings what was stored before `upTo` (a revision), or in another version, to this version of today
+   * when it is read. Pure; the object itself where nothing changes.
    */
   readonly onRead?: { readonly upTo: number; normalize(object: UnknownObject): UnknownObject };
+  /**
+   * Custom resources whose versions another program converts: this version has a storage of its own, which reads and
+   * writes the kind's one store in this version. Not together with `storedAs`.
+   */
+  readonly conversion?: {
+    readonly storageVersion: string;
+    /** From any versions of the kind, to `apiVersion`; in order. Rejects with an Error that says why. */
+    convert(objects: readonly UnknownObject[], apiVersion: string, ctx: Ctx): Promise<readonly UnknownObject[]>;
+    /** As `applyType`, of any version; undefined: there is none of this name. */
+    applyTypeOf(apiVersion: string): ApplyType | undefined;
+  };
   /** Told to whoever uses this version of the kind (Warning header). */
   readonly deprecation?: string;
   /** Custom resources: the type that server-side apply works with, from `applyTypeOfStructuralSchema`. */

@@ -81,6 +81,8 @@ export interface WatchCache {
   waitFor(revision: number, ctx: Ctx): Promise<void>;
   /** Resolves after the first list. */
   ready(ctx: Ctx): Promise<void>;
+  /** Resolves at once when the cache is filled; otherwise tries to fill it now and rejects with why that failed. */
+  fill(): Promise<void>;
   close(): void;
 }
 

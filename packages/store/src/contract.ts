@@ -41,7 +41,8 @@ export interface ListResult {
 }
 
 export type CommitResult =
-  | { readonly ok: true; readonly revision: number }
+  /** `value`: what a read of the key gives now, where that is not what was written. */
+  | { readonly ok: true; readonly revision: number; readonly value?: Uint8Array }
   /** The key does not stand at the expected revision; `current` is what it holds. */
   | { readonly ok: false; readonly current: KeyValue | undefined };
 

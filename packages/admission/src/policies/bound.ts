@@ -8,6 +8,7 @@ import type {
   Variable,
 } from '@kapella/api/types/admissionregistration-v1';
 import type { AdmissionRequest, EquivalentKind, ServerAccess } from '@kapella/apiserver';
+import type { Ctx } from '@kapella/base';
 import type { CelType } from '@kapella/cel';
 import { policyTypes } from '@kapella/resources';
 import { isExempt } from '../webhooks/match.ts';
@@ -85,13 +86,14 @@ export class PolicySource<P extends AnyPolicy, B extends AnyBinding, Parts> {
   async meetings(
     request: AdmissionRequest,
     server: ServerAccess,
+    ctx: Ctx,
   ): Promise<readonly (Meeting<P, B, Parts> | Misconfigured<P, B>)[]> {
     const bindings = await server.list(this.#bindings);
     if (bindings.length === 0 || isExempt(request)) return [];
     const met: (Meeting<P, B, Parts> | Misconfigured<P, B>)[] = [];
     for (const policy of await server.list(this.#policies)) {
       const own = bindings.filter(({ spec }) => spec.policyName === policy.metadata.name);
-      if (own.length > 0) met.push(...(await this.#meet(this.#compile(policy), own, request, server)));
+      if (own.length > 0) met.push(...(await this.#meet(this.#compile(policy), own, request, server, ctx)));
     }
     return met;
   }
@@ -101,12 +103,13 @@ export class PolicySource<P extends AnyPolicy, B extends AnyBinding, Parts> {
     bindings: readonly B[],
     request: AdmissionRequest,
     server: ServerAccess,
+    ctx: Ctx,
   ): Promise<(Meeting<P, B, Parts> | Misconfigured<P, B>)[]> {
     const { policy } = compiled;
     const form = await matchRequest(compiled.matcher, request, server);
     if (form === undefined) return [];
     const values = {
-      ...conditionValues(request, form, server),
+      ...(await conditionValues(request, form, server, ctx)),
       namespaceObject: await namespaceValue(request, server),
     };
     const met: (Meeting<P, B, Parts> | Misconfigured<P, B>)[] = [];

@@ -1,6 +1,7 @@
 /** What expressions of admission may say, and what stands for it in one request. Source: apiserver/pkg/admission/plugin/cel. */
 import { coreV1, type UnknownObject } from '@kapella/api';
 import type { AdmissionRequest, Authorizer, EquivalentKind, ServerAccess, UserInfo } from '@kapella/apiserver';
+import type { Ctx } from '@kapella/base';
 import { authorizerValue, type CelAuthorizer, resourceCheckValue } from '@kapella/cel';
 
 /** Service of the composition root: answers from memory, as expressions cannot wait. */
@@ -9,19 +10,20 @@ const AUTHORIZER_SERVICE = 'immediateAuthorizer';
 export type Variables = Readonly<Record<string, unknown>>;
 
 /** Values of CONDITION_TYPES. `form`: the version in which the configuration wants objects. */
-export function conditionValues(
+export async function conditionValues(
   request: AdmissionRequest,
   form: 'own' | EquivalentKind,
   server: ServerAccess,
-): Variables {
-  const inForm = (object: UnknownObject | undefined) =>
-    object === undefined ? null : form === 'own' ? object : form.convert(object);
+  ctx: Ctx,
+): Promise<Variables> {
+  const inForm = async (object: UnknownObject | undefined) =>
+    object === undefined ? null : form === 'own' ? object : form.convert(object, ctx);
   const ask = () => authorizerFor(request.user, server);
   const { resource, subresource, namespace, name } = request;
   const own = { group: resource.group, resource: resource.resource, subresource, namespace, name };
   return {
-    object: inForm(request.object),
-    oldObject: inForm(request.oldObject),
+    object: await inForm(request.object),
+    oldObject: await inForm(request.oldObject),
     request: requestValue(request, form),
     authorizer: authorizerValue((check) => ask()(check)),
     'authorizer.requestResource': resourceCheckValue((check) => ask()(check), own),

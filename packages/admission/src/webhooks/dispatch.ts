@@ -25,13 +25,14 @@ export async function formFor(
   { hook, rules, namespaceSelector, objectSelector, conditions }: CompiledWebhook,
   request: AdmissionRequest,
   server: ServerAccess,
+  ctx: Ctx,
 ): Promise<'own' | EquivalentKind | undefined> {
   if (isExempt(request)) return undefined;
   const form = matchRules(rules, hook.matchPolicy, request);
   if (form === undefined || !matchesObject(objectSelector, request)) return undefined;
   if (!(await matchesNamespace(namespaceSelector, request, server))) return undefined;
   if (conditions.length === 0) return form;
-  const { holds, error } = conditionsHold(conditions, conditionValues(request, form, server));
+  const { holds, error } = conditionsHold(conditions, await conditionValues(request, form, server, ctx));
   if (error === undefined) return holds ? form : undefined;
   if (hook.failurePolicy === 'Ignore') return undefined;
   const name = JSON.stringify(hook.name);
@@ -80,7 +81,7 @@ async function call(
   const uid = ctx.random.uuid();
   const { clientConfig, timeoutSeconds = SECONDS_DEFAULT } = hook;
   const caller = server.service<HttpCaller>(HTTP_CALLER);
-  const body = reviewOf(request, form, uid);
+  const body = await reviewOf(request, form, uid, ctx);
   return readAnswer(
     await callWebhook(caller, server, { config: clientConfig, body, timeoutMs: timeoutSeconds * 1000 }, ctx),
     uid,

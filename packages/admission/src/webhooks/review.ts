@@ -4,7 +4,7 @@
  */
 import type { UnknownObject } from '@kapella/api';
 import type { AdmissionRequest, EquivalentKind } from '@kapella/apiserver';
-import { ApiError, type Status } from '@kapella/base';
+import { ApiError, type Ctx, type Status } from '@kapella/base';
 
 export interface ReviewAnswer {
   readonly allowed: boolean;
@@ -17,11 +17,16 @@ export interface ReviewAnswer {
 
 const decoder = new TextDecoder();
 
-export function reviewOf(request: AdmissionRequest, form: 'own' | EquivalentKind, uid: string): object {
+export async function reviewOf(
+  request: AdmissionRequest,
+  form: 'own' | EquivalentKind,
+  uid: string,
+  ctx: Ctx,
+): Promise<object> {
   const { operation, resource, kind, subresource, namespace, name, user, object, oldObject, dryRun, options } = request;
   const shown = form === 'own' ? { resource, kind } : form;
-  const inForm = (given: UnknownObject | undefined) =>
-    given === undefined ? null : form === 'own' ? given : form.convert(given);
+  const inForm = async (given: UnknownObject | undefined) =>
+    given === undefined ? null : form === 'own' ? given : form.convert(given, ctx);
   const sub = subresource === '' ? {} : { subResource: subresource, requestSubResource: subresource };
   return {
     kind: 'AdmissionReview',
@@ -42,8 +47,8 @@ export function reviewOf(request: AdmissionRequest, form: 'own' | EquivalentKind
         groups: user.groups,
         ...(user.extra === undefined ? {} : { extra: user.extra }),
       },
-      object: inForm(object),
-      oldObject: inForm(oldObject),
+      object: await inForm(object),
+      oldObject: await inForm(oldObject),
       dryRun,
       options: options ?? null,
     },

@@ -16,7 +16,14 @@ import {
   writeOwners,
 } from './managers.ts';
 import { ApplySchema, type ApplyType, DEDUCED_TYPE, emptyObjectOf } from './schema.ts';
-import { applyConfig, ConflictsError, ownAfterUpdate, reconcileOwners, type UpdateContext } from './updater.ts';
+import {
+  applyConfig,
+  ConflictsError,
+  type OtherVersions,
+  ownAfterUpdate,
+  reconcileOwners,
+  type UpdateContext,
+} from './updater.ts';
 import { joinProblems, validateObject } from './validate.ts';
 import { isPlain, type Plain } from './values.ts';
 
@@ -31,6 +38,8 @@ export interface ObjectType {
   readonly type?: ApplyType;
   /** Paths that this endpoint resets, as `[['status']]`: through it nobody comes to own them. */
   readonly resetFields?: readonly (readonly string[])[];
+  /** Of kinds whose versions differ in more than their name. */
+  readonly others?: OtherVersions;
 }
 
 export interface UpdateRequest extends ObjectType {
@@ -95,7 +104,7 @@ class StructuredFieldManager implements FieldManager {
     // Tracking was switched off, or never began: it begins with an apply.
     if (owners.size === 0 && before !== undefined && metadataOf(before).uid !== undefined) return undefined;
     const context = this.#context(request);
-    if (request.typeId === undefined) reconcileOwners(owners, context.type);
+    if (request.typeId === undefined) reconcileOwners(owners, context);
     const live = before ?? this.#empty(request.typeId, next);
     recordUpdate(live, next, owners, { ...request, apiVersion: versionOf(next) }, context);
     return sameEntries(writeOwners(owners), metadataOf(before).managedFields);
@@ -138,7 +147,7 @@ class StructuredFieldManager implements FieldManager {
       const update = { ...request, manager: BEFORE_FIRST_APPLY, apiVersion: versionOf(live) };
       recordUpdate(empty, live, owners, update, context);
     }
-    reconcileOwners(owners, context.type);
+    reconcileOwners(owners, context);
     return owners;
   }
 
@@ -174,10 +183,10 @@ class StructuredFieldManager implements FieldManager {
     };
   }
 
-  #context({ typeId, type, resetFields = [] }: ObjectType): UpdateContext {
+  #context({ typeId, type, resetFields = [], others }: ObjectType): UpdateContext {
     const known = type ?? (typeId === undefined ? undefined : this.#schema.type(typeId));
     const reset = resetFields.length === 0 ? EMPTY_FIELDS : fieldsOfNames(resetFields);
-    return { type: known ?? DEDUCED_TYPE, resetFields: reset };
+    return { type: known ?? DEDUCED_TYPE, resetFields: reset, ...(others === undefined ? {} : { others }) };
   }
 
   #empty(typeId: string | undefined, like: Plain): Plain {

@@ -3,15 +3,16 @@
  * resources, deletes the objects of one that is deleted. Sources: apiextensions-apiserver pkg/controller/{status,establish,
  * finalizer} and pkg/apiserver/customresource_handler.go.
  */
-import { type ApplyType, apiextensionsV1, ApplySchema, type KindRef, type UnknownObject } from '@kapella/api';
+import { type ApplyType, apiextensionsV1, ApplySchema } from '@kapella/api';
 import type { CustomResourceDefinition } from '@kapella/api/types/apiextensions-v1';
 import { type ApiServer, followCache, type ResourceDefinition } from '@kapella/apiserver';
 import { type Ctx, describeError, invariant, isReason, jsonEqual } from '@kapella/base';
-import type { CacheEvent, WatchCache } from '@kapella/store';
+import type { CacheEvent } from '@kapella/store';
+import { CLEANUP_FINALIZER, cleanUp } from './clean-up.ts';
+import { type ConversionMetrics, createConversionMetrics } from '../conversion/webhook-converter.ts';
 import { resourcesOf } from './definition.ts';
-import { hasCondition, planStatus, withCondition } from './naming.ts';
+import { hasCondition, planStatus } from './naming.ts';
 
-export const CLEANUP_FINALIZER = 'customresourcecleanup.apiextensions.k8s.io';
 const RETRY_MS = 1_000;
 
 export interface CustomResources {
@@ -36,6 +37,7 @@ class DefinitionFollower implements CustomResources {
   readonly #server: ApiServer;
   readonly #ctx: Ctx;
   readonly #metadataType: ApplyType;
+  readonly #conversionMetrics: ConversionMetrics;
   readonly #definitions = new Map<string, { readonly object: CustomResourceDefinition; readonly revision: number }>();
   readonly #registered = new Map<string, Registered>();
   readonly #busy = new Set<string>();
@@ -48,6 +50,7 @@ class DefinitionFollower implements CustomResources {
     const metadataType = new ApplySchema(server.facts).type('meta/v1.ObjectMeta');
     invariant(metadataType !== undefined, 'there are facts about ObjectMeta');
     this.#metadataType = metadataType;
+    this.#conversionMetrics = createConversionMetrics(server.metrics);
     const { group, version, plural } = apiextensionsV1.CustomResourceDefinition;
     this.#stop = followCache(server.registry.find(group, version, plural)?.storage?.cache, (events) =>
       this.#see(events),
@@ -60,11 +63,15 @@ class DefinitionFollower implements CustomResources {
   }
 
   #see(events: readonly CacheEvent[]): void {
+    const changed = new Set<string>();
     for (const { type, object } of events) {
-      if (type === 'DELETED') this.#definitions.delete(object.name);
-      else this.#definitions.set(object.name, { object: object.object(), revision: object.revision });
+      const { name, revision } = object;
+      const old = this.#definitions.get(name)?.object;
+      if (type === 'DELETED') this.#definitions.delete(name);
+      else this.#definitions.set(name, { object: object.object(), revision });
+      if (!isTermination(old, this.#definitions.get(name)?.object)) changed.add(name);
     }
-    for (const { object } of events) this.#changed(object.name);
+    for (const name of changed) this.#changed(name);
   }
 
   #changed(name: string): void {
@@ -107,7 +114,9 @@ class DefinitionFollower implements CustomResources {
     const known = this.#definitions.get(name)?.object;
     if (known === undefined) return;
     if (known.metadata.deletionTimestamp !== undefined) {
-      if (known.metadata.finalizers?.includes(CLEANUP_FINALIZER) === true) await this.#cleanUp(known);
+      if (known.metadata.finalizers?.includes(CLEANUP_FINALIZER) === true) {
+        await cleanUp(this.#server, known, this.#registered.get(name)?.resources[0], this.#ctx);
+      }
       return;
     }
     const status = this.#statusOf(known);
@@ -139,10 +148,20 @@ class DefinitionFollower implements CustomResources {
     const definitionKey = JSON.stringify([spec, status?.acceptedNames, hasCondition(definition, 'Terminating')]);
     const old = this.#registered.get(name);
     if (old?.definitionKey === definitionKey) return;
-    const resources = resourcesOf(definition, this.#metadataType, revision);
+    const { access } = this.#server;
+    const resources = resourcesOf(definition, {
+      metadataType: this.#metadataType,
+      revision,
+      access,
+      metrics: this.#conversionMetrics,
+    });
     const stored = resources[0];
     invariant(stored !== undefined, 'a definition has a storage version');
-    const storageKey = JSON.stringify([stored.id, stored.scope, Object.keys(stored.selectableFields ?? {})]);
+    // What others convert by old rules is not served under new ones.
+    const storageKey =
+      stored.conversion === undefined
+        ? JSON.stringify([stored.id, stored.scope, Object.keys(stored.selectableFields ?? {})])
+        : definitionKey;
     if (old !== undefined && old.storageKey !== storageKey) this.#unregister(name);
     const kept = new Set(resources.map(({ id }) => id.version));
     for (const { id } of old?.resources ?? []) {
@@ -158,55 +177,11 @@ class DefinitionFollower implements CustomResources {
     this.#registered.delete(name);
     for (const { id } of old.resources) this.#server.registry.remove(id.group, id.version, id.plural);
   }
-
-  /** Deletes every object, waits until the last is gone, then lets the definition go. */
-  async #cleanUp(definition: CustomResourceDefinition): Promise<void> {
-    const { name } = definition.metadata;
-    const resource = this.#registered.get(name)?.resources[0];
-    if (resource !== undefined) {
-      const { id, scope } = resource;
-      const cache = this.#server.registry.find(id.group, id.version, id.plural)?.storage?.cache;
-      invariant(cache !== undefined, 'a registered resource is stored');
-      await cache.ready(this.#ctx);
-      const kind: KindRef<UnknownObject> = { ...id, namespaced: scope === 'namespaced' };
-      await Promise.all(cache.list({}).items.map((item) => this.#deleteOne(kind, item.namespace, item.name)));
-      await emptied(cache);
-    }
-    await this.#update(name, (old) => {
-      const conditions = withCondition(
-        old.status?.conditions ?? [],
-        { type: 'Terminating', status: 'False', reason: 'InstanceDeletionCompleted', message: 'removed all instances' },
-        this.#ctx.clock.nowMs(),
-      );
-      const finalizers = (old.metadata.finalizers ?? []).filter((finalizer) => finalizer !== CLEANUP_FINALIZER);
-      return { ...old, metadata: { ...old.metadata, finalizers }, status: { ...old.status, conditions } };
-    });
-  }
-
-  async #deleteOne(kind: KindRef<UnknownObject>, namespace: string, name: string): Promise<void> {
-    try {
-      await this.#server.access.delete(kind, namespace, name, {}, this.#ctx);
-    } catch (error) {
-      if (!isReason(error, 'NotFound')) throw error;
-    }
-  }
 }
 
-/** Resolves when the cache holds nothing: finalizers may take their time. Rejects never; ends with the cache. */
-function emptied(cache: WatchCache): Promise<void> {
-  if (cache.size === 0) return Promise.resolve();
-  return new Promise((resolve) => {
-    const cancel = cache.watch(
-      { after: 'now' },
-      {
-        events() {
-          if (cache.size > 0) return;
-          cancel();
-          resolve();
-        },
-        initialEnd: () => {},
-        closed: () => resolve(),
-      },
-    );
-  });
+/** Only what clean-up says of itself differs: it would call itself for ever. */
+function isTermination(old: CustomResourceDefinition | undefined, next: CustomResourceDefinition | undefined): boolean {
+  if (old?.metadata.deletionTimestamp === undefined || next === undefined) return false;
+  const rest = ({ metadata, spec }: CustomResourceDefinition) => [metadata.finalizers, metadata.generation, spec];
+  return jsonEqual(rest(old), rest(next));
 }

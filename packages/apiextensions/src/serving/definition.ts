@@ -17,9 +17,10 @@ import type {
   CustomResourceDefinitionVersion,
   SelectableField,
 } from '@kapella/api/types/apiextensions-v1';
-import type { ResourceDefinition } from '@kapella/apiserver';
+import type { ResourceDefinition, ServerAccess } from '@kapella/apiserver';
 import type { FieldErrors } from '@kapella/base';
 import { compileRules } from '../rules/rules.ts';
+import { type ConversionMetrics, createWebhookConverter, type VersionRules } from '../conversion/webhook-converter.ts';
 import { columnsOf } from '../columns/columns.ts';
 import { parseJsonPath } from '../columns/json-path.ts';
 import { hasCondition, storageVersionOf } from './naming.ts';
@@ -28,29 +29,69 @@ const ALL_VERBS = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch
 /** A version without a schema keeps everything. */
 const OPEN: JsonSchema = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
 
-/** The storage version first, then the other served ones. `revision`: of the definition, as it is stored. */
-export function resourcesOf(
-  definition: CustomResourceDefinition,
-  metadataType: ApplyType,
-  revision: number,
-): readonly ResourceDefinition[] {
+export interface ServingParts {
+  readonly metadataType: ApplyType;
+  /** Of the definition, as it is stored. */
+  readonly revision: number;
+  readonly access: ServerAccess;
+  readonly metrics: ConversionMetrics;
+}
+
+/** The storage version first, then the other served ones. */
+export function resourcesOf(definition: CustomResourceDefinition, parts: ServingParts): readonly ResourceDefinition[] {
   const storage = storageVersionOf(definition);
   const served = definition.spec.versions.filter((version) => version.served || version.storage);
   const sorted = served.toSorted((a, b) => Number(b.name === storage) - Number(a.name === storage));
-  return sorted.map((version) => resourceOf(definition, version, metadataType, revision));
+  const rules = new Map(definition.spec.versions.map((each) => [apiVersionIn(definition, each), versionRules(each)]));
+  const shared: Shared = { ...parts, rules, ...conversionOf(definition, rules, parts) };
+  return sorted.map((version) => resourceOf(definition, version, shared));
+}
+
+interface Shared extends ServingParts {
+  /** By apiVersion; of all versions, served or not: objects may be stored in any. */
+  readonly rules: ReadonlyMap<string, VersionRules>;
+  readonly conversion?: NonNullable<ResourceDefinition['conversion']>;
+}
+
+const apiVersionIn = ({ spec }: CustomResourceDefinition, { name }: { readonly name: string }) =>
+  `${spec.group}/${name}`;
+
+function versionRules({ schema }: CustomResourceDefinitionVersion): VersionRules {
+  const known = schema?.openAPIV3Schema ?? OPEN;
+  const fillsIn = hasDefaults(known);
+  const prune = (object: UnknownObject) => pruneObject(object, known).object as UnknownObject;
+  return {
+    prune,
+    read: (object) => (fillsIn ? (withSchemaDefaults(prune(object), known) as UnknownObject) : prune(object)),
+  };
+}
+
+function applyTypeOf({ schema }: CustomResourceDefinitionVersion, metadataType: ApplyType): ApplyType {
+  return applyTypeOfStructuralSchema((schema?.openAPIV3Schema ?? OPEN) as StructuralSchema, metadataType);
+}
+
+/** Only where there is something to convert: one version is stored as it is. */
+function conversionOf(
+  definition: CustomResourceDefinition,
+  rules: ReadonlyMap<string, VersionRules>,
+  { access, metrics, metadataType }: ServingParts,
+): Pick<Shared, 'conversion'> {
+  const { conversion, versions } = definition.spec;
+  if (conversion?.strategy !== 'Webhook' || versions.length < 2) return {};
+  const convert = createWebhookConverter({ definition, rules, access, metrics });
+  const types = new Map(versions.map((each) => [apiVersionIn(definition, each), applyTypeOf(each, metadataType)]));
+  const applyTypeIn = (apiVersion: string) => types.get(apiVersion);
+  return { conversion: { storageVersion: storageVersionOf(definition), convert, applyTypeOf: applyTypeIn } };
 }
 
 function resourceOf(
   definition: CustomResourceDefinition,
   version: CustomResourceDefinitionVersion,
-  metadataType: ApplyType,
-  revision: number,
+  shared: Shared,
 ): ResourceDefinition {
   const { spec, status } = definition;
   const names = status?.acceptedNames ?? spec.names;
   const schema = version.schema?.openAPIV3Schema ?? OPEN;
-  const storage = storageVersionOf(definition);
-  const toVersion = (name: string) => (object: UnknownObject) => ({ ...object, apiVersion: `${spec.group}/${name}` });
   return {
     id: {
       group: spec.group,
@@ -63,16 +104,37 @@ function resourceOf(
     names: { short: names.shortNames ?? [], categories: names.categories ?? [] },
     scope: spec.scope === 'Namespaced' ? 'namespaced' : 'cluster',
     verbs: verbsOf(definition, version),
-    ...(version.name === storage
-      ? {}
-      : { storedAs: { version: storage, toStorage: toVersion(storage), fromStorage: toVersion(version.name) } }),
+    ...storedAs(definition, version, shared),
     ...subresourcesOf(version),
     ...selectableOf(version.selectableFields),
     columns: columnsOf(version.additionalPrinterColumns),
     schema: schema as Readonly<Record<string, unknown>>,
-    applyType: applyTypeOfStructuralSchema(schema as StructuralSchema, metadataType),
-    ...valueRules(schema, revision),
+    applyType: applyTypeOf(version, shared.metadataType),
+    ...valueRules(schema, apiVersionIn(definition, version), shared),
     ...(version.deprecated === true ? { deprecation: deprecationOf(definition, version) } : {}),
+  };
+}
+
+/** Without a webhook, versions differ in name only. */
+function storedAs(
+  definition: CustomResourceDefinition,
+  version: CustomResourceDefinitionVersion,
+  { conversion, rules }: Shared,
+): Partial<ResourceDefinition> {
+  const storage = storageVersionOf(definition);
+  if (conversion !== undefined) return { conversion };
+  if (version.name === storage) return {};
+  const stored = `${definition.spec.group}/${storage}`;
+  const served = apiVersionIn(definition, version);
+  return {
+    storedAs: {
+      version: storage,
+      toStorage: (object) => {
+        const renamed = { ...object, apiVersion: stored };
+        return rules.get(stored)?.prune(renamed) ?? renamed;
+      },
+      fromStorage: (object) => ({ ...object, apiVersion: served }),
+    },
   };
 }
 
@@ -120,7 +182,11 @@ function selectableOf(fields: readonly SelectableField[] | undefined): Partial<R
 }
 
 /** What the schema does to objects: dropped fields, defaults, checks. */
-function valueRules(schema: JsonSchema, revision: number): Partial<ResourceDefinition> {
+function valueRules(
+  schema: JsonSchema,
+  apiVersion: string,
+  { rules: all, revision }: Shared,
+): Partial<ResourceDefinition> {
   const check = compileSchema(schema);
   const rules = compileRules(schema);
   const fillsIn = hasDefaults(schema);
@@ -140,7 +206,14 @@ function valueRules(schema: JsonSchema, revision: number): Partial<ResourceDefin
   return {
     prune,
     ...(fillsIn ? { withDefaults } : {}),
-    onRead: { upTo: revision, normalize: (object) => withDefaults(prune(object).object) },
+    onRead: {
+      upTo: revision,
+      // As upstream, the defaults are those of the version that is stored.
+      normalize: (object) => {
+        const read = all.get(object.apiVersion)?.read(object) ?? object;
+        return read.apiVersion === apiVersion ? read : prune({ ...read, apiVersion }).object;
+      },
+    },
     validate: (object, errors) => validate(object, undefined, errors),
     validateUpdate: (next, old, errors) => validate(next, old, errors),
   };

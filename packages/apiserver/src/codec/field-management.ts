@@ -8,6 +8,7 @@ import {
   type TypeFacts,
   type UnknownObject,
 } from '@kapella/api';
+import type { Ctx } from '@kapella/base';
 import type { ResourceType } from '../registry/resource-type.ts';
 
 export interface ApplyScope {
@@ -31,9 +32,10 @@ export interface FieldManagement {
     manager: string,
     subresource: string,
     nowMs: number,
-  ): UnknownObject;
+    ctx: Ctx,
+  ): UnknownObject | Promise<UnknownObject>;
   /** Throws Conflict with one cause per field that others own. The result is still to be decoded and defaulted. */
-  apply(request: ApplyScope): UnknownObject;
+  apply(request: ApplyScope, ctx: Ctx): UnknownObject | Promise<UnknownObject>;
   /** The object with `applied` laid over it; nobody comes to own anything. */
   overlay(type: ResourceType, object: UnknownObject, applied: object): UnknownObject;
 }
@@ -42,20 +44,65 @@ export function createFieldManagement(facts: TypeFacts): FieldManagement {
   const manager = createFieldManager(facts);
   const types = new ApplySchema(facts);
   return {
-    onUpdate: (type, live, next, managerName, subresource, nowMs) =>
-      withManagedFields(
-        next,
-        manager.trackUpdate({ ...typeOf(type, subresource), live, next, manager: managerName, subresource, nowMs }),
-      ),
-    apply({ type, ...request }) {
-      const { object, managedFields } = manager.apply({ ...typeOf(type, request.subresource), ...request });
-      return withManagedFields(object as unknown as UnknownObject, managedFields);
+    onUpdate(type, live, next, managerName, subresource, nowMs, ctx) {
+      const request = { ...typeOf(type, subresource), live, next, manager: managerName, subresource, nowMs };
+      const track = (more: object) => withManagedFields(next, manager.trackUpdate({ ...request, ...more }));
+      return type.definition.conversion === undefined ? track({}) : withOtherVersions(type, track, ctx);
+    },
+    apply({ type, ...request }, ctx) {
+      const all = { ...typeOf(type, request.subresource), ...request };
+      const apply = (more: object) => {
+        const { object, managedFields } = manager.apply({ ...all, ...more });
+        return withManagedFields(object as unknown as UnknownObject, managedFields);
+      };
+      return type.definition.conversion === undefined ? apply({}) : withOtherVersions(type, apply, ctx);
     },
     overlay({ typeId, definition }, object, applied) {
       const type = definition.applyType ?? (typeId === undefined ? undefined : types.type(typeId)) ?? DEDUCED_TYPE;
       return mergeObjects(object, applied, type) as UnknownObject;
     },
   };
+}
+
+/** Says which object is to be converted before the algorithm can go on. */
+class NeedsConversion extends Error {
+  readonly object: UnknownObject;
+  readonly apiVersion: string;
+
+  constructor(object: UnknownObject, apiVersion: string) {
+    super('an object is to be converted');
+    this.object = object;
+    this.apiVersion = apiVersion;
+  }
+}
+
+/** The algorithm cannot wait: it is run again with each object that it lacked. */
+async function withOtherVersions<T>(type: ResourceType, run: (more: object) => T, ctx: Ctx): Promise<T> {
+  const { conversion } = type.definition;
+  const known = new Map<string, unknown>();
+  const keyOf = (object: unknown, apiVersion: string) => `${apiVersion} ${JSON.stringify(object)}`;
+  const others = {
+    apiVersion: type.apiVersion,
+    typeOf: (apiVersion: string) => conversion?.applyTypeOf(apiVersion),
+    convert(object: unknown, apiVersion: string): unknown {
+      const given = object as UnknownObject;
+      if (given.apiVersion === apiVersion) return given;
+      // What an object is made from is empty in every version.
+      if (given.metadata === undefined) return { ...given, apiVersion };
+      const made = known.get(keyOf(given, apiVersion));
+      if (made === undefined) throw new NeedsConversion(given, apiVersion);
+      return made;
+    },
+  };
+  for (;;) {
+    try {
+      return run({ others });
+    } catch (error) {
+      if (!(error instanceof NeedsConversion) || conversion === undefined) throw error;
+      const [made] = await conversion.convert([error.object], error.apiVersion, ctx);
+      known.set(keyOf(error.object, error.apiVersion), made);
+    }
+  }
 }
 
 function typeOf(type: ResourceType, subresource: string) {

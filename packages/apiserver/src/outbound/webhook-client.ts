@@ -55,6 +55,8 @@ export interface JsonCall {
   readonly config: WebhookClientConfig;
   readonly body: object;
   readonly timeoutMs: number;
+  /** Default: the webhook is told how long it has. */
+  readonly tellsTimeout?: boolean;
 }
 
 /** POSTs JSON and reads JSON. Rejects in upstream's words: `failed to call webhook: Post "URL": why`. */
@@ -65,7 +67,7 @@ export async function callWebhook(
   ctx: Ctx,
 ): Promise<unknown> {
   const target = await targetOf(call.config, server);
-  const url = withTimeout(target.url, call.timeoutMs);
+  const url = call.tellsTimeout === false ? target.url : withTimeout(target.url, call.timeoutMs);
   const request: OutboundRequest = {
     ...target,
     url,
@@ -79,6 +81,8 @@ export async function callWebhook(
     throw new Error(`Post ${JSON.stringify(url)}: ${error.message}`, { cause: error });
   });
   if (answer.status < 200 || answer.status > 299) {
+    const known = REFUSALS.get(answer.status);
+    if (known !== undefined) throw new Error(known);
     const text = decoder.decode(answer.body.subarray(0, 1024)).trim();
     throw new Error(
       text === ''
@@ -88,6 +92,14 @@ export async function callWebhook(
   }
   return JSON.parse(decoder.decode(answer.body));
 }
+
+/** What client-go makes of these codes. Source: apimachinery/pkg/api/errors NewGenericServerResponse. */
+const REFUSALS: ReadonlyMap<number, string> = new Map([
+  [400, 'the server rejected our request for an unknown reason'],
+  [404, 'the server could not find the requested resource'],
+  [405, 'the server does not allow this method on the requested resource'],
+  [422, 'the server rejected our request due to an error in our request'],
+]);
 
 /** Webhooks are told how long they have. */
 function withTimeout(url: string, timeoutMs: number): string {

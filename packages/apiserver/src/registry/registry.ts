@@ -1,5 +1,5 @@
 /** All resources that are served now, by group, version and plural. Custom resources come and go. */
-import type { BuiltInTypeFacts } from '@kapella/api';
+import { apiVersionOf, type BuiltInTypeFacts } from '@kapella/api';
 import type { Ctx } from '@kapella/base';
 import { ApiError } from '@kapella/base';
 import type { Store } from '@kapella/store';
@@ -95,34 +95,36 @@ class StoreRegistry implements Registry {
     const stillUsed = this.#all.some((other) => other.storage === type.storage);
     if (stillUsed || type.storage === undefined) return;
     this.#byStorage.delete(type.storage);
-    type.storage.cache.close();
-    this.#storages.delete(type.storage.prefix);
+    type.storage.close();
+    for (const [key, storage] of this.#storages) if (storage === type.storage) this.#storages.delete(key);
   }
 
   #groupByStorage(storage: Storage | undefined): void {
     if (storage === undefined) return;
-    this.#byStorage.set(
-      storage,
-      this.#all.filter((type) => type.storage === storage),
-    );
+    // Versions that others convert have a storage each over the same values.
+    const versions = this.#all.filter((type) => type.storage?.prefix === storage.prefix);
+    for (const { storage: each } of versions) if (each !== undefined) this.#byStorage.set(each, versions);
+    this.#byStorage.set(storage, versions);
   }
 
   async ready(ctx: Ctx): Promise<void> {
-    await Promise.all([...this.#storages.values()].map((storage) => storage.cache.ready(ctx)));
+    const own = [...this.#storages.values()].filter(({ converts }) => !converts);
+    await Promise.all(own.map((storage) => storage.cache.ready(ctx)));
   }
 
   close(): void {
-    for (const storage of this.#storages.values()) storage.cache.close();
+    for (const storage of this.#storages.values()) storage.close();
   }
 
   /** The storage version's definition decides what can be selected: it is added before the versions stored as it. */
   #storageOf(definition: AnyDefinition): Storage | undefined {
     if (definition.virtual !== undefined) return undefined;
-    const { id, storedAs } = definition;
+    const { id, storedAs, conversion } = definition;
     const group = storedAs?.group ?? id.group;
     const version = storedAs?.version ?? id.version;
     const prefix = storagePrefix(group, id.plural, this.#facts.typeIdOf(id) !== undefined);
-    const known = this.#storages.get(prefix);
+    const key = conversion === undefined ? prefix : `${prefix}${version}`;
+    const known = this.#storages.get(key);
     if (known !== undefined) return known;
     if (storedAs !== undefined) {
       throw new ApiError('InternalError', `${id.plural}: the storage version ${group}/${version} must be added first`);
@@ -137,10 +139,18 @@ class StoreRegistry implements Registry {
         namespaced: definition.scope === 'namespaced',
         ...(definition.selectableFields === undefined ? {} : { selectableFields: definition.selectableFields }),
         ...(definition.keepDecoded === undefined ? {} : { keepDecoded: definition.keepDecoded }),
+        ...(conversion === undefined
+          ? {}
+          : {
+              conversion: {
+                storageApiVersion: apiVersionOf({ group, version: conversion.storageVersion }),
+                convert: conversion.convert,
+              },
+            }),
       },
       this.#ctx,
     );
-    this.#storages.set(prefix, storage);
+    this.#storages.set(key, storage);
     return storage;
   }
 }

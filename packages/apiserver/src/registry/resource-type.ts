@@ -87,8 +87,8 @@ function customForm({ id, onRead }: AnyDefinition, head: Uint8Array): ServedForm
   const variant = `json ${apiVersion} ${upTo}`;
   const isCurrent = (object: CachedObject) => object.revision > upTo && startsWith(object.bytes, head);
   const fromStorage = (object: UnknownObject): UnknownObject => {
-    const named = object.apiVersion === apiVersion ? object : { ...object, apiVersion };
-    return onRead?.normalize(named) ?? named;
+    const read = onRead?.normalize(object) ?? object;
+    return read.apiVersion === apiVersion ? read : { ...read, apiVersion };
   };
   const convert = (self: CachedObject): Uint8Array => {
     const given = self.object<UnknownObject>();

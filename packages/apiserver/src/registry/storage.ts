@@ -11,6 +11,8 @@ import {
   type WatchCache,
 } from '@kapella/store';
 
+import { type ConvertingOptions, createConvertingStore } from './converting-store.ts';
+
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
@@ -23,6 +25,8 @@ export interface StorageOptions {
   readonly namespaced: boolean;
   readonly selectableFields?: Readonly<Record<string, (object: never) => string>>;
   readonly keepDecoded?: boolean;
+  /** Another program converts the versions of this kind: what is stored in others is brought to this one when read. */
+  readonly conversion?: Omit<ConvertingOptions, 'apiVersion'>;
 }
 
 /** One stored object as a write sees it. */
@@ -38,7 +42,14 @@ export interface Storage {
   readonly group: string;
   readonly version: string;
   readonly prefix: string;
+  /** Begins to fill when it is first asked for. */
   readonly cache: WatchCache;
+  /** Where this storage reads and writes: the server's store, or a view of it in this version. */
+  readonly store: Store;
+  /** The cache may be behind the store, and reads may fail, whatever the store is: others convert. */
+  readonly converts: boolean;
+  /** Ends the cache, where there is one. */
+  close(): void;
   /** Bytes as they are stored: without resourceVersion. */
   encode(object: UnknownObject): Uint8Array;
   /** With resourceVersion in place. */
@@ -47,27 +58,33 @@ export interface Storage {
   splice(value: Uint8Array, revision: number): Uint8Array;
 }
 
-export function createStorage(store: Store, options: StorageOptions, ctx: Ctx): Storage {
-  const { group, version, kind, prefix } = options;
+export function createStorage(base: Store, options: StorageOptions, ctx: Ctx): Storage {
+  const { group, version, kind, prefix, conversion } = options;
   const apiVersion = apiVersionOf(options);
   const head = `{"kind":${JSON.stringify(kind)},"apiVersion":${JSON.stringify(apiVersion)},"metadata":{`;
-  const cache = createWatchCache(
-    store,
-    {
-      prefix,
-      head,
-      namespaced: options.namespaced,
-      ...(options.selectableFields === undefined ? {} : { selectableFields: options.selectableFields }),
-      ...(options.keepDecoded === undefined ? {} : { keepDecoded: options.keepDecoded }),
-    },
-    ctx,
-  );
+  const store = conversion === undefined ? base : createConvertingStore(base, { ...conversion, apiVersion }, ctx);
+  const cacheOptions = {
+    prefix,
+    head,
+    namespaced: options.namespaced,
+    ...(options.selectableFields === undefined ? {} : { selectableFields: options.selectableFields }),
+    ...(options.keepDecoded === undefined ? {} : { keepDecoded: options.keepDecoded }),
+  };
+  const begin = () => createWatchCache(store, cacheOptions, ctx);
+  // Nobody is asked to convert what nobody reads.
+  let cache = conversion === undefined ? begin() : undefined;
   const splice = createSplicer(head);
   return {
     group,
     version,
     prefix,
-    cache,
+    store,
+    converts: conversion !== undefined,
+    get cache() {
+      cache ??= begin();
+      return cache;
+    },
+    close: () => cache?.close(),
     splice,
     encode({ kind: _kind, apiVersion: _apiVersion, metadata, ...rest }) {
       const { resourceVersion: _resourceVersion, ...meta } = metadata;

@@ -12,7 +12,6 @@ export type Committed =
 
 /** `object` in the type's version. A dry run stops before the store; `revision` is then the old one. */
 export async function commitObject(
-  core: Core,
   type: ResourceType,
   object: UnknownObject,
   expectedRevision: number,
@@ -29,12 +28,13 @@ export async function commitObject(
     return { ok: true, object: detached({ ...stored, metadata: shown } as UnknownObject, bytes, expectedRevision) };
   }
   const key = keyIn(type, object.metadata.namespace ?? '', object.metadata.name);
-  const result = await core.store.commit(
+  const result = await storage.store.commit(
     { key: storage.prefix + key, expectedRevision, value, attachment: stored },
     ctx,
   );
   if (!result.ok) return result;
-  const cached = storage.cache.get(key);
+  if (result.value !== undefined) return { ok: true, object: asCached(type, result.value, result.revision) };
+  const cached = storage.converts ? undefined : storage.cache.get(key);
   if (cached !== undefined && cached.revision === result.revision) return { ok: true, object: cached };
   const metadata = { ...stored.metadata, resourceVersion: String(result.revision) };
   const written = detached({ ...stored, metadata }, storage.splice(value, result.revision), result.revision);
@@ -43,14 +43,13 @@ export async function commitObject(
 
 /** Removes the object that stands at `revision`. False: it does not stand there any more. */
 export async function commitDelete(
-  core: Core,
   type: ResourceType,
   key: string,
   revision: number,
   ctx: Ctx,
 ): Promise<{ readonly ok: boolean; readonly revision: number }> {
   const storage = storageOf(type);
-  const result = await core.store.commit(
+  const result = await storage.store.commit(
     { key: storage.prefix + key, expectedRevision: revision, value: undefined },
     ctx,
   );
@@ -68,7 +67,11 @@ export async function readStored(
   fresh: boolean,
   ctx: Ctx,
 ): Promise<Stored | undefined> {
-  const { cache } = storageOf(type);
+  const { cache, converts } = storageOf(type);
+  if (converts) {
+    const read = await readConverted(type, key, ctx);
+    return read && { object: type.objectOf(read), revision: read.revision, bytes: type.bytesOf(read), mayBeOld: false };
+  }
   if (core.embedded) await makeConsistent(core, type, ctx);
   const cached = fresh ? undefined : cache.get(key);
   if (cached === undefined && !fresh && core.embedded) return undefined;
@@ -77,6 +80,20 @@ export async function readStored(
   const mayBeOld = cached !== undefined && !core.embedded;
   return { object: type.objectOf(found), revision: found.revision, bytes: type.bytesOf(found), mayBeOld };
 }
+
+/** One object straight from the store: what others convert, they convert for this object alone. */
+export async function readConverted(type: ResourceType, key: string, ctx: Ctx): Promise<CachedObject | undefined> {
+  const storage = storageOf(type);
+  const found = await storage.store.get(storage.prefix + key, ctx);
+  return found && asCached(type, found.value, found.modRevision);
+}
+
+function asCached(type: ResourceType, value: Uint8Array, revision: number): CachedObject {
+  const bytes = storageOf(type).splice(value, revision);
+  return detached(JSON.parse(decoder.decode(bytes)) as UnknownObject, bytes, revision);
+}
+
+const decoder = new TextDecoder();
 
 export function storageOf(type: ResourceType): Storage {
   invariant(type.storage !== undefined, `${type.plural} is not stored`);

@@ -107,10 +107,22 @@ function equivalentsOf({ registry }: Core, type: ResourceType): readonly Equival
       return {
         resource: { group, version, resource: plural },
         kind: { group, version, kind, plural, namespaced },
-        convert: (object) => other.fromStorage(type.toStorage(object)),
-        restore: (object) => type.fromStorage(other.toStorage(object)),
+        convert: (object, ctx) => converted(object, type, other, ctx),
+        restore: (object, ctx) => converted(object, other, type, ctx),
       };
     });
+}
+
+async function converted(
+  object: UnknownObject,
+  from: ResourceType,
+  to: ResourceType,
+  ctx: Ctx,
+): Promise<UnknownObject> {
+  const { conversion } = to.definition;
+  if (conversion === undefined) return to.fromStorage(from.toStorage(object));
+  const [made] = await conversion.convert([object], to.apiVersion, ctx);
+  return made as UnknownObject;
 }
 
 export function resourceName(type: ResourceType, name: string): { group: string; resource: string; name: string } {
@@ -123,9 +135,11 @@ export function keyIn(type: ResourceType, namespace: string, name: string): stri
 
 /** Waits until the cache has seen everything that was acknowledged before this call. */
 export async function makeConsistent(core: Core, type: ResourceType, ctx: Ctx): Promise<void> {
-  const cache = type.storage?.cache;
-  if (cache === undefined) return;
-  if (core.embedded) {
+  if (type.storage === undefined) return;
+  const { cache, converts } = type.storage;
+  if (converts)
+    await cache.fill(); // with the reason why it cannot be filled
+  else if (core.embedded) {
     if (cache.revision === 0) await cache.ready(ctx);
     return;
   }

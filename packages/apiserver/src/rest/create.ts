@@ -10,8 +10,16 @@ import {
 } from '@kapella/api';
 import { ApiError, type Ctx, errors, FieldErrors, formatTime, randomSuffix } from '@kapella/base';
 import type { ResourceType } from '../registry/resource-type.ts';
-import { commitObject } from './commit.ts';
-import { admissionRequest, resourceName, strategyContext, type WriteScope, type Written } from './core.ts';
+import { commitObject, readStored } from './commit.ts';
+import {
+  admissionRequest,
+  type Core,
+  keyIn,
+  resourceName,
+  strategyContext,
+  type WriteScope,
+  type Written,
+} from './core.ts';
 
 const NAME_TRIES_MAX = 8; // upstream: RetryGenerateName
 const GENERATED_PREFIX_MAX = 63 - 5;
@@ -27,7 +35,7 @@ export async function createObject(
   const { core, type } = scope;
   let object = withNamespace(type, scope.namespace, body);
   if (!trackedAlready) {
-    object = core.fields.onUpdate(type, undefined, object, scope.manager, scope.subresource, scope.nowMs);
+    object = await core.fields.onUpdate(type, undefined, object, scope.manager, scope.subresource, scope.nowMs, ctx);
   }
   if (scope.admission) {
     const admitted = await core.admission.mutate(
@@ -81,8 +89,8 @@ async function allocateAndCommit(
     if (!scope.dryRun && (admitted.metadata.resourceVersion ?? '') !== '') {
       throw new ApiError('', 'resourceVersion should not be set on objects to be created', { code: 500 });
     }
-    if (scope.dryRun && type.storage?.cache.get(keyOfObject(type, object)) !== undefined) return undefined;
-    const committed = await commitObject(core, type, object, 0, scope.dryRun, ctx);
+    if (scope.dryRun && (await isTaken(core, type, object, ctx))) return undefined;
+    const committed = await commitObject(type, object, 0, scope.dryRun, ctx);
     if (!committed.ok) return undefined;
     done = !scope.dryRun;
     return { object: committed.object, created: true };
@@ -91,8 +99,9 @@ async function allocateAndCommit(
   }
 }
 
-function keyOfObject(type: ResourceType, object: UnknownObject): string {
-  return type.namespaced ? `${object.metadata.namespace}/${object.metadata.name}` : object.metadata.name;
+async function isTaken(core: Core, type: ResourceType, { metadata }: UnknownObject, ctx: Ctx): Promise<boolean> {
+  if (type.storage === undefined) return false;
+  return (await readStored(core, type, keyIn(type, metadata.namespace ?? '', metadata.name), false, ctx)) !== undefined;
 }
 
 /** The namespace of the path goes into the object; a different one in the object is an error. */

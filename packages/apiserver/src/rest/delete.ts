@@ -86,14 +86,14 @@ async function carryOut(
   let object = stored.object;
   let revision = stored.revision;
   if (mark.next !== undefined) {
-    const committed = await commitObject(core, type, mark.next, revision, scope.dryRun, ctx);
+    const committed = await commitObject(type, mark.next, revision, scope.dryRun, ctx);
     if (!committed.ok) return undefined;
     if (!mark.remove) return { object: committed.object, gone: false };
     object = type.objectOf(committed.object);
     revision = committed.object.revision;
   } else if (!mark.remove) return { object: shown(scope, object, revision), gone: false };
   if (scope.dryRun) return { object: shown(scope, object, revision), gone: true };
-  const removed = await commitDelete(core, type, key, revision, ctx);
+  const removed = await commitDelete(type, key, revision, ctx);
   if (!removed.ok) return undefined;
   type.definition.allocate?.onDelete(object, core.access);
   const last = { ...object, metadata: { ...object.metadata, resourceVersion: String(removed.revision) } };

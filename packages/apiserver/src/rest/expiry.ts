@@ -4,7 +4,6 @@ import type { CacheEvent } from '@kapella/store';
 import { followCache } from '../registry/follow.ts';
 import type { ResourceType } from '../registry/resource-type.ts';
 import { commitDelete } from './commit.ts';
-import type { Core } from './core.ts';
 
 const SWEEP_EVERY_MS = 30_000;
 const DELETES_AT_ONCE = 100;
@@ -16,16 +15,15 @@ interface Due {
 }
 
 /** Runs until `ctx` ends. Each write begins the time anew; objects of before the start count from their creation. */
-export function startExpiry(core: Core, type: ResourceType, ctx: Ctx): void {
+export function startExpiry(type: ResourceType, ctx: Ctx): void {
   const { ttlSeconds, storedAs } = type.definition;
   if (ttlSeconds === undefined || storedAs !== undefined || type.storage === undefined) return;
-  const expiry = new Expiry(core, type, ttlSeconds * 1000, ctx);
+  const expiry = new Expiry(type, ttlSeconds * 1000, ctx);
   expiry.start();
   ctx.signal.addEventListener('abort', () => expiry.stop(), { once: true });
 }
 
 class Expiry {
-  readonly #core: Core;
   readonly #type: ResourceType;
   readonly #ttlMs: number;
   readonly #ctx: Ctx;
@@ -33,8 +31,7 @@ class Expiry {
   #timer: Timer | undefined;
   #unfollow: () => void = () => {};
 
-  constructor(core: Core, type: ResourceType, ttlMs: number, ctx: Ctx) {
-    this.#core = core;
+  constructor(type: ResourceType, ttlMs: number, ctx: Ctx) {
     this.#type = type;
     this.#ttlMs = ttlMs;
     this.#ctx = ctx;
@@ -86,9 +83,7 @@ class Expiry {
     this.#queue = standing.filter(({ atMs }) => atMs > nowMs);
     for (let i = 0; i < due.length; i += DELETES_AT_ONCE) {
       const batch = due.slice(i, i + DELETES_AT_ONCE);
-      await Promise.all(
-        batch.map(({ key, revision }) => commitDelete(this.#core, this.#type, key, revision, this.#ctx)),
-      );
+      await Promise.all(batch.map(({ key, revision }) => commitDelete(this.#type, key, revision, this.#ctx)));
     }
   }
 }

@@ -4,7 +4,7 @@ import type { CachedObject, CacheList, WatchCache } from '@kapella/store';
 import { type ListParameters, parseRevision } from '../http/parameters.ts';
 import type { ResourceType } from '../registry/resource-type.ts';
 import type { ListMetadata } from '../respond/render.ts';
-import { storageOf } from './commit.ts';
+import { readConverted, storageOf } from './commit.ts';
 import { type Core, keyIn, makeConsistent, resourceName } from './core.ts';
 import { cacheQuery } from './selectors.ts';
 
@@ -24,6 +24,11 @@ export async function getObject(
   resourceVersion: string,
   ctx: Ctx,
 ): Promise<CachedObject> {
+  if (storageOf(type).converts) {
+    const read = await readConverted(type, keyIn(type, namespace, name), ctx);
+    if (read === undefined) throw errors.notFound(resourceName(type, name));
+    return read;
+  }
   const { cache } = storageOf(type);
   const wanted = resourceVersion === '' ? undefined : parseRevision(resourceVersion);
   const key = keyIn(type, namespace, name);
@@ -111,7 +116,8 @@ async function revisionOf(
   parameters: ListParameters,
   ctx: Ctx,
 ): Promise<number | undefined> {
-  const { cache } = storageOf(type);
+  const { cache, converts } = storageOf(type);
+  if (converts) await cache.fill();
   const wanted = parseRevision(parameters.resourceVersion);
   if (wanted === undefined) {
     await makeConsistent(core, type, ctx);

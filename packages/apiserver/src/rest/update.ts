@@ -35,7 +35,7 @@ export interface UpdateRequest {
   readonly trackedAlready?: boolean;
   readonly preconditions?: Preconditions;
   /** What to create when nothing is stored; absent: NotFound. */
-  create?(): UnknownObject;
+  create?(): UnknownObject | Promise<UnknownObject>;
   /** Read, change and write again when another writer came first. */
   readonly retries: boolean;
 }
@@ -50,7 +50,7 @@ export async function updateObject(scope: WriteScope, request: UpdateRequest, ct
     const stored = await readStored(core, type, key, fresh, ctx);
     if (stored === undefined) {
       if (request.create === undefined) throw errors.notFound(resourceName(type, scope.name));
-      return createObject(scope, request.create(), ctx, request.trackedAlready);
+      return createObject(scope, await request.create(), ctx, request.trackedAlready);
     }
     fresh = true;
     const { written, isConditional } = await attemptUpdate(scope, request, stored, ctx);
@@ -136,7 +136,9 @@ async function admitNext(
   const { core, type } = scope;
   let next = withNamespace(type, scope.namespace, wanted);
   next = { ...next, metadata: { ...next.metadata, resourceVersion: old.metadata.resourceVersion } };
-  if (!trackedAlready) next = core.fields.onUpdate(type, old, next, scope.manager, scope.subresource, scope.nowMs);
+  if (!trackedAlready) {
+    next = await core.fields.onUpdate(type, old, next, scope.manager, scope.subresource, scope.nowMs, ctx);
+  }
   if (!scope.admission) return next;
   const admitted = await core.admission.mutate(admissionRequest(scope, 'UPDATE', next, old), core.access, ctx);
   return admitted === undefined || admitted === next ? next : withDefaults(type, admitted);
@@ -150,13 +152,13 @@ async function commitNext(
 ): Promise<CachedObject | undefined> {
   const { core, type } = scope;
   if (isSame(next, stored.object)) return stored.mayBeOld ? undefined : unchanged(core, type, stored);
-  const committed = await commitObject(core, type, next, stored.revision, scope.dryRun, ctx);
+  const committed = await commitObject(type, next, stored.revision, scope.dryRun, ctx);
   return committed.ok ? committed.object : undefined;
 }
 
 function unchanged(core: Core, type: ResourceType, stored: Stored): CachedObject {
   const { namespace = '', name } = stored.object.metadata;
-  const cached = type.storage?.cache.get(keyIn(type, namespace, name));
+  const cached = type.storage?.converts === true ? undefined : type.storage?.cache.get(keyIn(type, namespace, name));
   if (cached?.revision === stored.revision) return cached;
   return detached(
     type.toStorage(stored.object),
@@ -176,7 +178,7 @@ async function removeReleased(
   const key = keyIn(type, scope.namespace, scope.name);
   let revision = stored.revision;
   if (!scope.dryRun) {
-    const removed = await commitDelete(core, type, key, stored.revision, ctx);
+    const removed = await commitDelete(type, key, stored.revision, ctx);
     if (!removed.ok) return undefined;
     revision = removed.revision;
     type.definition.allocate?.onDelete(next, core.access);

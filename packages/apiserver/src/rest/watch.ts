@@ -83,7 +83,8 @@ export interface WatchRequest {
 /** Throws BadRequest and Expired before the stream starts; later errors are ERROR events. */
 export async function watchObjects(request: WatchRequest, ctx: Ctx): Promise<ResponseStream> {
   const { core, view, parameters } = request;
-  const { cache } = storageOf(view.type);
+  const { cache, converts } = storageOf(view.type);
+  if (converts) await cache.fill();
   const query = cacheQuery(view.type, request.namespace, request.name, parameters.labels, parameters.fields);
   const revision = parseRevision(parameters.resourceVersion);
   const wantsInitial = parameters.sendInitialEvents ?? (revision === undefined || revision === 0);

@@ -5,7 +5,8 @@ import type { ResourceType } from '../registry/resource-type.ts';
 import type { ServerAccess, UserInfo } from '../resource.ts';
 import { createObject, withDefaults } from '../rest/create.ts';
 import { type DeleteRequest, deleteObject } from '../rest/delete.ts';
-import { type Core, keyIn, type WriteScope } from '../rest/core.ts';
+import { readConverted } from '../rest/commit.ts';
+import { type Core, keyIn, makeConsistent, type WriteScope } from '../rest/core.ts';
 import { updateObject } from '../rest/update.ts';
 
 export const SERVER_USER: UserInfo = Object.freeze({
@@ -14,6 +15,7 @@ export const SERVER_USER: UserInfo = Object.freeze({
 });
 const MANAGER = 'kapella-apiserver';
 
+/** `ctx`: the server's own. */
 export function createServerAccess(core: Core, services: ReadonlyMap<string, unknown>, ctx: Ctx): ServerAccess {
   return new CoreAccess(core, services, ctx);
 }
@@ -31,8 +33,12 @@ class CoreAccess implements ServerAccess {
 
   async get<K>(kind: KindRef<K>, namespace: string, name: string): Promise<K | undefined> {
     const type = this.#type(kind);
-    const { cache } = type.storage ?? {};
     const key = keyIn(type, namespace, name);
+    if (type.storage?.converts === true) {
+      const read = await readConverted(type, key, this.#ctx);
+      return read && (type.objectOf(read) as K);
+    }
+    const { cache } = type.storage ?? {};
     let found = cache?.get(key);
     // What another server has just written may not have come here yet.
     if (found === undefined && !this.#core.embedded) found = await cache?.read(key, this.#ctx);
@@ -42,6 +48,7 @@ class CoreAccess implements ServerAccess {
   async list<K>(kind: KindRef<K>, namespace?: string): Promise<readonly K[]> {
     const type = this.#type(kind);
     const query = namespace === undefined || namespace === '' ? {} : { namespace };
+    if (type.storage?.converts === true) await makeConsistent(this.#core, type, this.#ctx);
     return (type.storage?.cache.list(query).items ?? []).map((item) => type.objectOf(item) as K);
   }
 

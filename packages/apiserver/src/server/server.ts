@@ -114,7 +114,7 @@ class GenericApiServer implements ApiServer {
     };
     core.access = createServerAccess(core as Core, options.services ?? new Map(), ctx);
     this.core = core as Core;
-    for (const type of this.registry.all()) startExpiry(this.core, type, ctx);
+    for (const type of this.registry.all()) startExpiry(type, ctx);
     this.#inflight = createInflight(options.inflight ?? {});
     this.#requestMetrics = createRequestMetrics(options.metrics);
     this.#dialer = options.dialer;

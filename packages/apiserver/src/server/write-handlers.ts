@@ -78,7 +78,7 @@ export async function servePatch(scope: RequestScope, ctx: Ctx): Promise<ApiResp
   checkPatchOptions(patchType, query);
   const write = writeScope(scope, 'PatchOptions');
   const patch = parsePatch(request.body ?? EMPTY, patchType, core.codecs);
-  const update = patchType === 'apply' ? applyRequest(scope, patch) : patchRequest(scope, patchType, patch.value);
+  const update = patchType === 'apply' ? applyRequest(scope, patch, ctx) : patchRequest(scope, patchType, patch.value);
   const written = await updateObject(write, update, ctx);
   if (isScale)
     return respondValue(core.codecs, 200, mediaOf(scope, false), scaleOf(type, type.objectOf(written.object)));
@@ -101,7 +101,7 @@ function patchRequest(scope: RequestScope, patchType: 'json' | 'merge' | 'strate
   };
 }
 
-function applyRequest(scope: RequestScope, parsed: ParsedPatch): UpdateRequest {
+function applyRequest(scope: RequestScope, parsed: ParsedPatch, ctx: Ctx): UpdateRequest {
   const { core, type, info, namespace, query, nowMs } = scope;
   const patch = parsed.value;
   if (typeof patch !== 'object' || patch === null || Array.isArray(patch))
@@ -117,8 +117,8 @@ function applyRequest(scope: RequestScope, parsed: ParsedPatch): UpdateRequest {
   const applied = { ...given, metadata: { ...given.metadata, name: checked.metadata.name ?? info.name } };
   if (type.namespaced) applied.metadata = { ...applied.metadata, namespace: applied.metadata.namespace ?? namespace };
   checkNames(applied, info.name, namespace);
-  const merge = (live: UnknownObject | undefined) => {
-    const merged = core.fields.apply({
+  const merge = async (live: UnknownObject | undefined) => {
+    const request = {
       type,
       live,
       applied,
@@ -126,7 +126,8 @@ function applyRequest(scope: RequestScope, parsed: ParsedPatch): UpdateRequest {
       subresource: info.subresource,
       force: isTrue(query.get('force')),
       nowMs,
-    });
+    };
+    const merged = await core.fields.apply(request, ctx);
     const normal = core.codecs.normalize(structuredClone(merged), expectedOf(type), 'Ignore', () => {});
     return withDefaults(type, normal);
   };

@@ -1,5 +1,5 @@
 /** Serves reads and watches of one resource from memory as encoded bytes. Source: apiserver/pkg/storage/cacher. */
-import { ApiError, type Ctx, describeError } from '@kapella/base';
+import { ApiError, type Ctx, describeError, type Timer } from '@kapella/base';
 import type {
   CachedObject,
   CacheList,
@@ -31,6 +31,7 @@ export function createWatchCache(store: Store, options: WatchCacheOptions, ctx: 
 interface Waiter {
   readonly revision: number;
   readonly wake: () => void;
+  readonly fail: (error: Error) => void;
 }
 
 class StoreWatchCache implements WatchCache {
@@ -46,6 +47,8 @@ class StoreWatchCache implements WatchCache {
   #revision = 0;
   #isReady = false;
   #closed = false;
+  #loading: Promise<void> | undefined;
+  #reload: Timer | undefined;
   #cancelWatch: () => void = () => {};
 
   constructor(store: Store, options: WatchCacheOptions, ctx: Ctx) {
@@ -134,6 +137,10 @@ class StoreWatchCache implements WatchCache {
           timer.cancel();
           resolve();
         },
+        fail: (error) => {
+          timer.cancel();
+          reject(error);
+        },
       };
       const timer = ctx.clock.setTimer(WAIT_MS_MAX, () => {
         this.#waiters = this.#waiters.filter((other) => other !== waiter);
@@ -150,16 +157,39 @@ class StoreWatchCache implements WatchCache {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#reload?.cancel();
     this.#cancelWatch();
     this.#watchers.closeAll(undefined);
   }
 
+  async fill(): Promise<void> {
+    if (!this.#isReady) await this.#loadOnce();
+  }
+
   start(): void {
-    this.#load().catch((error) => {
-      if (this.#closed) return;
+    this.#loadOnce().catch((error) => {
+      if (this.#closed || this.#reload !== undefined) return;
       this.#ctx.log.error('watch cache load failed', { prefix: this.#prefix, error: describeError(error) });
-      this.#ctx.clock.setTimer(RELOAD_DELAY_MS, () => this.#closed || this.start());
+      this.#failWaiters(error as Error);
+      this.#reload = this.#ctx.clock.setTimer(RELOAD_DELAY_MS, () => {
+        this.#reload = undefined;
+        if (!this.#isReady) this.start();
+      });
     });
+  }
+
+  /** Whoever waits for a state of the store is told; whoever waits for the first load goes on waiting. */
+  #failWaiters(error: Error): void {
+    const failed = this.#waiters.filter(({ revision }) => revision > 0);
+    this.#waiters = this.#waiters.filter(({ revision }) => revision === 0);
+    for (const waiter of failed) waiter.fail(error);
+  }
+
+  #loadOnce(): Promise<void> {
+    this.#loading ??= this.#load().finally(() => {
+      this.#loading = undefined;
+    });
+    return this.#loading;
   }
 
   async #load(): Promise<void> {

@@ -55,8 +55,8 @@ export const mutatingAdmissionPolicy: AdmissionPlugin = {
   name: NAME,
   handles: ({ operation }) => operation === 'CREATE' || operation === 'UPDATE',
 
-  async admit(request, server) {
-    const met = await source.meetings(request, server);
+  async admit(request, server, ctx) {
+    const met = await source.meetings(request, server, ctx);
     if (met.length === 0) return undefined;
     let current = request;
     for (const meeting of met) {

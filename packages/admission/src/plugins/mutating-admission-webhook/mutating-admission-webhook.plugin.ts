@@ -46,10 +46,11 @@ async function ask(
   server: ServerAccess,
   ctx: Ctx,
 ): Promise<UnknownObject | undefined> {
-  const form = await formFor(webhook, request, server);
+  const form = await formFor(webhook, request, server, ctx);
   if (form === undefined) return request.object;
   const answer = await askWebhook(webhook, request, form, true, server, ctx);
-  const object = answer?.patch === undefined ? request.object : patched(webhook, request, form, answer.patch);
+  const object =
+    answer?.patch === undefined ? request.object : await patched(webhook, request, form, answer.patch, ctx);
   if (object !== undefined && webhook.hook.reinvocationPolicy === 'IfNeeded') seen.set(webhook.id, object);
   return object;
 }
@@ -68,17 +69,18 @@ function isAskedAgain({ id }: CompiledWebhook, { object }: AdmissionRequest, { s
   return last !== undefined && !jsonEqual(last, object);
 }
 
-function patched(
+async function patched(
   { hook }: CompiledWebhook,
   { object }: AdmissionRequest,
   form: 'own' | EquivalentKind,
   patch: unknown,
-): UnknownObject | undefined {
+  ctx: Ctx,
+): Promise<UnknownObject | undefined> {
   if (object === undefined) return undefined; // on DELETE there is nothing to change
   try {
-    const given = form === 'own' ? object : form.convert(object);
+    const given = form === 'own' ? object : await form.convert(object, ctx);
     const next = applyJsonPatch(given, patch) as UnknownObject;
-    return form === 'own' ? next : form.restore(next);
+    return form === 'own' ? next : await form.restore(next, ctx);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw new ApiError(

@@ -64,8 +64,8 @@ export const validatingAdmissionPolicy: AdmissionPlugin = {
   name: 'ValidatingAdmissionPolicy',
   handles: () => true,
 
-  async validate(request, server) {
-    const met = await source.meetings(request, server);
+  async validate(request, server, ctx) {
+    const met = await source.meetings(request, server, ctx);
     if (met.length === 0) return;
     const failures = met.flatMap((meeting) =>
       isMeeting(meeting) ? evaluate(meeting, request) : misconfigured(meeting),

@@ -12,7 +12,7 @@ export const validatingAdmissionWebhook: AdmissionPlugin = {
     const webhooks = await webhooksOf(admissionregistrationV1.ValidatingWebhookConfiguration, server);
     if (webhooks.length === 0) return;
     const calls = webhooks.map(async (webhook) => {
-      const form = await formFor(webhook, request, server);
+      const form = await formFor(webhook, request, server, ctx);
       if (form !== undefined) await askWebhook(webhook, request, form, false, server, ctx);
     });
     // All are heard, and the first refusal in order is told.

@@ -2,7 +2,11 @@
  * apiextensions.k8s.io/v1 CustomResourceDefinition, as the API server sees it.
  * Source: apiextensions-apiserver pkg/registry/customresourcedefinition.
  */
-import type { CustomResourceDefinition, CustomResourceDefinitionCondition } from '@kapella/api/types/apiextensions-v1';
+import type {
+  CustomResourceConversion,
+  CustomResourceDefinition,
+  CustomResourceDefinitionCondition,
+} from '@kapella/api/types/apiextensions-v1';
 import { defineResource } from '@kapella/apiserver';
 import { createdAtColumn, nameColumn } from '../../support/columns.ts';
 import { validateDefinition, validateDefinitionUpdate } from './customresourcedefinition.validate.ts';
@@ -24,6 +28,15 @@ function withTerminating({ metadata, status }: CustomResourceDefinition): readon
     message: 'CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon',
   };
   return [...conditions, terminating];
+}
+
+/** A webhook's service is reached at 443 where nothing else is said. */
+function withPort(conversion: CustomResourceConversion): CustomResourceConversion {
+  const { webhook } = conversion;
+  const service = webhook?.clientConfig?.service;
+  if (webhook === undefined || service === undefined || service.port !== undefined) return conversion;
+  const clientConfig = { ...webhook.clientConfig, service: { ...service, port: 443 } };
+  return { ...conversion, webhook: { ...webhook, clientConfig } };
 }
 
 export const customResourceDefinitionResource = defineResource<CustomResourceDefinition>({
@@ -59,7 +72,7 @@ export const customResourceDefinitionResource = defineResource<CustomResourceDef
           singular: names.singular || kind.toLowerCase(),
           ...((names.listKind || kind) && { listKind: names.listKind || `${kind}List` }),
         },
-        conversion: definition.spec.conversion ?? { strategy: 'None' },
+        conversion: withPort(definition.spec.conversion ?? { strategy: 'None' }),
       },
     };
   },

@@ -8,7 +8,6 @@ import {
 } from '@kapella/api';
 import type {
   CustomResourceColumnDefinition,
-  CustomResourceConversion,
   CustomResourceDefinition,
   CustomResourceDefinitionNames,
   CustomResourceDefinitionVersion,
@@ -17,6 +16,7 @@ import type {
 } from '@kapella/api/types/apiextensions-v1';
 import type { FieldErrors } from '@kapella/base';
 import { IMMUTABLE } from '../../support/validation/basic.ts';
+import { checkConversion } from './conversion.validate.ts';
 import { checkRules } from './rules.validate.ts';
 
 const COLUMN_TYPES = ['boolean', 'date', 'integer', 'number', 'string'];
@@ -219,34 +219,6 @@ function checkNames(names: CustomResourceDefinitionNames | undefined, field: str
   for (const [i, name] of categories.entries()) label(name, `categories[${i}]`);
   if (kind !== '' && kind === listKind)
     errors.invalid(`${field}.listKind`, listKind, 'kind and listKind may not be the same');
-}
-
-function checkConversion(
-  conversion: CustomResourceConversion | undefined,
-  versions: readonly CustomResourceDefinitionVersion[],
-  errors: FieldErrors,
-): void {
-  const { strategy = 'None', webhook } = conversion ?? {};
-  if (strategy !== 'None' && strategy !== 'Webhook') {
-    errors.notSupported('spec.conversion.strategy', strategy, ['None', 'Webhook']);
-  }
-  if (strategy === 'None') {
-    if (webhook === undefined) return;
-    const why = 'should not be set when strategy is not set to Webhook';
-    errors.forbidden('spec.conversion.webhookClientConfig', why);
-    return;
-  }
-  if (strategy !== 'Webhook' || versions.length === 0) return;
-  const { url, service } = webhook?.clientConfig ?? {};
-  if (webhook?.clientConfig === undefined) {
-    errors.required('spec.conversion.webhookClientConfig', 'required when strategy is set to Webhook');
-  } else if ((url === undefined) === (service === undefined)) {
-    errors.required('spec.conversion.webhookClientConfig', 'exactly one of url or service is required');
-  }
-  const reviews = webhook?.conversionReviewVersions ?? [];
-  const field = 'spec.conversion.conversionReviewVersions';
-  if (reviews.length === 0) errors.required(field);
-  else if (!reviews.includes('v1')) errors.invalid(field, reviews, 'must include at least one of v1, v1beta1');
 }
 
 function checkStoredVersions(

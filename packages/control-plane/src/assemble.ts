@@ -21,10 +21,11 @@ import {
   type TokenAuthenticator,
   unionTokens,
 } from '@kapella/apiserver';
-import type { Ctx } from '@kapella/base';
+import { childCtx, type Ctx } from '@kapella/base';
 import { createServiceAllocator } from '@kapella/resources';
 import type { Store } from '@kapella/store';
 import { type AuthenticationParts, createAuthentication } from './authentication.ts';
+import { limitOptions, type ServerLimits, startFlowControl } from './limits.ts';
 import { servedResources } from './resources.ts';
 import { standardRoutes } from './routes.ts';
 import { createServices } from './services.ts';
@@ -55,6 +56,7 @@ export interface ApiParts {
   /** How it reaches node agents and extension servers. */
   readonly dialer: ConnectDialer & ServiceDialer;
   readonly descriptions: () => Promise<Descriptions | undefined>;
+  readonly limits?: ServerLimits;
 }
 
 /** Resolves when the caches are loaded. Its caches run until `close` or until `ctx` ends; the store stays open. */
@@ -71,6 +73,7 @@ export async function assembleApiServer(parts: ApiParts, ctx: Ctx): Promise<ApiS
   );
   const tokenAuthenticators = [...(parts.tokenAuthenticators ?? []), ...authentication.tokens];
   const serviceAllocator = createServiceAllocator({ cidrs: parts.serviceCidrs, random: ctx.random });
+  const limits = limitOptions(parts.limits ?? {}, metrics, ctx);
   let aggregator: Aggregator | undefined;
   const server: ApiServer = createApiServer(
     {
@@ -83,6 +86,7 @@ export async function assembleApiServer(parts: ApiParts, ctx: Ctx): Promise<ApiS
       }),
       authorizer,
       metrics,
+      ...limits,
       services: createServices({
         ...{ tokens, authorizer, serviceAllocator, httpCaller: caller },
         tokenAuthenticator: unionTokens(tokenAuthenticators),
@@ -107,6 +111,7 @@ export async function assembleApiServer(parts: ApiParts, ctx: Ctx): Promise<ApiS
     { identity: parts.frontProxy, caller: parts.caller, dialer: parts.dialer },
     ctx,
   );
+  startFlowControl(server, childCtx(ctx, server.closed));
   return server;
 }
 

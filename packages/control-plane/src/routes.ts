@@ -28,6 +28,7 @@ import type { ApiResponse } from '@kapella/client';
 import { contentHash } from './content-hash.ts';
 import { customResourceFacts } from './custom-resource-facts.ts';
 import { KUBERNETES_VERSION } from './version.ts';
+import { debugRoutes } from './debug.ts';
 import { healthRoutes } from './health.ts';
 
 const encoder = new TextEncoder();
@@ -55,6 +56,7 @@ export function standardRoutes(api: ApiServer, options: RouteOptions): NonResour
   const documents = new Documents(api, options.descriptions, options.remote ?? (() => undefined));
   const exact = new Map<string, RouteHandler>([
     ...healthRoutes(api),
+    ...debugRoutes(api),
     ['/version', () => json(versionDocument())],
     ['/metrics', () => text(api.metrics.text(), 'text/plain; version=0.0.4; charset=utf-8')],
     ['/api', (request) => documents.aggregated(request, true) ?? json(apiVersionsDocument(options.serverAddress))],

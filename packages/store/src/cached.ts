@@ -64,6 +64,8 @@ export interface WatchCache {
   /** The newest revision this cache has seen: of its resource or of a progress note. */
   readonly revision: number;
   readonly size: number;
+  /** Of all objects as JSON. */
+  readonly sizeBytes: number;
   get(key: string): CachedObject | undefined;
   /** In key order. `revision` reads the past as long as it is in the window, else throws ApiError Expired. */
   list(

@@ -3,15 +3,32 @@
 export interface Counter {
   /** Labels in the order of the metric's label names. */
   add(labels: readonly string[], amount?: number): void;
+  /** One series, for who counts often: no label is looked up again. */
+  with(labels: readonly string[]): Series;
 }
 
 export interface Gauge extends Counter {
   set(labels: readonly string[], value: number): void;
+  /** Forgets a series. */
+  remove(labels: readonly string[]): void;
 }
 
 export interface Histogram {
   observe(labels: readonly string[], value: number): void;
+  with(labels: readonly string[]): DistributionSeries;
 }
+
+export interface Series {
+  value: number;
+}
+
+export interface DistributionSeries {
+  /** `weight`: how many times over; default 1. */
+  observe(value: number, weight?: number): void;
+}
+
+/** Series of a metric that are read when they are asked for. */
+export type ReadSeries = () => Iterable<readonly [labels: readonly string[], value: number]>;
 
 export interface MetricsRegistry {
   counter(name: string, help: string, labelNames: readonly string[]): Counter;
@@ -19,7 +36,16 @@ export interface MetricsRegistry {
   histogram(name: string, help: string, labelNames: readonly string[], buckets: readonly number[]): Histogram;
   /** A gauge that is read when it is asked for. */
   readGauge(name: string, help: string, read: () => number): void;
-  text(): string;
+  /** Gauges or counters that are read when they are asked for. */
+  readEach(
+    name: string,
+    help: string,
+    type: 'gauge' | 'counter',
+    labelNames: readonly string[],
+    read: ReadSeries,
+  ): void;
+  /** `only`: names of metrics; default all. */
+  text(only?: (name: string) => boolean): string;
 }
 
 interface Metric {
@@ -42,19 +68,34 @@ export function createMetricsRegistry(): MetricsRegistry {
     readGauge(name, help, read) {
       add(name, () => ({ write: (lines) => void lines.push(...head(name, help, 'gauge'), `${name} ${read()}`) }));
     },
-    text() {
+    readEach(name, help, type, labels, read) {
+      add(name, () => ({ write: (lines) => writeEach(lines, { name, help, type, labels }, read) }));
+    },
+    text(only = () => true) {
       const lines: string[] = [];
-      for (const name of [...metrics.keys()].sort()) metrics.get(name)?.write(lines);
-      return `${lines.join('\n')}\n`;
+      for (const name of [...metrics.keys()].sort()) if (only(name)) metrics.get(name)?.write(lines);
+      return lines.length === 0 ? '' : `${lines.join('\n')}\n`;
     },
   };
+}
+
+interface Described {
+  readonly name: string;
+  readonly help: string;
+  readonly type: string;
+  readonly labels: readonly string[];
+}
+
+function writeEach(lines: string[], { name, help, type, labels }: Described, read: ReadSeries): void {
+  const rows = [...read()].map(([values, value]) => `${name}${labelText(labels, values.join('\0'))} ${value}`);
+  if (rows.length > 0) lines.push(...head(name, help, type), ...rows);
 }
 
 class Values implements Gauge, Metric {
   readonly #name: string;
   readonly #head: readonly string[];
   readonly #labelNames: readonly string[];
-  readonly #values = new Map<string, number>();
+  readonly #values = new Map<string, { value: number }>();
 
   constructor(name: string, help: string, type: string, labelNames: readonly string[]) {
     this.#name = name;
@@ -62,26 +103,58 @@ class Values implements Gauge, Metric {
     this.#labelNames = labelNames;
   }
 
-  add(labels: readonly string[], amount = 1): void {
+  with(labels: readonly string[]): Series {
     const key = labels.join('\0');
-    this.#values.set(key, (this.#values.get(key) ?? 0) + amount);
+    let found = this.#values.get(key);
+    if (found === undefined) {
+      found = { value: 0 };
+      this.#values.set(key, found);
+    }
+    return found;
+  }
+
+  add(labels: readonly string[], amount = 1): void {
+    this.with(labels).value += amount;
   }
 
   set(labels: readonly string[], value: number): void {
-    this.#values.set(labels.join('\0'), value);
+    this.with(labels).value = value;
+  }
+
+  remove(labels: readonly string[]): void {
+    this.#values.delete(labels.join('\0'));
   }
 
   write(lines: string[]): void {
     if (this.#values.size === 0) return;
     lines.push(...this.#head);
-    for (const [key, value] of this.#values) lines.push(`${this.#name}${labelText(this.#labelNames, key)} ${value}`);
+    for (const [key, { value }] of this.#values) {
+      lines.push(`${this.#name}${labelText(this.#labelNames, key)} ${value}`);
+    }
   }
 }
 
-interface Distribution {
+class Distribution implements DistributionSeries {
+  readonly bounds: readonly number[];
   readonly counts: number[];
-  sum: number;
-  count: number;
+  sum = 0;
+  count = 0;
+
+  constructor(bounds: readonly number[]) {
+    this.bounds = bounds;
+    this.counts = bounds.map(() => 0);
+  }
+
+  observe(value: number, weight = 1): void {
+    this.sum += value * weight;
+    this.count += weight;
+    const { bounds, counts } = this;
+    for (let i = 0; i < bounds.length; i++) {
+      if (value > (bounds[i] as number)) continue;
+      counts[i] = (counts[i] as number) + weight;
+      return;
+    }
+  }
 }
 
 class Buckets implements Histogram, Metric {
@@ -98,20 +171,18 @@ class Buckets implements Histogram, Metric {
     this.#bounds = bounds;
   }
 
-  observe(labels: readonly string[], value: number): void {
+  with(labels: readonly string[]): DistributionSeries {
     const key = labels.join('\0');
     let found = this.#byLabels.get(key);
     if (found === undefined) {
-      found = { counts: this.#bounds.map(() => 0), sum: 0, count: 0 };
+      found = new Distribution(this.#bounds);
       this.#byLabels.set(key, found);
     }
-    found.sum += value;
-    found.count++;
-    for (let i = 0; i < this.#bounds.length; i++) {
-      if (value > (this.#bounds[i] as number)) continue;
-      found.counts[i] = (found.counts[i] as number) + 1;
-      return;
-    }
+    return found;
+  }
+
+  observe(labels: readonly string[], value: number): void {
+    this.with(labels).observe(value);
   }
 
   write(lines: string[]): void {

@@ -29,6 +29,12 @@ export function respondText(status: number, text: string, contentType = 'text/pl
   };
 }
 
+/** What a server that is full says: plain text, as upstream. */
+export function respondTooMany(retryAfterSeconds: number, message = 'Too many requests, please try again later.') {
+  const response = respondText(429, `${message}\n`);
+  return { ...response, headers: { ...response.headers, 'retry-after': String(retryAfterSeconds) } };
+}
+
 /** A value of a built-in kind in the negotiated encoding. */
 export function respondValue(codecs: Codecs, status: number, media: Media, value: object): ApiResponse {
   return respondBytes(status, media, codecs.encode(value, media.encoding, media.pretty));

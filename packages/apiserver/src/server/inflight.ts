@@ -1,50 +1,45 @@
-/** How many requests are served at once. Source: apiserver/pkg/server/filters/maxinflight.go. */
-import { ApiError } from '@kapella/base';
+/** How many requests are served at once where there is no flow control. Source: apiserver/pkg/server/filters/maxinflight.go. */
 import { MASTERS_GROUP } from '../auth/authorize.ts';
+import type { Refusal, Ticket } from '../flow-control/flow-control.ts';
 import type { RequestInfo } from '../http/request-info.ts';
 import type { UserInfo } from '../resource.ts';
 
 export interface InflightOptions {
-  /** Default 400. */
+  /** Default 400; 0: no limit. */
   readonly readsMax?: number;
-  /** Default 200. */
+  /** Default 200; 0: no limit. */
   readonly writesMax?: number;
 }
 
 export interface Inflight {
-  /** Throws TooManyRequests. Returns what to call when the answer is ready. Long-running requests are not counted. */
-  enter(info: RequestInfo, user: UserInfo): () => void;
+  /** Long-running requests are not to be asked for. */
+  enter(info: RequestInfo, user: UserInfo): Ticket | Refusal;
 }
 
-const READS_MAX = 400;
-const WRITES_MAX = 200;
+export const READS_MAX = 400;
+export const WRITES_MAX = 200;
+const NO_HEADERS = Object.freeze({});
+const REFUSAL: Refusal = { headers: NO_HEADERS, retryAfterSeconds: 1 };
 
 export function createInflight({ readsMax = READS_MAX, writesMax = WRITES_MAX }: InflightOptions): Inflight {
-  let reads = 0;
-  let writes = 0;
-  const leaveRead = () => void reads--;
-  const leaveWrite = () => void writes--;
-  const nothing = () => {};
+  const counts = { reads: 0, writes: 0 };
+  const tickets = { reads: ticketOf(counts, 'reads'), writes: ticketOf(counts, 'writes') };
+  const limits = { reads: readsMax, writes: writesMax };
   return {
-    enter({ verb, subresource }, user) {
-      if (verb === 'watch' || LONG_RUNNING.has(subresource)) return nothing;
-      const isRead = verb === 'get' || verb === 'list';
-      const isFull = isRead ? reads >= readsMax : writes >= writesMax;
-      if (isFull && !user.groups.includes(MASTERS_GROUP)) throw tooMany();
-      if (isRead) {
-        reads++;
-        return leaveRead;
-      }
-      writes++;
-      return leaveWrite;
+    enter(info, user) {
+      const kind = isRead(info) ? 'reads' : 'writes';
+      const max = limits[kind];
+      if (max > 0 && counts[kind] >= max && !user.groups.includes(MASTERS_GROUP)) return REFUSAL;
+      counts[kind]++;
+      return tickets[kind];
     },
   };
 }
 
-const LONG_RUNNING: ReadonlySet<string> = new Set(['attach', 'exec', 'proxy', 'log', 'portforward']);
+function ticketOf(counts: { reads: number; writes: number }, kind: 'reads' | 'writes'): Ticket {
+  return { headers: NO_HEADERS, leave: () => void counts[kind]-- };
+}
 
-function tooMany(): ApiError {
-  return new ApiError('TooManyRequests', 'Too many requests, please try again later.', {
-    details: { retryAfterSeconds: 1 },
-  });
+export function isRead({ verb }: RequestInfo): boolean {
+  return verb === 'get' || verb === 'list' || verb === 'watch';
 }

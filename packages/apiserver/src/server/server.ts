@@ -1,7 +1,7 @@
 /** The generic API server: one request in, one answer out, whatever carried it. It knows no kind. */
 import { type BuiltInTypeFacts, createTypeFacts } from '@kapella/api';
 import { type Ctx, describeError } from '@kapella/base';
-import type { ApiResponse } from '@kapella/client';
+import type { ApiResponse, ResponseStream } from '@kapella/client';
 import type { Store } from '@kapella/store';
 import type { AdmissionPlugin } from '../admission.ts';
 import { createAdmissionChain } from '../admission-chain.ts';
@@ -12,6 +12,7 @@ import { impersonated } from '../auth/impersonate.ts';
 import { createCodecs } from '../codec/codecs.ts';
 import { createFieldManagement } from '../codec/field-management.ts';
 import type { NonResourceRoutes } from '../discovery/routes.ts';
+import { type FlowControl, isRefusal, type Refusal, type Ticket } from '../flow-control/flow-control.ts';
 import { createNegotiator, type Media, type Negotiator } from '../http/media.ts';
 import { parseRequestInfo, type RequestInfo } from '../http/request-info.ts';
 import { createRequestMetrics, type RequestMetrics } from '../metrics/request-metrics.ts';
@@ -19,15 +20,17 @@ import type { MetricsRegistry } from '../metrics/registry.ts';
 import { createRegistry, type Registry } from '../registry/registry.ts';
 import type { AnyDefinition } from '../registry/resource-type.ts';
 import type { ConnectTarget, ServerAccess, UserInfo } from '../resource.ts';
-import { isServerFault, respondError, respondText, warningHeader } from '../respond/respond.ts';
+import { isServerFault, respondError, respondText, respondTooMany, warningHeader } from '../respond/respond.ts';
 import { startCompaction } from '../rest/compaction.ts';
 import type { Core } from '../rest/core.ts';
 import { startExpiry } from '../rest/expiry.ts';
 import { createFrameCache, type FrameCache } from '../rest/watch.ts';
 import { createServerAccess } from './access.ts';
 import { type ConnectDialer, planConnect, serveConnect } from './connect-handlers.ts';
-import { createInflight, type Inflight, type InflightOptions } from './inflight.ts';
+import { createDeadlines, type Deadlines, isLongRunning, REQUEST_MS_MAX } from './deadline.ts';
+import { createInflight, type Inflight, type InflightOptions, isRead } from './inflight.ts';
 import { serveResource } from './resource-handler.ts';
+import { newWork, queued, type RequestWork, trackedStream } from './request-work.ts';
 import type { RequestScope } from './scope.ts';
 
 export interface ApiServerOptions {
@@ -51,7 +54,11 @@ export interface ApiServerOptions {
   readonly services?: ReadonlyMap<string, unknown>;
   /** For plain GETs of connect subresources (logs, proxies). */
   readonly dialer?: ConnectDialer;
+  /** Who may run when; without it only `inflight` limits what runs at once. */
+  readonly flowControl?: FlowControl;
   readonly inflight?: InflightOptions;
+  /** Most milliseconds that a request may take, long-running ones aside. Default 60,000. */
+  readonly requestMsMax?: number;
   readonly facts?: BuiltInTypeFacts;
 }
 
@@ -67,6 +74,9 @@ export interface ApiServer {
   readonly metrics: MetricsRegistry;
   readonly authorizer: Authorizer;
   readonly authenticator: Authenticator;
+  readonly flowControl: FlowControl | undefined;
+  /** Aborts when the server closes. */
+  readonly closed: AbortSignal;
   /** Resolves when every cache is loaded: requests before that wait. */
   ready(ctx: Ctx): Promise<void>;
   /** Ends all watches and caches. The store stays open: it belongs to the caller. */
@@ -78,7 +88,8 @@ export function createApiServer(options: ApiServerOptions, ctx: Ctx): ApiServer 
   return new GenericApiServer(options, ctx);
 }
 
-const NO_QUERY = new URLSearchParams();
+/** Deeper paths may be anything: they are counted without their name. */
+const ROUTE_PARTS_MAX = 2;
 
 class GenericApiServer implements ApiServer {
   readonly core: Core;
@@ -90,7 +101,10 @@ class GenericApiServer implements ApiServer {
   readonly #frames: FrameCache = createFrameCache();
   readonly #negotiator: Negotiator = createNegotiator();
   readonly #routes: NonResourceRoutes | undefined;
+  readonly flowControl: FlowControl | undefined;
+  readonly #closing = new AbortController();
   readonly #inflight: Inflight;
+  readonly #deadlines: Deadlines;
   readonly #requestMetrics: RequestMetrics;
   readonly #dialer: ConnectDialer | undefined;
   readonly #delegate: ApiServerOptions['delegate'];
@@ -115,7 +129,9 @@ class GenericApiServer implements ApiServer {
     core.access = createServerAccess(core as Core, options.services ?? new Map(), ctx);
     this.core = core as Core;
     for (const type of this.registry.all()) startExpiry(type, ctx);
+    this.flowControl = options.flowControl;
     this.#inflight = createInflight(options.inflight ?? {});
+    this.#deadlines = createDeadlines(options.requestMsMax ?? REQUEST_MS_MAX);
     this.#requestMetrics = createRequestMetrics(options.metrics);
     this.#dialer = options.dialer;
     this.#delegate = options.delegate;
@@ -130,75 +146,126 @@ class GenericApiServer implements ApiServer {
     return this.registry.ready(ctx);
   }
 
+  get closed(): AbortSignal {
+    return this.#closing.signal;
+  }
+
   close(): void {
+    this.#closing.abort();
     this.registry.close();
   }
 
   async handle(request: ServerRequest, ctx: Ctx): Promise<ApiResponse> {
-    const startedMs = ctx.clock.monotonicMs();
-    const query = request.query === '' ? NO_QUERY : new URLSearchParams(request.query);
-    const info = parseRequestInfo(request.method, request.path, query);
-    const warnings: string[] = [];
+    const work = newWork(request, ctx);
     let response: ApiResponse;
     try {
-      response = await this.#serve(request, info, query, warnings, ctx);
+      response = await this.#serveInTime(work, ctx);
     } catch (error) {
       if (isServerFault(error)) {
+        const { info } = work;
         ctx.log.error('request failed', { method: request.method, path: info.path, error: describeError(error) });
       }
-      response = respondError(this.core.codecs, error, this.#errorMedia(request, query));
+      response = respondError(this.core.codecs, error, this.#errorMedia(request, work.query));
     }
-    this.#requestMetrics.observe(info, response, ctx.clock.monotonicMs() - startedMs);
-    if (!(response.body instanceof Uint8Array)) {
-      response = { ...response, body: this.#requestMetrics.trackStream(info, response.body) };
-    }
-    return withCommonHeaders(response, warnings, request.headers['audit-id'] ?? ctx.random.uuid());
+    const { body } = response;
+    if (body instanceof Uint8Array) this.#observe(work, response.status, body.length, ctx);
+    else response = { ...response, body: this.#tracked(work, response.status, body, ctx) };
+    return withCommonHeaders(response, work, request.headers['audit-id'] ?? ctx.random.uuid());
+  }
+
+  #observe(work: RequestWork, code: number, bytes: number, ctx: Ctx): void {
+    const durationMs = ctx.clock.monotonicMs() - work.startedMs;
+    this.#requestMetrics.observe(work, { code, durationMs, queuedMs: work.queuedMs, bytes });
+  }
+
+  /** A stream counts among the long-running requests, and a watch among the watchers of what is written, while it lasts. */
+  #tracked(work: RequestWork, code: number, stream: ResponseStream, ctx: Ctx): ResponseStream {
+    return trackedStream(stream, () => {
+      const leave = this.#requestMetrics.enterLongRunning(work);
+      const forget = work.info.verb === 'watch' ? this.flowControl?.enterWatch(work.info, work.query) : undefined;
+      return () => {
+        leave();
+        forget?.();
+        this.#observe(work, code, 0, ctx);
+      };
+    });
+  }
+
+  #serveInTime(work: RequestWork, ctx: Ctx): Promise<ApiResponse> {
+    if (isLongRunning(work.info)) return this.#serve(work, REQUEST_MS_MAX, ctx);
+    const limitMs = this.#deadlines.limitOf(work.query);
+    return this.#deadlines.within(limitMs, this.#serve(work, limitMs, ctx), ctx);
   }
 
   async connect(request: ServerRequest, ctx: Ctx): Promise<ConnectTarget> {
     const query = new URLSearchParams(request.query);
     const info = parseRequestInfo(request.method, request.path, query);
-    const user = await this.#admit(request, info, query, ctx);
+    const user = await this.#identify(request, ctx);
+    requireAllowed(this.authorizer, attributesOf(user, info, query));
     const scope = this.#scopeOf(request, info, query, user, [], ctx);
     return planConnect(scope, this.authorizer, true, ctx);
   }
 
-  async #serve(
-    request: ServerRequest,
-    info: RequestInfo,
-    query: URLSearchParams,
-    warnings: string[],
-    ctx: Ctx,
-  ): Promise<ApiResponse> {
-    const user = await this.#admit(request, info, query, ctx);
-    if (!info.isResource || !this.#isServed(info)) {
-      const delegated = await this.#delegate?.(request, info, user, ctx);
-      if (delegated !== undefined) return delegated;
-      return (await this.#routes?.serve(request, info, query, user, ctx)) ?? notFoundPage();
-    }
-    const scope = this.#scopeOf(request, info, query, user, warnings, ctx);
-    const release = this.#inflight.enter(info, user);
+  /** Who asks, whether there is room, whether they may, and then the answer. Throws ApiError. */
+  async #serve(work: RequestWork, limitMs: number, ctx: Ctx): Promise<ApiResponse> {
+    const user = await this.#identify(work.request, ctx);
+    const asked = this.#seat(work, user, limitMs, ctx);
+    if (asked === undefined) return this.#answer(work, user, ctx);
+    const seat = asked instanceof Promise ? await queued(asked, work, ctx) : asked;
+    work.flowHeaders = seat.headers;
+    if (isRefusal(seat)) return respondTooMany(seat.retryAfterSeconds);
+    const leave = this.#requestMetrics.enter(isRead(work.info), ctx);
     try {
-      const response = isConnect(scope)
-        ? await serveConnect(scope, this.authorizer, this.#dialer, ctx)
-        : await serveResource(scope, ctx);
-      return response ?? notFoundPage();
+      return await this.#answer(work, user, ctx);
     } finally {
-      release();
+      seat.leave();
+      leave();
     }
   }
 
-  /** Authenticates, impersonates, authorizes. Throws Unauthorized, Forbidden. */
-  async #admit(request: ServerRequest, info: RequestInfo, query: URLSearchParams, ctx: Ctx): Promise<UserInfo> {
+  /** undefined: the request needs none. A quarter of its time may pass before it begins. */
+  #seat(
+    { info, query }: RequestWork,
+    user: UserInfo,
+    limitMs: number,
+    ctx: Ctx,
+  ): Ticket | Refusal | Promise<Ticket | Refusal> | undefined {
+    if (isLongRunning(info) && (info.verb !== 'watch' || this.flowControl === undefined)) return undefined;
+    if (this.flowControl === undefined) return this.#inflight.enter(info, user);
+    return this.flowControl.admit(user, info, query, Math.min(limitMs / 4, REQUEST_MS_MAX), ctx);
+  }
+
+  async #answer(work: RequestWork, user: UserInfo, ctx: Ctx): Promise<ApiResponse> {
+    const { request, info, query, warnings } = work;
+    requireAllowed(this.authorizer, attributesOf(user, info, query));
+    if (!info.isResource || !this.#isServed(info)) return this.#answerElse(work, user, ctx);
+    work.isServed = true;
+    const scope = this.#scopeOf(request, info, query, user, warnings, ctx);
+    if (scope.type.definition.deprecation !== undefined) this.#requestMetrics.deprecated(info);
+    const response = isConnect(scope)
+      ? await serveConnect(scope, this.authorizer, this.#dialer, ctx)
+      : await serveResource(scope, ctx);
+    return response ?? notFoundPage();
+  }
+
+  /** What is no resource of this server: served by another one, discovery, health and the like. */
+  async #answerElse(work: RequestWork, user: UserInfo, ctx: Ctx): Promise<ApiResponse> {
+    const { request, info, query } = work;
+    const delegated = await this.#delegate?.(request, info, user, ctx);
+    if (delegated !== undefined) {
+      work.isServed = delegated.status !== 404;
+      return delegated;
+    }
+    const answer = await this.#routes?.serve(request, info, query, user, ctx);
+    work.isServed = answer !== undefined && info.parts.length <= ROUTE_PARTS_MAX;
+    return answer ?? notFoundPage();
+  }
+
+  /** The sender, or whom the sender acts as. Throws Unauthorized, Forbidden. */
+  async #identify(request: ServerRequest, ctx: Ctx): Promise<UserInfo> {
     const sender = request.user ?? (await this.authenticator.authenticate(request, ctx));
     if (sender === undefined) throw unauthorized();
-    const user = impersonated(
-      sender === ANONYMOUS ? sender : withAuthenticated(sender),
-      request.headers,
-      this.authorizer,
-    );
-    requireAllowed(this.authorizer, attributesOf(user, info, query));
-    return user;
+    return impersonated(sender === ANONYMOUS ? sender : withAuthenticated(sender), request.headers, this.authorizer);
   }
 
   #isServed({ group, version, resource, namespace }: RequestInfo): boolean {
@@ -252,8 +319,16 @@ function notFoundPage(): ApiResponse {
   return respondText(404, '404 page not found\n');
 }
 
-function withCommonHeaders(response: ApiResponse, warnings: readonly string[], auditId: string): ApiResponse {
-  const headers: Record<string, string | readonly string[]> = { ...response.headers, 'audit-id': auditId };
+function withCommonHeaders(
+  response: ApiResponse,
+  { warnings, flowHeaders }: RequestWork,
+  auditId: string,
+): ApiResponse {
+  const headers: Record<string, string | readonly string[]> = {
+    ...response.headers,
+    ...flowHeaders,
+    'audit-id': auditId,
+  };
   if (warnings.length > 0) headers.warning = warnings.map(warningHeader);
   return { status: response.status, headers, body: response.body };
 }

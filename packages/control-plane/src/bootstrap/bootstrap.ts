@@ -2,6 +2,7 @@
 import { builtInKinds, type KindRef, type UnknownObject } from '@kapella/api';
 import { type Ctx, describeError, invariant, isReason, jsonEqual } from '@kapella/base';
 import type { Client } from '@kapella/client';
+import { ensureFlowControl } from './flow-control.ts';
 import {
   apiService,
   type BootstrapFacts,
@@ -21,6 +22,7 @@ export async function bootstrapCluster(client: Client, facts: BootstrapFacts, ct
   const { service, endpoints } = apiService(facts);
   await Promise.all([
     ensureRbac(client, ctx),
+    ensureFlowControl(client, ctx),
     ...priorityClasses().map((manifest) => ensure(client, manifest, ctx)),
     ensure(client, service, ctx),
     ...endpoints.map((manifest) => replace(client, manifest, ctx)),

@@ -46,6 +46,7 @@ class StoreWatchCache implements WatchCache {
   #waiters: Waiter[] = [];
   #revision = 0;
   #isReady = false;
+  #bytes = 0;
   #closed = false;
   #loading: Promise<void> | undefined;
   #reload: Timer | undefined;
@@ -71,6 +72,10 @@ class StoreWatchCache implements WatchCache {
 
   get size(): number {
     return this.#entries.size;
+  }
+
+  get sizeBytes(): number {
+    return this.#bytes;
   }
 
   get(key: string): CachedObject | undefined {
@@ -196,10 +201,12 @@ class StoreWatchCache implements WatchCache {
     const { items, revision } = await this.#store.list(this.#prefix, {}, this.#ctx);
     if (this.#closed) return;
     this.#entries.clear();
+    this.#bytes = 0;
     this.#history = new History(this.#windowMax, revision);
     for (const item of items) {
       const entry = this.#entryOf(item);
       this.#entries.set(entry.key, entry);
+      this.#bytes += entry.bytes.length;
     }
     this.#isReady = true;
     this.#progress(revision);
@@ -230,6 +237,7 @@ class StoreWatchCache implements WatchCache {
       const change: Change = { revision: event.revision, key, previous, next, deleted };
       if (deleted) this.#entries.delete(key);
       else this.#entries.set(key, next);
+      this.#bytes += (deleted ? 0 : next.bytes.length) - (change.previous?.bytes.length ?? 0);
       this.#history.add(change);
       changes.push(change);
     }

@@ -129,7 +129,12 @@ function heldBy<A extends unknown[], R>(clock: SimClock | undefined, call: (...a
 function recorded(api: ApiServer, requests: RequestRecord[], clock: Clock): ApiServer {
   return {
     ...{ access: api.access, registry: api.registry, core: api.core, facts: api.facts, metrics: api.metrics },
-    ...{ authorizer: api.authorizer, authenticator: api.authenticator },
+    ...{
+      authorizer: api.authorizer,
+      authenticator: api.authenticator,
+      flowControl: api.flowControl,
+      closed: api.closed,
+    },
     connect: (request, ctx) => api.connect(request, ctx),
     ready: (ctx) => api.ready(ctx),
     close: () => api.close(),

@@ -5,5 +5,6 @@ export * from './ctx.ts';
 export * from './field-errors.ts';
 export * from './invariant.ts';
 export * from './logger.ts';
+export * from './metrics.ts';
 export * from './random.ts';
 export * from './virtual-clock.ts';

@@ -1,6 +1,15 @@
 /** @kapella/scheduler: places Pods on nodes. Decisions are pure; the loop around them meets the cluster through the API. */
-export { decide, type Decision, type Profile } from './framework/decide.ts';
-export { defineSchedulerPlugin, type SchedulerPlugin } from './framework/plugin.ts';
-export { NodeState, podStateOf, type PodState, Snapshot } from './framework/snapshot.ts';
-export { defaultPlugins } from './plugins/index.ts';
-export { createScheduler, defaultProfile, type Scheduler, type SchedulerDeps } from './scheduler.ts';
+export { defaultConfig, loadConfig } from './config/load.ts';
+export { buildProfiles } from './config/profiles.ts';
+export { ConfigError, type SchedulerConfig } from './config/types.ts';
+export type { ExtenderConfig, ExtenderTransport } from './extender/types.ts';
+export { type ClusterLookup, createStaticLookup } from './framework/cluster-lookup.ts';
+export { choose, type Decision, decide, diagnose, search } from './framework/decide.ts';
+export { type Diagnosis, fitErrorMessage } from './framework/fit-error.ts';
+export { Planner } from './framework/planner.ts';
+export type { PluginFactory, PluginRejection, SchedulerPlugin } from './framework/plugin.ts';
+export { type PodState, podStateOf } from './framework/pod-state.ts';
+export type { Profile } from './framework/profile.ts';
+export { Snapshot } from './framework/snapshot.ts';
+export { pluginFactories } from './plugins/index.ts';
+export { createScheduler, type Scheduler, type SchedulerDeps } from './scheduler.ts';

@@ -2,60 +2,12 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Node, Pod } from '@kapella/api/types/core-v1';
-import { hostRandom } from '@kapella/base/node';
-import { defaultProfile } from '../scheduler.ts';
-import { decide, fitErrorMessage } from './decide.ts';
-import { podStateOf, Snapshot } from './snapshot.ts';
+import { aPod, type Json, aNode as node, TestCluster } from '../test-support.ts';
 
-type Json = Record<string, unknown>;
-const meta = (name: string, labels: Record<string, string> = {}) => ({
-  name,
-  namespace: 'default',
-  uid: name,
-  resourceVersion: '1',
-  creationTimestamp: '',
-  labels,
-});
-
-function node(name: string, options: { labels?: Record<string, string>; spec?: Json; allocatable?: Json } = {}): Node {
-  const allocatable = { cpu: '2', memory: '4Gi', pods: '110', ...options.allocatable };
-  const labels = { 'kubernetes.io/hostname': name, ...options.labels };
-  return {
-    kind: 'Node',
-    apiVersion: 'v1',
-    metadata: meta(name, labels),
-    spec: options.spec ?? {},
-    status: { allocatable },
-  } as Node;
-}
-
-function pod(name: string, spec: Json = {}, labels: Record<string, string> = {}, requests: Json = {}): Pod {
-  const containers = [{ name: 'c', image: 'busybox', resources: { requests } }];
-  return {
-    kind: 'Pod',
-    apiVersion: 'v1',
-    metadata: meta(name, labels),
-    spec: { containers, ...spec },
-  } as unknown as Pod;
-}
-
-function cluster(nodes: readonly Node[], placed: readonly Pod[] = []): Snapshot {
-  const snapshot = new Snapshot({
-    namespaceLabels: () => ({}),
-    claim: () => undefined,
-    volume: () => undefined,
-    volumes: () => [],
-    storageClass: () => undefined,
-  });
-  for (const n of nodes) snapshot.setNode(n);
-  for (const p of placed) snapshot.place(podStateOf(p), p.spec.nodeName as string);
-  return snapshot;
-}
-
-function outcome(p: Pod, snapshot: Snapshot): string {
-  const decision = decide(podStateOf(p), snapshot, defaultProfile, hostRandom);
-  return decision.node ?? fitErrorMessage(snapshot.nodes.size, decision.rejections.values(), '');
-}
+const pod = (name: string, spec: Json = {}, labels: Record<string, string> = {}, requests: Json = {}) =>
+  aPod(name, { spec, labels, requests });
+const cluster = (nodes: readonly Node[], placed: readonly Pod[] = []) => new TestCluster(nodes, placed);
+const outcome = (p: Pod, of: TestCluster) => of.outcome(p);
 
 const anti = (topologyKey: string) => ({
   affinity: {

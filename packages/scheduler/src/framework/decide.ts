@@ -1,135 +1,123 @@
 /** The decision: which node a Pod goes to, or why to none. Pure but for the tie-break's random number. */
 import type { Random } from '@kapella/base';
-import { isRejection, type Rejection, SCORE_MAX, type SchedulerPlugin } from './plugin.ts';
-import type { NodeState, PodState, Snapshot } from './snapshot.ts';
+import type { Diagnosis } from './fit-error.ts';
+import type { NodeState } from './node-state.ts';
+import type { Plan } from './plan.ts';
+import type { Planner } from './planner.ts';
+import type { Cycle, PluginRejection } from './plugin.ts';
+import type { PodState } from './pod-state.ts';
+import type { Profile } from './profile.ts';
+import { pickBest } from './scores.ts';
+import type { Snapshot } from './snapshot.ts';
 
-export interface Profile {
-  readonly schedulerName: string;
-  // biome-ignore lint/suspicious/noExplicitAny: each plugin has a state type of its own
-  readonly plugins: readonly SchedulerPlugin<any>[];
+/** Nodes that fit, before they are scored: extenders may take some away. */
+export interface Search {
+  readonly cycle: Cycle;
+  readonly plan: Plan;
+  /** Of nodes that fit but for Pods that are promised the node. */
+  readonly overruled: ReadonlyMap<string, PluginRejection>;
+  readonly evaluatedCount: number;
 }
 
-export interface Decision {
+export interface Decision extends Search {
   /** The chosen node; undefined: none fits. */
   readonly node?: string;
-  readonly feasible: readonly string[];
-  /** Of each node that does not fit, the first plugin that refused it. */
-  readonly rejections: ReadonlyMap<string, Rejection & { readonly plugin: string }>;
-  /** Total score of each feasible node. */
-  readonly scores: ReadonlyMap<string, number>;
+  readonly feasibleCount: number;
 }
 
-interface Filtering {
-  readonly plugin: SchedulerPlugin<unknown>;
-  readonly state: unknown;
-}
-
-export function decide(pod: PodState, snapshot: Snapshot, profile: Profile, random: Random): Decision {
-  const nodes = [...snapshot.nodes.values()];
-  const { feasible, rejections } = filterNodes(pod, nodes, snapshot, profile);
-  const names = feasible.map((node) => node.name);
-  if (feasible.length === 0) return { feasible: names, rejections, scores: new Map() };
-  const totals = feasible.length === 1 ? [0] : scoreNodes(pod, feasible, snapshot, profile);
-  return {
-    node: (feasible[pickBest(totals, random)] as NodeState).name,
-    feasible: names,
-    rejections,
-    scores: new Map(feasible.map((node, i) => [node.name, totals[i] as number])),
-  };
-}
-
-export function filterNodes(
+export function decide(
   pod: PodState,
-  nodes: readonly NodeState[],
   snapshot: Snapshot,
   profile: Profile,
-): { readonly feasible: NodeState[]; readonly rejections: Map<string, Rejection & { readonly plugin: string }> } {
-  const rejections = new Map<string, Rejection & { readonly plugin: string }>();
-  const filters: Filtering[] = [];
-  for (const plugin of profile.plugins as readonly SchedulerPlugin[]) {
-    const before = plugin.preFilter?.(pod, snapshot);
-    if (before === 'skip') continue;
-    if (isRejection(before)) {
-      for (const node of nodes) rejections.set(node.name, { ...(before as Rejection), plugin: plugin.name });
-      return { feasible: [], rejections };
-    }
-    if (plugin.filter !== undefined) filters.push({ plugin, state: (before as { state: unknown } | undefined)?.state });
-  }
-  const feasible: NodeState[] = [];
-  for (const node of nodes) {
-    const refusal = firstRefusal(pod, node, filters, snapshot);
-    if (refusal === undefined) feasible.push(node);
-    else rejections.set(node.name, refusal);
-  }
-  return { feasible, rejections };
+  planner: Planner,
+  random: Random,
+): Decision {
+  return choose(search(pod, snapshot, profile, planner), snapshot, random);
 }
 
-function firstRefusal(pod: PodState, node: NodeState, filters: readonly Filtering[], snapshot: Snapshot) {
-  for (const { plugin, state } of filters) {
-    const refusal = plugin.filter?.(pod, node, state, snapshot);
-    if (refusal !== undefined) return { ...refusal, plugin: plugin.name };
+export function search(pod: PodState, snapshot: Snapshot, profile: Profile, planner: Planner): Search {
+  const plan = planner.planFor(pod, profile);
+  const cycle: Cycle = { pod, filterStates: plan.filterStates };
+  plan.run();
+  const overruled = leavePromised(pod, plan, snapshot);
+  const nodeCount = snapshot.nodes.size;
+  const promised = snapshot.nominatedNode(pod.key) ?? pod.pod.status?.nominatedNodeName;
+  const own = promised ? snapshot.nodes.get(promised) : undefined;
+  // The node that others were removed from for this Pod is taken as soon as it fits.
+  if (own !== undefined && plan.slots.subarray(0, plan.count).includes(own.slot)) plan.retain((node) => node === own);
+  else {
+    const max = feasibleCountMax(nodeCount, profile.percentageOfNodesToScore);
+    if (max < nodeCount) planner.nextSlot = plan.limit(max, planner.nextSlot);
   }
-  return undefined;
+  return { cycle, plan, overruled, evaluatedCount: nodeCount };
 }
 
-function scoreNodes(pod: PodState, nodes: readonly NodeState[], snapshot: Snapshot, profile: Profile): number[] {
-  const totals = nodes.map(() => 0);
-  for (const plugin of profile.plugins as readonly SchedulerPlugin[]) {
-    if (plugin.score === undefined) continue;
-    const before = plugin.preScore?.(pod, nodes, snapshot);
-    if (before === 'skip') continue;
-    const state = before?.state;
-    const scores = nodes.map((node) => plugin.score?.(pod, node, state, snapshot) ?? 0);
-    normalize(plugin, scores, nodes, state);
-    const weight = plugin.weight ?? 1;
-    for (let i = 0; i < totals.length; i++) totals[i] = (totals[i] as number) + weight * (scores[i] as number);
+/** `extra`: scores of extenders by node, added to the plugins'. */
+export function choose(
+  found: Search,
+  snapshot: Snapshot,
+  random: Random,
+  extra?: ReadonlyMap<string, number>,
+): Decision {
+  const { plan } = found;
+  const feasibleCount = plan.count;
+  if (feasibleCount === 0) return { ...found, feasibleCount };
+  const nameAt = (i: number) => (snapshot.slots[plan.slots[i] as number] as NodeState).name;
+  if (feasibleCount === 1) return { ...found, feasibleCount, node: nameAt(0) };
+  const totals = plan.totals();
+  if (extra !== undefined) {
+    for (let i = 0; i < feasibleCount; i++) totals[i] = (totals[i] as number) + (extra.get(nameAt(i)) ?? 0);
   }
-  return totals;
+  return { ...found, feasibleCount, node: nameAt(pickBest(totals, feasibleCount, random)) };
 }
 
-function normalize(
-  plugin: SchedulerPlugin<unknown>,
-  scores: number[],
-  nodes: readonly NodeState[],
-  state: unknown,
-): void {
-  if (plugin.normalize === undefined) return;
-  if (typeof plugin.normalize === 'function') {
-    plugin.normalize(scores, nodes, state);
-    return;
+/** Why the nodes that do not fit do not. For a search that found none; `extra`: what extenders refused. */
+export function diagnose(
+  { plan, overruled }: Search,
+  snapshot: Snapshot,
+  extra?: ReadonlyMap<string, PluginRejection>,
+): Diagnosis {
+  const nodeCount = snapshot.nodes.size;
+  if (plan.refusal !== undefined) {
+    const { refusal } = plan;
+    const plugins = new Set([refusal.plugin, ...plan.narrowedBy]);
+    return { nodeCount, preFilter: refusal, refusals: new Map(), narrowedBy: [], plugins };
   }
-  const max = Math.max(0, ...scores);
-  const reverse = plugin.normalize === 'max-is-worst';
-  for (let i = 0; i < scores.length; i++) {
-    const share = max === 0 ? 0 : Math.trunc((SCORE_MAX * (scores[i] as number)) / max);
-    scores[i] = reverse ? SCORE_MAX - share : share;
+  const refusals = new Map<string, PluginRejection>();
+  const plugins = new Set<string>(plan.narrowedBy);
+  for (const node of plan.candidates()) {
+    const refusal = overruled.get(node.name) ?? plan.refusalOf(node) ?? extra?.get(node.name);
+    if (refusal === undefined) continue;
+    refusals.set(node.name, refusal);
+    plugins.add(refusal.plugin);
   }
+  return { nodeCount, refusals, narrowedBy: plan.narrowedBy, plugins };
 }
 
-/** Index of the highest total; each of several equals with the same chance. */
-function pickBest(totals: readonly number[], random: Random): number {
-  let best = 0;
-  let equals = 1;
-  for (let i = 1; i < totals.length; i++) {
-    if ((totals[i] as number) > (totals[best] as number)) {
-      best = i;
-      equals = 1;
-    } else if (totals[i] === totals[best]) {
-      equals++;
-      if (random.float() * equals < 1) best = i;
-    }
-  }
-  return best;
+/** Pods at least as important, to which the node is promised, count as if they were there. */
+export function promisedTo(node: string, pod: PodState, snapshot: Snapshot): PodState[] {
+  const pods = snapshot.nominated.get(node);
+  if (pods === undefined) return [];
+  return [...pods.values()].filter((other) => other.key !== pod.key && other.priority >= pod.priority);
 }
 
-/** `0/3 nodes are available: 1 Insufficient cpu, 2 node(s) had …` Source: framework/types.go FitError. */
-export function fitErrorMessage(nodeCount: number, rejections: Iterable<Rejection>, preemption: string): string {
-  const counts = new Map<string, number>();
-  for (const rejection of rejections) {
-    for (const reason of rejection.reasons ?? [rejection.reason]) counts.set(reason, (counts.get(reason) ?? 0) + 1);
+function leavePromised(pod: PodState, plan: Plan, snapshot: Snapshot): ReadonlyMap<string, PluginRejection> {
+  const overruled = new Map<string, PluginRejection>();
+  if (snapshot.nominated.size === 0 || plan.count === 0) return overruled;
+  for (const name of snapshot.nominated.keys()) {
+    const node = snapshot.nodes.get(name);
+    const promised = promisedTo(name, pod, snapshot);
+    if (node === undefined || promised.length === 0) continue;
+    const refusal = plan.trial(node).refusalWith(promised);
+    if (refusal !== undefined) overruled.set(name, refusal);
   }
-  const head = nodeCount === 0 ? 'no nodes available to schedule pods' : `0/${nodeCount} nodes are available`;
-  const reasons = [...counts].map(([reason, count]) => `${count} ${reason}`).sort();
-  const body = reasons.length === 0 ? '' : `: ${reasons.join(', ')}.`;
-  return `${head}${body}${preemption === '' ? '' : ` ${preemption}`}`;
+  if (overruled.size > 0) plan.retain((node) => !overruled.has(node.name));
+  return overruled;
+}
+
+const FEASIBLE_MIN = 100;
+
+function feasibleCountMax(nodeCount: number, percentage: number | undefined): number {
+  if (percentage === undefined || percentage >= 100 || nodeCount < FEASIBLE_MIN) return nodeCount;
+  return Math.max(FEASIBLE_MIN, Math.trunc((nodeCount * percentage) / 100));
 }

@@ -1,63 +1,140 @@
-/** The scheduling framework's plugin contract. Source: kubernetes pkg/scheduler/framework/interface.go. */
-import type { Node, Pod } from '@kapella/api/types/core-v1';
-import type { NodeState, PodState, Snapshot } from './snapshot.ts';
+/** The scheduling framework's plugin contract. Source: k8s.io/kube-scheduler/framework/interface.go. */
+import type { Pod } from '@kapella/api/types/core-v1';
+import type { Ctx } from '@kapella/base';
+import type { Client } from '@kapella/client';
+import type { ClusterLookup } from './cluster-lookup.ts';
+import type { EventInterest } from './cluster-events.ts';
+import type { HeldPods } from '../loop/waits.ts';
+import type { NodeState } from './node-state.ts';
+import type { PodState } from './pod-state.ts';
+import type { Snapshot } from './snapshot.ts';
 
 export type RejectionCode = 'Unschedulable' | 'UnschedulableAndUnresolvable';
 
 /** Why a Pod does not fit a node. Unresolvable: removing other Pods would not help. */
 export interface Rejection {
   readonly code: RejectionCode;
-  /** Upstream's wording: users and tests match on it. */
-  readonly reason: string;
-  /** All of them where a node fails in several ways (resources). */
-  readonly reasons?: readonly string[];
+  /** Upstream's wording: users and tests match on it. Several where a node fails in several ways. */
+  readonly reasons: readonly string[];
 }
 
-/** Cluster changes that can make a rejected Pod schedulable. */
-export type ClusterEvent =
-  | 'node.add'
-  | 'node.allocatable'
-  | 'node.labels'
-  | 'node.taints'
-  | 'pod.add'
-  | 'pod.delete'
-  | 'pod.update'
-  | 'volume';
+export interface PluginRejection extends Rejection {
+  readonly plugin: string;
+}
 
-/** What a plugin works out once per Pod and uses for every node. */
-export type CycleState = unknown;
+/** What a plugin worked out for one Pod over the whole cluster; asked once per node. Synchronous, no I/O. */
+export interface FilterState {
+  /** `undefined` means the Pod fits. The rejection is not to be changed by the caller. */
+  filter(node: NodeState): Rejection | undefined;
+  /** Only these nodes can fit; all others need not be asked. */
+  readonly nodeNames?: ReadonlySet<string>;
+  /** True: fits everywhere at present. */
+  readonly isIdle?: boolean;
+  /**
+   * A Pod came to (1) or left (-1) a node. Present: the answer for one node depends on Pods of other nodes.
+   * Absent: on that node alone.
+   */
+  update?(pod: PodState, node: NodeState, sign: 1 | -1): void;
+  /** A copy whose updates leave this one as it is. Present wherever `update` is. */
+  clone?(): FilterState;
+}
 
-export interface SchedulerPlugin<S = CycleState> {
+/** Scores of the nodes in `slots`, at the same index; only the first `count` of both count. */
+export type Normalize = (scores: Float64Array, slots: Int32Array, count: number) => void;
+
+export interface ScoreState {
+  /** Before the scores of a decision: the nodes that fit, by slot; only the first `count` count. */
+  begin?(slots: Int32Array, count: number): void;
+  /** Raw score of a node that fits. */
+  score(node: NodeState): number;
+  /** True: has no preference at present. */
+  readonly isIdle?: boolean;
+  /** As a FilterState's. */
+  update?(pod: PodState, node: NodeState, sign: 1 | -1): void;
+  /** How raw scores become 0..100; absent: they are already. */
+  readonly normalize?: 'max-is-best' | 'max-is-worst' | Normalize;
+}
+
+/** One attempt to place one Pod: what plugins keep from one extension point to a later one. */
+export interface Cycle {
+  readonly pod: PodState;
+  /** By plugin; what `preFilter` answered. */
+  readonly filterStates: ReadonlyMap<string, FilterState>;
+}
+
+export type PermitAnswer = 'allow' | { readonly reject: string } | { readonly waitMs: number };
+
+/** What plugins that act may reach; pure plugins take the lookup only. */
+export interface PluginHandle {
+  readonly lookup: ClusterLookup;
+  readonly client: Client;
+  /** Resolves when the answer of `check` is other than undefined; asked again whenever an object changed. */
+  until<T>(check: () => T | undefined, timeoutMs: number, what: string, ctx: Ctx): Promise<T>;
+}
+
+export interface SchedulerPlugin {
   /** The name users write in KubeSchedulerConfiguration. */
   readonly name: string;
-  /** Default weight of the score; upstream's default profile. */
-  readonly weight?: number;
-  readonly wakeOn: readonly ClusterEvent[];
-  /** Keeps the Pod out of the queue; the Pod is not tried at all. */
+  /** Nothing else makes a Pod that this plugin refused worth another try. */
+  readonly events?: readonly EventInterest[];
+  /** Keeps the Pod out of the queue: why. */
   preEnqueue?(pod: Pod): string | undefined;
-  /** Once per Pod. A Rejection refuses all nodes. 'skip': the plugin has nothing to say about this Pod. */
-  preFilter?(pod: PodState, snapshot: Snapshot): { readonly state: S } | 'skip' | Rejection;
-  /** Once per Pod and node: synchronous, no I/O. `undefined` means the Pod fits. */
-  filter?(pod: PodState, node: NodeState, state: S, snapshot: Snapshot): Rejection | undefined;
-  /** Once per Pod over the feasible nodes; 'skip' leaves the plugin out of scoring. */
-  preScore?(pod: PodState, nodes: readonly NodeState[], snapshot: Snapshot): { readonly state: S } | 'skip';
-  /** Raw score of a feasible node. */
-  score?(pod: PodState, node: NodeState, state: S, snapshot: Snapshot): number;
-  /** How raw scores become 0..100; absent: they are already. */
-  readonly normalize?:
-    | 'max-is-best'
-    | 'max-is-worst'
-    | ((scores: number[], nodes: readonly NodeState[], state: S) => void);
+  /** Negative: `a` first. One per scheduler. */
+  compare?(a: QueueOrder, b: QueueOrder): number;
+  /** A rejection refuses all nodes; 'skip': the plugin has nothing to say about this Pod. */
+  preFilter?(pod: PodState, snapshot: Snapshot): FilterState | 'skip' | Rejection;
+  preScore?(pod: PodState, snapshot: Snapshot, filter: FilterState | undefined): ScoreState | 'skip';
+  /** Takes what the Pod will use, in memory. Synchronous; a text refuses the node. */
+  reserve?(cycle: Cycle, node: string): string | undefined;
+  /** Gives it back. Must not fail, and may be called without `reserve`. */
+  unreserve?(cycle: Cycle, node: string): void;
+  permit?(cycle: Cycle, node: string): PermitAnswer;
+  /** Whether preBind has anything to do. */
+  needsPreBind?(cycle: Cycle, node: string): boolean;
+  preBind?(cycle: Cycle, node: string, handle: PluginHandle, ctx: Ctx): Promise<void>;
+  /** 'skip': not this plugin's Pod. */
+  bind?(cycle: Cycle, node: string, handle: PluginHandle, ctx: Ctx): Promise<'bound' | 'skip'>;
+  postBind?(cycle: Cycle, node: string): void;
+  /** Marks the plugin that looks for room by removing other Pods. Source of its rules: preemption/. */
+  readonly preempts?: PreemptionOptions;
+  /** Pods that are planned together must agree in it; undefined: this Pod is planned alone. */
+  signature?(pod: Pod): string | undefined;
 }
 
-export function defineSchedulerPlugin<S = CycleState>(plugin: SchedulerPlugin<S>): SchedulerPlugin<S> {
-  return plugin;
+export interface QueueOrder {
+  readonly pod: Pod;
+  /** When the Pod came to the queue. */
+  readonly sinceMs: number;
+  readonly sequence: number;
+}
+
+export interface PreemptionOptions {
+  readonly minCandidateNodesPercentage: number;
+  readonly minCandidateNodesAbsolute: number;
+}
+
+/** A row of the table of plugins. `Args` are checked and defaulted before. */
+export interface PluginFactory<Args = unknown> {
+  readonly name: string;
+  readonly create: (args: Args, context: PluginContext) => SchedulerPlugin;
+}
+
+export interface PluginContext {
+  readonly lookup: ClusterLookup;
+  /** Pods that permit plugins hold back; absent where nothing is bound. */
+  readonly held?: HeldPods;
 }
 
 export const SCORE_MAX = 100;
 
-export function isRejection(value: unknown): value is Rejection {
-  return typeof value === 'object' && value !== null && 'reason' in value;
+export function isRejection(value: FilterState | 'skip' | Rejection): value is Rejection {
+  return value !== 'skip' && 'reasons' in value;
 }
 
-export type { Node, Pod };
+export function unschedulable(...reasons: string[]): Rejection {
+  return { code: 'Unschedulable', reasons };
+}
+
+export function unresolvable(...reasons: string[]): Rejection {
+  return { code: 'UnschedulableAndUnresolvable', reasons };
+}

@@ -1,138 +1,120 @@
 /** The cluster as the scheduler sees it: nodes with what runs on them, updated in place per event. */
-import { keyOf } from '@kapella/api';
-import type { Node, Pod } from '@kapella/api/types/core-v1';
-import { type Amounts, amountsOf, podRequests, podScoredRequests } from './resources.ts';
+import type { Node } from '@kapella/api/types/core-v1';
+import { jsonEqual } from '@kapella/base';
+import type { ClusterLookup } from './cluster-lookup.ts';
+import { Columns } from './columns.ts';
+import { NodeState } from './node-state.ts';
+import type { PodState } from './pod-state.ts';
+import { Topology } from './topology.ts';
 
-/** A Pod with what plugins ask of it again and again. */
-export interface PodState {
-  readonly pod: Pod;
-  readonly key: string;
-  readonly requests: Amounts;
-  readonly scored: { readonly milliCpu: number; readonly memoryBytes: number };
-  readonly priority: number;
-  readonly hostPorts: readonly HostPort[];
+/** Something that plans made earlier must catch up with. */
+export interface Change {
+  /** 1: the Pod came to the node, -1: it left; 0: the node's own numbers changed. */
+  readonly sign: 1 | -1 | 0;
+  readonly pod: PodState | undefined;
+  readonly node: NodeState;
 }
 
-export interface HostPort {
-  readonly ip: string;
-  readonly protocol: string;
-  readonly port: number;
-}
-
-export function podStateOf(pod: Pod): PodState {
-  return {
-    pod,
-    key: keyOf(pod),
-    requests: podRequests(pod),
-    scored: podScoredRequests(pod),
-    priority: pod.spec.priority ?? 0,
-    hostPorts: hostPortsOf(pod),
-  };
-}
-
-function hostPortsOf(pod: Pod): HostPort[] {
-  const containers = [
-    ...pod.spec.containers,
-    ...(pod.spec.initContainers ?? []).filter((c) => c.restartPolicy === 'Always'),
-  ];
-  return containers
-    .flatMap((container) => container.ports ?? [])
-    .filter((port) => (port.hostPort ?? 0) > 0)
-    .map((port) => ({ ip: port.hostIP || '0.0.0.0', protocol: port.protocol ?? 'TCP', port: port.hostPort as number }));
-}
-
-export class NodeState {
-  node: Node;
-  allocatable: Amounts;
-  readonly pods = new Map<string, PodState>();
-  readonly requested: Amounts = new Map();
-  scoredMilliCpu = 0;
-  scoredMemoryBytes = 0;
-
-  constructor(node: Node) {
-    this.node = node;
-    this.allocatable = amountsOf(node.status?.allocatable);
-  }
-
-  get name(): string {
-    return this.node.metadata.name;
-  }
-
-  setNode(node: Node): void {
-    this.node = node;
-    this.allocatable = amountsOf(node.status?.allocatable);
-  }
-
-  add(pod: PodState): void {
-    if (this.pods.has(pod.key)) this.remove(pod.key);
-    this.pods.set(pod.key, pod);
-    this.#count(pod, 1);
-  }
-
-  remove(key: string): void {
-    const pod = this.pods.get(key);
-    if (pod === undefined) return;
-    this.pods.delete(key);
-    this.#count(pod, -1);
-  }
-
-  /** A copy whose Pods can be taken away to see what would fit. */
-  clone(): NodeState {
-    const copy = new NodeState(this.node);
-    for (const pod of this.pods.values()) copy.add(pod);
-    return copy;
-  }
-
-  #count(pod: PodState, sign: 1 | -1): void {
-    for (const [resource, amount] of pod.requests) {
-      this.requested.set(resource, (this.requested.get(resource) ?? 0) + sign * amount);
-    }
-    this.scoredMilliCpu += sign * pod.scored.milliCpu;
-    this.scoredMemoryBytes += sign * pod.scored.memoryBytes;
-  }
-}
-
-/** Cluster objects that plugins look up by name; kept by the caller. */
-export interface ClusterLookup {
-  namespaceLabels(namespace: string): Readonly<Record<string, string>>;
-  claim(namespace: string, name: string): import('@kapella/api/types/core-v1').PersistentVolumeClaim | undefined;
-  volume(name: string): import('@kapella/api/types/core-v1').PersistentVolume | undefined;
-  volumes(): readonly import('@kapella/api/types/core-v1').PersistentVolume[];
-  storageClass(name: string): import('@kapella/api/types/storage-v1').StorageClass | undefined;
-}
+/** Plans that lag further behind than this are made anew. */
+const CHANGES_MAX = 8192;
+const NO_LABELS: Readonly<Record<string, string>> = Object.freeze({});
 
 export class Snapshot {
   readonly nodes = new Map<string, NodeState>();
+  readonly columns = new Columns();
   readonly lookup: ClusterLookup;
+  /** By slot; undefined where a node left. */
+  readonly slots: (NodeState | undefined)[] = [];
+  /** How many nodes have an image, by each of its names. */
+  readonly imageNodes = new Map<string, number>();
+  /** How many placed Pods use a claim, by `namespace/name`. */
+  readonly claimUsers = new Map<string, number>();
+  /** Nodes with Pods that want to be near or far from others; nodes with Pods that must be far. */
+  readonly nodesWithTerms = new Set<NodeState>();
+  readonly nodesWithRequiredFar = new Set<NodeState>();
+  /** Pods that wait for others to leave a node that is promised to them, by node. */
+  readonly nominated = new Map<string, Map<string, PodState>>();
+  /** Rises when a plan made earlier can no longer be brought up to date. */
+  epoch = 0;
+  /** Number of the next change. */
+  sequence = 0;
+  readonly #changes: Change[] = [];
+  readonly #topologies = new Map<string, Topology>();
+  readonly #freeSlots: number[] = [];
   /** Where each placed Pod is counted. */
-  readonly #placed = new Map<string, string>();
-  /** Pods on nodes that are not known (yet). */
-  readonly #orphans = new Map<string, PodState>();
+  readonly #placed = new Map<string, NodeState>();
+  /** Pods on nodes that are not known (yet), with the node's name. */
+  readonly #orphans = new Map<string, { readonly pod: PodState; readonly nodeName: string }>();
+  readonly #nominations = new Map<string, string>();
 
   constructor(lookup: ClusterLookup) {
     this.lookup = lookup;
   }
 
+  readonly namespaceLabels = (namespace: string): Readonly<Record<string, string>> =>
+    this.lookup.get('Namespace', namespace)?.metadata.labels ?? NO_LABELS;
+
+  get podCount(): number {
+    return this.#placed.size;
+  }
+
+  /** Changes from number `since`; undefined when they are no longer kept. */
+  changesSince(since: number): readonly Change[] | undefined {
+    const count = this.sequence - since;
+    if (count === 0) return [];
+    return count > this.#changes.length ? undefined : this.#changes.slice(this.#changes.length - count);
+  }
+
+  topology(key: string): Topology {
+    let topology = this.#topologies.get(key);
+    if (topology === undefined) {
+      topology = new Topology(key, this.slots.length);
+      for (const node of this.nodes.values()) topology.set(node.slot, node.labels);
+      this.#topologies.set(key, topology);
+    }
+    return topology;
+  }
+
+  /** An object that plugins look up changed: what was worked out from it is void. */
+  clusterChanged(): void {
+    this.epoch++;
+  }
+
   setNode(node: Node): void {
     const known = this.nodes.get(node.metadata.name);
     if (known !== undefined) {
-      known.setNode(node);
+      this.#updateNode(known, node);
       return;
     }
-    const state = new NodeState(node);
+    const slot = this.#freeSlots.pop() ?? this.slots.length;
+    const state = new NodeState(node, slot, this.columns, slot);
+    this.slots[slot] = state;
     this.nodes.set(node.metadata.name, state);
-    for (const pod of [...this.#orphans.values()]) {
-      if (pod.pod.spec.nodeName === node.metadata.name) this.place(pod, node.metadata.name);
+    for (const topology of this.#topologies.values()) topology.set(slot, state.labels);
+    this.#countImages(state, 1);
+    this.epoch++;
+    for (const { pod, nodeName } of [...this.#orphans.values()]) {
+      if (nodeName === node.metadata.name) this.place(pod, nodeName);
     }
   }
 
   removeNode(name: string): void {
     const state = this.nodes.get(name);
+    if (state === undefined) return;
     this.nodes.delete(name);
-    for (const pod of state?.pods.values() ?? []) {
+    this.slots[state.slot] = undefined;
+    this.#freeSlots.push(state.slot);
+    for (const topology of this.#topologies.values()) topology.set(state.slot, undefined);
+    this.#countImages(state, -1);
+    this.nodesWithTerms.delete(state);
+    this.nodesWithRequiredFar.delete(state);
+    for (const pod of state.pods.values()) {
       this.#placed.delete(pod.key);
-      this.#orphans.set(pod.key, pod);
+      this.#orphans.set(pod.key, { pod, nodeName: name });
+      this.#countClaims(pod, -1);
     }
+    this.columns.clear(state.slot);
+    this.epoch++;
   }
 
   /** Counts the Pod on the node: bound, or assumed to be. Placing it again moves it. */
@@ -140,26 +122,103 @@ export class Snapshot {
     this.unplace(pod.key);
     const node = this.nodes.get(nodeName);
     if (node === undefined) {
-      this.#orphans.set(pod.key, pod);
+      this.#orphans.set(pod.key, { pod, nodeName });
       return;
     }
     node.add(pod);
-    this.#placed.set(pod.key, nodeName);
+    this.#placed.set(pod.key, node);
+    this.#countClaims(pod, 1);
+    this.#noteTerms(node);
+    this.#changed({ sign: 1, pod, node });
   }
 
   unplace(key: string): void {
     this.#orphans.delete(key);
-    const nodeName = this.#placed.get(key);
-    if (nodeName === undefined) return;
+    const node = this.#placed.get(key);
+    if (node === undefined) return;
     this.#placed.delete(key);
-    this.nodes.get(nodeName)?.remove(key);
+    const pod = node.remove(key);
+    if (pod === undefined) return;
+    this.#countClaims(pod, -1);
+    this.#noteTerms(node);
+    this.#changed({ sign: -1, pod, node });
   }
 
   isPlaced(key: string): boolean {
     return this.#placed.has(key) || this.#orphans.has(key);
   }
 
-  *pods(): Iterable<{ readonly pod: PodState; readonly node: NodeState }> {
-    for (const node of this.nodes.values()) for (const pod of node.pods.values()) yield { pod, node };
+  placed(key: string): PodState | undefined {
+    return this.#placed.get(key)?.pods.get(key) ?? this.#orphans.get(key)?.pod;
   }
+
+  /** Promises the node to the Pod; undefined takes the promise back. */
+  nominate(pod: PodState, nodeName: string | undefined): void {
+    const old = this.#nominations.get(pod.key);
+    if (old !== undefined) {
+      const pods = this.nominated.get(old);
+      pods?.delete(pod.key);
+      if (pods?.size === 0) this.nominated.delete(old);
+      this.#nominations.delete(pod.key);
+    }
+    if (nodeName === undefined) return;
+    this.#nominations.set(pod.key, nodeName);
+    const pods = this.nominated.get(nodeName) ?? new Map<string, PodState>();
+    pods.set(pod.key, pod);
+    this.nominated.set(nodeName, pods);
+  }
+
+  nominatedNode(key: string): string | undefined {
+    return this.#nominations.get(key);
+  }
+
+  #updateNode(state: NodeState, node: Node): void {
+    const old = state.node;
+    const hasOtherImages = !jsonEqual(old.status?.images, node.status?.images);
+    const isOther =
+      hasOtherImages ||
+      !jsonEqual(old.metadata.labels, node.metadata.labels) ||
+      !jsonEqual(old.spec.taints, node.spec.taints) ||
+      old.spec.unschedulable !== node.spec.unschedulable ||
+      !jsonEqual(old.status?.declaredFeatures, node.status?.declaredFeatures);
+    const hasOtherNumbers = !jsonEqual(old.status?.allocatable, node.status?.allocatable);
+    if (hasOtherImages) this.#countImages(state, -1);
+    state.setNode(node);
+    if (hasOtherImages) this.#countImages(state, 1);
+    if (isOther) {
+      for (const topology of this.#topologies.values()) topology.set(state.slot, state.labels);
+      this.epoch++;
+    } else if (hasOtherNumbers) this.#changed({ sign: 0, pod: undefined, node: state });
+  }
+
+  #noteTerms(node: NodeState): void {
+    if (node.podsWithTerms.size > 0) this.nodesWithTerms.add(node);
+    else this.nodesWithTerms.delete(node);
+    if (node.podsWithRequiredFar.size > 0) this.nodesWithRequiredFar.add(node);
+    else this.nodesWithRequiredFar.delete(node);
+  }
+
+  #changed(change: Change): void {
+    this.sequence++;
+    this.#changes.push(change);
+    if (this.#changes.length > 2 * CHANGES_MAX) this.#changes.splice(0, this.#changes.length - CHANGES_MAX);
+  }
+
+  #countImages(node: NodeState, sign: 1 | -1): void {
+    for (const name of node.images.keys()) count(this.imageNodes, name, sign);
+  }
+
+  #countClaims({ pod, namespace }: PodState, sign: 1 | -1): void {
+    for (const { persistentVolumeClaim } of pod.spec.volumes ?? []) {
+      if (persistentVolumeClaim !== undefined) {
+        count(this.claimUsers, `${namespace}/${persistentVolumeClaim.claimName}`, sign);
+      }
+    }
+  }
+}
+
+function count(counts: Map<string, number>, key: string, sign: 1 | -1): void {
+  const next = (counts.get(key) ?? 0) + sign;
+  if (next === 0) counts.delete(key);
+  else counts.set(key, next);
 }

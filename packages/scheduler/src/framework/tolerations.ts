@@ -21,3 +21,12 @@ function compares(toleration: Toleration, taint: Taint): boolean {
   const [left, right] = [BigInt(taint.value as string), BigInt(toleration.value as string)];
   return toleration.operator === 'Lt' ? left < right : left > right;
 }
+
+/** The first taint that keeps Pods away and that no toleration answers. */
+export function untoleratedTaint(
+  taints: readonly Taint[] | undefined,
+  tolerations: readonly Toleration[] | undefined,
+): Taint | undefined {
+  if (taints === undefined || taints.length === 0) return undefined;
+  return taints.find((taint) => taint.effect !== 'PreferNoSchedule' && !isTolerated(taint, tolerations));
+}

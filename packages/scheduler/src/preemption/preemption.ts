@@ -1,122 +1,125 @@
-/** Which Pods must go so that a more important one fits. Pure. Source: kubernetes …/framework/preemption. */
+/**
+ * Which Pods must go so that a more important one fits. Pure.
+ * Source: kubernetes …/framework/preemption, …/plugins/defaultpreemption.
+ */
 import type { PodDisruptionBudget } from '@kapella/api/types/policy-v1';
-import { compileLabelSelector } from '@kapella/api';
-import { filterNodes, type Profile } from '../framework/decide.ts';
-import type { Rejection } from '../framework/plugin.ts';
-import { type NodeState, type PodState, Snapshot } from '../framework/snapshot.ts';
+import type { Random } from '@kapella/base';
+import { promisedTo, type Search } from '../framework/decide.ts';
+import { type Diagnosis, fitErrorMessage } from '../framework/fit-error.ts';
+import type { NodeState } from '../framework/node-state.ts';
+import { type PluginRejection, type PreemptionOptions, unresolvable, unschedulable } from '../framework/plugin.ts';
+import type { PodState } from '../framework/pod-state.ts';
+import type { Snapshot } from '../framework/snapshot.ts';
+import { splitByBudgets } from './budgets.ts';
+import { byImportance, type Candidate } from './candidates.ts';
 
-export interface Preemption {
-  readonly node: string;
-  readonly victims: readonly PodState[];
+export interface PreemptionInput {
+  readonly search: Search;
+  readonly diagnosis: Diagnosis;
+  readonly snapshot: Snapshot;
+  readonly budgets: readonly PodDisruptionBudget[];
+  readonly options: PreemptionOptions;
+  /** For Pods that have not started. */
+  readonly nowMs: number;
+  /** Where the search among the nodes starts. */
+  readonly random: Random;
 }
 
-interface Candidate extends Preemption {
-  readonly budgetViolations: number;
+const PLUGIN = 'DefaultPreemption';
+const NOT_HELPFUL: PluginRejection = {
+  ...unresolvable('Preemption is not helpful for scheduling'),
+  plugin: PLUGIN,
+};
+const NO_VICTIMS: PluginRejection = { ...unresolvable('No preemption victims found for incoming pod'), plugin: PLUGIN };
+
+/** Nodes that would do, each with its victims, or why there are none, in upstream's words. */
+export function findCandidates(input: PreemptionInput): readonly Candidate[] | { readonly why: string } {
+  const { search, diagnosis, snapshot } = input;
+  const { pod } = search.cycle;
+  const ineligible = whyIneligible(pod, diagnosis, snapshot);
+  if (ineligible !== undefined) return { why: `preemption: ${ineligible}` };
+  const nodes = helpfulNodes(diagnosis, snapshot);
+  const refusals = new Map<string, PluginRejection>();
+  const candidates = tryNodes(nodes, input, refusals);
+  if (candidates.length > 0) return candidates;
+  for (const name of snapshot.nodes.keys()) if (!refusals.has(name)) refusals.set(name, NOT_HELPFUL);
+  const all: Diagnosis = { nodeCount: snapshot.nodes.size, refusals, narrowedBy: [], plugins: new Set() };
+  return { why: `preemption: ${fitErrorMessage(all)}` };
 }
 
-/** Answers the best node with its victims, or why there is none, in upstream's words. */
-export function planPreemption(
-  pod: PodState,
-  snapshot: Snapshot,
-  rejections: ReadonlyMap<string, Rejection>,
-  profile: Profile,
-  budgets: readonly PodDisruptionBudget[],
-): Preemption | { readonly why: string } {
-  if (pod.pod.spec.preemptionPolicy === 'Never')
-    return { why: 'preemption: not eligible due to preemptionPolicy=Never.' };
-  const why = new Map<string, string>();
-  const candidates: Candidate[] = [];
-  for (const [name, rejection] of rejections) {
-    const node = snapshot.nodes.get(name);
-    if (node === undefined) continue;
-    if (rejection.code === 'UnschedulableAndUnresolvable') {
-      why.set(name, 'Preemption is not helpful for scheduling');
+function whyIneligible(pod: PodState, { refusals }: Diagnosis, snapshot: Snapshot): string | undefined {
+  if (pod.pod.spec.preemptionPolicy === 'Never') return 'not eligible due to preemptionPolicy=Never.';
+  const nominated = pod.pod.status?.nominatedNodeName;
+  if (!nominated || refusals.get(nominated)?.code === 'UnschedulableAndUnresolvable') return undefined;
+  for (const other of snapshot.nodes.get(nominated)?.pods.values() ?? []) {
+    if (other.priority < pod.priority && isGoingForPreemption(other)) {
+      return 'not eligible due to a terminating pod on the nominated node.';
+    }
+  }
+  return undefined;
+}
+
+function isGoingForPreemption({ pod, isTerminating }: PodState): boolean {
+  const condition = pod.status?.conditions?.find(({ type }) => type === 'DisruptionTarget');
+  return isTerminating && condition?.status === 'True' && condition.reason === 'PreemptionByScheduler';
+}
+
+/** Those that refused the Pod for something that removing Pods can change. */
+function helpfulNodes({ preFilter, refusals }: Diagnosis, { nodes }: Snapshot): NodeState[] {
+  if (preFilter !== undefined) return preFilter.code === 'Unschedulable' ? [...nodes.values()] : [];
+  const helpful: NodeState[] = [];
+  for (const [name, { code }] of refusals) {
+    const node = nodes.get(name);
+    if (node !== undefined && code === 'Unschedulable') helpful.push(node);
+  }
+  return helpful;
+}
+
+/** Enough to choose from: not every node of a large cluster is tried. */
+function tryNodes(nodes: readonly NodeState[], input: PreemptionInput, refusals: Map<string, PluginRejection>) {
+  const { minCandidateNodesPercentage, minCandidateNodesAbsolute } = input.options;
+  const share = Math.trunc((nodes.length * minCandidateNodesPercentage) / 100);
+  const wanted = Math.min(nodes.length, Math.max(share, minCandidateNodesAbsolute));
+  const offset = nodes.length === 0 ? 0 : Math.floor(input.random.float() * nodes.length);
+  const clean: Candidate[] = [];
+  const violating: Candidate[] = [];
+  for (let i = 0; i < nodes.length; i++) {
+    const node = nodes[(offset + i) % nodes.length] as NodeState;
+    const found = victimsOn(node, input);
+    if ('reasons' in found) {
+      refusals.set(node.name, found);
       continue;
     }
-    const candidate = victimsOn(node, pod, snapshot, profile, budgets);
-    if (candidate === undefined) why.set(name, 'No preemption victims found for incoming pod');
-    else candidates.push(candidate);
+    (found.budgetViolations === 0 ? clean : violating).push(found);
+    if (clean.length > 0 && clean.length + violating.length >= wanted) break;
   }
-  candidates.sort(compareCandidates);
-  return candidates[0] ?? { why: explain(why, rejections.size) };
-}
-
-function explain(why: ReadonlyMap<string, string>, nodeCount: number): string {
-  if (nodeCount === 0) return '';
-  const counts = new Map<string, number>();
-  for (const reason of why.values()) counts.set(reason, (counts.get(reason) ?? 0) + 1);
-  const list = [...counts].map(([reason, count]) => `${count} ${reason}`).sort();
-  return `preemption: 0/${nodeCount} nodes are available: ${list.join(', ')}.`;
+  return [...clean, ...violating];
 }
 
 /** Takes away everything less important, then gives back as much as still leaves room: most important first. */
-function victimsOn(
-  node: NodeState,
-  pod: PodState,
-  snapshot: Snapshot,
-  profile: Profile,
-  budgets: readonly PodDisruptionBudget[],
-): Candidate | undefined {
+function victimsOn(node: NodeState, input: PreemptionInput): Candidate | PluginRejection {
+  const { search, snapshot, budgets, nowMs } = input;
+  const { pod } = search.cycle;
   const lesser = [...node.pods.values()].filter((other) => other.priority < pod.priority);
-  if (lesser.length === 0) return undefined;
-  const trial = node.clone();
-  for (const other of lesser) trial.remove(other.key);
-  const view = withNode(snapshot, trial);
-  const fits = () => filterNodes(pod, [trial], view, profile).feasible.length === 1;
-  if (!fits()) return undefined;
+  if (lesser.length === 0) return NO_VICTIMS;
+  const trial = search.plan.trial(node);
+  const promised = promisedTo(node.name, pod, snapshot);
+  for (const other of lesser) trial.remove(other);
+  const refusal = trial.refusalWith(promised);
+  if (refusal !== undefined) return refusal;
 
+  const order = byImportance(nowMs);
   const victims: PodState[] = [];
-  const { violating, others } = splitByBudgets(lesser, budgets);
-  let budgetViolations = 0;
-  for (const other of [...violating.sort(byImportance), ...others.sort(byImportance)]) {
+  const { violating, others } = splitByBudgets(lesser.sort(order), budgets);
+  const giveBack = (other: PodState): boolean => {
     trial.add(other);
-    if (fits()) continue;
-    trial.remove(other.key);
+    if (trial.refusalWith(promised) === undefined) return true;
+    trial.remove(other);
     victims.push(other);
-    if (violating.includes(other)) budgetViolations++;
-  }
-  return { node: node.name, victims, budgetViolations };
-}
-
-/** The snapshot with one node exchanged. */
-function withNode(snapshot: Snapshot, node: NodeState): Snapshot {
-  const view = new Snapshot(snapshot.lookup);
-  for (const [name, state] of snapshot.nodes) view.nodes.set(name, name === node.name ? node : state);
-  return view;
-}
-
-function splitByBudgets(pods: readonly PodState[], budgets: readonly PodDisruptionBudget[]) {
-  const allowed = budgets.map((budget) => ({
-    namespace: budget.metadata.namespace,
-    selector: compileLabelSelector(budget.spec.selector),
-    left: budget.status?.disruptionsAllowed ?? 0,
-  }));
-  const violating: PodState[] = [];
-  const others: PodState[] = [];
-  for (const pod of pods) {
-    const { namespace, labels } = pod.pod.metadata;
-    const covering = allowed.filter((b) => b.namespace === namespace && b.selector.matches(labels ?? {}));
-    for (const budget of covering) budget.left--;
-    (covering.some((budget) => budget.left < 0) ? violating : others).push(pod);
-  }
-  return { violating, others };
-}
-
-/** Higher priority, then longer running, comes first. */
-function byImportance(a: PodState, b: PodState): number {
-  if (a.priority !== b.priority) return b.priority - a.priority;
-  const started = (pod: PodState) => pod.pod.status?.startTime ?? '9999';
-  return started(a) < started(b) ? -1 : 1;
-}
-
-/** Fewest budget violations, then least important victims, then fewest victims. */
-function compareCandidates(a: Candidate, b: Candidate): number {
-  const highest = (c: Candidate) => Math.max(...c.victims.map((victim) => victim.priority));
-  const sum = (c: Candidate) => c.victims.reduce((total, victim) => total + victim.priority + 2 ** 31, 0);
-  return (
-    a.budgetViolations - b.budgetViolations ||
-    highest(a) - highest(b) ||
-    sum(a) - sum(b) ||
-    a.victims.length - b.victims.length
-  );
+    return false;
+  };
+  const budgetViolations = violating.filter((other) => !giveBack(other)).length;
+  for (const other of others) giveBack(other);
+  if (victims.length === 0) return { ...unschedulable('expected at least one victim pod'), plugin: PLUGIN };
+  return { node: node.name, victims: victims.sort(order), budgetViolations };
 }

@@ -1,155 +1,339 @@
 /** Pods waiting to be placed: active, backing off, unschedulable, gated. Source: …/scheduler/backend/queue. */
-import { keyOf } from '@kapella/api';
 import type { Pod } from '@kapella/api/types/core-v1';
-import { type Clock, jsonEqual, type Timer } from '@kapella/base';
-import type { ClusterEvent } from '../framework/plugin.ts';
+import type { Clock, Timer } from '@kapella/base';
+import { type ClusterEvent, eventLabel, isInterested, podUpdateEvents } from '../framework/cluster-events.ts';
+import type { QueueOrder, SchedulerPlugin } from '../framework/plugin.ts';
+import { type PodState, podStateOf } from '../framework/pod-state.ts';
+import type { Profile } from '../framework/profile.ts';
+import { EventLog } from './event-log.ts';
+import { Heap } from './heap.ts';
+import { NO_QUEUE_METRICS, type QueueMetrics } from './queue-metrics.ts';
 
-const BACKOFF_MS_MIN = 1_000;
-const BACKOFF_MS_MAX = 10_000;
+export type Place = 'active' | 'backoff' | 'unschedulable' | 'gated' | 'inFlight';
+
+export interface QueueOptions {
+  readonly clock: Clock;
+  readonly profileOf: (pod: Pod) => Profile | undefined;
+  readonly compare: (a: QueueOrder, b: QueueOrder) => number;
+  readonly backoffMsMin: number;
+  readonly backoffMsMax: number;
+  readonly metrics?: QueueMetrics;
+}
+
 /** A Pod is tried again after this long even if no event spoke for it. */
 const UNSCHEDULABLE_MS_MAX = 5 * 60_000;
+const FLUSH_MS = 30_000;
+const ADDED: ClusterEvent = { resource: 'UnscheduledPod', action: 'Add' };
 
-interface Waiting {
-  pod: Pod;
+export interface Waiting {
+  state: PodState;
   readonly sequence: number;
-  readonly sinceMs: number;
+  /** When the Pod was first seen. */
+  readonly firstMs: number;
+  /** When it last came into the queue: of Pods alike the longest waiting is first. */
+  sinceMs: number;
   attempts: number;
-  place: 'active' | 'backoff' | 'unschedulable' | 'gated' | 'inFlight';
+  place: Place;
+  /** Times it was found not to fit; errors one after the other. The back-off grows with them. */
+  refusals: number;
+  errors: number;
   /** When a backing-off Pod becomes active. */
   readyAtMs: number;
-  /** Events that can help, as the plugins that refused the Pod say. */
-  wakeOn: ReadonlySet<ClusterEvent>;
-  /** What it waits for by time: its back-off, or another try. */
-  timer: Timer | undefined;
+  /** Plugins that refused it: only their events help. Empty: any event does. */
+  refusedBy: ReadonlySet<string>;
+  /** Room is being made for it: it is not tried before that is done. */
+  isPreempting: boolean;
+  wasWoken: boolean;
+  /** Rises whenever it changes place: what heaps hold of it from before does not count. */
+  token: number;
+}
+
+/** A heap's view of a Pod, as it was when it came in. */
+interface Ticket extends QueueOrder {
+  readonly waiting: Waiting;
+  readonly token: number;
+  readonly readyAtMs: number;
 }
 
 export class SchedulingQueue {
-  readonly #clock: Clock;
-  readonly #gate: (pod: Pod) => string | undefined;
+  readonly #options: QueueOptions;
+  readonly #metrics: QueueMetrics;
   readonly #waiting = new Map<string, Waiting>();
-  readonly #active = new Set<Waiting>();
+  readonly #unschedulable = new Set<Waiting>();
+  /** By the plugin that keeps them out. */
+  readonly #gated = new Map<string, Set<Waiting>>();
+  readonly #counts: Record<Place, number> = { active: 0, backoff: 0, unschedulable: 0, gated: 0, inFlight: 0 };
+  readonly #active: Heap<Ticket>;
+  readonly #backoff: Heap<Ticket>;
+  readonly #errorBackoff: Heap<Ticket>;
+  readonly #log = new EventLog();
   #sequence = 0;
-  /** Called when a Pod has become active. */
+  #backoffTimer: Timer | undefined;
+  #backoffAtMs = Number.POSITIVE_INFINITY;
+  #flushTimer: Timer | undefined;
+  /** Called when `pop` has something to answer. */
   onActive: () => void = () => {};
 
-  /** `gate` answers why a Pod may not be tried at all, if so. */
-  constructor(clock: Clock, gate: (pod: Pod) => string | undefined) {
-    this.#clock = clock;
-    this.#gate = gate;
+  constructor(options: QueueOptions) {
+    this.#options = options;
+    this.#metrics = options.metrics ?? NO_QUEUE_METRICS;
+    const isLive = ({ waiting, token }: Ticket) => waiting.token === token;
+    const byTime = (a: Ticket, b: Ticket) => a.readyAtMs - b.readyAtMs || options.compare(a, b);
+    this.#active = new Heap(options.compare, isLive);
+    this.#backoff = new Heap(byTime, isLive);
+    this.#errorBackoff = new Heap(byTime, isLive);
   }
 
   get size(): number {
     return this.#waiting.size;
   }
 
-  /** A Pod appeared or changed. A change of the Pod itself ends its waiting. */
+  count(place: Place): number {
+    return this.#counts[place];
+  }
+
+  /** Events kept for Pods under way. */
+  get inFlightEventCount(): number {
+    return this.#log.size;
+  }
+
+  get(key: string): Waiting | undefined {
+    return this.#waiting.get(key);
+  }
+
+  *pods(): Iterable<Waiting> {
+    yield* this.#waiting.values();
+  }
+
+  /** A Pod appeared or changed. */
   set(pod: Pod): void {
-    const key = keyOf(pod);
-    const known = this.#waiting.get(key);
-    if (known === undefined) {
-      const waiting: Waiting = {
-        pod,
-        sequence: this.#sequence++,
-        sinceMs: this.#clock.monotonicMs(),
-        attempts: 0,
-        place: 'gated',
-        readyAtMs: 0,
-        wakeOn: new Set(),
-        timer: undefined,
-      };
-      this.#waiting.set(key, waiting);
-      this.#enqueue(waiting);
+    const state = podStateOf(pod);
+    const known = this.#waiting.get(state.key);
+    if (known !== undefined && known.state.pod.metadata.uid === pod.metadata.uid) {
+      this.#update(known, state);
       return;
     }
-    const changed = !jsonEqual([known.pod.spec, known.pod.metadata.labels], [pod.spec, pod.metadata.labels]);
-    known.pod = pod;
-    if (known.place === 'gated' || (known.place === 'unschedulable' && changed && known.wakeOn.has('pod.update'))) {
-      this.#enqueue(known);
-    }
+    if (known !== undefined) this.delete(state.key);
+    const nowMs = this.#nowMs();
+    const waiting: Waiting = {
+      ...{ state, sequence: this.#sequence++, firstMs: nowMs, sinceMs: nowMs, attempts: 0, refusals: 0, errors: 0 },
+      ...{ place: 'gated', readyAtMs: 0, refusedBy: new Set(), isPreempting: false, wasWoken: false, token: 0 },
+    };
+    this.#waiting.set(state.key, waiting);
+    this.#counts.gated++;
+    this.#enqueue(waiting, eventLabel(ADDED));
   }
 
   delete(key: string): void {
     const known = this.#waiting.get(key);
     if (known === undefined) return;
-    known.timer?.cancel();
     this.#waiting.delete(key);
-    this.#active.delete(known);
+    this.#leave(known);
+    this.#counts[known.place]--;
+    this.#log.end(known);
   }
 
-  /** The most important active Pod: highest priority, then longest waiting. */
-  pop(): { readonly pod: Pod; readonly attempts: number; readonly sinceMs: number } | undefined {
-    let best: Waiting | undefined;
-    for (const waiting of this.#active) if (best === undefined || isBefore(waiting, best)) best = waiting;
-    if (best === undefined) return undefined;
-    this.#active.delete(best);
-    best.place = 'inFlight';
-    best.attempts++;
-    return { pod: best.pod, attempts: best.attempts, sinceMs: best.sinceMs };
+  /** The most important active Pod; with none active, one that backs off after it was found not to fit. */
+  pop(): Waiting | undefined {
+    const next = this.#active.pop() ?? this.#popBackoff();
+    if (next === undefined) return undefined;
+    const { waiting } = next;
+    this.#move(waiting, 'inFlight');
+    waiting.attempts++;
+    this.#log.begin(waiting);
+    return waiting;
   }
 
-  /** The Pod fits nowhere: it waits for one of these events. */
-  unschedulable(key: string, wakeOn: ReadonlySet<ClusterEvent>): void {
-    const known = this.#waiting.get(key);
-    if (known === undefined) return;
-    known.place = 'unschedulable';
-    known.wakeOn = wakeOn;
-    known.readyAtMs = this.#clock.monotonicMs() + backoffMs(known.attempts);
-    this.#later(known, UNSCHEDULABLE_MS_MAX, () => this.#enqueue(known));
+  /** The Pod fits nowhere: it waits for one of the events of the plugins that refused it. */
+  refused(waiting: Waiting, refusedBy: ReadonlySet<string>): void {
+    if (waiting.place !== 'inFlight' || this.#waiting.get(waiting.state.key) !== waiting) return;
+    waiting.refusedBy = refusedBy;
+    waiting.refusals++;
+    waiting.errors = 0;
+    waiting.sinceMs = this.#nowMs();
+    waiting.readyAtMs = waiting.sinceMs + this.#backoffMs(waiting.refusals);
+    const missed = this.#log.end(waiting);
+    this.#move(waiting, 'unschedulable');
+    if (missed.some((event) => this.#helps(waiting, event))) this.#enqueue(waiting, 'ScheduleAttemptFailure');
+    else this.#metrics.incoming('unschedulable', 'ScheduleAttemptFailure');
+    this.#armFlush();
   }
 
   /** Trying failed for a reason outside the decision (API error): again after the back-off. */
-  retry(key: string): void {
-    const known = this.#waiting.get(key);
-    if (known === undefined) return;
-    known.readyAtMs = this.#clock.monotonicMs() + backoffMs(known.attempts);
-    this.#enqueue(known);
+  failed(waiting: Waiting): void {
+    if (waiting.place !== 'inFlight' || this.#waiting.get(waiting.state.key) !== waiting) return;
+    this.#log.end(waiting);
+    waiting.refusedBy = new Set();
+    waiting.errors++;
+    waiting.sinceMs = this.#nowMs();
+    waiting.readyAtMs = waiting.sinceMs + this.#backoffMs(waiting.errors);
+    this.#move(waiting, 'unschedulable');
+    this.#enqueue(waiting, 'ScheduleAttemptFailure');
+  }
+
+  /** While room is made for it the Pod is not tried; afterwards it is when something spoke for it meanwhile. */
+  setPreempting(waiting: Waiting, isPreempting: boolean): void {
+    waiting.isPreempting = isPreempting;
+    if (isPreempting || !waiting.wasWoken) return;
+    waiting.wasWoken = false;
+    if (waiting.place === 'unschedulable') this.#enqueue(waiting, 'ForceActivate');
+  }
+
+  /** Tries the Pod again at once, whatever it waits for. */
+  activate(waiting: Waiting): void {
+    if (waiting.place !== 'unschedulable' && waiting.place !== 'backoff') return;
+    waiting.readyAtMs = 0;
+    this.#enqueue(waiting, 'ForceActivate');
+  }
+
+  /** Something happened in the cluster: the Pods that it may help are tried again once their back-off is over. */
+  wake(event: ClusterEvent): void {
+    this.#log.add(event);
+    for (const waiting of this.#unschedulable) {
+      if (this.#helps(waiting, event)) this.#enqueue(waiting, eventLabel(event));
+    }
+    for (const [gate, gated] of this.#gated) {
+      if (!this.#isGateInterested(gate, event)) continue;
+      for (const waiting of [...gated]) if (this.#helps(waiting, event)) this.#enqueue(waiting, eventLabel(event));
+    }
   }
 
   /** Forgets everything: no timer stays behind. */
   close(): void {
     for (const key of [...this.#waiting.keys()]) this.delete(key);
+    this.#backoffTimer?.cancel();
+    this.#flushTimer?.cancel();
+    this.#backoffTimer = undefined;
+    this.#flushTimer = undefined;
   }
 
-  /** Something happened in the cluster: the Pods that it may help are tried again once their back-off is over. */
-  wake(event: ClusterEvent): void {
-    for (const waiting of this.#waiting.values()) {
-      if (waiting.place === 'unschedulable' && waiting.wakeOn.has(event)) this.#enqueue(waiting);
+  #nowMs(): number {
+    return this.#options.clock.monotonicMs();
+  }
+
+  #update(known: Waiting, state: PodState): void {
+    const events = podUpdateEvents(state.pod, known.state.pod);
+    known.state = state;
+    for (const event of events) this.#log.add(event);
+    if (known.place !== 'gated' && known.place !== 'unschedulable') return;
+    const helping = events.find((event) => this.#helps(known, event));
+    if (helping !== undefined) this.#enqueue(known, eventLabel(helping));
+  }
+
+  #popBackoff(): Ticket | undefined {
+    const ticket = this.#backoff.pop();
+    if (ticket !== undefined) this.#metrics.incoming('active', 'PopFromBackoffQ');
+    return ticket;
+  }
+
+  /** Whether a plugin that refused the Pod has an interest in the event, and its hint agrees. */
+  #helps(waiting: Waiting, event: ClusterEvent): boolean {
+    if (waiting.refusedBy.size === 0 || event.resource === '*') return true;
+    const { state, refusedBy } = waiting;
+    for (const plugin of this.#options.profileOf(state.pod)?.all ?? []) {
+      if (refusedBy.has(plugin.name) && speaksFor(plugin, state, event)) return true;
     }
+    return false;
   }
 
-  #enqueue(waiting: Waiting): void {
-    if (this.#gate(waiting.pod) !== undefined) {
-      waiting.place = 'gated';
+  #enqueue(waiting: Waiting, label: string): void {
+    if (waiting.isPreempting) {
+      waiting.wasWoken = true;
       return;
     }
-    const delayMs = waiting.readyAtMs - this.#clock.monotonicMs();
-    if (delayMs > 0) {
-      waiting.place = 'backoff';
-      this.#later(waiting, delayMs, () => this.#activate(waiting));
+    const gate = this.#gateOf(waiting.state.pod);
+    if (gate !== undefined) {
+      this.#move(waiting, 'gated');
+      waiting.refusedBy = new Set([gate]);
+      const gated = this.#gated.get(gate) ?? new Set();
+      this.#gated.set(gate, gated.add(waiting));
+      this.#metrics.incoming('gated', label);
       return;
     }
-    this.#activate(waiting);
+    const isLate = waiting.readyAtMs > this.#nowMs();
+    this.#move(waiting, isLate ? 'backoff' : 'active');
+    this.#metrics.incoming(isLate ? 'backoff' : 'active', label);
+    const { sinceMs, sequence, token, readyAtMs } = waiting;
+    const ticket: Ticket = { waiting, pod: waiting.state.pod, sinceMs, sequence, token, readyAtMs };
+    if (!isLate) this.#active.push(ticket);
+    else if (waiting.errors > 0) this.#errorBackoff.push(ticket);
+    else this.#backoff.push(ticket);
+    if (isLate) this.#armBackoff(readyAtMs);
+    if (!isLate || waiting.errors === 0) this.onActive();
   }
 
-  /** One timer a Pod: a later wait takes the place of an earlier one. */
-  #later(waiting: Waiting, delayMs: number, fn: () => void): void {
-    waiting.timer?.cancel();
-    waiting.timer = this.#clock.setTimer(delayMs, fn);
+  /** Asked once for all Pods behind the gate: there may be thousands. */
+  #isGateInterested(gate: string, event: ClusterEvent): boolean {
+    for (const waiting of this.#gated.get(gate) ?? []) {
+      const plugin = this.#options.profileOf(waiting.state.pod)?.preEnqueue.find(({ name }) => name === gate);
+      return plugin?.events === undefined || plugin.events.some((interest) => isInterested(interest, event));
+    }
+    return false;
   }
 
-  #activate(waiting: Waiting): void {
-    waiting.timer?.cancel();
-    waiting.place = 'active';
-    this.#active.add(waiting);
-    this.onActive();
+  #gateOf(pod: Pod): string | undefined {
+    return this.#options.profileOf(pod)?.preEnqueue.find((plugin) => plugin.preEnqueue?.(pod) !== undefined)?.name;
+  }
+
+  #move(waiting: Waiting, place: Place): void {
+    this.#leave(waiting);
+    this.#counts[waiting.place]--;
+    this.#counts[place]++;
+    waiting.place = place;
+    if (place === 'unschedulable') this.#unschedulable.add(waiting);
+  }
+
+  #leave(waiting: Waiting): void {
+    waiting.token++;
+    this.#unschedulable.delete(waiting);
+    if (waiting.place !== 'gated') return;
+    for (const gate of waiting.refusedBy) this.#gated.get(gate)?.delete(waiting);
+  }
+
+  #backoffMs(count: number): number {
+    const { backoffMsMin, backoffMsMax } = this.#options;
+    return Math.min(backoffMsMin * 2 ** Math.min(Math.max(0, count - 1), 30), backoffMsMax);
+  }
+
+  #armBackoff(atMs: number): void {
+    if (atMs >= this.#backoffAtMs) return;
+    this.#backoffTimer?.cancel();
+    this.#backoffAtMs = atMs;
+    this.#backoffTimer = this.#options.clock.setTimer(Math.max(0, atMs - this.#nowMs()), () => this.#endBackoffs());
+  }
+
+  #endBackoffs(): void {
+    this.#backoffAtMs = Number.POSITIVE_INFINITY;
+    this.#backoffTimer = undefined;
+    const nowMs = this.#nowMs();
+    for (const heap of [this.#backoff, this.#errorBackoff]) {
+      for (let next = heap.peek(); next !== undefined && next.readyAtMs <= nowMs; next = heap.peek()) {
+        heap.pop();
+        this.#enqueue(next.waiting, 'BackoffComplete');
+      }
+    }
+    const nextAtMs = Math.min(
+      this.#backoff.peek()?.readyAtMs ?? Infinity,
+      this.#errorBackoff.peek()?.readyAtMs ?? Infinity,
+    );
+    if (nextAtMs < Number.POSITIVE_INFINITY) this.#armBackoff(nextAtMs);
+  }
+
+  #armFlush(): void {
+    if (this.#unschedulable.size === 0) return;
+    this.#flushTimer ??= this.#options.clock.setTimer(FLUSH_MS, () => {
+      this.#flushTimer = undefined;
+      const nowMs = this.#nowMs();
+      for (const waiting of this.#unschedulable) {
+        if (nowMs - waiting.sinceMs >= UNSCHEDULABLE_MS_MAX) this.#enqueue(waiting, 'UnschedulableTimeout');
+      }
+      this.#armFlush();
+    });
   }
 }
 
-function isBefore(a: Waiting, b: Waiting): boolean {
-  const [left, right] = [a.pod.spec.priority ?? 0, b.pod.spec.priority ?? 0];
-  return left === right ? a.sequence < b.sequence : left > right;
-}
-
-function backoffMs(attempts: number): number {
-  return Math.min(BACKOFF_MS_MIN * 2 ** Math.max(0, attempts - 1), BACKOFF_MS_MAX);
+/** A plugin that names no events is asked again after each. */
+function speaksFor({ events }: SchedulerPlugin, pod: PodState, event: ClusterEvent): boolean {
+  if (events === undefined) return true;
+  return events.some((interest) => isInterested(interest, event) && interest.hint?.(pod, event) !== false);
 }

@@ -1,51 +1,45 @@
 /** Prefers nodes that already have the Pod's images. Source: kubernetes …/plugins/imagelocality. */
-import { defineSchedulerPlugin, SCORE_MAX } from '../../framework/plugin.ts';
-import type { NodeState, Snapshot } from '../../framework/snapshot.ts';
+import type { NodeState } from '../../framework/node-state.ts';
+import { type PluginFactory, SCORE_MAX } from '../../framework/plugin.ts';
+import type { Snapshot } from '../../framework/snapshot.ts';
 
 const MB = 1024 * 1024;
 const BYTES_MIN = 23 * MB;
 const BYTES_MAX_PER_CONTAINER = 1000 * MB;
 
-interface State {
-  /** Size times the share of nodes that have it, per image of the Pod; then the thresholds. */
-  readonly images: readonly string[];
-  readonly containerCount: number;
-  readonly nodesWith: ReadonlyMap<string, number>;
-}
-
-export const imageLocality = defineSchedulerPlugin<State>({
+export const imageLocality: PluginFactory = {
   name: 'ImageLocality',
-  weight: 1,
-  wakeOn: [],
-  preScore(pod, _nodes, snapshot) {
-    const containers = [...(pod.pod.spec.initContainers ?? []), ...pod.pod.spec.containers];
-    const images = containers.map((container) => normalizeName(container.image ?? ''));
-    return { state: { images, containerCount: containers.length, nodesWith: countNodes(images, snapshot) } };
-  },
-  score(_pod, node, { images, containerCount, nodesWith }, snapshot) {
-    const nodeCount = snapshot.nodes.size;
-    let bytes = 0;
-    for (const image of images) {
-      bytes += Math.trunc((sizeOf(node, image) * (nodesWith.get(image) ?? 0)) / Math.max(1, nodeCount));
-    }
-    const bytesMax = BYTES_MAX_PER_CONTAINER * containerCount;
-    const clamped = Math.min(Math.max(bytes, BYTES_MIN), bytesMax);
-    return Math.trunc((SCORE_MAX * (clamped - BYTES_MIN)) / (bytesMax - BYTES_MIN));
-  },
-});
+  create: () => ({
+    name: 'ImageLocality',
+    preScore({ pod: { spec } }, snapshot) {
+      const containers = [...(spec.initContainers ?? []), ...spec.containers];
+      const volumes = (spec.volumes ?? []).filter(({ image }) => image !== undefined);
+      const names = [
+        ...containers.map((container) => container.image ?? ''),
+        ...volumes.map(({ image }) => image?.reference ?? ''),
+      ];
+      // An image that no node has makes no difference between nodes.
+      const images = names.map(normalizeName).filter((image) => snapshot.imageNodes.has(image));
+      if (images.length === 0) return 'skip';
+      return { score: (node) => scoreOf(sumBytes(node, images, snapshot), containers.length) };
+    },
+  }),
+};
 
-function countNodes(images: readonly string[], snapshot: Snapshot): Map<string, number> {
-  const counts = new Map<string, number>();
-  for (const image of new Set(images)) {
-    let count = 0;
-    for (const node of snapshot.nodes.values()) if (sizeOf(node, image) > 0) count++;
-    counts.set(image, count);
+/** An image on few nodes counts less, so that Pods do not crowd on them. */
+function sumBytes(node: NodeState, images: readonly string[], { imageNodes, nodes }: Snapshot): number {
+  let bytes = 0;
+  for (const image of images) {
+    const size = node.images.get(image);
+    if (size !== undefined) bytes += Math.trunc(size * ((imageNodes.get(image) ?? 0) / nodes.size));
   }
-  return counts;
+  return bytes;
 }
 
-function sizeOf(node: NodeState, image: string): number {
-  return node.node.status?.images?.find((known) => known.names?.includes(image))?.sizeBytes ?? 0;
+function scoreOf(bytes: number, containerCount: number): number {
+  const bytesMax = BYTES_MAX_PER_CONTAINER * containerCount;
+  const clamped = Math.min(Math.max(bytes, BYTES_MIN), bytesMax);
+  return Math.trunc((SCORE_MAX * (clamped - BYTES_MIN)) / (bytesMax - BYTES_MIN));
 }
 
 /** A name without tag or digest means `:latest`. */

@@ -1,148 +1,68 @@
 /** Pods that want to be near to or far from other Pods. Source: kubernetes …/plugins/interpodaffinity. */
 import type { Pod } from '@kapella/api/types/core-v1';
-import { defineSchedulerPlugin, SCORE_MAX } from '../../framework/plugin.ts';
-import { type CompiledTerm, compileTerm, topologyValue } from '../../framework/pod-terms.ts';
-import type { NodeState, PodState, Snapshot } from '../../framework/snapshot.ts';
+import type { ClusterEvent } from '../../framework/cluster-events.ts';
+import type { ClusterLookup } from '../../framework/cluster-lookup.ts';
+import { isOnNode, isSamePod, nodesOf, podsOf } from '../../framework/hints.ts';
+import type { PluginFactory } from '../../framework/plugin.ts';
+import { type PodState, podStateOf } from '../../framework/pod-state.ts';
+import { type CompiledTerm, topologyValue } from '../../framework/pod-terms.ts';
+import { AffinityFilter, matchesAll } from './filter-state.ts';
+import { AffinityScore } from './score-state.ts';
 
-/** How many matching Pods there are per `topology key\0value`. */
-type Counts = Map<string, number>;
-
-interface FilterState {
-  readonly affinity: readonly CompiledTerm[];
-  readonly antiAffinity: readonly CompiledTerm[];
-  /** Per affinity term; Pods that match all affinity terms. */
-  readonly affinityCounts: Counts;
-  readonly antiAffinityCounts: Counts;
-  /** Places where a running Pod's anti-affinity forbids this Pod. */
-  readonly forbidden: Counts;
+export interface InterPodAffinityArgs {
+  readonly hardPodAffinityWeight: number;
+  readonly ignorePreferredTermsOfExistingPods?: boolean;
 }
 
-interface ScoreState {
-  readonly weights: Counts;
-}
-
-export const interPodAffinity = defineSchedulerPlugin<FilterState & ScoreState>({
+export const interPodAffinity: PluginFactory<InterPodAffinityArgs> = {
   name: 'InterPodAffinity',
-  weight: 2,
-  wakeOn: ['pod.add', 'pod.delete', 'pod.update', 'node.add', 'node.labels'],
-  preFilter(pod, snapshot) {
-    const affinity = requiredTerms(pod.pod, 'podAffinity', snapshot);
-    const antiAffinity = requiredTerms(pod.pod, 'podAntiAffinity', snapshot);
-    const state: FilterState = { affinity, antiAffinity, ...emptyCounts() };
-    for (const { pod: other, node } of snapshot.pods()) countPod(pod, other, node, state, snapshot);
-    const nothingToSay = affinity.length === 0 && antiAffinity.length === 0 && state.forbidden.size === 0;
-    return nothingToSay ? 'skip' : { state: { ...state, weights: new Map() } };
-  },
-  filter(pod, node, state) {
-    if (!meetsAffinity(pod, node, state)) {
-      return { code: 'UnschedulableAndUnresolvable', reason: "node(s) didn't match pod affinity rules" };
-    }
-    if (state.antiAffinity.some((term) => countAt(node, term.topologyKey, state.antiAffinityCounts) > 0)) {
-      return { code: 'Unschedulable', reason: "node(s) didn't match pod anti-affinity rules" };
-    }
-    for (const key of state.forbidden.keys()) {
-      const [topologyKey = '', value] = key.split('\0');
-      if (topologyValue(node.node.metadata.labels, topologyKey) === value) {
-        return { code: 'Unschedulable', reason: "node(s) didn't satisfy existing pods anti-affinity rules" };
-      }
-    }
-    return undefined;
-  },
-  preScore(pod, _nodes, snapshot) {
-    const weights = preferenceWeights(pod, snapshot);
-    return weights.size === 0 ? 'skip' : { state: { weights } as FilterState & ScoreState };
-  },
-  score(_pod, node, { weights }) {
-    let sum = 0;
-    for (const [key, weight] of weights) {
-      const [topologyKey = '', value] = key.split('\0');
-      if (topologyValue(node.node.metadata.labels, topologyKey) === value) sum += weight;
-    }
-    return sum;
-  },
-  normalize(scores) {
-    const min = Math.min(...scores);
-    const spread = Math.max(...scores) - min;
-    for (let i = 0; i < scores.length; i++) {
-      scores[i] = spread === 0 ? 0 : Math.trunc((SCORE_MAX * ((scores[i] as number) - min)) / spread);
-    }
-  },
-});
+  create: ({ hardPodAffinityWeight, ignorePreferredTermsOfExistingPods = false }, { lookup }) => ({
+    name: 'InterPodAffinity',
+    events: [
+      {
+        resource: 'Pod',
+        actions: ['Add', 'UpdatePodLabel', 'Delete'],
+        hint: (pod, event) => isHelpedByPod(pod, event, lookup),
+      },
+      { resource: 'Node', actions: ['Add', 'UpdateNodeLabel'], hint: isHelpedByNode },
+    ],
+    preFilter: (pod, snapshot) => AffinityFilter.of(pod, snapshot),
+    preScore: (pod, snapshot) =>
+      new AffinityScore(pod, snapshot, { hardPodAffinityWeight, ignorePreferredTermsOfExistingPods }),
+  }),
+};
 
-const emptyCounts = () => ({ affinityCounts: new Map(), antiAffinityCounts: new Map(), forbidden: new Map() });
-
-function requiredTerms(pod: Pod, kind: 'podAffinity' | 'podAntiAffinity', snapshot: Snapshot): CompiledTerm[] {
-  const terms = pod.spec.affinity?.[kind]?.requiredDuringSchedulingIgnoredDuringExecution ?? [];
-  return terms.map((term) => compileTerm(term, pod, snapshot));
-}
-
-function countPod(pod: PodState, other: PodState, node: NodeState, state: FilterState, snapshot: Snapshot): void {
-  if (state.affinity.length > 0 && state.affinity.every((term) => term.matches(other.pod))) {
-    for (const term of state.affinity) addAt(node, term.topologyKey, 1, state.affinityCounts);
+function isHelpedByPod(waiting: PodState, event: ClusterEvent, lookup: ClusterLookup): boolean {
+  const { old, now } = podsOf(event);
+  if (old !== undefined && now !== undefined && isSamePod(waiting, event)) return true;
+  if ((now !== undefined && !isOnNode(now)) || (old !== undefined && !isOnNode(old))) return false;
+  const labelsOf = (namespace: string) => lookup.get('Namespace', namespace)?.metadata.labels ?? {};
+  const meets = (terms: readonly CompiledTerm[], pod: Pod) =>
+    matchesAll(terms, { namespace: pod.metadata.namespace ?? '', labels: pod.metadata.labels ?? {} }, labelsOf);
+  const { requiredNear, requiredFar } = waiting.terms;
+  if (old !== undefined && now !== undefined) {
+    if (!meets(requiredNear, old) && meets(requiredNear, now)) return true;
+    return meets(requiredFar, old) && !meets(requiredFar, now);
   }
-  for (const term of state.antiAffinity) {
-    if (term.matches(other.pod)) addAt(node, term.topologyKey, 1, state.antiAffinityCounts);
-  }
-  if (other.pod.spec.affinity?.podAntiAffinity === undefined) return;
-  for (const term of requiredTerms(other.pod, 'podAntiAffinity', snapshot)) {
-    if (term.matches(pod.pod)) addAt(node, term.topologyKey, 1, state.forbidden);
-  }
+  if (now !== undefined) return meets(requiredNear, now);
+  if (old === undefined) return false;
+  return meets(requiredFar, old) || meets(podStateOf(old).terms.requiredFar, waiting.pod);
 }
 
-function addAt(node: NodeState, topologyKey: string, amount: number, counts: Counts): void {
-  const value = topologyValue(node.node.metadata.labels, topologyKey);
-  if (value === undefined) return;
-  const key = `${topologyKey}\0${value}`;
-  counts.set(key, (counts.get(key) ?? 0) + amount);
-}
-
-function countAt(node: NodeState, topologyKey: string, counts: Counts): number {
-  const value = topologyValue(node.node.metadata.labels, topologyKey);
-  return value === undefined ? 0 : (counts.get(`${topologyKey}\0${value}`) ?? 0);
-}
-
-/** The first Pod of a group that wants to be near itself may go anywhere that has the topology label. */
-function meetsAffinity(pod: PodState, node: NodeState, state: FilterState): boolean {
-  const labels = node.node.metadata.labels;
-  if (state.affinity.some((term) => topologyValue(labels, term.topologyKey) === undefined)) return false;
-  if (state.affinity.every((term) => countAt(node, term.topologyKey, state.affinityCounts) > 0)) return true;
-  return state.affinityCounts.size === 0 && state.affinity.every((term) => term.matches(pod.pod));
-}
-
-/** Preferences of this Pod about others and of others about this Pod, as weights per place. */
-function preferenceWeights(pod: PodState, snapshot: Snapshot): Counts {
-  const weights: Counts = new Map();
-  const own = preferred(pod.pod, snapshot);
-  const addMatching = (terms: readonly WeightedTerm[], subject: Pod, node: NodeState) => {
-    for (const { term, weight } of terms) {
-      if (term.matches(subject)) addAt(node, term.topologyKey, weight, weights);
-    }
-  };
-  for (const { pod: other, node } of snapshot.pods()) {
-    addMatching(own, other.pod, node);
-    if (other.pod.spec.affinity === undefined) continue;
-    addMatching(preferred(other.pod, snapshot), pod.pod, node);
-    const required = requiredTerms(other.pod, 'podAffinity', snapshot);
-    addMatching(
-      required.map((term) => ({ term, weight: 1 })),
-      pod.pod,
-      node,
-    );
-  }
-  return weights;
-}
-
-interface WeightedTerm {
-  readonly term: CompiledTerm;
-  readonly weight: number;
-}
-
-function preferred(pod: Pod, snapshot: Snapshot): WeightedTerm[] {
-  const { podAffinity, podAntiAffinity } = pod.spec.affinity ?? {};
-  const near = podAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [];
-  const far = podAntiAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [];
-  return [
-    ...near.map((entry) => ({ term: compileTerm(entry.podAffinityTerm, pod, snapshot), weight: entry.weight })),
-    ...far.map((entry) => ({ term: compileTerm(entry.podAffinityTerm, pod, snapshot), weight: -entry.weight })),
+function isHelpedByNode({ terms }: PodState, event: ClusterEvent): boolean {
+  const { old, now } = nodesOf(event);
+  const values = ({ topologyKey }: CompiledTerm) => [
+    topologyValue(old?.metadata.labels, topologyKey),
+    topologyValue(now?.metadata.labels, topologyKey),
   ];
+  for (const term of terms.requiredNear) {
+    const [before, after] = values(term);
+    if (after !== undefined && before !== after) return true;
+  }
+  if (terms.requiredFar.length > 0 && old === undefined) return true;
+  for (const term of terms.requiredFar) {
+    const [before, after] = values(term);
+    if (before !== undefined && before !== after) return true;
+  }
+  return false;
 }

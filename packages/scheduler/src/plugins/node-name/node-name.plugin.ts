@@ -1,12 +1,17 @@
 /** A Pod that names its node fits no other. Source: kubernetes …/plugins/nodename. */
-import { defineSchedulerPlugin } from '../../framework/plugin.ts';
+import { type PluginFactory, unresolvable } from '../../framework/plugin.ts';
 
-export const nodeName = defineSchedulerPlugin({
+const REFUSAL = unresolvable("node(s) didn't match the requested node name");
+
+export const nodeName: PluginFactory = {
   name: 'NodeName',
-  wakeOn: ['node.add'],
-  filter(pod, node) {
-    const wanted = pod.pod.spec.nodeName;
-    if (wanted === undefined || wanted === '' || wanted === node.name) return undefined;
-    return { code: 'UnschedulableAndUnresolvable', reason: "node(s) didn't match the requested node name" };
-  },
-});
+  create: () => ({
+    name: 'NodeName',
+    events: [{ resource: 'Node', actions: ['Add'] }],
+    preFilter({ pod }) {
+      const wanted = pod.spec.nodeName;
+      if (!wanted) return 'skip';
+      return { filter: (node) => (node.name === wanted ? undefined : REFUSAL) };
+    },
+  }),
+};

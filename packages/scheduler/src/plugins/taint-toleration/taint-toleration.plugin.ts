@@ -1,32 +1,43 @@
 /** Keeps Pods off nodes whose taints they do not tolerate. Source: kubernetes …/plugins/tainttoleration. */
-import type { Taint, Toleration } from '@kapella/api/types/core-v1';
-import { defineSchedulerPlugin } from '../../framework/plugin.ts';
-import { isTolerated } from '../../framework/tolerations.ts';
+import type { Node, Taint, Toleration } from '@kapella/api/types/core-v1';
+import { isSamePod } from '../../framework/hints.ts';
+import { type PluginFactory, unresolvable } from '../../framework/plugin.ts';
+import { isTolerated, untoleratedTaint } from '../../framework/tolerations.ts';
 
-interface State {
-  /** Only tolerations that can answer a soft taint. */
-  readonly soft: readonly Toleration[];
-}
+const REFUSAL = unresolvable('node(s) had untolerated taint(s)');
 
-export const taintToleration = defineSchedulerPlugin<State>({
+export const taintToleration: PluginFactory = {
   name: 'TaintToleration',
-  weight: 3,
-  wakeOn: ['node.add', 'node.taints', 'pod.update'],
-  filter(pod, node) {
-    const taints = node.node.spec.taints ?? [];
-    const taint = taints.find((t) => t.effect !== 'PreferNoSchedule' && !isTolerated(t, pod.pod.spec.tolerations));
-    if (taint === undefined) return undefined;
-    return { code: 'UnschedulableAndUnresolvable', reason: `node(s) had untolerated taint(s)` };
-  },
-  preScore(pod) {
-    const soft = (pod.pod.spec.tolerations ?? []).filter(
-      (t) => (t.effect || 'PreferNoSchedule') === 'PreferNoSchedule',
-    );
-    return { state: { soft } };
-  },
-  score(_pod, node, { soft }) {
-    const isHard = (taint: Taint) => taint.effect !== 'PreferNoSchedule';
-    return (node.node.spec.taints ?? []).filter((taint) => !isHard(taint) && !isTolerated(taint, soft)).length;
-  },
-  normalize: 'max-is-worst',
-});
+  create: () => ({
+    name: 'TaintToleration',
+    events: [
+      {
+        resource: 'Node',
+        actions: ['Add', 'UpdateNodeTaint'],
+        hint({ pod: { spec } }, event) {
+          const isHeld = (node: unknown) =>
+            untoleratedTaint((node as Node).spec.taints, spec.tolerations) !== undefined;
+          return (event.old === undefined || isHeld(event.old)) && !isHeld(event.new);
+        },
+      },
+      { resource: 'UnscheduledPod', actions: ['UpdatePodToleration'], hint: isSamePod },
+    ],
+    preFilter({ pod: { spec } }) {
+      return {
+        filter: ({ node }) =>
+          untoleratedTaint(node.spec.taints, spec.tolerations) === undefined ? undefined : REFUSAL,
+      };
+    },
+    preScore({ pod: { spec } }) {
+      const soft = (spec.tolerations ?? []).filter(
+        ({ effect }) => (effect || 'PreferNoSchedule') === 'PreferNoSchedule',
+      );
+      return { score: ({ node }) => countSoft(node.spec.taints, soft), normalize: 'max-is-worst' };
+    },
+  }),
+};
+
+function countSoft(taints: readonly Taint[] | undefined, tolerations: readonly Toleration[]): number {
+  if (taints === undefined) return 0;
+  return taints.filter((taint) => taint.effect === 'PreferNoSchedule' && !isTolerated(taint, tolerations)).length;
+}

@@ -1,0 +1,44 @@
+/** Why a Pod fits nowhere, in upstream's words. Source: kubernetes pkg/scheduler/framework/types.go FitError. */
+import type { PluginRejection } from './plugin.ts';
+
+export interface Diagnosis {
+  readonly nodeCount: number;
+  /** Refused before nodes were looked at: this is said once and not of each node. */
+  readonly preFilter?: PluginRejection;
+  /** Of each node that was looked at and does not fit. */
+  readonly refusals: ReadonlyMap<string, PluginRejection>;
+  /** Plugins that left out all nodes that `refusals` does not name. */
+  readonly narrowedBy: readonly string[];
+  /** Plugins whose events make the Pod worth another try. */
+  readonly plugins: ReadonlySet<string>;
+}
+
+/** `0/3 nodes are available: 1 Insufficient cpu, 2 node(s) had ….` `preemption`: what was tried to make room, if any. */
+export function fitErrorMessage(diagnosis: Diagnosis, preemption = ''): string {
+  const { nodeCount, preFilter } = diagnosis;
+  if (nodeCount === 0) return 'no nodes available to schedule pods';
+  const reasons = preFilter === undefined ? countedReasons(diagnosis) : preFilter.reasons.join(', ');
+  const parts = [`0/${nodeCount} nodes are available:`];
+  if (reasons !== '') parts.push(`${reasons}.`);
+  if (preemption !== '') parts.push(preemption);
+  return parts.join(' ');
+}
+
+function countedReasons({ nodeCount, refusals, narrowedBy }: Diagnosis): string {
+  const counts = new Map<string, number>();
+  for (const { reasons } of refusals.values()) {
+    for (const reason of reasons) counts.set(reason, (counts.get(reason) ?? 0) + 1);
+  }
+  if (narrowedBy.length > 0 && nodeCount > refusals.size) {
+    counts.set(`node(s) didn't satisfy plugin(s) [${narrowedBy.join(' ')}]`, nodeCount - refusals.size);
+  }
+  return joinCounts(counts);
+}
+
+/** `1 this, 2 that`, sorted as text. */
+export function joinCounts(counts: ReadonlyMap<string, number>): string {
+  return [...counts]
+    .map(([reason, count]) => `${count} ${reason}`)
+    .sort()
+    .join(', ');
+}

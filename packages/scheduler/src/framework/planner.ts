@@ -1,0 +1,83 @@
+/** Plans by kind of Pod: Pods that differ in nothing that plugins look at share one. */
+import type { Pod, Volume } from '@kapella/api/types/core-v1';
+import type { PodState } from './pod-state.ts';
+import { Plan, Scratch } from './plan.ts';
+import type { Profile } from './profile.ts';
+import type { Snapshot } from './snapshot.ts';
+
+const PLANS_MAX = 32;
+
+export interface PlannerOptions {
+  /** False: every Pod is planned by itself. For tests that show that it makes no difference. */
+  readonly isShared?: boolean;
+}
+
+export class Planner {
+  readonly #snapshot: Snapshot;
+  readonly #scratch = new Scratch();
+  readonly #plans = new Map<string, Plan>();
+  readonly #isShared: boolean;
+  /** Where the search for nodes starts next, when not all of them are scored. */
+  nextSlot = 0;
+
+  constructor(snapshot: Snapshot, { isShared = true }: PlannerOptions = {}) {
+    this.#snapshot = snapshot;
+    this.#isShared = isShared;
+  }
+
+  planFor(pod: PodState, profile: Profile): Plan {
+    const signature = this.#isShared ? signatureOf(pod.pod) : undefined;
+    if (signature === undefined) return new Plan(pod, this.#snapshot, profile, this.#scratch);
+    const known = this.#plans.get(signature);
+    if (known !== undefined) {
+      this.#plans.delete(signature);
+      if (known.catchUp()) {
+        this.#plans.set(signature, known);
+        return known;
+      }
+    }
+    const plan = new Plan(pod, this.#snapshot, profile, this.#scratch);
+    if (plan.refusal !== undefined || plan.narrowedBy.length > 0) return plan;
+    this.#plans.set(signature, plan);
+    if (this.#plans.size > PLANS_MAX) this.#plans.delete(this.#plans.keys().next().value as string);
+    return plan;
+  }
+}
+
+/** All that filters and scores look at. Undefined: what they look at for this Pod changes without notice. */
+export function signatureOf({ metadata, spec }: Pod): string | undefined {
+  const volumes: Volume[] = [];
+  for (const volume of spec.volumes ?? []) {
+    if (volume.persistentVolumeClaim !== undefined || volume.ephemeral !== undefined) return undefined;
+    if (isRestricted(volume)) volumes.push(volume);
+  }
+  if ((spec.resourceClaims?.length ?? 0) > 0) return undefined;
+  const owner = metadata.ownerReferences?.find((reference) => reference.controller === true);
+  const container = (c: Pod['spec']['containers'][number]) => [
+    c.image,
+    c.resources?.requests,
+    c.restartPolicy,
+    c.ports?.some((port) => (port.hostPort ?? 0) > 0) === true ? c.ports : undefined,
+  ];
+  return JSON.stringify([
+    spec.schedulerName,
+    metadata.namespace,
+    metadata.labels,
+    owner === undefined ? undefined : [owner.apiVersion, owner.kind, owner.name],
+    spec.containers.map(container),
+    spec.initContainers?.map(container),
+    spec.resources?.requests,
+    spec.overhead,
+    spec.nodeName,
+    spec.nodeSelector,
+    spec.affinity,
+    spec.tolerations,
+    spec.topologySpreadConstraints,
+    volumes,
+  ]);
+}
+
+function isRestricted(volume: Volume): boolean {
+  const { gcePersistentDisk, awsElasticBlockStore, rbd, iscsi, image } = volume;
+  return [gcePersistentDisk, awsElasticBlockStore, rbd, iscsi, image].some((source) => source !== undefined);
+}

@@ -1,0 +1,90 @@
+/** A Pod that could not be placed: says why, makes room where it can, and lets it wait. Source: …/schedule_one.go. */
+import { type Ctx, describeError, isReason } from '@kapella/base';
+import type { Search } from '../framework/decide.ts';
+import { type Diagnosis, fitErrorMessage } from '../framework/fit-error.ts';
+import type { Profile } from '../framework/profile.ts';
+import { type Candidate, pickCandidate } from '../preemption/candidates.ts';
+import { findCandidates } from '../preemption/preemption.ts';
+import type { Waiting } from '../queue/scheduling-queue.ts';
+import type { LoopParts } from './parts.ts';
+import { type Verdict, writeVerdict } from './pod-status.ts';
+import { clearLesserNominations, preempt } from './preemptor.ts';
+
+const EVENT_MESSAGE_MAX = 1024;
+
+/** No node fits. Decides at once, writes beside the loop. */
+export async function refuse(
+  waiting: Waiting,
+  profile: Profile,
+  search: Search,
+  diagnosis: Diagnosis,
+  parts: LoopParts,
+): Promise<void> {
+  const { queue, snapshot, metrics } = parts;
+  const { state } = waiting;
+  const outcome = await makeRoom(waiting, profile, search, diagnosis, parts);
+  const why = 'why' in outcome ? outcome.why : '';
+  const message = fitErrorMessage(diagnosis, why);
+  for (const plugin of diagnosis.plugins) metrics.evaluated(plugin, 'Filter', profile.schedulerName);
+  queue.refused(waiting, diagnosis.plugins);
+  if ('candidate' in outcome) {
+    const { candidate } = outcome;
+    snapshot.nominate(state, candidate.node);
+    const removed = preempt(waiting, candidate, parts);
+    await tell(waiting, { reason: 'Unschedulable', message, nominatedNode: candidate.node }, parts);
+    await Promise.all([removed, clearLesserNominations(candidate.node, state, parts)]);
+    return;
+  }
+  const verdict: Verdict = { reason: 'Unschedulable', message };
+  if (outcome.clears) snapshot.nominate(state, undefined);
+  await tell(waiting, outcome.clears ? { ...verdict, nominatedNode: '' } : verdict, parts);
+}
+
+/** Something failed that has nothing to do with the Pod's fit: again after a while. */
+export async function fail(waiting: Waiting, error: unknown, parts: LoopParts): Promise<void> {
+  parts.queue.failed(waiting);
+  await tell(waiting, { reason: 'SchedulerError', message: describeError(error) }, parts);
+}
+
+/** A plugin held the Pod back after its node was chosen. */
+export async function hold(waiting: Waiting, plugin: string, reason: string, parts: LoopParts): Promise<void> {
+  parts.queue.refused(waiting, new Set([plugin]));
+  const nodeCount = parts.snapshot.nodes.size;
+  await tell(waiting, { reason: 'Unschedulable', message: `0/${nodeCount} nodes are available: 1 ${reason}.` }, parts);
+}
+
+type Outcome = { readonly candidate: Candidate } | { readonly why: string; readonly clears: boolean };
+
+async function makeRoom(
+  waiting: Waiting,
+  profile: Profile,
+  search: Search,
+  diagnosis: Diagnosis,
+  parts: LoopParts,
+): Promise<Outcome> {
+  const { lookup, snapshot, extenders, ctx } = parts;
+  const options = profile.postFilter.find((plugin) => plugin.preempts !== undefined)?.preempts;
+  if (options === undefined || diagnosis.nodeCount === 0) return { why: '', clears: false };
+  const nowMs = ctx.clock.nowMs();
+  const budgets = lookup.list('PodDisruptionBudget');
+  const found = findCandidates({ search, diagnosis, snapshot, budgets, options, nowMs, random: ctx.random });
+  if ('why' in found) return { why: found.why, clears: !found.why.startsWith('preemption: not eligible') };
+  const agreed = extenders === undefined ? found : await extenders.preempt(waiting.state, found, snapshot, ctx);
+  const candidate = pickCandidate(agreed, nowMs);
+  return candidate === undefined ? { why: 'no candidate node for preemption', clears: false } : { candidate };
+}
+
+async function tell({ state: { pod, key } }: Waiting, verdict: Verdict, parts: LoopParts): Promise<void> {
+  const { client, events, ctx } = parts;
+  events.event(pod, 'Warning', 'FailedScheduling', truncated(verdict.message));
+  await writeVerdict(pod, verdict, client, ctx).catch((error) => quiet(error, key, ctx));
+}
+
+function quiet(error: unknown, pod: string, ctx: Ctx): void {
+  if (ctx.signal.aborted || isReason(error, 'NotFound', 'Conflict')) return;
+  ctx.log.warn('pod condition not written', { pod, error: describeError(error) });
+}
+
+function truncated(message: string): string {
+  return message.length <= EVENT_MESSAGE_MAX ? message : `${message.slice(0, EVENT_MESSAGE_MAX - 4)} ...`;
+}

@@ -1,24 +1,29 @@
 /** Expressions compiled once, for variables of known types, and evaluated often. */
 import { check, type Scope } from './check/checker.ts';
 import { type CelType, formatType, isAssignable } from './check/types.ts';
+import { estimateCost, type SizeOf } from './cost/estimate.ts';
 import { compile, type Evaluate, Frame, slotsOf } from './evaluate/compile.ts';
 import type { Issue, Node } from './syntax/ast.ts';
 import { parse } from './syntax/parser.ts';
-import type { CelValue } from './values/values.ts';
+import { CelError, type CelValue } from './values/values.ts';
 
 /** Units that one evaluation may cost: about a tenth of a second. Source: apiserver/pkg/apis/cel/config.go PerCallLimit. */
 export const COST_PER_CALL_MAX = 1_000_000;
 /** Units for all expressions of one object, one policy and the like. Source: RuntimeCELCostBudget. */
 export const COST_BUDGET = 10_000_000;
+/** Units for all match conditions of one webhook or policy. Source: RuntimeCELCostBudgetMatchConditions. */
+export const COST_BUDGET_MATCH_CONDITIONS = 2_500_000;
 
 export interface Program {
   readonly source: string;
   readonly type: CelType;
   /** Names of the variables that it uses. */
   readonly uses: ReadonlySet<string>;
+  /** Units that an evaluation may cost at worst, where values are as large as `sizeOf` says; saturates at 2^64. */
+  estimateCostMax(sizeOf: SizeOf): number;
   /**
    * `variables`: plain JSON or CelValues by name; absent ones are null. `costMax` at most COST_PER_CALL_MAX.
-   * Throws CelError.
+   * Throws CelError, which says what it has cost.
    */
   evaluate(
     variables: Readonly<Record<string, unknown>>,
@@ -51,29 +56,35 @@ export function compileExpression(source: string, options: CompileOptions): Comp
   const { evaluate, slotCount } = compile(parsed.node, checked, names);
   const uses = new Set<string>();
   collectNames(parsed.node, uses);
-  return { ok: true, program: new CompiledProgram(source, checked.type, uses, options, evaluate, slotCount) };
+  const estimate = (sizeOf: SizeOf) => estimateCost(parsed.node, checked, sizeOf).max;
+  const program = { source, type: checked.type, uses, estimate, evaluate, slotCount };
+  return { ok: true, program: new CompiledProgram(program, options) };
+}
+
+interface Parts {
+  readonly source: string;
+  readonly type: CelType;
+  readonly uses: ReadonlySet<string>;
+  readonly estimate: Program['estimateCostMax'];
+  readonly evaluate: Evaluate;
+  readonly slotCount: number;
 }
 
 class CompiledProgram implements Program {
   readonly source: string;
   readonly type: CelType;
   readonly uses: ReadonlySet<string>;
+  readonly estimateCostMax: Program['estimateCostMax'];
   readonly #names: readonly string[];
   readonly #types: readonly CelType[];
   readonly #evaluate: Evaluate;
   readonly #slotCount: number;
 
-  constructor(
-    source: string,
-    type: CelType,
-    uses: ReadonlySet<string>,
-    { variables }: Scope,
-    evaluate: Evaluate,
-    slotCount: number,
-  ) {
+  constructor({ source, type, uses, estimate, evaluate, slotCount }: Parts, { variables }: Scope) {
     this.source = source;
     this.type = type;
     this.uses = uses;
+    this.estimateCostMax = estimate;
     this.#names = [...variables.keys()];
     this.#types = [...variables.values()];
     this.#evaluate = evaluate;
@@ -83,8 +94,12 @@ class CompiledProgram implements Program {
   evaluate(variables: Readonly<Record<string, unknown>>, costMax = COST_PER_CALL_MAX) {
     const values = this.#names.map((name) => (Object.hasOwn(variables, name) ? variables[name] : null));
     const frame = new Frame(slotsOf(this.#types, values, this.#slotCount), Math.min(costMax, COST_PER_CALL_MAX));
-    const value = this.#evaluate(frame);
-    return { value, cost: frame.cost };
+    try {
+      return { value: this.#evaluate(frame), cost: frame.cost };
+    } catch (error) {
+      if (error instanceof CelError) error.cost = frame.cost;
+      throw error;
+    }
   }
 }
 

@@ -19,12 +19,14 @@ export {
 } from './check/types.ts';
 export {
   COST_BUDGET,
+  COST_BUDGET_MATCH_CONDITIONS,
   COST_PER_CALL_MAX,
   type Compiled,
   compileExpression,
   type CompileOptions,
   type Program,
 } from './environment.ts';
+export { REQUEST_BYTES_MAX, sizeAt, type SizeNode, sizesOf } from './cost/sizes.ts';
 export { toJson } from './evaluate/to-json.ts';
 export {
   AUTHORIZER,

@@ -1,6 +1,6 @@
 /** matchConditions of webhooks and policies. Source: apiserver/pkg/admission/plugin/webhook/matchconditions. */
 import type { MatchCondition } from '@kapella/api/types/admissionregistration-v1';
-import { BOOL, type CelType } from '@kapella/cel';
+import { BOOL, type CelType, COST_BUDGET_MATCH_CONDITIONS } from '@kapella/cel';
 import { CONDITION_TYPES } from '@kapella/resources';
 import { compileOne, Evaluation, type Expression } from './expressions.ts';
 import type { Variables } from './variables.ts';
@@ -27,7 +27,7 @@ export function conditionsHold(
   values: Variables,
 ): { readonly holds: boolean; readonly error?: string } {
   if (conditions.length === 0) return { holds: true };
-  const evaluation = new Evaluation(values, []);
+  const evaluation = new Evaluation(values, [], COST_BUDGET_MATCH_CONDITIONS);
   const errors: string[] = [];
   for (const { name, expression } of conditions) {
     try {

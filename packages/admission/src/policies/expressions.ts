@@ -55,9 +55,10 @@ export function compileVariables(
 /** One evaluation of a policy's expressions: variables are found when first asked for, and all share one budget. */
 export class Evaluation {
   readonly #values: Variables;
-  #budget = COST_BUDGET;
+  #budget: number;
 
-  constructor(values: Variables, variables: readonly CompiledVariable[]) {
+  constructor(values: Variables, variables: readonly CompiledVariable[], budget = COST_BUDGET) {
+    this.#budget = budget;
     this.#values = { ...values, variables: new LazyVariables(this, variables) };
   }
 
@@ -69,9 +70,14 @@ export class Evaluation {
         'validation failed due to running out of cost budget, no further validation rules will be run',
       );
     }
-    const { value, cost } = expression.program.evaluate(this.#values, Math.min(this.#budget, COST_PER_CALL_MAX));
-    this.#budget -= cost;
-    return value;
+    try {
+      const { value, cost } = expression.program.evaluate(this.#values, Math.min(this.#budget, COST_PER_CALL_MAX));
+      this.#budget -= cost;
+      return value;
+    } catch (error) {
+      if (error instanceof CelError) this.#budget -= error.cost;
+      throw error;
+    }
   }
 }
 

@@ -15,14 +15,15 @@ import {
   CelError,
   CelOptional,
   COST_BUDGET,
-  COST_PER_CALL_MAX,
   compileExpression,
   fromJson,
   NONE,
   type Program,
   STRING,
 } from '@kapella/cel';
-import { ruleTypes } from '@kapella/resources';
+import { normalizeFieldPath, ruleTypes } from '@kapella/resources';
+
+const OUT_OF_BUDGET = 'validation failed due to running out of cost budget, no further validation rules will be run';
 
 /** `old`: UNCORRELATED where there is no counterpart: rules about changes are left out. */
 export type RuleCheck = (value: unknown, old: unknown, errors: FieldErrors) => void;
@@ -91,11 +92,13 @@ class Walk {
   }
 
   visit(node: RuleNode, value: unknown, old: unknown, path: string): void {
-    if (value === null || value === undefined || this.#budget <= 0) return;
+    if (value === null || value === undefined || this.#budget < 0) return;
     // What did not change was fine before, or was let pass before.
     const isSame = old !== UNCORRELATED && jsonEqual(value, old);
-    for (const compiled of node.rules)
+    for (const compiled of node.rules) {
+      if (this.#budget < 0) return;
       if (!isSame || compiled.isTransition) this.#check(compiled, node.schema, value, old, path);
+    }
     if (isSame) return;
     if (Array.isArray(value)) this.#visitItems(node, value, old, path);
     else if (isPlainObject(value)) this.#visitFields(node, value, isPlainObject(old) ? old : undefined, path);
@@ -126,24 +129,46 @@ class Walk {
     const hasOld = old !== UNCORRELATED;
     if (isTransition && !hasOld && rule.optionalOldSelf !== true) return;
     const variables = { self: value, oldSelf: oldSelfOf(program, rule, old) };
+    const tell = (why: string) => this.#errors.invalid(path === '' ? '<nil>' : path, schema.type ?? '', why);
+    if (this.#budget === 0) {
+      this.#budget = -1;
+      tell(OUT_OF_BUDGET);
+      return;
+    }
     try {
-      const result = program.evaluate(variables, Math.min(this.#budget, COST_PER_CALL_MAX));
-      this.#budget -= result.cost;
-      if (result.value !== true) this.#fail(rule, schema, path, wordsOf(compiled, variables));
+      const result = program.evaluate(variables);
+      if (!this.#pay(result.cost)) tell(OUT_OF_BUDGET);
+      else if (result.value !== true) this.#fail(rule, schema, path, wordsOf(compiled, variables));
     } catch (error) {
       if (!(error instanceof CelError)) throw error;
-      this.#budget -= COST_PER_CALL_MAX;
-      const what = (rule.message ?? rule.rule).trim();
-      this.#errors.invalid(
-        path === '' ? '<nil>' : path,
-        schema.type ?? '',
-        `${error.message} evaluating rule: ${what}`,
-      );
+      if (this.#pay(error.cost)) tell(this.#whyFailed(error, rule));
+      else tell(OUT_OF_BUDGET);
     }
   }
 
-  #fail({ reason, fieldPath = '' }: ValidationRule, { type = '' }: JsonSchema, path: string, words: string): void {
-    const joined = `${path}${path === '' ? fieldPath.replace(/^\./, '') : fieldPath}`;
+  /** false: the object may not cost more; nothing is checked any more. */
+  #pay(cost: number): boolean {
+    this.#budget = cost > this.#budget ? -1 : this.#budget - cost;
+    return this.#budget >= 0;
+  }
+
+  #whyFailed({ message }: CelError, rule: ValidationRule): string {
+    const words = (rule.message ?? rule.rule).trim();
+    if (message.startsWith('operation cancelled: actual cost limit exceeded')) {
+      this.#budget = -1;
+      return `'${message}': no further validation rules will be run due to call cost exceeds limit for rule: ${words}`;
+    }
+    if (message.startsWith('no such overload')) {
+      const what = 'call arguments did not match a supported operator, function or macro signature for rule';
+      return `'${message}': ${what}: ${words}`;
+    }
+    return `${message} evaluating rule: ${words}`;
+  }
+
+  #fail({ reason, fieldPath = '' }: ValidationRule, schema: JsonSchema, path: string, words: string): void {
+    const { type = '' } = schema;
+    const below = normalizeFieldPath(fieldPath, schema) ?? '';
+    const joined = path === '' || below === '' || below.startsWith('[') ? `${path}${below}` : `${path}.${below}`;
     const field = joined === '' ? '<nil>' : joined;
     if (reason === 'FieldValueForbidden') this.#errors.forbidden(field, words);
     else if (reason === 'FieldValueRequired') this.#errors.required(field, words);

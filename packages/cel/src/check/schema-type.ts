@@ -9,6 +9,7 @@ import {
   DURATION,
   DYN,
   INT,
+  type ListIdentity,
   listOf,
   mapOf,
   STRING,
@@ -31,7 +32,7 @@ export function typeOfSchema(schema: JsonSchema, name: string, isResource: boole
     case 'array': {
       const items = itemsOf(schema);
       const element = items === undefined ? undefined : typeOfSchema(items, `${name}.@idx`, isEmbedded(items));
-      return element === undefined ? undefined : listOf(element);
+      return element === undefined ? undefined : { ...listOf(element), ...identityOf(schema) };
     }
     case 'object':
       return typeOfObject(schema, name, isResource || isEmbedded(schema));
@@ -46,6 +47,13 @@ export function typeOfSchema(schema: JsonSchema, name: string, isResource: boole
     default:
       return schema['x-kubernetes-preserve-unknown-fields'] === true ? DYN : undefined;
   }
+}
+
+/** Sets and maps by key are compared and joined as such. Source: apiserver/pkg/cel/common/values.go. */
+function identityOf(schema: JsonSchema): { readonly identity?: ListIdentity } {
+  if (schema['x-kubernetes-list-type'] === 'set') return { identity: 'value' };
+  const keys = schema['x-kubernetes-list-map-keys'];
+  return schema['x-kubernetes-list-type'] === 'map' && keys !== undefined ? { identity: keys } : {};
 }
 
 const isEmbedded = (schema: JsonSchema) => schema['x-kubernetes-embedded-resource'] === true;

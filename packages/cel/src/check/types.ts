@@ -14,7 +14,7 @@ export type CelType =
         | 'timestamp'
         | 'duration';
     }
-  | { readonly kind: 'list'; readonly element: CelType }
+  | { readonly kind: 'list'; readonly element: CelType; readonly identity?: ListIdentity }
   | { readonly kind: 'map'; readonly key: CelType; readonly value: CelType }
   /** Values with declared fields. `open`: other fields may be there too, of any type. */
   | {
@@ -28,6 +28,9 @@ export type CelType =
   | { readonly kind: 'opaque'; readonly name: string; readonly parameters: readonly CelType[] }
   /** Stands for one type throughout an overload. */
   | { readonly kind: 'parameter'; readonly name: string };
+
+/** How the items of a list are told apart, whatever their order: by their whole value, or by the values of these keys. */
+export type ListIdentity = 'value' | readonly string[];
 
 export interface CelField {
   readonly type: CelType;

@@ -15,7 +15,7 @@ import {
   TIMESTAMP,
   UINT,
 } from '../check/types.ts';
-import { compare, equals } from '../values/compare.ts';
+import { compare, equals, joinByIdentity } from '../values/compare.ts';
 import {
   ArrayList,
   CelDuration,
@@ -53,6 +53,11 @@ type Uints = readonly [CelUint, CelUint];
 
 function binary(name: string, type: CelType, call: Overload['call'], result = type): Overload {
   return globalFunction(name, [type, type], result, call);
+}
+
+function joinLists(a: CelList, b: CelList): CelList {
+  if (a.identity !== undefined) return joinByIdentity(a, b, a.identity);
+  return new ArrayList([...a.toArray(), ...b.toArray()]);
 }
 
 function divide(a: bigint, b: bigint): bigint {
@@ -99,12 +104,7 @@ const joins: readonly Overload[] = [
     ([a, b]) => concat(a as Uint8Array, b as Uint8Array),
     (v) => textCost(...v.map(lengthOf)),
   ),
-  globalFunction(
-    '_+_',
-    [listOf(A), listOf(A)],
-    listOf(A),
-    ([a, b]) => new ArrayList([...(a as CelList).toArray(), ...(b as CelList).toArray()]),
-  ),
+  globalFunction('_+_', [listOf(A), listOf(A)], listOf(A), ([a, b]) => joinLists(a as CelList, b as CelList)),
 ];
 
 function concat(a: Uint8Array, b: Uint8Array): Uint8Array {

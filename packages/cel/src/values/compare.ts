@@ -1,5 +1,7 @@
 /** Equality and order of values. Source: the CEL language definition, equality and ordering. */
+import type { ListIdentity } from '../check/types.ts';
 import {
+  ArrayList,
   CelDuration,
   CelError,
   CelList,
@@ -37,8 +39,46 @@ function equalObjects(a: object, b: object): boolean {
 
 function equalLists(a: CelList, b: CelList): boolean {
   if (a.size !== b.size) return false;
+  if (a.identity !== undefined) return equalByIdentity(a, b, a.identity);
   for (let i = 0; i < a.size; i++) if (!equals(a.at(i), b.at(i))) return false;
   return true;
+}
+
+function equalByIdentity(a: CelList, b: CelList, identity: ListIdentity): boolean {
+  const known = new Map(a.toArray().map((item) => [identityOf(item, identity), item]));
+  return b.toArray().every((item) => {
+    const own = known.get(identityOf(item, identity));
+    return own !== undefined && equals(own, item);
+  });
+}
+
+/** `a` with what is new in `b`; what is there by key already takes its place. */
+export function joinByIdentity(a: CelList, b: CelList, identity: ListIdentity): ArrayList {
+  const joined = new Map(a.toArray().map((item) => [identityOf(item, identity), item]));
+  for (const item of b.toArray()) {
+    const key = identityOf(item, identity);
+    if (identity !== 'value' || !joined.has(key)) joined.set(key, item);
+  }
+  return new ArrayList([...joined.values()], identity);
+}
+
+function identityOf(item: CelValue, identity: ListIdentity): string {
+  if (identity === 'value') return canonical(item);
+  return JSON.stringify(identity.map((key) => (item instanceof CelMap ? canonical(item.get(key) ?? null) : '')));
+}
+
+/** Equal values, equal texts. */
+function canonical(value: CelValue): string {
+  if (value instanceof CelList) return `[${value.toArray().map(canonical).join()}]`;
+  if (value instanceof CelMap) {
+    const entries = value.keys().map((key) => `${canonical(key)}:${canonical(value.get(key) ?? null)}`);
+    return `{${entries.sort().join()}}`;
+  }
+  const number = numberIn(value);
+  if (number !== undefined) return String(number);
+  if (value instanceof CelTimestamp || value instanceof CelDuration) return `t${value.nanos}`;
+  if (value instanceof CelOpaque) return `${value.type} ${value.identity}`;
+  return JSON.stringify(value instanceof Uint8Array ? [...value] : value);
 }
 
 function equalMaps(a: CelMap, b: CelMap): boolean {

@@ -2,7 +2,7 @@
  * Values while an expression is evaluated. Ints are bigints, doubles numbers; lists and maps are views, so that objects
  * from outside are read where they are and never copied.
  */
-import { type CelType, DYN } from '../check/types.ts';
+import { type CelType, DYN, type ListIdentity } from '../check/types.ts';
 
 export type CelValue =
   | bigint
@@ -23,6 +23,8 @@ export type CelValue =
 /** An expression that could not be evaluated. Its message is cel-go's. */
 export class CelError extends Error {
   override readonly name = 'CelError';
+  /** What the evaluation had cost by then; set by whoever evaluates. */
+  cost = 0;
 }
 
 export class CelUint {
@@ -80,6 +82,13 @@ export class CelOpaque {
 
 export abstract class CelList {
   abstract readonly size: number;
+  /** Of lists whose schema says so: order is nothing then, and no item is there twice. */
+  readonly identity: ListIdentity | undefined;
+
+  constructor(identity?: ListIdentity) {
+    this.identity = identity;
+  }
+
   /** `i` is in range. */
   abstract at(i: number): CelValue;
 
@@ -90,8 +99,8 @@ export abstract class CelList {
 
 export class ArrayList extends CelList {
   readonly #items: readonly CelValue[];
-  constructor(items: readonly CelValue[]) {
-    super();
+  constructor(items: readonly CelValue[], identity?: ListIdentity) {
+    super(identity);
     this.#items = items;
   }
   get size(): number {
@@ -105,10 +114,10 @@ export class ArrayList extends CelList {
 class JsonList extends CelList {
   readonly #items: readonly unknown[];
   readonly #element: CelType;
-  constructor(items: readonly unknown[], element: CelType) {
-    super();
+  constructor(items: readonly unknown[], type: CelType) {
+    super(type.kind === 'list' ? type.identity : undefined);
     this.#items = items;
-    this.#element = element;
+    this.#element = type.kind === 'list' ? type.element : DYN;
   }
   get size(): number {
     return this.#items.length;
@@ -193,7 +202,7 @@ export function fromJson(value: unknown, type: CelType): CelValue {
     case 'bigint':
       return value;
     default:
-      if (Array.isArray(value)) return new JsonList(value, type.kind === 'list' ? type.element : DYN);
+      if (Array.isArray(value)) return new JsonList(value, type);
       if (isCelValue(value)) return value;
       return new JsonMap(value as Readonly<Record<string, unknown>>, type);
   }

@@ -14,7 +14,7 @@ import type {
   CustomResourceSubresourceScale,
   SelectableField,
 } from '@kapella/api/types/apiextensions-v1';
-import type { FieldErrors } from '@kapella/base';
+import { type FieldErrors, jsonEqual } from '@kapella/base';
 import { IMMUTABLE } from '../../support/validation/basic.ts';
 import { checkConversion } from './conversion.validate.ts';
 import { checkRules } from './rules.validate.ts';
@@ -25,7 +25,11 @@ const SELECTABLE_MAX = 8;
 const ROOT_WITH_STATUS = ['description', 'properties', 'required', 'title', 'type', 'format', 'nullable', 'example'];
 const SIMPLE_PATH = /^\.[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z_][A-Za-z0-9_-]*)*$/;
 
-export function validateDefinition(definition: CustomResourceDefinition, errors: FieldErrors): void {
+export function validateDefinition(
+  definition: CustomResourceDefinition,
+  errors: FieldErrors,
+  old?: CustomResourceDefinition,
+): void {
   const { metadata, spec } = definition;
   const { group = '', scope = '', versions = [], names } = spec ?? {};
   const wanted = `${names?.plural ?? ''}.${group}`;
@@ -39,7 +43,7 @@ export function validateDefinition(definition: CustomResourceDefinition, errors:
       'cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead';
     errors.invalid('spec.preserveUnknownFields', true, why);
   }
-  checkVersions(versions, errors);
+  checkVersions(versions, old?.spec?.versions ?? [], errors);
   checkNames(names, 'spec.names', errors);
   checkConversion(spec?.conversion, versions, errors);
   checkApproval(definition, errors);
@@ -50,7 +54,7 @@ export function validateDefinitionUpdate(
   old: CustomResourceDefinition,
   errors: FieldErrors,
 ): void {
-  validateDefinition(next, errors);
+  validateDefinition(next, errors, old);
   if (next.spec?.names === undefined || old.spec?.names === undefined) return; // told already
   errors.immutable('spec.group', next.spec.group, old.spec.group, IMMUTABLE);
   const isEstablished = old.status?.conditions?.some(({ type, status }) => type === 'Established' && status === 'True');
@@ -75,8 +79,15 @@ function checkScope(scope: string, errors: FieldErrors): void {
     errors.notSupported('spec.scope', scope, ['Cluster', 'Namespaced']);
 }
 
-function checkVersions(versions: readonly CustomResourceDefinitionVersion[], errors: FieldErrors): void {
-  for (const [i, version] of versions.entries()) checkVersion(version, `spec.versions[${i}]`, errors);
+function checkVersions(
+  versions: readonly CustomResourceDefinitionVersion[],
+  before: readonly CustomResourceDefinitionVersion[],
+  errors: FieldErrors,
+): void {
+  for (const [i, version] of versions.entries()) {
+    const old = before.find(({ name }) => name === version.name);
+    checkVersion(version, old, `spec.versions[${i}]`, errors);
+  }
   const names = versions.map(({ name }) => name);
   if (new Set(names).size < names.length)
     errors.invalid('spec.versions', versions, 'must contain unique version names');
@@ -85,7 +96,12 @@ function checkVersions(versions: readonly CustomResourceDefinitionVersion[], err
   }
 }
 
-function checkVersion(version: CustomResourceDefinitionVersion, field: string, errors: FieldErrors): void {
+function checkVersion(
+  version: CustomResourceDefinitionVersion,
+  old: CustomResourceDefinitionVersion | undefined,
+  field: string,
+  errors: FieldErrors,
+): void {
   const { name = '', schema, subresources, additionalPrinterColumns = [], selectableFields = [] } = version;
   const problems = validateDns1035Label(name);
   if (problems.length > 0) errors.invalid(`${field}.name`, name, problems.join(','));
@@ -96,7 +112,7 @@ function checkVersion(version: CustomResourceDefinitionVersion, field: string, e
   else {
     checkRoot(root, subresources?.status !== undefined, at, errors);
     checkStructuralSchema(root, at, errors);
-    checkRules(root, at, errors);
+    checkRules(root, at, errors, { isUnchanged: old !== undefined && jsonEqual(root, old.schema?.openAPIV3Schema) });
   }
   if (subresources?.scale !== undefined) checkScale(subresources.scale, `${field}.subresources.scale`, errors);
   for (const [i, column] of additionalPrinterColumns.entries()) {

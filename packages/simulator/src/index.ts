@@ -7,4 +7,5 @@ export { createPlainTokens } from './plain-tokens.ts';
 export { durationMs } from './duration.ts';
 export { ANNOTATION_PREFIX, defaultBehaviour, type HollowBehaviour } from './hollow/behaviour.ts';
 export { createFleet, type Fleet, type FleetOptions } from './hollow/fleet.ts';
+export { parseStages, type Stage } from './hollow/stages/stage.ts';
 export type { HollowNode, HollowNodeOptions } from './hollow/hollow-node.ts';

@@ -12,6 +12,8 @@ export type ControllerFactory = (deps: ControllerDeps) => Controller;
 export interface HollowNodes {
   readonly count: number;
   readonly behaviour?: HollowBehaviour;
+  /** Stages as kwok has them, in YAML: they take the place of the Pod lifecycle, or of the nodes' statuses. */
+  readonly stages?: string;
   /** What sets the node of this number apart from the others. */
   readonly node?: (index: number) => Partial<HollowNodeOptions>;
 }

@@ -52,6 +52,12 @@ const MERGE: FlagSpec = {
   flag: '--merge-kubeconfig',
   help: 'add the context to your kubeconfig ($KUBECONFIG, else ~/.kube/config)',
 };
+const HOLLOW_NODES: FlagSpec = {
+  flag: '--hollow-nodes',
+  value: 'N',
+  help: 'nodes beside the real one that run the Pod lifecycle but no containers: for tests at scale',
+  check: (value) => (/^\d{1,5}$/.test(value) ? undefined : 'must be a number'),
+};
 const YES: FlagSpec = { flag: '--yes', short: '-y', help: 'do not ask' };
 
 export const PROGRAM_SUMMARY = 'Kapella: a Kubernetes 1.36 cluster on this machine by one command.';
@@ -78,7 +84,29 @@ const UP: CommandSpec = {
     'Checks the machine, installs missing Debian packages, starts containerd, the server and the node agent in the\n' +
     'background, and returns when the node is Ready. Run again, it starts only what does not run. The options of the first\n' +
     'time are kept: later the name is enough.',
-  flags: [...ALL_OPTIONS, YES, MERGE, { flag: '--no-wait', help: 'return once the processes are started' }],
+  flags: [
+    ...ALL_OPTIONS,
+    YES,
+    MERGE,
+    HOLLOW_NODES,
+    { flag: '--no-wait', help: 'return once the processes are started' },
+  ],
+};
+
+const HOLLOW: CommandSpec = {
+  name: 'hollow',
+  summary: 'Change how many hollow nodes a cluster has: they run the Pod lifecycle but no containers',
+  usage: 'scale N [FLAGS]',
+  examples: [
+    { line: 'sudo kapella hollow scale 1000', what: 'hollow-0 to hollow-999, Ready in seconds' },
+    { line: 'sudo kapella hollow scale 10 --stages stages.yaml', what: 'with behaviours as Stages of kwok' },
+    { line: 'sudo kapella hollow scale 0', what: 'none' },
+  ],
+  flags: [
+    ...FIND_OPTIONS,
+    { flag: '--stages', value: 'FILE', help: 'Stages (kwok.x-k8s.io/v1alpha1) for Pods and Nodes' },
+  ],
+  args: { min: 2, max: 2, first: ['scale'] },
 };
 
 const DOWN: CommandSpec = {
@@ -196,7 +224,7 @@ const SERVER: CommandSpec = {
   ],
   description:
     'Writes DIR/admin.kubeconfig (cluster-admin) and prints one line when the API answers. Logs go to stderr.',
-  flags: [...ALL_OPTIONS, LOG_LEVEL, SUPERVISE],
+  flags: [...ALL_OPTIONS, LOG_LEVEL, SUPERVISE, HOLLOW_NODES],
 };
 
 const NODE: CommandSpec = {
@@ -267,5 +295,5 @@ const VERSION: CommandSpec = {
 
 export const COMMANDS: readonly CommandSpec[] = [
   ...[UP, DOWN, RESET, STATUS, LOGS, KUBECONFIG, KUBECTL, IMAGE, DOCTOR, SERVER, NODE],
-  ...[ENVTEST, KUBE_APISERVER, ETCD, VERSION],
+  ...[HOLLOW, ENVTEST, KUBE_APISERVER, ETCD, VERSION],
 ];

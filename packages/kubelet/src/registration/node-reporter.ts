@@ -31,6 +31,8 @@ export interface NodeReporterDeps {
   readonly identity: NodeIdentity;
   readonly machine: MachineFacts;
   load(): Promise<MachineLoad>;
+  /** false: only the object and its lease are kept; someone else writes the status. */
+  readonly reportsStatus?: boolean;
 }
 
 export interface NodeReporter {
@@ -84,7 +86,8 @@ export function createNodeReporter(deps: NodeReporterDeps): NodeReporter {
       const node = await retry('node registration', ctx, async () => {
         const status = await compute(ctx);
         try {
-          const created = await client.create(coreV1.Node, newNode(identity, machine, status), ctx);
+          const shown = deps.reportsStatus === false ? {} : status;
+          const created = await client.create(coreV1.Node, newNode(identity, machine, shown), ctx);
           reported = status;
           return created;
         } catch (error) {
@@ -95,7 +98,7 @@ export function createNodeReporter(deps: NodeReporterDeps): NodeReporter {
           return await updateLabels(client, existing, newNode(identity, machine, status).metadata.labels ?? {}, ctx);
         }
       });
-      await retry('node status', ctx, () => report(ctx));
+      if (deps.reportsStatus !== false) await retry('node status', ctx, () => report(ctx));
       return node;
     },
     async run(ctx) {
@@ -110,7 +113,8 @@ export function createNodeReporter(deps: NodeReporterDeps): NodeReporter {
           });
         }
       };
-      await Promise.all([statusLoop(), leaseLoop(client, identity.name, ctx)]);
+      const leases = leaseLoop(client, identity.name, ctx);
+      await Promise.all(deps.reportsStatus === false ? [leases] : [statusLoop(), leases]);
     },
   };
 }

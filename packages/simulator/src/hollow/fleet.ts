@@ -15,6 +15,8 @@ import { createObjectCache, type FakeCri } from '@kapella/kubelet';
 import { defaultBehaviour, type HollowBehaviour } from './behaviour.ts';
 import { type HollowNode, type HollowNodeOptions, type HollowShared, startHollowNode } from './hollow-node.ts';
 import { createPodFeed } from './pod-feed.ts';
+import { startStages } from './stages/player.ts';
+import type { Stage } from './stages/stage.ts';
 
 export interface FleetOptions {
   /** How the agent of a node, or the fleet itself, reaches the API. */
@@ -22,6 +24,10 @@ export interface FleetOptions {
   readonly behaviour?: HollowBehaviour;
   /** What sets the node of this number apart from the others. */
   readonly node?: (index: number) => Partial<HollowNodeOptions>;
+  /**
+   * Stages as kwok has them. Those of Pods take the place of the Pod lifecycle, those of Nodes of the node's status.
+   */
+  readonly stages?: readonly Stage[];
   /** false: nothing is told of what happens to Pods. */
   readonly events?: boolean;
   /** `hollow-` unless said. */
@@ -56,6 +62,7 @@ class HollowFleet implements Fleet {
   readonly #running: Promise<unknown>;
   readonly #recorders = new Map<string, { readonly recorder: RunningEventRecorder; readonly run: Promise<void> }>();
   #nodes: HollowNode[] = [];
+  readonly #ips = new Map<string, string>();
   #nextIp = 1;
 
   constructor(options: FleetOptions, ctx: Ctx) {
@@ -64,9 +71,14 @@ class HollowFleet implements Fleet {
     const client = createClient(options.connect('hollow-fleet', MASTER), { userAgent: 'kapella-hollow/fleet' });
     const cache = createCache(client);
     const services = cache.informer<Service>(coreV1.Service);
+    const { stages = [] } = options;
     this.#shared = {
       feed: createPodFeed(cache),
       behaviour: { ...defaultBehaviour, ...options.behaviour },
+      played: {
+        pods: stages.some(({ kind }) => kind === 'Pod'),
+        nodes: stages.some(({ kind }) => kind === 'Node'),
+      },
       objects: createObjectCache(client, this.#ctx),
       async services(waiter) {
         await services.synced(waiter);
@@ -79,6 +91,13 @@ class HollowFleet implements Fleet {
       },
       recorderFor: (own, node) => this.#recorderFor(own, node),
     };
+    if (stages.length > 0) {
+      const recorder = this.#recorderFor(client, 'fleet');
+      const { nextPodIp } = this.#shared;
+      const hasNode = (name: string) => this.#ips.has(name);
+      const nodeIp = (name: string) => this.#ips.get(name) ?? '';
+      startStages({ stages, client, cache, recorder, hasNode, nodeIp, nextPodIp }, this.#ctx);
+    }
     this.#running = cache.run(this.#ctx);
   }
 
@@ -115,6 +134,7 @@ class HollowFleet implements Fleet {
 
   #start(index: number, cri?: FakeCri): HollowNode {
     const options = this.#optionsOf(index);
+    this.#ips.set(options.name, options.ip);
     const user: UserInfo = {
       username: `system:node:${options.name}`,
       groups: ['system:nodes', 'system:authenticated'],
@@ -139,6 +159,7 @@ class HollowFleet implements Fleet {
     const node = this.#nodes.pop();
     if (node === undefined) return;
     await node.stop();
+    this.#ips.delete(node.name);
     const client = createClient(this.#options.connect('hollow-fleet', MASTER), { userAgent: 'kapella-hollow/fleet' });
     await client.delete(coreV1.Node, { name: node.name }, this.#ctx).catch((error: unknown) => {
       this.#ctx.log.warn('node not deleted', { node: node.name, error: describeError(error) });

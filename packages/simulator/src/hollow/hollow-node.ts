@@ -47,6 +47,8 @@ export interface HollowShared {
   readonly behaviour: Required<HollowBehaviour>;
   readonly objects: ObjectCache;
   readonly services: (ctx: Ctx) => Promise<readonly Service[]>;
+  /** What Stages play is left alone by the agents. */
+  readonly played: { readonly pods: boolean; readonly nodes: boolean };
   nextPodIp(): string;
   /** Pods' events; the node's own go the same way. */
   recorderFor(client: Client, node: string): EventRecorder;
@@ -103,12 +105,13 @@ export function startHollowNode(
       podCidrs: [],
     },
     load: async () => loadOf(machine),
+    reportsStatus: !shared.played.nodes,
   });
   const registered = reporter.register(inner).then(() => {});
   const aborted = () => {}; // ended before it was registered
   const done = Promise.all([
     registered.then(() => reporter.run(inner)).catch(aborted),
-    manager.run(inner).catch(aborted),
+    shared.played.pods ? undefined : manager.run(inner).catch(aborted),
   ]);
   registered.catch(aborted);
   return {

@@ -15,6 +15,7 @@ import {
   createPlainTokens,
   createSimClock,
   durationMs,
+  parseStages,
   type Fleet,
   type Network,
   type RunningComponent,
@@ -202,10 +203,15 @@ class RunningCluster implements TestCluster {
     for (const component of this.#wanted()) this.#components.push(startComponent(component, ctx));
     const { nodes, clock } = { nodes: options.nodes, clock: this.#parts.clock };
     if (nodes !== undefined) {
-      const { count, behaviour, node } = nodes;
+      const { count, behaviour, node, stages } = nodes;
       const connect = (name: string, user: Parameters<Network['connect']>[1]) => this.faults.connect(name, user);
       this.#fleet = createFleet(
-        { connect, ...(behaviour !== undefined && { behaviour }), ...(node !== undefined && { node }) },
+        {
+          connect,
+          ...(behaviour !== undefined && { behaviour }),
+          ...(node !== undefined && { node }),
+          ...(stages !== undefined && { stages: parseStages(stages) }),
+        },
         ctx,
       );
       await this.#driven(this.#fleet.scale(count), clock);

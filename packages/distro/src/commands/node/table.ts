@@ -13,6 +13,7 @@ export const COMMAND_WORK: ReadonlyMap<string, () => Promise<Command>> = new Map
   ['doctor', async () => (await import('./doctor.command.ts')).doctor],
   ['server', async () => (await import('./server.command.ts')).server],
   ['node', async () => (await import('./node.command.ts')).node],
+  ['hollow', async () => (await import('./hollow.command.ts')).hollow],
   ['envtest', async () => (await import('./envtest.command.ts')).envtest],
   ['kube-apiserver', async () => (await import('./drop-in.command.ts')).kubeApiServer],
   ['etcd', async () => (await import('./drop-in.command.ts')).etcd],

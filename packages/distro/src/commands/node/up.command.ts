@@ -11,6 +11,7 @@ import { apiServerUrl, type ClusterRecord } from '../../cluster/record.ts';
 import { daemonPid } from '../../host/node/daemon.ts';
 import type { CommandInput } from './command.ts';
 import { lookUpCluster } from './find-cluster.ts';
+import { countOf, wishHollow } from './hollow.command.ts';
 import { mergeIntoUserConfig } from './merge-kubeconfig.ts';
 
 export async function up(input: CommandInput, ctx: Ctx): Promise<number> {
@@ -47,6 +48,8 @@ async function upLocked({ given, flags, reporter, program }: CommandInput, ctx: 
       saveRecord({ ...record, ...(saved?.mergedInto === undefined ? {} : { mergedInto: saved.mergedInto }) }),
   };
   const started = await bringUp(machine, bring, reporter, ctx).finally(() => machine.close());
+  const hollowNodes = flags.get('--hollow-nodes');
+  if (hollowNodes !== undefined) await wishHollow(options, countOf(hollowNodes), undefined, ctx);
   if (flags.get('--merge-kubeconfig') !== undefined) {
     await mergeIntoUserConfig({ ...record, ...saved, options }, program, reporter);
   }

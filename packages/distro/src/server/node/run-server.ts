@@ -13,6 +13,7 @@ import {
 } from '@kapella/control-plane';
 import { kubeconfigYaml } from '@kapella/control-plane/node';
 import { cableNetwork } from '../../cluster/members.ts';
+import { followHollowWish } from '../../hollow/follow-wish.ts';
 import { primaryAddress } from '../../node-agent/node/host-address.ts';
 import { DNS_ADDRESS_INDEX } from '../../network.ts';
 import { createCertificateFacts } from '../../pki/node/certificate-signer.ts';
@@ -80,7 +81,8 @@ export async function runServer(options: ClusterOptions, hooks: ServerHooks, ctx
   const running = store.embedded
     ? runComponents({ server, roles: { scheduler: true, controllers: true }, controllers }, ctx)
     : runElected(server, controllers, ctx);
-  await running.finally(async () => {
+  const hollow = store.embedded ? followHollowWish(server, ctx) : undefined;
+  await Promise.all([running, hollow]).finally(async () => {
     await api.close();
     await store.close();
   });

@@ -24,6 +24,7 @@ import {
 import { childCtx, type Ctx } from '@kapella/base';
 import { createServiceAllocator } from '@kapella/resources';
 import type { Store } from '@kapella/store';
+import { type AuditParts, auditorOf } from './audit.ts';
 import { type AuthenticationParts, createAuthentication } from './authentication.ts';
 import { limitOptions, type ServerLimits, startFlowControl } from './limits.ts';
 import { servedResources } from './resources.ts';
@@ -57,6 +58,7 @@ export interface ApiParts {
   readonly dialer: ConnectDialer & ServiceDialer;
   readonly descriptions: () => Promise<Descriptions | undefined>;
   readonly limits?: ServerLimits;
+  readonly audit?: AuditParts;
 }
 
 /** Resolves when the caches are loaded. Its caches run until `close` or until `ctx` ends; the store stays open. */
@@ -87,6 +89,7 @@ export async function assembleApiServer(parts: ApiParts, ctx: Ctx): Promise<ApiS
       authorizer,
       metrics,
       ...limits,
+      ...(parts.audit === undefined ? {} : { auditor: auditorOf(parts.audit, { metrics, caller }, ctx) }),
       services: createServices({
         ...{ tokens, authorizer, serviceAllocator, httpCaller: caller },
         tokenAuthenticator: unionTokens(tokenAuthenticators),

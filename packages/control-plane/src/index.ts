@@ -1,6 +1,7 @@
 /** @kapella/control-plane: API server, scheduler and controllers put together. Host-free: what touches a machine is given. */
 export { type ApiParts, type AuthorizationMode, assembleApiServer } from './assemble.ts';
 export type { AuthenticationParts } from './authentication.ts';
+export type { AuditMode, AuditParts, BackendParts } from './audit.ts';
 export { bootstrapCluster } from './bootstrap/bootstrap.ts';
 export { NODE_NETWORK_GROUP } from './bootstrap/groups.ts';
 export type { BootstrapFacts } from './bootstrap/objects.ts';

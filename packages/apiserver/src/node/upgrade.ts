@@ -37,6 +37,8 @@ export async function serveUpgrade(
       return;
     }
     const target = await server.connect(question, ctx);
+    if (client.destroyed) target.ended();
+    else client.once('close', () => target.ended());
     const backend = await dialTarget(target, kubelet, exchange);
     backend.on('error', () => client.destroy());
     backend.on('close', () => client.destroy());

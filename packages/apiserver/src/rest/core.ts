@@ -41,6 +41,8 @@ export interface WriteScope {
   /** The server's own update of any part, status and the like included. */
   readonly whole?: boolean;
   warn(message: string): void;
+  /** For the audit log. */
+  annotate?(key: string, value: string): void;
 }
 
 /** What a verb answers with. `created` decides between 200 and 201. */
@@ -80,6 +82,7 @@ export function admissionRequest(
     oldObject,
     dryRun: scope.dryRun,
     warn: scope.warn,
+    ...(scope.annotate === undefined ? {} : { annotate: scope.annotate }),
     options: { kind: OPTIONS_KIND[operation], apiVersion: 'meta.k8s.io/v1', ...options },
     equivalents: equivalentsOf(scope.core, type),
     overlay: (given, applied) => scope.core.fields.overlay(type, given, applied),

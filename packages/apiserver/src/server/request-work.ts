@@ -1,6 +1,7 @@
 /** One request on its way through the server: what is known of it, and what is to be told of it at its end. */
 import type { Ctx } from '@kapella/base';
 import type { ByteSink, ResponseStream } from '@kapella/client';
+import type { AuditTrail } from '../audit/auditor.ts';
 import type { ServerRequest } from '../auth/contract.ts';
 import { parseRequestInfo, type RequestInfo } from '../http/request-info.ts';
 
@@ -17,6 +18,13 @@ export interface RequestWork {
   /** Milliseconds that it waited for its turn. */
   queuedMs: number;
   flowHeaders: Readonly<Record<string, string>> | undefined;
+  /** What is recorded of it; undefined: nothing. */
+  trail: AuditTrail | undefined;
+  /** The sender is known, so that the policy has been asked. */
+  isIdentified: boolean;
+  auditId: string;
+  /** What no one expected. */
+  panic: string | undefined;
 }
 
 const NO_QUERY = new URLSearchParams();
@@ -37,6 +45,10 @@ export function newWork(request: ServerRequest, ctx: Ctx): RequestWork {
     isServed: false,
     queuedMs: 0,
     flowHeaders: undefined,
+    trail: undefined,
+    isIdentified: false,
+    auditId: headers['audit-id'] ?? '',
+    panic: undefined,
   };
 }
 

@@ -26,6 +26,8 @@ export interface RequestScope {
   readonly namespace: string;
   readonly nowMs: number;
   warn(message: string): void;
+  /** For the audit log; undefined where the request is not recorded. */
+  readonly annotate: ((key: string, value: string) => void) | undefined;
 }
 
 const EMPTY = new Uint8Array(0);
@@ -60,6 +62,7 @@ export function writeScope(scope: RequestScope, optionsKind: string, dryRunOverr
     admission: true,
     nowMs: scope.nowMs,
     warn: scope.warn,
+    ...(scope.annotate === undefined ? {} : { annotate: scope.annotate }),
   };
 }
 

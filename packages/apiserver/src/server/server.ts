@@ -1,12 +1,14 @@
 /** The generic API server: one request in, one answer out, whatever carried it. It knows no kind. */
 import { type BuiltInTypeFacts, createTypeFacts } from '@kapella/api';
-import { type Ctx, describeError } from '@kapella/base';
+import { ApiError, type Ctx, describeError, errors } from '@kapella/base';
 import type { ApiResponse, ResponseStream } from '@kapella/client';
 import type { Store } from '@kapella/store';
 import type { AdmissionPlugin } from '../admission.ts';
 import { createAdmissionChain } from '../admission-chain.ts';
+import type { Auditor } from '../audit/auditor.ts';
+import { type BodyReader, bodyReader } from '../audit/body.ts';
 import { ANONYMOUS, unauthorized, withAuthenticated } from '../auth/authenticate.ts';
-import { attributesOf, requireAllowed } from '../auth/authorize.ts';
+import { attributesOf, forbidden } from '../auth/authorize.ts';
 import type { Authenticator, Authorizer, ServerRequest } from '../auth/contract.ts';
 import { impersonated } from '../auth/impersonate.ts';
 import { createCodecs } from '../codec/codecs.ts';
@@ -14,7 +16,7 @@ import { createFieldManagement } from '../codec/field-management.ts';
 import type { NonResourceRoutes } from '../discovery/routes.ts';
 import { type FlowControl, isRefusal, type Refusal, type Ticket } from '../flow-control/flow-control.ts';
 import { createNegotiator, type Media, type Negotiator } from '../http/media.ts';
-import { parseRequestInfo, type RequestInfo } from '../http/request-info.ts';
+import type { RequestInfo } from '../http/request-info.ts';
 import { createRequestMetrics, type RequestMetrics } from '../metrics/request-metrics.ts';
 import type { MetricsRegistry } from '../metrics/registry.ts';
 import { createRegistry, type Registry } from '../registry/registry.ts';
@@ -30,6 +32,7 @@ import { type ConnectDialer, planConnect, serveConnect } from './connect-handler
 import { createDeadlines, type Deadlines, isLongRunning, REQUEST_MS_MAX } from './deadline.ts';
 import { createInflight, type Inflight, type InflightOptions, isRead } from './inflight.ts';
 import { serveResource } from './resource-handler.ts';
+import { beginRecord, endRecord, recordAnswer } from './recording.ts';
 import { newWork, queued, type RequestWork, trackedStream } from './request-work.ts';
 import type { RequestScope } from './scope.ts';
 
@@ -57,16 +60,23 @@ export interface ApiServerOptions {
   /** Who may run when; without it only `inflight` limits what runs at once. */
   readonly flowControl?: FlowControl;
   readonly inflight?: InflightOptions;
+  /** Records what requests do; without it, nothing is recorded and recording costs nothing. */
+  readonly auditor?: Auditor;
   /** Most milliseconds that a request may take, long-running ones aside. Default 60,000. */
   readonly requestMsMax?: number;
   readonly facts?: BuiltInTypeFacts;
+}
+
+/** Where to dial, and what to call when the stream is over. */
+export interface UpgradeTarget extends ConnectTarget {
+  ended(): void;
 }
 
 export interface ApiServer {
   /** Never rejects: every error is an answer. */
   handle(request: ServerRequest, ctx: Ctx): Promise<ApiResponse>;
   /** For upgrade requests (exec, attach, portforward): checked as any other, then where to dial. Throws ApiError. */
-  connect(request: ServerRequest, ctx: Ctx): Promise<ConnectTarget>;
+  connect(request: ServerRequest, ctx: Ctx): Promise<UpgradeTarget>;
   readonly access: ServerAccess;
   readonly registry: Registry;
   readonly core: Core;
@@ -75,6 +85,8 @@ export interface ApiServer {
   readonly authorizer: Authorizer;
   readonly authenticator: Authenticator;
   readonly flowControl: FlowControl | undefined;
+  /** Whoever closes the server closes it after the last answer. */
+  readonly auditor: Auditor | undefined;
   /** Aborts when the server closes. */
   readonly closed: AbortSignal;
   /** Resolves when every cache is loaded: requests before that wait. */
@@ -105,6 +117,8 @@ class GenericApiServer implements ApiServer {
   readonly #closing = new AbortController();
   readonly #inflight: Inflight;
   readonly #deadlines: Deadlines;
+  readonly auditor: Auditor | undefined;
+  readonly #readBody: BodyReader;
   readonly #requestMetrics: RequestMetrics;
   readonly #dialer: ConnectDialer | undefined;
   readonly #delegate: ApiServerOptions['delegate'];
@@ -132,6 +146,8 @@ class GenericApiServer implements ApiServer {
     this.flowControl = options.flowControl;
     this.#inflight = createInflight(options.inflight ?? {});
     this.#deadlines = createDeadlines(options.requestMsMax ?? REQUEST_MS_MAX);
+    this.auditor = options.auditor;
+    this.#readBody = bodyReader(this.core.codecs);
     this.#requestMetrics = createRequestMetrics(options.metrics);
     this.#dialer = options.dialer;
     this.#delegate = options.delegate;
@@ -161,16 +177,22 @@ class GenericApiServer implements ApiServer {
     try {
       response = await this.#serveInTime(work, ctx);
     } catch (error) {
-      if (isServerFault(error)) {
-        const { info } = work;
-        ctx.log.error('request failed', { method: request.method, path: info.path, error: describeError(error) });
-      }
-      response = respondError(this.core.codecs, error, this.#errorMedia(request, work.query));
+      response = this.#failed(work, error, ctx);
     }
+    if (this.auditor !== undefined) await recordAnswer(this.auditor, work, response, this.#readBody, ctx);
     const { body } = response;
     if (body instanceof Uint8Array) this.#observe(work, response.status, body.length, ctx);
     else response = { ...response, body: this.#tracked(work, response.status, body, ctx) };
-    return withCommonHeaders(response, work, request.headers['audit-id'] ?? ctx.random.uuid());
+    return withCommonHeaders(response, work, work.auditId === '' ? ctx.random.uuid() : work.auditId);
+  }
+
+  #failed(work: RequestWork, error: unknown, ctx: Ctx): ApiResponse {
+    if (isServerFault(error)) {
+      const { method, info } = work;
+      ctx.log.error('request failed', { method, path: info.path, error: describeError(error) });
+    }
+    if (!(error instanceof ApiError)) work.panic = describeError(error);
+    return respondError(this.core.codecs, error, this.#errorMedia(work.request, work.query));
   }
 
   #observe(work: RequestWork, code: number, bytes: number, ctx: Ctx): void {
@@ -187,6 +209,7 @@ class GenericApiServer implements ApiServer {
         leave();
         forget?.();
         this.#observe(work, code, 0, ctx);
+        endRecord(work, ctx);
       };
     });
   }
@@ -197,18 +220,38 @@ class GenericApiServer implements ApiServer {
     return this.#deadlines.within(limitMs, this.#serve(work, limitMs, ctx), ctx);
   }
 
-  async connect(request: ServerRequest, ctx: Ctx): Promise<ConnectTarget> {
-    const query = new URLSearchParams(request.query);
-    const info = parseRequestInfo(request.method, request.path, query);
-    const user = await this.#identify(request, ctx);
-    requireAllowed(this.authorizer, attributesOf(user, info, query));
-    const scope = this.#scopeOf(request, info, query, user, [], ctx);
-    return planConnect(scope, this.authorizer, true, ctx);
+  async connect(request: ServerRequest, ctx: Ctx): Promise<UpgradeTarget> {
+    const work = newWork(request, ctx);
+    let target: ConnectTarget;
+    try {
+      target = await this.#planConnect(work, ctx);
+    } catch (error) {
+      const response = this.#failed(work, error, ctx);
+      if (this.auditor !== undefined) await recordAnswer(this.auditor, work, response, this.#readBody, ctx);
+      this.#observe(work, response.status, 0, ctx);
+      throw error;
+    }
+    const switched: ApiResponse = { status: 101, headers: {}, body: { start: () => {} } };
+    if (this.auditor !== undefined) await recordAnswer(this.auditor, work, switched, this.#readBody, ctx);
+    const leave = this.#requestMetrics.enterLongRunning(work);
+    const ended = () => {
+      leave();
+      this.#observe(work, 101, 0, ctx);
+      endRecord(work, ctx);
+    };
+    return { ...target, ended };
+  }
+
+  async #planConnect(work: RequestWork, ctx: Ctx): Promise<ConnectTarget> {
+    const user = await this.#identify(work, ctx);
+    this.#authorize(work, user);
+    work.isServed = this.#isServed(work.info);
+    return planConnect(this.#scopeOf(work, user, ctx), this.authorizer, true, ctx);
   }
 
   /** Who asks, whether there is room, whether they may, and then the answer. Throws ApiError. */
   async #serve(work: RequestWork, limitMs: number, ctx: Ctx): Promise<ApiResponse> {
-    const user = await this.#identify(work.request, ctx);
+    const user = await this.#identify(work, ctx);
     const asked = this.#seat(work, user, limitMs, ctx);
     if (asked === undefined) return this.#answer(work, user, ctx);
     const seat = asked instanceof Promise ? await queued(asked, work, ctx) : asked;
@@ -236,11 +279,11 @@ class GenericApiServer implements ApiServer {
   }
 
   async #answer(work: RequestWork, user: UserInfo, ctx: Ctx): Promise<ApiResponse> {
-    const { request, info, query, warnings } = work;
-    requireAllowed(this.authorizer, attributesOf(user, info, query));
+    const { info } = work;
+    this.#authorize(work, user);
     if (!info.isResource || !this.#isServed(info)) return this.#answerElse(work, user, ctx);
     work.isServed = true;
-    const scope = this.#scopeOf(request, info, query, user, warnings, ctx);
+    const scope = this.#scopeOf(work, user, ctx);
     if (scope.type.definition.deprecation !== undefined) this.#requestMetrics.deprecated(info);
     const response = isConnect(scope)
       ? await serveConnect(scope, this.authorizer, this.#dialer, ctx)
@@ -253,7 +296,8 @@ class GenericApiServer implements ApiServer {
     const { request, info, query } = work;
     const delegated = await this.#delegate?.(request, info, user, ctx);
     if (delegated !== undefined) {
-      work.isServed = delegated.status !== 404;
+      // Its names are bounded only where it has answered well.
+      work.isServed = delegated.status < 400;
       return delegated;
     }
     const answer = await this.#routes?.serve(request, info, query, user, ctx);
@@ -261,11 +305,30 @@ class GenericApiServer implements ApiServer {
     return answer ?? notFoundPage();
   }
 
-  /** The sender, or whom the sender acts as. Throws Unauthorized, Forbidden. */
-  async #identify(request: ServerRequest, ctx: Ctx): Promise<UserInfo> {
-    const sender = request.user ?? (await this.authenticator.authenticate(request, ctx));
-    if (sender === undefined) throw unauthorized();
-    return impersonated(sender === ANONYMOUS ? sender : withAuthenticated(sender), request.headers, this.authorizer);
+  /** The sender, or whom the sender acts as. Throws Unauthorized, Forbidden, InternalError when it cannot be recorded. */
+  async #identify(work: RequestWork, ctx: Ctx): Promise<UserInfo> {
+    const { request } = work;
+    const found = request.user ?? (await this.authenticator.authenticate(request, ctx));
+    if (found === undefined) throw unauthorized();
+    const sender = found === ANONYMOUS ? found : withAuthenticated(found);
+    if (this.auditor !== undefined && !(await beginRecord(this.auditor, work, sender, ctx))) {
+      throw errors.internal('failed to store audit event');
+    }
+    const user = impersonated(sender, request.headers, this.authorizer);
+    if (user !== sender) work.trail?.impersonates(user);
+    return user;
+  }
+
+  /** Throws Forbidden with upstream's words. */
+  #authorize({ info, query, trail }: RequestWork, user: UserInfo): void {
+    const attributes = attributesOf(user, info, query);
+    const answer = this.authorizer.authorize(attributes);
+    const isAllowed = answer.decision === 'allow';
+    if (trail !== undefined) {
+      trail.annotate('authorization.k8s.io/decision', isAllowed ? 'allow' : 'forbid');
+      trail.annotate('authorization.k8s.io/reason', answer.reason);
+    }
+    if (!isAllowed) throw forbidden(attributes, answer);
   }
 
   #isServed({ group, version, resource, namespace }: RequestInfo): boolean {
@@ -274,14 +337,7 @@ class GenericApiServer implements ApiServer {
     return type.namespaced || namespace === '' || (resource === 'namespaces' && group === '');
   }
 
-  #scopeOf(
-    request: ServerRequest,
-    info: RequestInfo,
-    query: URLSearchParams,
-    user: UserInfo,
-    warnings: string[],
-    ctx: Ctx,
-  ): RequestScope {
+  #scopeOf({ request, info, query, warnings, trail }: RequestWork, user: UserInfo, ctx: Ctx): RequestScope {
     const type = this.registry.find(info.group, info.version, info.resource);
     if (type === undefined) throw unauthorized();
     return {
@@ -298,6 +354,7 @@ class GenericApiServer implements ApiServer {
       warn: (message) => {
         if (!warnings.includes(message)) warnings.push(message);
       },
+      annotate: trail === undefined ? undefined : (key, value) => trail.annotate(key, value),
     };
   }
 

@@ -134,6 +134,7 @@ function recorded(api: ApiServer, requests: RequestRecord[], clock: Clock): ApiS
       authorizer: api.authorizer,
       authenticator: api.authenticator,
       flowControl: api.flowControl,
+      auditor: api.auditor,
       closed: api.closed,
     },
     connect: (request, ctx) => api.connect(request, ctx),

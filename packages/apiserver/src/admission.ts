@@ -26,8 +26,8 @@ export interface AdmissionRequest {
   readonly reinvocation?: boolean;
   /** What plugins remember of this one request, by plugin name. Made by the chain. */
   readonly memory?: Map<string, unknown>;
-  /** For the audit log: `key` is `plugin-or-webhook/name`. */
-  annotate?(key: string, value: string): void;
+  /** For the audit log: `key` is `plugin-or-webhook/name`. `level`: only where bodies of requests are recorded. */
+  annotate?(key: string, value: string, level?: 'Request'): void;
   /** Adds a Warning header. */
   warn(message: string): void;
 }

@@ -168,7 +168,10 @@ test('what is too large loses its objects, says so, and batches are split', asyn
   const seen: AuditEvent[] = [];
   const noting = {
     ...inner,
-    process: (events: readonly AuditEvent[]) => (seen.push(...events), inner.process(events)),
+    process: (events: readonly AuditEvent[]) => {
+      seen.push(...events);
+      return inner.process(events);
+    },
   };
   const backend = truncating(noting, { eventBytesMax: 1_000, batchBytesMax: 900 }, deps);
   await backend.process([

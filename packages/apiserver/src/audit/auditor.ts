@@ -21,8 +21,8 @@ export interface AuditedRequest {
 
 /** What is recorded of one request, stage by stage. */
 export interface AuditTrail {
-  /** A key keeps its first value. */
-  annotate(key: string, value: string): void;
+  /** A key keeps its first value. `level`: only where that much is recorded. */
+  annotate(key: string, value: string, level?: 'Request'): void;
   impersonates(user: UserInfo): void;
   /** What the sender is told apart from the code, where no answer says it. */
   noteMessage(message: string): void;
@@ -97,7 +97,8 @@ class Trail implements AuditTrail {
     this.#objectRef = objectRefOf(request.info);
   }
 
-  annotate(key: string, value: string): void {
+  annotate(key: string, value: string, level?: 'Request'): void {
+    if (level === 'Request' && this.#audit.level === 'Metadata') return;
     this.#annotations ??= Object.create(null) as Record<string, string>;
     this.#annotations[key] ??= value;
   }

@@ -42,7 +42,7 @@ export interface WriteScope {
   readonly whole?: boolean;
   warn(message: string): void;
   /** For the audit log. */
-  annotate?(key: string, value: string): void;
+  annotate?(key: string, value: string, level?: 'Request'): void;
 }
 
 /** What a verb answers with. `created` decides between 200 and 201. */

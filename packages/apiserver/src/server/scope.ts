@@ -27,7 +27,7 @@ export interface RequestScope {
   readonly nowMs: number;
   warn(message: string): void;
   /** For the audit log; undefined where the request is not recorded. */
-  readonly annotate: ((key: string, value: string) => void) | undefined;
+  readonly annotate: ((key: string, value: string, level?: 'Request') => void) | undefined;
 }
 
 const EMPTY = new Uint8Array(0);

@@ -354,7 +354,7 @@ class GenericApiServer implements ApiServer {
       warn: (message) => {
         if (!warnings.includes(message)) warnings.push(message);
       },
-      annotate: trail === undefined ? undefined : (key, value) => trail.annotate(key, value),
+      annotate: trail === undefined ? undefined : (key, value, level) => trail.annotate(key, value, level),
     };
   }
 

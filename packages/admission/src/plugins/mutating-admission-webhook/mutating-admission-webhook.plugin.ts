@@ -10,13 +10,17 @@ import {
 import { ApiError, type Ctx, jsonEqual } from '@kapella/base';
 import { type CompiledWebhook, webhooksOf } from '../../webhooks/configuration.ts';
 import { askWebhook, formFor } from '../../webhooks/dispatch.ts';
+import type { ReviewAnswer } from '../../webhooks/review.ts';
 
 const NAME = 'MutatingAdmissionWebhook';
+const MUTATION = 'mutation.webhook.admission.k8s.io/';
 
 /** What one request's first round leaves for its second. */
 interface Round {
   /** What each webhook that may be asked again last saw or made. */
   readonly seen: Map<string, UnknownObject>;
+  /** What the audit log calls the call that is being made. */
+  call: string;
 }
 
 export const mutatingAdmissionWebhook: AdmissionPlugin = {
@@ -28,8 +32,9 @@ export const mutatingAdmissionWebhook: AdmissionPlugin = {
     if (webhooks.length === 0) return undefined;
     const round = roundOf(request);
     let current = request;
-    for (const webhook of webhooks) {
+    for (const [index, webhook] of webhooks.entries()) {
       if (request.reinvocation === true && !isAskedAgain(webhook, current, round)) continue;
+      round.call = `round_${request.reinvocation === true ? 1 : 0}_index_${index}`;
       const object = await ask(webhook, current, round, server, ctx);
       if (object !== current.object) current = { ...current, object };
     }
@@ -42,23 +47,45 @@ export const mutatingAdmissionWebhook: AdmissionPlugin = {
 async function ask(
   webhook: CompiledWebhook,
   request: AdmissionRequest,
-  { seen }: Round,
+  { seen, call }: Round,
   server: ServerAccess,
   ctx: Ctx,
 ): Promise<UnknownObject | undefined> {
   const form = await formFor(webhook, request, server, ctx);
   if (form === undefined) return request.object;
   const answer = await askWebhook(webhook, request, form, true, server, ctx);
+  note(webhook, request, call, answer);
   const object =
     answer?.patch === undefined ? request.object : await patched(webhook, request, form, answer.patch, ctx);
   if (object !== undefined && webhook.hook.reinvocationPolicy === 'IfNeeded') seen.set(webhook.id, object);
   return object;
 }
 
+/** For the audit log, under upstream's keys. The patch may hold what only bodies may show. */
+function note(
+  { hook, configuration }: CompiledWebhook,
+  request: AdmissionRequest,
+  call: string,
+  answer: ReviewAnswer | undefined,
+): void {
+  if (request.annotate === undefined) return;
+  const webhook = hook.name;
+  if (answer === undefined) {
+    request.annotate(`failed-open.${MUTATION}${call}`, webhook);
+    return;
+  }
+  const patch = answer.patch as readonly object[] | undefined;
+  const mutated = patch !== undefined && patch.length > 0;
+  request.annotate(`${MUTATION}${call}`, JSON.stringify({ configuration, webhook, mutated }));
+  if (!mutated) return;
+  const told = { configuration, webhook, patch, patchType: 'JSONPatch' };
+  request.annotate(`patch.webhook.admission.k8s.io/${call}`, JSON.stringify(told), 'Request');
+}
+
 function roundOf({ memory }: AdmissionRequest): Round {
   const known = memory?.get(NAME) as Round | undefined;
   if (known !== undefined) return known;
-  const round: Round = { seen: new Map() };
+  const round: Round = { seen: new Map(), call: '' };
   memory?.set(NAME, round);
   return round;
 }

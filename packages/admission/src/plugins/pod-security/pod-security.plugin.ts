@@ -19,6 +19,8 @@ const WORKLOADS: ReadonlyMap<string, string> = new Map([
   ['cronjobs', 'batch'],
 ]);
 
+const AUDIT = 'pod-security.kubernetes.io/';
+
 export const podSecurity: AdmissionPlugin = {
   name: 'PodSecurity',
   handles: (request) => (request.operation === 'CREATE' || request.operation === 'UPDATE') && isInteresting(request),
@@ -29,12 +31,16 @@ export const podSecurity: AdmissionPlugin = {
     const labels = namespace?.metadata.labels ?? {};
     if (!isFor(request, 'pods')) {
       const template = templateOf(request.object);
-      if (template?.spec?.containers !== undefined) warnAbout(template, levelFor(labels, 'warn'), request);
+      if (template?.spec?.containers === undefined) return;
+      noteViolations(template, levelFor(labels, 'audit'), request);
+      warnAbout(template, levelFor(labels, 'warn'), request);
       return;
     }
     const pod = podOf(request);
     if (request.operation === 'UPDATE' && !isSignificant(pod, withSpec<Pod>(request.oldObject))) return;
     const enforced = levelFor(labels, 'enforce');
+    request.annotate?.(`${AUDIT}enforce-policy`, nameOfLevel(enforced));
+    noteViolations(pod, levelFor(labels, 'audit'), request);
     const violations = evaluate(pod, enforced);
     if (violations.length > 0) {
       throw refuse(request, `violates PodSecurity "${nameOfLevel(enforced)}": ${describe(violations)}`);
@@ -50,6 +56,15 @@ function isInteresting(request: AdmissionRequest): boolean {
   }
   if (subresource !== '') return false;
   return isFor(request, 'namespaces') || WORKLOADS.get(resource.resource) === resource.group;
+}
+
+/** Under upstream's key: what the namespace's audit level says of it. */
+function noteViolations(pod: CheckedPod, level: LevelVersion, request: AdmissionRequest): void {
+  if (request.annotate === undefined) return;
+  const violations = evaluate(pod, level);
+  if (violations.length === 0) return;
+  const text = `would violate PodSecurity "${nameOfLevel(level)}": ${describe(violations)}`;
+  request.annotate(`${AUDIT}audit-violations`, text);
 }
 
 function warnAbout(pod: CheckedPod, level: LevelVersion, request: AdmissionRequest): void {

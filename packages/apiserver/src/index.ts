@@ -29,6 +29,7 @@ export type { Registry } from './registry/registry.ts';
 export type { AnyDefinition, ResourceType } from './registry/resource-type.ts';
 export * from './resource.ts';
 export { parseGoDuration } from './server/deadline.ts';
+export type { Lifecycle } from './server/lifecycle.ts';
 export { READS_MAX, WRITES_MAX } from './server/inflight.ts';
 export { SERVER_USER } from './server/access.ts';
 export type { UpgradeTarget } from './server/server.ts';

@@ -80,7 +80,7 @@ export async function assembleApiServer(parts: ApiParts, ctx: Ctx): Promise<ApiS
   const server: ApiServer = createApiServer(
     {
       store: parts.store,
-      resources: servedResources(),
+      resources: servedResources(parts.limits?.eventTtlSeconds),
       admission: [...parts.admission, createRbacEscalationPlugin(rbac, authorizer)],
       authenticator: createAuthenticator({
         tokens: tokenAuthenticators,

@@ -7,7 +7,7 @@ export { NODE_NETWORK_GROUP } from './bootstrap/groups.ts';
 export type { BootstrapFacts } from './bootstrap/objects.ts';
 export * from './control-plane.ts';
 export { clusterControllers } from './controllers.ts';
-export type { ServerLimits } from './limits.ts';
+export type { ServerLimits, ShutdownOptions } from './limits.ts';
 export { servedResources } from './resources.ts';
 export { type RemoteSource, type RouteOptions, standardRoutes } from './routes.ts';
 export { createServices, type ServiceParts } from './services.ts';

@@ -20,18 +20,32 @@ export interface ServerLimits {
   readonly writesMax?: number;
   /** --request-timeout, in milliseconds; default 60,000. */
   readonly requestMsMax?: number;
+  /** --min-request-timeout, in milliseconds; default 1,800,000. */
+  readonly watchMsMin?: number;
+  /** --event-ttl, in seconds; default 3,600. */
+  readonly eventTtlSeconds?: number;
+  /** --profiling; default true. */
+  readonly profiling?: boolean;
+}
+
+export interface ShutdownOptions {
+  /** How long all goes on as ever after /readyz has begun to fail, so that load balancers take notice. */
+  readonly delayMs: number;
+  /** New requests after that are told to come again elsewhere, while those under way end. */
+  readonly sendRetryAfter: boolean;
 }
 
 export function limitOptions(
   limits: ServerLimits,
   metrics: MetricsRegistry,
   ctx: Ctx,
-): Pick<ApiServerOptions, 'flowControl' | 'inflight' | 'requestMsMax'> {
-  const { priorityAndFairness = true, readsMax = READS_MAX, writesMax = WRITES_MAX, requestMsMax } = limits;
+): Pick<ApiServerOptions, 'flowControl' | 'inflight' | 'requestMsMax' | 'watchMsMin'> {
+  const { priorityAndFairness = true, readsMax = READS_MAX, writesMax = WRITES_MAX, requestMsMax, watchMsMin } = limits;
   const seats = readsMax + writesMax;
   return {
     inflight: { readsMax, writesMax },
     ...(requestMsMax === undefined ? {} : { requestMsMax }),
+    ...(watchMsMin === undefined ? {} : { watchMsMin }),
     // Without any seat nothing could ever run: upstream refuses such flags, and so do we where they are read.
     ...(priorityAndFairness && seats > 0 ? { flowControl: createFlowControl({ seats, metrics }, ctx) } : {}),
   };

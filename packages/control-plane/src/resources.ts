@@ -11,7 +11,8 @@ const KEPT_DECODED = new Set([
   ...['validatingadmissionpolicies', 'validatingadmissionpolicybindings'],
 ]);
 
-export function servedResources(): readonly AnyDefinition[] {
+/** `eventTtlSeconds`: how long events live; default as upstream, an hour. */
+export function servedResources(eventTtlSeconds?: number): readonly AnyDefinition[] {
   const returnsDeleted = new Set(
     createResourceFacts()
       .filter((fact) => fact.returnsDeleted)
@@ -21,5 +22,6 @@ export function servedResources(): readonly AnyDefinition[] {
     ...definition,
     ...(returnsDeleted.has(`${definition.id.group}/${definition.id.plural}`) && { returnsDeleted: true }),
     ...(KEPT_DECODED.has(definition.id.plural) && { keepDecoded: true }),
+    ...(definition.ttlSeconds !== undefined && eventTtlSeconds !== undefined && { ttlSeconds: eventTtlSeconds }),
   }));
 }

@@ -30,6 +30,10 @@ export interface Exchange {
   readonly ctx: Ctx;
   /** Of all watches: aborts when the server shuts down. */
   readonly draining: AbortSignal;
+  /** Requests whose answers are not written yet. */
+  readonly open: { count: number };
+  /** Of each HTTP/2 request: that its connection is told to go elsewhere after the answer. */
+  readonly goawayChance: number;
 }
 
 export function requestOf(
@@ -53,7 +57,9 @@ export function requestOf(
 }
 
 /** Never rejects. */
-export async function answer({ server, ctx, draining }: Exchange, request: ServerRequest, to: Answerer): Promise<void> {
+export async function answer(exchange: Exchange, request: ServerRequest, to: Answerer): Promise<void> {
+  const { server, ctx, draining, open } = exchange;
+  open.count++;
   try {
     const response = await server.handle(request, ctx);
     const headers = response.headers as Headers;
@@ -74,6 +80,8 @@ export async function answer({ server, ctx, draining }: Exchange, request: Serve
   } catch (error) {
     // The server answers every error itself: what comes here is a broken connection.
     ctx.log.debug('answer not delivered', { path: request.path, error: describeError(error) });
+  } finally {
+    open.count--;
   }
 }
 

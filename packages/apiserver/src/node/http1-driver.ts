@@ -18,6 +18,8 @@ export async function serveHttp1(
   const fields = request.headers as Record<string, string>;
   const to = new ResponseAnswerer(response, method === 'HEAD');
   response.on('error', () => {});
+  // A connection that is kept would keep the server from ending.
+  response.on('finish', () => exchange.draining.aborted && request.socket.end());
   try {
     const body = hasBody(method) ? await readBody(request, fields['content-length'], exchange.ctx) : undefined;
     await answer(exchange, requestOf(method, request.url ?? '/', fields, peer, body), to);

@@ -18,6 +18,7 @@ export function serveStream(
   stream.on('error', () => {}); // the client went away; 'close' follows
   const socket = stream.session?.socket as unknown as TLSSocket | undefined;
   if (socket === undefined) return;
+  if (exchange.goawayChance > 0 && exchange.ctx.random.float() < exchange.goawayChance) stream.session?.close();
   const peer = peers.of(socket);
   const method = headers[':method'] as string;
   const url = headers[':path'] as string;

@@ -1,5 +1,5 @@
 /** The API server's port: HTTP/2 and HTTP/1.1 over TLS, client certificates, upgrades. Source: apiserver/pkg/server/secure_serving.go. */
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http';
 import { createSecureServer, type Http2SecureServer, type ServerHttp2Session } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -13,7 +13,11 @@ import { serveStream } from './http2-driver.ts';
 import { createPeers } from './peer.ts';
 import { serveUpgrade } from './upgrade.ts';
 
-const SHUTDOWN_MS_MAX = 5_000;
+/** Requests under way may last so long: upstream's ShutdownTimeout. */
+const SHUTDOWN_MS_MAX = 60_000;
+/** What is still connected after the last answer has so long to read it. */
+const FLUSH_MS_MAX = 1_000;
+const POLL_MS = 10;
 const STREAMS_MAX = 1_000;
 const BACKLOG = 1_024;
 
@@ -29,11 +33,15 @@ export interface HttpsServerOptions {
   readonly clientCa: string;
   /** How this server identifies itself to kubelets. */
   readonly kubelet: KubeletCredentials;
+  /** Of one HTTP/2 connection; default 1,000. */
+  readonly streamsMax?: number;
+  /** 0 to 0.02: with which chance a request ends its HTTP/2 connection, so that load balancers spread clients again. */
+  readonly goawayChance?: number;
 }
 
 export interface RunningHttpsServer {
   readonly port: number;
-  /** Ends watches, takes no more requests, lets those under way end for a few seconds, then closes. */
+  /** Ends watches, takes no more requests, lets those under way end (at most for a minute), then closes. */
   close(): Promise<void>;
 }
 
@@ -47,10 +55,14 @@ export async function startHttpsServer(options: HttpsServerOptions, ctx: Ctx): P
     requestCert: true,
     rejectUnauthorized: false,
     minVersion: 'TLSv1.2',
-    settings: { maxConcurrentStreams: STREAMS_MAX },
+    settings: { maxConcurrentStreams: options.streamsMax ?? STREAMS_MAX },
   });
   const draining = new AbortController();
-  const connections = serve(server, options, { server: options.server, ctx, draining: draining.signal });
+  const exchange: Exchange = {
+    ...{ server: options.server, ctx, draining: draining.signal, open: { count: 0 } },
+    goawayChance: options.goawayChance ?? 0,
+  };
+  const connections = serve(server, options, exchange);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(options.port, options.host, BACKLOG, () => {
@@ -62,7 +74,7 @@ export async function startHttpsServer(options: HttpsServerOptions, ctx: Ctx): P
     port: (server.address() as AddressInfo).port,
     close() {
       draining.abort();
-      return shutDown(server, connections);
+      return shutDown(server, connections, exchange);
     },
   };
 }
@@ -101,16 +113,22 @@ function serve(server: Http2SecureServer, { kubelet }: HttpsServerOptions, excha
   return connections;
 }
 
-function shutDown(server: Http2SecureServer, { sessions, sockets }: Connections): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => destroyAll(sockets), SHUTDOWN_MS_MAX);
-    server.close(() => {
-      clearTimeout(timer);
-      resolve();
-    });
-    for (const session of sessions) session.close();
-    for (const socket of sockets) if (socket.alpnProtocol !== 'h2') socket.end();
-  });
+/** HTTP/2 clients are told to go, idle connections end; the others when their answers are written. */
+async function shutDown(
+  server: Http2SecureServer,
+  { sessions, sockets }: Connections,
+  { open, ctx: { clock } }: Exchange,
+): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  for (const session of sessions) session.close();
+  (server as unknown as HttpServer).closeIdleConnections(); // with allowHTTP1 it is there; its type does not say so
+  const pause = (ms: number) => new Promise<void>((resolve) => void clock.setTimer(ms, resolve));
+  const deadlineMs = clock.monotonicMs() + SHUTDOWN_MS_MAX;
+  while (open.count > 0 && clock.monotonicMs() < deadlineMs) await pause(POLL_MS);
+  // Streams that others carry on (exec, port-forward) have no end of their own.
+  const timer = clock.setTimer(FLUSH_MS_MAX, () => destroyAll(sockets));
+  await closed;
+  timer.cancel();
 }
 
 function destroyAll(sockets: Iterable<TLSSocket>): void {

@@ -21,6 +21,8 @@ export interface Core {
   readonly fields: FieldManagement;
   readonly admission: AdmissionChain;
   readonly compaction: Compaction;
+  /** Watches without a time of their own last at least so many milliseconds. */
+  readonly watchMsMin: number;
   /** Set once, right after construction: it needs the core itself. */
   access: ServerAccess;
 }

@@ -13,7 +13,8 @@ import { cacheQuery } from './selectors.ts';
 const encoder = new TextEncoder();
 const NEWLINE = encoder.encode('\n');
 const BOOKMARK_EVERY_MS = 60_000;
-const TIMEOUT_MS_MIN = 1_800_000; // upstream: --min-request-timeout, then up to twice as long
+/** Upstream's --min-request-timeout; then up to twice as long. */
+export const WATCH_MS_MIN = 1_800_000;
 /** Bytes that may wait for one slow client before it is cut off: it lists again. */
 const PENDING_BYTES_MAX = 16 << 20;
 
@@ -138,7 +139,7 @@ class WatchStream {
     if (this.#ended) return;
     const { clock, random } = this.#ctx;
     const seconds = parameters.timeoutSeconds;
-    const timeoutMs = seconds === undefined ? TIMEOUT_MS_MIN * (1 + random.float()) : seconds * 1000;
+    const timeoutMs = seconds === undefined ? this.#request.core.watchMsMin * (1 + random.float()) : seconds * 1000;
     this.#deadline = clock.setTimer(timeoutMs, () => this.#end(true));
     if (parameters.allowBookmarks) this.#scheduleBookmark();
   }

@@ -26,12 +26,19 @@ import { isServerFault, respondError, respondText, respondTooMany, warningHeader
 import { startCompaction } from '../rest/compaction.ts';
 import type { Core } from '../rest/core.ts';
 import { startExpiry } from '../rest/expiry.ts';
-import { createFrameCache, type FrameCache } from '../rest/watch.ts';
+import { createFrameCache, type FrameCache, WATCH_MS_MIN } from '../rest/watch.ts';
 import { createServerAccess } from './access.ts';
 import { type ConnectDialer, planConnect, serveConnect } from './connect-handlers.ts';
 import { createDeadlines, type Deadlines, isLongRunning, REQUEST_MS_MAX } from './deadline.ts';
 import { createInflight, type Inflight, type InflightOptions, isRead } from './inflight.ts';
 import { serveResource } from './resource-handler.ts';
+import {
+  createLifecycle,
+  isServedInShutdown,
+  type Lifecycle,
+  SHUTDOWN_RETRY_SECONDS,
+  SHUTTING_DOWN,
+} from './lifecycle.ts';
 import { beginRecord, endRecord, recordAnswer } from './recording.ts';
 import { newWork, queued, type RequestWork, trackedStream } from './request-work.ts';
 import type { RequestScope } from './scope.ts';
@@ -64,6 +71,8 @@ export interface ApiServerOptions {
   readonly auditor?: Auditor;
   /** Most milliseconds that a request may take, long-running ones aside. Default 60,000. */
   readonly requestMsMax?: number;
+  /** Watches without a time of their own last at least so long, and at most twice. Default 1,800,000. */
+  readonly watchMsMin?: number;
   readonly facts?: BuiltInTypeFacts;
 }
 
@@ -87,6 +96,7 @@ export interface ApiServer {
   readonly flowControl: FlowControl | undefined;
   /** Whoever closes the server closes it after the last answer. */
   readonly auditor: Auditor | undefined;
+  readonly lifecycle: Lifecycle;
   /** Aborts when the server closes. */
   readonly closed: AbortSignal;
   /** Resolves when every cache is loaded: requests before that wait. */
@@ -114,6 +124,7 @@ class GenericApiServer implements ApiServer {
   readonly #negotiator: Negotiator = createNegotiator();
   readonly #routes: NonResourceRoutes | undefined;
   readonly flowControl: FlowControl | undefined;
+  readonly lifecycle: Lifecycle = createLifecycle();
   readonly #closing = new AbortController();
   readonly #inflight: Inflight;
   readonly #deadlines: Deadlines;
@@ -139,6 +150,7 @@ class GenericApiServer implements ApiServer {
       fields: createFieldManagement(this.facts),
       admission: createAdmissionChain(options.admission ?? []),
       compaction: startCompaction(options.store, ctx),
+      watchMsMin: options.watchMsMin ?? WATCH_MS_MIN,
     };
     core.access = createServerAccess(core as Core, options.services ?? new Map(), ctx);
     this.core = core as Core;
@@ -175,7 +187,7 @@ class GenericApiServer implements ApiServer {
     const work = newWork(request, ctx);
     let response: ApiResponse;
     try {
-      response = await this.#serveInTime(work, ctx);
+      response = this.#refused(work) ?? (await this.#serveInTime(work, ctx));
     } catch (error) {
       response = this.#failed(work, error, ctx);
     }
@@ -184,6 +196,12 @@ class GenericApiServer implements ApiServer {
     if (body instanceof Uint8Array) this.#observe(work, response.status, body.length, ctx);
     else response = { ...response, body: this.#tracked(work, response.status, body, ctx) };
     return withCommonHeaders(response, work, work.auditId === '' ? ctx.random.uuid() : work.auditId);
+  }
+
+  /** While it shuts down. undefined: served. */
+  #refused({ info, request }: RequestWork): ApiResponse | undefined {
+    if (!this.lifecycle.isRefusing || isServedInShutdown(info.path, request.headers['user-agent'])) return undefined;
+    return respondTooMany(SHUTDOWN_RETRY_SECONDS, SHUTTING_DOWN);
   }
 
   #failed(work: RequestWork, error: unknown, ctx: Ctx): ApiResponse {

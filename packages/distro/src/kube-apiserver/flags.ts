@@ -4,7 +4,29 @@ import { CliError, nearest } from '@kapella/cli';
 /** Flags by name, each with all of its values in order. */
 export type FlagValues = ReadonlyMap<string, readonly string[]>;
 
+/** --audit-*: where events go, and how. */
+const AUDIT = [
+  ...['log', 'webhook'].flatMap((backend) =>
+    [
+      ...['mode', 'version', 'batch-buffer-size', 'batch-max-size', 'batch-max-wait', 'batch-throttle-burst'],
+      ...['batch-throttle-enable', 'batch-throttle-qps', 'truncate-enabled', 'truncate-max-batch-size'],
+      'truncate-max-event-size',
+    ].map((name) => `audit-${backend}-${name}`),
+  ),
+  ...['compress', 'format', 'maxage', 'maxbackup', 'maxsize', 'path'].map((name) => `audit-log-${name}`),
+  ...['audit-policy-file', 'audit-webhook-config-file', 'audit-webhook-initial-backoff'],
+];
+
+/** What may run at once, for how long, and how it ends. */
+const LIMITS = [
+  ...['enable-priority-and-fairness', 'event-ttl', 'goaway-chance', 'http2-max-streams-per-connection'],
+  ...['max-mutating-requests-inflight', 'max-requests-inflight', 'min-request-timeout', 'profiling'],
+  ...['request-timeout', 'shutdown-delay-duration', 'shutdown-send-retry-after'],
+];
+
 const HONOURED = [
+  ...AUDIT,
+  ...LIMITS,
   ...['advertise-address', 'allow-privileged', 'anonymous-auth', 'api-audiences', 'authorization-mode', 'bind-address'],
   ...['etcd-cafile', 'etcd-certfile', 'etcd-keyfile', 'etcd-prefix'],
   ...['cert-dir', 'client-ca-file', 'disable-admission-plugins', 'enable-admission-plugins', 'etcd-servers', 'help'],
@@ -50,7 +72,7 @@ const WITHOUT_EFFECT = [
   ...['coordinated-leadership-retry-period', 'cors-allowed-origins', 'debug-socket-path', 'delete-collection-workers'],
   ...['default-not-ready-toleration-seconds', 'default-unreachable-toleration-seconds', 'disable-http2-serving'],
   ...['disabled-metrics', 'emulated-version', 'emulation-forward-compatible', 'enable-aggregator-routing'],
-  ...['enable-garbage-collector', 'enable-logs-handler', 'enable-priority-and-fairness'],
+  ...['enable-garbage-collector', 'enable-logs-handler'],
   ...['endpoint-reconciler-type', 'etcd-compaction-interval'],
   ...[
     'etcd-count-metric-poll-period',
@@ -58,33 +80,18 @@ const WITHOUT_EFFECT = [
     'etcd-healthcheck-timeout',
     'etcd-readycheck-timeout',
   ],
-  ...['etcd-servers-overrides', 'event-ttl', 'external-hostname', 'feature-gates', 'goaway-chance'],
-  ...[
-    'http2-max-streams-per-connection',
-    'kubelet-preferred-address-types',
-    'kubelet-timeout',
-    'kubernetes-service-node-port',
-  ],
+  ...['etcd-servers-overrides', 'external-hostname', 'feature-gates'],
+  ...['kubelet-preferred-address-types', 'kubelet-timeout', 'kubernetes-service-node-port'],
   ...['lease-reuse-duration-seconds', 'livez-grace-period', 'log-flush-frequency', 'log-json-info-buffer-size'],
   ...['log-json-split-stream', 'log-text-info-buffer-size', 'log-text-split-stream', 'logging-format'],
-  ...[
-    'max-connection-bytes-per-sec',
-    'max-mutating-requests-inflight',
-    'max-requests-inflight',
-    'min-compatibility-version',
-  ],
-  ...['min-request-timeout', 'peer-advertise-ip', 'peer-advertise-port', 'peer-ca-file', 'permit-address-sharing'],
-  ...['permit-port-sharing', 'profiling', 'request-timeout'],
+  ...['max-connection-bytes-per-sec', 'min-compatibility-version'],
+  ...['peer-advertise-ip', 'peer-advertise-port', 'peer-ca-file', 'permit-address-sharing'],
+  ...['permit-port-sharing'],
   ...['requestheader-allowed-names', 'requestheader-extra-headers-prefix', 'requestheader-group-headers'],
   ...['requestheader-uid-headers', 'requestheader-username-headers', 'runtime-config'],
   ...['runtime-config-emulation-forward-compatible', 'service-account-lookup'],
   ...['service-node-port-range', 'show-hidden-metrics-for-version'],
-  ...[
-    'shutdown-delay-duration',
-    'shutdown-send-retry-after',
-    'shutdown-watch-termination-grace-period',
-    'storage-backend',
-  ],
+  ...['shutdown-watch-termination-grace-period', 'storage-backend'],
   ...[
     'storage-initialization-timeout',
     'storage-media-type',
@@ -97,20 +104,7 @@ const WITHOUT_EFFECT = [
 
 /** Ignoring these would leave a server less guarded than its administrator believes. */
 const REFUSED = [
-  ...[
-    'admission-control-config-file',
-    'audit-log-batch-buffer-size',
-    'audit-log-batch-max-size',
-    'audit-log-batch-max-wait',
-  ],
-  ...['audit-log-batch-throttle-burst', 'audit-log-batch-throttle-enable', 'audit-log-batch-throttle-qps'],
-  ...['audit-log-compress', 'audit-log-format', 'audit-log-maxage', 'audit-log-maxbackup', 'audit-log-maxsize'],
-  ...['audit-log-mode', 'audit-log-path', 'audit-log-truncate-enabled', 'audit-log-truncate-max-batch-size'],
-  ...['audit-log-truncate-max-event-size', 'audit-log-version', 'audit-policy-file', 'audit-webhook-batch-buffer-size'],
-  ...['audit-webhook-batch-max-size', 'audit-webhook-batch-max-wait', 'audit-webhook-batch-throttle-burst'],
-  ...['audit-webhook-batch-throttle-enable', 'audit-webhook-batch-throttle-qps', 'audit-webhook-config-file'],
-  ...['audit-webhook-initial-backoff', 'audit-webhook-mode', 'audit-webhook-truncate-enabled', 'audit-webhook-version'],
-  ...['audit-webhook-truncate-max-batch-size', 'audit-webhook-truncate-max-event-size'],
+  ...['admission-control-config-file'],
   ...['authorization-config'],
   ...['authorization-policy-file', 'authorization-webhook-cache-authorized-ttl'],
   ...[

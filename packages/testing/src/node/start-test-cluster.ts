@@ -135,6 +135,7 @@ function recorded(api: ApiServer, requests: RequestRecord[], clock: Clock): ApiS
       authenticator: api.authenticator,
       flowControl: api.flowControl,
       auditor: api.auditor,
+      lifecycle: api.lifecycle,
       closed: api.closed,
     },
     connect: (request, ctx) => api.connect(request, ctx),

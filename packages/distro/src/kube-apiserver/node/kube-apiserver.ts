@@ -14,6 +14,8 @@ import { type AuthorizationMode, startApiServer } from '../../server/node/api-se
 import { openStore } from '../../server/node/open-store.ts';
 import { KUBERNETES_VERSION } from '../../version.ts';
 import { flagsHelp, type FlagValues, idleFlags, last, list, parseFlags } from '../flags.ts';
+import { connectionsOf, limitsOf, shutdownOf } from '../limit-flags.ts';
+import { auditOf } from './audit-flags.ts';
 import { authenticationOf, tokensOf } from './authentication-flags.ts';
 import { STAND_IN_PATH } from './etcd.ts';
 
@@ -43,6 +45,8 @@ export async function runKubeApiServer(words: readonly string[], ctx: Ctx): Prom
       ...{ authentication: authenticationOf(flags), jwksUri: last(flags, 'service-account-jwks-uri') },
       authorizationModes: modesOf(flags),
       admission: admissionOf(flags),
+      ...{ limits: limitsOf(flags), connections: connectionsOf(flags), shutdown: shutdownOf(flags) },
+      audit: await auditOf(flags, ctx),
       serviceCidrs: [serviceCidr],
       kubelet: kubeletOf(flags, serving),
       frontProxy: {

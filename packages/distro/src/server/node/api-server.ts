@@ -10,9 +10,16 @@ import {
   type ServiceAccountTokens,
   startHttpsServer,
 } from '@kapella/apiserver/node';
-import type { Ctx } from '@kapella/base';
+import { type Ctx, sleep } from '@kapella/base';
 import { CliError } from '@kapella/cli';
-import { type AuthenticationParts, type AuthorizationMode, assembleApiServer } from '@kapella/control-plane';
+import {
+  type AuditParts,
+  type AuthenticationParts,
+  type AuthorizationMode,
+  assembleApiServer,
+  type ServerLimits,
+  type ShutdownOptions,
+} from '@kapella/control-plane';
 import type { Store } from '@kapella/store';
 import { addProcessMetrics } from './process-metrics.ts';
 
@@ -40,6 +47,10 @@ export interface ApiServerParts {
   readonly port: number;
   /** What to write on the command line when the port is in use. */
   readonly portFlag: string;
+  readonly limits?: ServerLimits;
+  readonly audit?: AuditParts | undefined;
+  readonly connections?: { readonly streamsMax: number; readonly goawayChance: number };
+  readonly shutdown?: ShutdownOptions;
 }
 
 export interface RunningApiServer {
@@ -49,28 +60,51 @@ export interface RunningApiServer {
   close(): Promise<void>;
 }
 
-/** Resolves when the caches are loaded and the port is open. Throws CliError for what the user can mend. */
+/**
+ * Resolves when the caches are loaded and the port is open. Throws CliError for what the user can mend.
+ * The end of `ctx` ends nothing here: `close` does, when the last answer is written.
+ */
 export async function startApiServer(parts: ApiServerParts, ctx: Ctx): Promise<RunningApiServer> {
-  const server = await assembleApiServer(
-    {
-      ...parts,
-      serverAddress: `127.0.0.1:${parts.port}`,
-      caller: createHttpCaller(),
-      dialer: createConnectDialer(parts.kubelet),
-      descriptions: readDescriptions,
-    },
-    ctx,
-  );
-  const https = await listen(server, parts, ctx);
-  addProcessMetrics(server.metrics);
-  return {
-    server,
-    port: https.port,
-    async close() {
-      await https.close();
-      server.close();
-    },
-  };
+  const stop = new AbortController();
+  const own: Ctx = { ...ctx, signal: stop.signal };
+  const { audit, limits, ...rest } = parts;
+  try {
+    const server = await assembleApiServer(
+      {
+        ...rest,
+        ...(audit === undefined ? {} : { audit }),
+        ...(limits === undefined ? {} : { limits }),
+        serverAddress: `127.0.0.1:${parts.port}`,
+        caller: createHttpCaller(),
+        dialer: createConnectDialer(parts.kubelet),
+        descriptions: readDescriptions,
+      },
+      own,
+    );
+    const https = await listen(server, parts, own);
+    addProcessMetrics(server.metrics);
+    return { server, port: https.port, close: () => shutDown(server, https, parts.shutdown, stop, own) };
+  } catch (error) {
+    stop.abort();
+    throw error;
+  }
+}
+
+/** Source: apiserver/pkg/server/genericapiserver.go, the order of its shutdown. */
+async function shutDown(
+  server: ApiServer,
+  https: RunningHttpsServer,
+  { delayMs, sendRetryAfter }: ShutdownOptions = { delayMs: 0, sendRetryAfter: false },
+  stop: AbortController,
+  ctx: Ctx,
+): Promise<void> {
+  server.lifecycle.beginShutdown();
+  if (delayMs > 0) await sleep(delayMs, ctx);
+  if (sendRetryAfter) server.lifecycle.beginRefusing();
+  await https.close();
+  await server.auditor?.close();
+  server.close();
+  stop.abort();
 }
 
 /** Made by the build, beside the program; without them `kubectl explain` shows fields and types only. */
@@ -83,9 +117,12 @@ async function readDescriptions(): Promise<Descriptions | undefined> {
 }
 
 async function listen(server: ApiServer, parts: ApiServerParts, ctx: Ctx): Promise<RunningHttpsServer> {
-  const { host, port, certificate, privateKey, clientCa, kubelet, portFlag } = parts;
+  const { host, port, certificate, privateKey, clientCa, kubelet, portFlag, connections } = parts;
   try {
-    return await startHttpsServer({ server, host, port, certificate, privateKey, clientCa, kubelet }, ctx);
+    return await startHttpsServer(
+      { server, host, port, certificate, privateKey, clientCa, kubelet, ...connections },
+      ctx,
+    );
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'EADDRINUSE') {

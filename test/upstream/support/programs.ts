@@ -17,11 +17,35 @@ export const PROGRAMS_DIR = join(CACHE, 'bin');
 
 interface ProgramSource {
   /** Its place among the build modules: programs of one module share their downloads. */
-  readonly module: 'kubernetes' | 'etcd' | 'kwok' | 'sample-apiserver';
+  readonly module: 'kubernetes' | keyof typeof MODULES;
   readonly package: string;
   /** A test binary (`go test -c`). */
   readonly isTest?: true;
 }
+
+interface BuildModule {
+  readonly requires: readonly string[];
+  /** `old=new@version`. */
+  readonly replaces?: readonly string[];
+}
+
+/** The modules that are no part of Kubernetes: what each asks for, and whom it replaces (a module's own does not count). */
+const MODULES = {
+  etcd: { requires: ['go.etcd.io/etcd/server/v3@v3.6.16', 'go.etcd.io/etcd/etcdctl/v3@v3.6.16'] },
+  kwok: { requires: ['sigs.k8s.io/kwok@v0.8.0'] },
+  'sample-apiserver': { requires: [`k8s.io/sample-apiserver@${STAGING_VERSION}`] },
+  helm4: { requires: ['helm.sh/helm/v4@v4.3.1'] },
+  helm3: { requires: ['helm.sh/helm/v3@v3.22.0'] },
+  'cert-manager': { requires: ['github.com/cert-manager/cert-manager@v1.11.5'] },
+  'prometheus-operator': { requires: ['github.com/prometheus-operator/prometheus-operator@v0.85.0'] },
+  'kustomize-controller': {
+    requires: ['github.com/fluxcd/kustomize-controller@v1.9.6'],
+    replaces: ['github.com/opencontainers/go-digest=github.com/opencontainers/go-digest@v1.0.1-0.20220411205349-bde1400a84be'],
+  },
+  'metrics-server': { requires: ['sigs.k8s.io/metrics-server@v0.9.0'] },
+} satisfies Record<string, BuildModule>;
+
+const CERT_MANAGER = 'github.com/cert-manager/cert-manager';
 
 const kubernetes = (path: string): ProgramSource => ({ module: 'kubernetes', package: `k8s.io/kubernetes/${path}` });
 
@@ -38,16 +62,20 @@ const PROGRAMS = {
   etcdctl: { module: 'etcd', package: 'go.etcd.io/etcd/etcdctl/v3' },
   kwok: { module: 'kwok', package: 'sigs.k8s.io/kwok/cmd/kwok' },
   'sample-apiserver': { module: 'sample-apiserver', package: 'k8s.io/sample-apiserver' },
+  helm4: { module: 'helm4', package: 'helm.sh/helm/v4/cmd/helm' },
+  helm3: { module: 'helm3', package: 'helm.sh/helm/v3/cmd/helm' },
+  'cert-manager-controller': { module: 'cert-manager', package: `${CERT_MANAGER}/cmd/controller` },
+  'cert-manager-webhook': { module: 'cert-manager', package: `${CERT_MANAGER}/cmd/webhook` },
+  'cert-manager-cainjector': { module: 'cert-manager', package: `${CERT_MANAGER}/cmd/cainjector` },
+  'prometheus-operator': {
+    module: 'prometheus-operator',
+    package: 'github.com/prometheus-operator/prometheus-operator/cmd/operator',
+  },
+  'kustomize-controller': { module: 'kustomize-controller', package: 'github.com/fluxcd/kustomize-controller' },
+  'metrics-server': { module: 'metrics-server', package: 'sigs.k8s.io/metrics-server/cmd/metrics-server' },
 } satisfies Record<string, ProgramSource>;
 
 export type UpstreamProgram = keyof typeof PROGRAMS;
-
-/** Versions of the modules that are no part of Kubernetes. */
-const MODULES: Readonly<Record<Exclude<ProgramSource['module'], 'kubernetes'>, readonly string[]>> = {
-  etcd: ['go.etcd.io/etcd/server/v3@v3.6.16', 'go.etcd.io/etcd/etcdctl/v3@v3.6.16'],
-  kwok: ['sigs.k8s.io/kwok@v0.8.0'],
-  'sample-apiserver': [`k8s.io/sample-apiserver@${STAGING_VERSION}`],
-};
 
 /** The path of an executable, after building it where it is not there yet. Rejects with what the Go client said. */
 export async function upstreamProgram(name: UpstreamProgram): Promise<string> {
@@ -82,7 +110,9 @@ async function buildModule(module: ProgramSource['module']): Promise<string> {
     await writeKubernetesModule(directory);
   } else {
     writeFileSync(file, 'module upstream\n\ngo 1.26\n');
-    await go(directory, ['get', ...MODULES[module]]);
+    const { requires, replaces = [] }: BuildModule = MODULES[module];
+    for (const replacement of replaces) await go(directory, ['mod', 'edit', `-replace=${replacement}`]);
+    await go(directory, ['get', ...requires]);
   }
   return directory;
 }

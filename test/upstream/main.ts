@@ -11,7 +11,7 @@ import { e2e } from './e2e/e2e.suite.ts';
 import { e2eNode } from './e2e-node/e2e-node.suite.ts';
 import type { SuiteResult, UpstreamSuite } from './support/suite.ts';
 
-const SUITES: readonly UpstreamSuite[] = [e2e, e2eNode, controllerRuntime];
+const SUITES: readonly UpstreamSuite[] = [e2e, e2eNode, controllerRuntime, helm4, helm3];
 const RESULTS = join(import.meta.dirname, '../../.cache/upstream');
 
 function readArgs(words: readonly string[]): { readonly names: readonly string[]; readonly only: string | undefined } {

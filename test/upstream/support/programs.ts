@@ -40,7 +40,9 @@ const MODULES = {
   'prometheus-operator': { requires: ['github.com/prometheus-operator/prometheus-operator@v0.85.0'] },
   'kustomize-controller': {
     requires: ['github.com/fluxcd/kustomize-controller@v1.9.6'],
-    replaces: ['github.com/opencontainers/go-digest=github.com/opencontainers/go-digest@v1.0.1-0.20220411205349-bde1400a84be'],
+    replaces: [
+      'github.com/opencontainers/go-digest=github.com/opencontainers/go-digest@v1.0.1-0.20220411205349-bde1400a84be',
+    ],
   },
   'metrics-server': { requires: ['sigs.k8s.io/metrics-server@v0.9.0'] },
 } satisfies Record<string, BuildModule>;

@@ -14,16 +14,16 @@ import { HELM4_CASES } from './helm4.cases.ts';
 const COMMAND_MS_MAX = 150_000;
 
 /** `only`: a regular expression that narrows the cases. */
-export const helm4 = helmSuite(4, 26_451);
-export const helm3 = helmSuite(3, 26_452);
+export const helm4 = helmSuite(4);
+export const helm3 = helmSuite(3);
 
-function helmSuite(version: 3 | 4, apiPort: number): UpstreamSuite {
+function helmSuite(version: 3 | 4): UpstreamSuite {
   return {
     name: `helm${version}`,
     text: `Helm ${version}: install, upgrade, rollback, test, uninstall, hooks, waits, three-way merges`,
     async run({ only }) {
       const program = await upstreamProgram(`helm${version}`);
-      await using cluster = await startControlPlane({ apiPort, hollowNodes: 2 });
+      await using cluster = await startControlPlane({ hollowNodes: 2 });
       const home = mkdtempSync(join(tmpdir(), 'kapella-helm-'));
       const env = {
         KUBECONFIG: cluster.kubeconfig,

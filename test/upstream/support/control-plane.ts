@@ -1,9 +1,10 @@
 /** A control plane of Kapella's for upstream's suites: `kapella server` on loopback, with kwok's hollow nodes where wanted. */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { createWriteStream, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { run } from '../../support/cluster.ts';
+import { type BackgroundProcess, startProcess } from './processes.ts';
 import { upstreamModule, upstreamProgram } from './programs.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
@@ -17,26 +18,36 @@ export interface ControlPlane extends AsyncDisposable {
 }
 
 export interface ControlPlaneOptions {
-  readonly apiPort: number;
+  /** A free one when it is not given. */
+  readonly apiPort?: number;
   readonly hollowNodes: number;
+  /** Further flags of `kapella server`. */
+  readonly serverFlags?: readonly string[];
 }
 
 /** Resolves when the API answers and every hollow node is Ready. */
-export async function startControlPlane({ apiPort, hollowNodes }: ControlPlaneOptions): Promise<ControlPlane> {
+export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
+  const { apiPort = await freePort(), hollowNodes, serverFlags = [] } = options;
   const directory = mkdtempSync(join(tmpdir(), 'kapella-upstream-'));
   const kubeconfig = join(directory, 'data/admin.kubeconfig');
   const flags = ['--data-dir', join(directory, 'data'), '--api-port', String(apiPort), '--bind-address', '127.0.0.1'];
-  const processes = [start(directory, 'server', join(ROOT, 'kapella'), ['server', ...flags])];
+  const args = ['server', ...flags, ...serverFlags];
+  const server = startProcess(directory, { name: 'server', program: join(ROOT, 'kapella'), args });
+  const processes = [server];
   const stop = async () => {
-    for (const process of processes.toReversed()) await end(process);
+    for (const process of processes.toReversed()) await process[Symbol.asyncDispose]();
     rmSync(directory, { recursive: true, force: true });
   };
   try {
-    await eventually('the API answers', directory, async () => (await kubectl(kubeconfig, 'get', 'ns')).code === 0);
+    await eventually('the API answers', server, async () => {
+      await server.check();
+      return (await kubectl(kubeconfig, 'get', 'ns')).code === 0;
+    });
     if (hollowNodes > 0) {
-      processes.push(start(directory, 'kwok', await upstreamProgram('kwok'), await kwokFlags(directory, kubeconfig)));
+      const kwok = { program: await upstreamProgram('kwok'), args: await kwokFlags(directory, kubeconfig) };
+      processes.push(startProcess(directory, { name: 'kwok', ...kwok }));
       await createHollowNodes(kubeconfig, hollowNodes);
-      await eventually('hollow nodes are Ready', directory, async () => {
+      await eventually('hollow nodes are Ready', server, async () => {
         const { stdout } = await kubectl(kubeconfig, 'get', 'nodes', '--no-headers');
         return stdout.split('\n').filter((line) => / Ready /.test(line)).length === hollowNodes;
       });
@@ -84,31 +95,25 @@ async function createHollowNodes(kubeconfig: string, count: number): Promise<voi
   if (code !== 0) throw new Error(`hollow nodes were not created: ${stderr}`);
 }
 
+/** A port of loopback that nobody listens on at the moment. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer().on('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
+    });
+  });
+}
+
 function kubectl(kubeconfig: string, ...args: string[]) {
   return run('kubectl', ['--kubeconfig', kubeconfig, ...args], {});
 }
 
-function start(directory: string, name: string, program: string, args: readonly string[]): ChildProcess {
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
-  const log = createWriteStream(join(directory, `${name}.log`));
-  child.stdout.pipe(log, { end: false });
-  child.stderr.pipe(log, { end: false });
-  return child;
-}
-
-function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
-  return new Promise((resolve) => {
-    child.once('exit', () => resolve());
-    child.kill('SIGTERM');
-  });
-}
-
-async function eventually(what: string, directory: string, probe: () => Promise<boolean>): Promise<void> {
+async function eventually(what: string, server: BackgroundProcess, probe: () => Promise<boolean>): Promise<void> {
   const deadline = performance.now() + READY_MS_MAX;
   while (!(await probe())) {
-    if (performance.now() > deadline)
-      throw new Error(`waited ${READY_MS_MAX / 1000} s until ${what}; logs: ${directory}`);
+    if (performance.now() > deadline) throw new Error(`waited ${READY_MS_MAX / 1000} s until ${what}: ${server.log()}`);
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }

@@ -12,7 +12,7 @@ const STAGING_VERSION = 'v0.36.3';
 /** The first build of e2e.test takes 8 minutes on 2 cores. */
 const BUILD_MS_MAX = 40 * 60_000;
 
-const CACHE = join(homedir(), '.cache/kapella-upstream');
+export const CACHE = join(homedir(), '.cache/kapella-upstream');
 export const PROGRAMS_DIR = join(CACHE, 'bin');
 
 interface ProgramSource {

@@ -52,6 +52,8 @@ export interface Codecs {
     validation: FieldValidation,
     warn: (text: string) => void,
   ): UnknownObject;
+  /** A new value of a type with nothing but what Go always writes. */
+  zero(typeId: string): Record<string, unknown>;
   encodeJson(value: object): Uint8Array;
   encodeJsonPretty(value: object): Uint8Array;
   encodeYaml(value: object): Uint8Array;
@@ -128,6 +130,10 @@ class FactCodecs implements Codecs {
     } catch (error) {
       throw asBadRequest(error, named, expected);
     }
+  }
+
+  zero(typeId: string): Record<string, unknown> {
+    return { ...this.#decoder.decode({}, typeId).object };
   }
 
   encodeJson(value: object): Uint8Array {

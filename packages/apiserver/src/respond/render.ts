@@ -10,6 +10,7 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 const BRACE = 123;
 const COMMA = 44;
+const NEWLINE = 10;
 const META_VERSION = 'meta.k8s.io/v1';
 
 export interface ListMetadata {
@@ -26,6 +27,25 @@ export interface View {
   readonly nowMs: number;
 }
 
+/** An answer of one object. */
+export function renderBody(view: View, object: CachedObject): Uint8Array {
+  const bytes = renderObject(view, object);
+  return endsLine(view.media) ? withNewline(bytes) : bytes;
+}
+
+/** Go's encoder ends JSON with a newline, unless it is pretty. */
+export function endsLine({ encoding, pretty }: Media): boolean {
+  return encoding === 'json' && !pretty;
+}
+
+function withNewline(bytes: Uint8Array): Uint8Array {
+  const line = new Uint8Array(bytes.length + 1);
+  line.set(bytes, 0);
+  line[bytes.length] = NEWLINE;
+  return line;
+}
+
+/** What frames of watches and answers are made of. */
 export function renderObject(view: View, object: CachedObject): Uint8Array {
   const { codecs, type, media } = view;
   if (media.form === 'object') {
@@ -46,6 +66,7 @@ export function renderObject(view: View, object: CachedObject): Uint8Array {
   return codecs.encode(partialOf(decoded), media.encoding, media.pretty);
 }
 
+/** An answer of a list. */
 export function renderList(view: View, items: readonly CachedObject[], metadata: ListMetadata): Uint8Array {
   const { codecs, type, media } = view;
   if (media.form === 'object') {
@@ -54,13 +75,13 @@ export function renderList(view: View, items: readonly CachedObject[], metadata:
       return codecs.protobuf.encodeList(type.apiVersion, type.listKind, { ...metadata }, messages);
     }
     const bytes = joinList(type, items, metadata);
-    if (media.encoding === 'json' && !media.pretty) return bytes;
+    if (endsLine(media)) return bytes;
     return codecs.encode(JSON.parse(decoder.decode(bytes)) as object, media.encoding, media.pretty);
   }
   const decoded = items.map((item) => type.objectOf(item));
   if (media.form === 'Table') {
     const rows = decoded.map((object) => tableRow(type, object, view.include, view.nowMs));
-    return codecs.encode(tableOf(type, rows, metadata), media.encoding, media.pretty);
+    return encodeBody(codecs, tableOf(type, rows, metadata), media);
   }
   if (media.encoding === 'protobuf') {
     const messages = decoded.map((object) => partialMessage(view, object));
@@ -72,7 +93,14 @@ export function renderList(view: View, items: readonly CachedObject[], metadata:
     metadata,
     items: decoded.map(partialOf),
   };
-  return codecs.encode(list, media.encoding, media.pretty);
+  return encodeBody(codecs, list, media);
+}
+
+/** A value as the whole of an answer. */
+export function encodeBody(codecs: Codecs, value: object, media: Media): Uint8Array {
+  return endsLine(media)
+    ? encoder.encode(`${JSON.stringify(value)}\n`)
+    : codecs.encode(value, media.encoding, media.pretty);
 }
 
 /** The protobuf message of an object, made on first request and kept beside its JSON. */
@@ -94,7 +122,7 @@ function joinList(type: ResourceType, items: readonly CachedObject[], metadata: 
   );
   const skip = type.custom ? 0 : type.headLength;
   const parts = items.map((item) => type.bytesOf(item));
-  let length = head.length + 2;
+  let length = head.length + 3;
   for (const part of parts) length += part.length - skip + (skip === 0 ? 1 : 2);
   if (parts.length > 0) length--;
   const bytes = new Uint8Array(length);
@@ -107,6 +135,6 @@ function joinList(type: ResourceType, items: readonly CachedObject[], metadata: 
     bytes.set(skip > 0 ? part.subarray(skip) : part, at);
     at += part.length - skip;
   }
-  bytes.set(encoder.encode(']}'), at);
+  bytes.set(encoder.encode(']}\n'), at);
   return bytes;
 }

@@ -3,6 +3,7 @@ import { ApiError, errors, isReason, type Status } from '@kapella/base';
 import type { ApiResponse } from '@kapella/client';
 import type { Codecs } from '../codec/codecs.ts';
 import { contentTypeOf, type Media } from '../http/media.ts';
+import { encodeBody } from './render.ts';
 
 const encoder = new TextEncoder();
 export const JSON_MEDIA: Media = { encoding: 'json', form: 'object', pretty: false };
@@ -37,7 +38,7 @@ export function respondTooMany(retryAfterSeconds: number, message = 'Too many re
 
 /** A value of a built-in kind in the negotiated encoding. */
 export function respondValue(codecs: Codecs, status: number, media: Media, value: object): ApiResponse {
-  return respondBytes(status, media, codecs.encode(value, media.encoding, media.pretty));
+  return respondBytes(status, media, encodeBody(codecs, value, media));
 }
 
 /** Never throws. What is no ApiError is a fault of the server and told as InternalError. */

@@ -149,8 +149,9 @@ function prepareNew({ type, core }: WriteScope, object: UnknownObject): UnknownO
   const { clearedOnCreate, generationBumpsOn, generationIgnores } = type.definition;
   const next: Record<string, unknown> = { ...object };
   for (const field of clearedOnCreate ?? []) {
-    // Clients find an empty status where Go writes an empty struct.
-    if (type.typeId !== undefined && core.facts.field(type.typeId, field)?.emit === true) next[field] = {};
+    // Clients find the zero status where Go writes an empty struct: counts that have to be there among it.
+    const fact = type.typeId === undefined ? undefined : core.facts.field(type.typeId, field);
+    if (fact?.emit === true) next[field] = core.codecs.zero(fact.type);
     else delete next[field];
   }
   const { generation: _, ...metadata } = object.metadata;

@@ -3,7 +3,7 @@ import type { Ctx } from '@kapella/base';
 import type { ApiResponse } from '@kapella/client';
 import { contentTypeOf } from '../http/media.ts';
 import { parseListParameters } from '../http/parameters.ts';
-import { renderList, renderObject } from '../respond/render.ts';
+import { renderList, renderBody } from '../respond/render.ts';
 import { respondBytes, respondValue } from '../respond/respond.ts';
 import { getObject, listObjects } from '../rest/list.ts';
 import { scaleOf } from '../rest/scale.ts';
@@ -16,7 +16,7 @@ export async function serveGet(scope: RequestScope, ctx: Ctx): Promise<ApiRespon
   const media = mediaOf(scope, true);
   const version = query.size === 0 ? '' : (query.get('resourceVersion') ?? '');
   const object = await getObject(core, type, namespace, info.name, version, ctx);
-  return respondBytes(200, media, renderObject(viewOf(scope, media), object));
+  return respondBytes(200, media, renderBody(viewOf(scope, media), object));
 }
 
 async function serveGetScale(scope: RequestScope, ctx: Ctx): Promise<ApiResponse> {

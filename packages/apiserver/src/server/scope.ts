@@ -8,7 +8,7 @@ import { fieldManagerOf, type FieldValidation, parseDryRun, parseFieldValidation
 import type { RequestInfo } from '../http/request-info.ts';
 import type { ResourceType } from '../registry/resource-type.ts';
 import type { UserInfo } from '../resource.ts';
-import { renderObject, type View } from '../respond/render.ts';
+import { renderBody, type View } from '../respond/render.ts';
 import { respondBytes } from '../respond/respond.ts';
 import { parseIncludeObject } from '../respond/table.ts';
 import type { Core, WriteScope } from '../rest/core.ts';
@@ -45,7 +45,7 @@ export function viewOf(scope: RequestScope, media: Media): View {
 
 export function respondObject(scope: RequestScope, status: number, object: CachedObject): ApiResponse {
   const media = mediaOf(scope, true);
-  return respondBytes(status, media, renderObject(viewOf(scope, media), object));
+  return respondBytes(status, media, renderBody(viewOf(scope, media), object));
 }
 
 export function writeScope(scope: RequestScope, optionsKind: string, dryRunOverride?: boolean): WriteScope {

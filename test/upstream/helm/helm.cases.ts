@@ -172,9 +172,9 @@ const installUndone = releaseCase(
 );
 
 const failsAndHeals = releaseCase(
-  'wait: an upgrade that does not get ready is failed, and the next one mends it',
+  'wait: an upgrade that does not get ready is failed, and a rollback mends it',
   async (release) => {
-    const { name, helmFails, json } = release;
+    const { name, helm, helmFails, json } = release;
     await install(release);
     await helmFails(`upgrade ${name} CHART --wait --timeout 4s --set unschedulable=true`);
     assert.deepEqual(await status(release), { revision: 2, status: 'failed' });
@@ -183,7 +183,7 @@ const failsAndHeals = releaseCase(
       failed.map((row) => [row.name, row.revision]),
       [[name, '2']],
     );
-    await upgrade(release);
+    await helm(`rollback ${name} 1 --wait --timeout 60s`);
     assert.deepEqual(await status(release), { revision: 3, status: 'deployed' });
   },
 );

@@ -18,6 +18,11 @@ const TESTS = [
 ];
 /** They run commands in containers, or forward ports to them: hollow nodes have none. */
 const NEEDS_CONTAINERS = ['test_pod_apis', 'test_pod_exec_close_channel', 'test_exit_code', 'test_portforward'];
+/**
+ * Outdated, and no part of upstream's own runs: custom resources by apiextensions.k8s.io/v1beta1, which went in 1.22, and
+ * a comparison of two objects by identity.
+ */
+const OUTDATED = ['custom_resources', 'test_cache_decoder_resource_and_subresource'];
 const RUN_MS_MAX = 15 * 60_000;
 
 /** `only`: an expression of `pytest -k`. */
@@ -28,7 +33,7 @@ export const python: UpstreamSuite = {
     const source = await sourceOf('kubernetes-client/python', RELEASE);
     const interpreter = await environment(source);
     await using cluster = await startControlPlane({ hollowNodes: 2 });
-    const without = NEEDS_CONTAINERS.map((name) => `not ${name}`).join(' and ');
+    const without = [...NEEDS_CONTAINERS, ...OUTDATED].map((name) => `not ${name}`).join(' and ');
     const { stdout, stderr } = await run(
       interpreter,
       ['-m', 'pytest', '-rA', '--tb=short', '-p', 'no:cacheprovider', '-k', only ?? without, ...TESTS],

@@ -208,6 +208,17 @@ describe('an object', () => {
     assert.match(strict.json.message, /strict decoding error: unknown field "spec\.unknown"/);
   });
 
+  test('has metadata: a schema may require it and say what names are like', async () => {
+    const named = structuredClone(schema) as Json;
+    named.required = ['metadata', 'spec'];
+    named.properties.metadata = { type: 'object', properties: { name: { type: 'string', maxLength: 5 } } };
+    await define(widgets({ schema: { openAPIV3Schema: named } }));
+    assert.equal((await ask('POST', WIDGETS, widget('short', { size: 1 }))).status, 201);
+    const { status, json } = await ask('POST', WIDGETS, widget('too-long', { size: 1 }));
+    assert.equal(status, 422);
+    assert.match(json.message, /metadata\.name: Too long: may not be more than 5 bytes/);
+  });
+
   test('is applied, and conflicts name the other manager', async () => {
     await define(widgets());
     const apply = (manager: string, size: number) =>

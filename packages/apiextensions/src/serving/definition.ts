@@ -197,9 +197,8 @@ function valueRules(
     return { object: pruned.object as UnknownObject, unknown: pruned.unknown };
   };
   const validate = (object: UnknownObject, old: UnknownObject | undefined, errors: FieldErrors): void => {
-    const { metadata: _, ...value } = object;
-    check(value, '', errors, old === undefined ? UNCORRELATED : old);
-    checkListTypes(value, schema, '', errors);
+    check(object, '', errors, old === undefined ? UNCORRELATED : old);
+    checkListTypes(object, schema, '', errors);
     // As upstream: rules speak of objects that have the right shape.
     if (!errors.any) rules?.(object, old === undefined ? UNCORRELATED : old, errors);
   };

@@ -6,6 +6,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setUpIntegration } from '../../tools/test/set-up.ts';
+import { certManager } from './cert-manager/cert-manager.suite.ts';
 import { controllerRuntime } from './controller-runtime/controller-runtime.suite.ts';
 import { e2e } from './e2e/e2e.suite.ts';
 import { e2eNode } from './e2e-node/e2e-node.suite.ts';
@@ -14,7 +15,7 @@ import { kwok } from './kwok/kwok.suite.ts';
 import { python } from './python/python.suite.ts';
 import type { SuiteResult, UpstreamSuite } from './support/suite.ts';
 
-const SUITES: readonly UpstreamSuite[] = [e2e, e2eNode, controllerRuntime, helm4, helm3, kwok, python];
+const SUITES: readonly UpstreamSuite[] = [e2e, e2eNode, controllerRuntime, helm4, helm3, kwok, python, certManager];
 const RESULTS = join(import.meta.dirname, '../../.cache/upstream');
 
 function readArgs(words: readonly string[]): { readonly names: readonly string[]; readonly only: string | undefined } {

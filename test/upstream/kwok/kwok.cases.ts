@@ -162,7 +162,7 @@ const exec: Case<KwokContext> = {
     assert.equal(said, 'hello\n');
     // kwok never ends a command's input: one that reads to its end would wait for good.
     assert.equal(await kubectl('exec -i does -- head -n 1', { input: 'through\n' }), 'through\n');
-    await assert.rejects(kubectl("exec does -- sh -c 'exit 7'"), /exit code 7/);
+    await assert.rejects(kubectl("exec does -- sh -c 'exit 7'"), /exit status 7/);
     await kubectl('delete pod does --timeout 20s');
   },
 };

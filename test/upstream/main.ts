@@ -12,11 +12,25 @@ import { e2e } from './e2e/e2e.suite.ts';
 import { e2eNode } from './e2e-node/e2e-node.suite.ts';
 import { helm3, helm4 } from './helm/helm.suite.ts';
 import { kwok } from './kwok/kwok.suite.ts';
+import { metricsServer } from './metrics-server/metrics-server.suite.ts';
+import { prometheusOperator } from './prometheus-operator/prometheus-operator.suite.ts';
 import { python } from './python/python.suite.ts';
 import { rust } from './rust/rust.suite.ts';
 import type { SuiteResult, UpstreamSuite } from './support/suite.ts';
 
-const SUITES: readonly UpstreamSuite[] = [e2e, e2eNode, controllerRuntime, helm4, helm3, kwok, python, rust, certManager];
+const SUITES: readonly UpstreamSuite[] = [
+  e2e,
+  e2eNode,
+  controllerRuntime,
+  helm4,
+  helm3,
+  kwok,
+  python,
+  rust,
+  certManager,
+  prometheusOperator,
+  metricsServer,
+];
 const RESULTS = join(import.meta.dirname, '../../.cache/upstream');
 
 function readArgs(words: readonly string[]): { readonly names: readonly string[]; readonly only: string | undefined } {

@@ -1,10 +1,10 @@
 /** cert-manager's controller, webhook and CA injector against a control plane: issuers become ready, certificates are issued. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runCases } from '../support/cases.ts';
-import { type Kubectl, kubectlFor } from '../support/commands.ts';
-import { freePort, startControlPlane } from '../support/control-plane.ts';
+import type { Kubectl } from '../support/commands.ts';
+import { freePort } from '../support/control-plane.ts';
+import { onControlPlane } from '../support/on-control-plane.ts';
 import { startProcess } from '../support/processes.ts';
 import { upstreamModule, upstreamProgram } from '../support/programs.ts';
 import type { UpstreamSuite } from '../support/suite.ts';
@@ -21,10 +21,7 @@ export const certManager: UpstreamSuite = {
       cainjector: await upstreamProgram('cert-manager-cainjector'),
     };
     const module = await upstreamModule('cert-manager', 'github.com/cert-manager/cert-manager');
-    await using cluster = await startControlPlane({ hollowNodes: 0 });
-    const kubectl = kubectlFor(cluster.kubeconfig);
-    const directory = mkdtempSync(join(tmpdir(), 'kapella-cert-manager-'));
-    try {
+    return onControlPlane({ hollowNodes: 0 }, async ({ cluster, kubectl, directory }) => {
       await applyDefinitions(kubectl, join(module, 'deploy/crds'));
       await kubectl('create namespace cert-manager');
       const [securePort, healthzPort, metricsPort] = [await freePort(), await freePort(), await freePort()];
@@ -52,9 +49,7 @@ export const certManager: UpstreamSuite = {
         `--metrics-listen-address=127.0.0.1:${metricsPort}`,
       );
       return await runCases(CERT_MANAGER_CASES, { kubectl, processes: [webhook, cainjector, controller] }, only);
-    } finally {
-      rmSync(directory, { recursive: true, force: true });
-    }
+    });
   },
 };
 

@@ -36,6 +36,7 @@ export const metricsServer: UpstreamSuite = {
         '--bind-address=127.0.0.1',
         `--cert-dir=${directory}`,
         '--metric-resolution=10s',
+        '--kubelet-request-timeout=5s',
         '--kubelet-use-node-status-port',
         '--kubelet-insecure-tls',
         '--kubelet-preferred-address-types=InternalIP',

@@ -27,6 +27,7 @@ export {
   type Program,
 } from './environment.ts';
 export { REQUEST_BYTES_MAX, sizeAt, type SizeNode, sizesOf } from './cost/sizes.ts';
+export { CONDITION_TYPES, policyTypes } from './environments/admission.ts';
 export { toJson } from './evaluate/to-json.ts';
 export {
   AUTHORIZER,

@@ -35,6 +35,7 @@ import { createServiceAccountController } from './serviceaccount/serviceaccount.
 import { createStatefulSetController } from './statefulset/statefulset.controller.ts';
 import { createTaintEvictionController } from './tainteviction/tainteviction.controller.ts';
 import { createTtlAfterFinishedController } from './ttl-after-finished/ttl-after-finished.controller.ts';
+import { createPolicyStatusController } from './validatingadmissionpolicy-status/validatingadmissionpolicy-status.controller.ts';
 
 /** How certificate requests are read and signed. */
 export interface CertificateFacts {
@@ -111,6 +112,11 @@ export const controllers: readonly ControllerRow[] = [
     'clusterrole-aggregation-controller',
     'clusterrole-aggregation-controller',
     createClusterRoleAggregationController,
+  ),
+  row(
+    'validatingadmissionpolicy-status-controller',
+    'validatingadmissionpolicy-status-controller',
+    createPolicyStatusController,
   ),
   row('persistentvolume-binder-controller', 'persistent-volume-binder', createPersistentVolumeBinder),
   row('persistentvolumeclaim-protection-controller', 'pvc-protection-controller', createPvcProtectionController),

@@ -80,7 +80,6 @@ export {
   type ServiceAllocator,
   type ServiceAllocatorOptions,
 } from './core/service/service-allocator.ts';
-export { CONDITION_TYPES, policyTypes } from './admissionregistration/expression-types.ts';
 export { normalizeFieldPath } from './apiextensions/customresourcedefinition/rule-field-path.ts';
 export { ruleTypes } from './apiextensions/customresourcedefinition/rules.validate.ts';
 export { nameColumn } from './support/columns.ts';

@@ -10,7 +10,7 @@ import type {
 import type { AdmissionRequest, EquivalentKind, ServerAccess } from '@kapella/apiserver';
 import type { Ctx } from '@kapella/base';
 import type { CelType } from '@kapella/cel';
-import { policyTypes } from '@kapella/resources';
+import { policyTypes } from '@kapella/cel';
 import { isExempt } from '../webhooks/match.ts';
 import { type CompiledCondition, compileConditions, conditionsHold } from './conditions.ts';
 import { type CompiledVariable, compileVariables, Evaluation } from './expressions.ts';

@@ -1,7 +1,7 @@
 /** matchConditions of webhooks and policies. Source: apiserver/pkg/admission/plugin/webhook/matchconditions. */
 import type { MatchCondition } from '@kapella/api/types/admissionregistration-v1';
 import { BOOL, type CelType, COST_BUDGET_MATCH_CONDITIONS } from '@kapella/cel';
-import { CONDITION_TYPES } from '@kapella/resources';
+import { CONDITION_TYPES } from '@kapella/cel';
 import { compileOne, Evaluation, type Expression } from './expressions.ts';
 import type { Variables } from './variables.ts';
 

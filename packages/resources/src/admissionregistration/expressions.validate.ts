@@ -1,10 +1,17 @@
 /** Rules for the expressions of webhooks and policies. Source: kubernetes pkg/apis/admissionregistration/validation. */
 import { validateQualifiedName } from '@kapella/api';
 import type { MatchCondition, Variable } from '@kapella/api/types/admissionregistration-v1';
-import { BOOL, type CelField, type CelType, compileExpression, type CompileOptions, DYN } from '@kapella/cel';
+import {
+  CONDITION_TYPES,
+  BOOL,
+  type CelField,
+  type CelType,
+  compileExpression,
+  type CompileOptions,
+  DYN,
+} from '@kapella/cel';
 import type { FieldErrors } from '@kapella/base';
 import { addInvalid } from '../support/validation/basic.ts';
-import { CONDITION_TYPES } from './expression-types.ts';
 
 const CONDITIONS_MAX = 64;
 

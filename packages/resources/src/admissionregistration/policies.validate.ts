@@ -1,9 +1,8 @@
 /** Rules for admission policies. Source: kubernetes pkg/apis/admissionregistration/validation/validation.go. */
 import type { MutatingAdmissionPolicy, ValidatingAdmissionPolicy } from '@kapella/api/types/admissionregistration-v1';
 import type { FieldErrors } from '@kapella/base';
-import { BOOL, type CelType, NULL, STRING } from '@kapella/cel';
+import { BOOL, type CelType, NULL, policyTypes, STRING } from '@kapella/cel';
 import { checkEnum } from '../support/validation/basic.ts';
-import { policyTypes } from './expression-types.ts';
 import { checkExpression, checkMatchConditions, checkVariables } from './expressions.validate.ts';
 
 const REASONS = ['Forbidden', 'Invalid', 'RequestEntityTooLarge', 'Unauthorized'];

@@ -1,15 +1,6 @@
 /** Variables that expressions of admission may use. Source: apiserver/pkg/admission/plugin/cel/compile.go. */
-import {
-  AUTHORIZER,
-  BOOL,
-  type CelField,
-  type CelType,
-  DYN,
-  listOf,
-  mapOf,
-  RESOURCE_CHECK,
-  STRING,
-} from '@kapella/cel';
+import { BOOL, type CelField, type CelType, DYN, listOf, mapOf, STRING } from '../check/types.ts';
+import { AUTHORIZER, RESOURCE_CHECK } from '../functions/authorizer.ts';
 
 const record = (name: string, fields: Readonly<Record<string, CelType>>): CelType => ({
   kind: 'object',

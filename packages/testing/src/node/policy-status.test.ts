@@ -69,7 +69,7 @@ test('policies for built-in kinds and custom ones are type-checked', async () =>
   assert.deepEqual(await warnings('fine'), []);
   assert.deepEqual(await warnings('metadata'), []);
   assert.deepEqual(await warnings('pods'), [
-    "/v1, Kind=Pod: ERROR: <input>:1:47: found no matching overload for '_>_' applied to '(int, string)'",
+    "/v1, Kind=Pod: ERROR: <input>:1:45: found no matching overload for '_>_' applied to '(int, string)'",
   ]);
   const at = 'stable.example.com/v1, Kind=CronTab: ERROR: <input>';
   assert.deepEqual(await warnings('custom'), [

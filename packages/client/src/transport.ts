@@ -21,8 +21,10 @@ export interface ByteSink {
   onDrain(fn: () => void): void;
 }
 
-/** A response of unknown length: watch, log follow. */
+/** A response that is written bit by bit: watch, log follow, large list. */
 export interface ResponseStream {
+  /** Bytes of the whole, where that is known; a stream without it ends when the client or the server has enough. */
+  readonly length?: number;
   /** Called once. After `signal` aborts nothing is written. */
   start(sink: ByteSink, signal: AbortSignal): void;
 }

@@ -33,8 +33,16 @@ export interface ProtobufCodec {
     object: Fields & { readonly apiVersion: string; readonly kind: string },
     typeId: string,
   ): Uint8Array<ArrayBuffer>;
-  /** A list of messages that are already encoded, with envelope. `metadata` is a ListMeta. */
-  encodeList(apiVersion: string, kind: string, metadata: Fields, items: readonly Uint8Array[]): Uint8Array<ArrayBuffer>;
+  /**
+   * A list of messages that are already encoded, with envelope. `metadata` is a ListMeta. Not joined: `length` bytes in
+   * parts that are made as they are taken, once.
+   */
+  listParts(
+    apiVersion: string,
+    kind: string,
+    metadata: Fields,
+    items: readonly Uint8Array[],
+  ): { readonly length: number; readonly parts: Iterable<Uint8Array> };
 }
 
 /** Keeps the plans of the types it has met. */
@@ -58,29 +66,64 @@ export function createProtobufCodec(facts: TypeFacts): ProtobufCodec {
     encodeMessage,
     decodeMessage: (bytes, typeId) => readMessage(new Reader(bytes), planOf(typeId), planOf),
     encodeObject: (object, typeId) => wrapEnvelope(object.apiVersion, object.kind, encodeMessage(object, typeId)),
-    encodeList: (apiVersion, kind, metadata, items) => {
-      const head = encodeMessage(metadata, 'meta/v1.ListMeta');
-      writer.reset();
-      for (let i = items.length - 1; i >= 0; i--) writeBytes(writer, 2, items[i] as Uint8Array);
-      writeBytes(writer, 1, head);
-      return wrapEnvelope(apiVersion, kind, writer.finish());
-    },
+    listParts: (apiVersion, kind, metadata, items) =>
+      partsOfList(apiVersion, kind, encodeMessage(metadata, 'meta/v1.ListMeta'), items),
   };
 }
 
-/** `k8s\0` and runtime.Unknown around a message. */
-export function wrapEnvelope(apiVersion: string, kind: string, raw: Uint8Array): Uint8Array<ArrayBuffer> {
-  const writer = new ReverseWriter(raw.length + apiVersion.length + kind.length + 32);
+function partsOfList(apiVersion: string, kind: string, metadata: Uint8Array, items: readonly Uint8Array[]) {
+  const heads = items.map((item) => fieldHead(2, item.length));
+  const first = fieldHead(1, metadata.length);
+  let rawLength = first.length + metadata.length;
+  for (const [i, item] of items.entries()) rawLength += (heads[i] as Uint8Array).length + item.length;
+  const { head, tail } = envelopeAround(apiVersion, kind, rawLength);
+  function* parts(): Generator<Uint8Array, void> {
+    yield head;
+    yield first;
+    yield metadata;
+    for (const [i, item] of items.entries()) {
+      yield heads[i] as Uint8Array;
+      yield item;
+    }
+    yield tail;
+  }
+  return { length: head.length + rawLength + tail.length, parts: parts() };
+}
+
+/** Tag and length of a field of bytes. */
+function fieldHead(number: number, length: number): Uint8Array {
+  const writer = new ReverseWriter(12);
+  writer.unsigned(length);
+  writer.tag(number, BYTES);
+  return writer.finish();
+}
+
+/** What of the envelope stands before a message of `rawLength` bytes, and what after it. */
+function envelopeAround(apiVersion: string, kind: string, rawLength: number) {
+  const writer = new ReverseWriter(64);
   writeString(writer, 4, '');
   writeString(writer, 3, '');
-  writeBytes(writer, 2, raw);
+  const tail = writer.finish();
+  writer.reset();
+  writer.unsigned(rawLength);
+  writer.tag(2, BYTES);
   const before = writer.length;
   writeString(writer, 2, kind);
   writeString(writer, 1, apiVersion);
   writer.unsigned(writer.length - before);
   writer.tag(1, BYTES);
   writer.bytes(MAGIC);
-  return writer.finish();
+  return { head: writer.finish(), tail };
+}
+
+/** `k8s\0` and runtime.Unknown around a message. */
+export function wrapEnvelope(apiVersion: string, kind: string, raw: Uint8Array): Uint8Array<ArrayBuffer> {
+  const { head, tail } = envelopeAround(apiVersion, kind, raw.length);
+  const bytes = new Uint8Array(head.length + raw.length + tail.length);
+  bytes.set(head, 0);
+  bytes.set(raw, head.length);
+  bytes.set(tail, head.length + raw.length);
+  return bytes;
 }
 
 export function hasEnvelope(bytes: Uint8Array): boolean {

@@ -26,6 +26,8 @@ export interface AuditTrail {
   impersonates(user: UserInfo): void;
   /** What the sender is told apart from the code, where no answer says it. */
   noteMessage(message: string): void;
+  /** The answer's body is recorded too. */
+  readonly wantsAnswer: boolean;
   /** The answer, and with it what of the request is recorded. `body` undefined: a stream. */
   answered(code: number, body: Uint8Array | undefined, contentType: string, read: BodyReader): void;
   panicked(message: string): void;
@@ -109,6 +111,10 @@ class Trail implements AuditTrail {
 
   noteMessage(message: string): void {
     this.#status = { metadata: {}, message };
+  }
+
+  get wantsAnswer(): boolean {
+    return this.#audit.level === 'RequestResponse';
   }
 
   answered(code: number, body: Uint8Array | undefined, contentType: string, read: BodyReader): void {

@@ -1,8 +1,8 @@
 /** One HTTP exchange, whichever version carries it: reads the body, asks the server, writes the answer. */
-import { gzip } from 'node:zlib';
+import { createGzip, gzip } from 'node:zlib';
 import type { Readable } from 'node:stream';
 import { ApiError, type Ctx, describeError } from '@kapella/base';
-import type { ApiResponse, ByteSink } from '@kapella/client';
+import type { ApiResponse, ByteSink, ResponseStream } from '@kapella/client';
 import type { ServerRequest } from '../auth/contract.ts';
 import type { ApiServer } from '../server/server.ts';
 import type { Peer } from './peer.ts';
@@ -70,6 +70,10 @@ export async function answer(exchange: Exchange, request: ServerRequest, to: Ans
     const gone = new AbortController();
     const stop = () => gone.abort();
     to.onClose(stop);
+    if (response.body.length !== undefined) {
+      sendParts(to, response.status, headers, response.body, request.headers['accept-encoding'], gone.signal);
+      return;
+    }
     const sink = to.open(response.status, headers);
     if (draining.aborted) {
       sink.close();
@@ -92,15 +96,52 @@ async function sendWhole(
   body: Uint8Array,
   acceptEncoding: string | undefined,
 ): Promise<void> {
-  if (body.length < GZIP_BYTES_MIN || acceptEncoding === undefined || !/\bgzip\b/.test(acceptEncoding)) {
+  if (body.length < GZIP_BYTES_MIN || !takesGzip(acceptEncoding)) {
     to.send(response.status, headers, body);
     return;
   }
   const zipped = await new Promise<Uint8Array>((resolve, reject) => {
     gzip(body, { level: GZIP_LEVEL }, (error, result) => (error === null ? resolve(result) : reject(error)));
   });
-  to.send(response.status, { ...headers, 'content-encoding': 'gzip', vary: 'Accept-Encoding' }, zipped);
+  to.send(response.status, { ...headers, ...ZIPPED }, zipped);
 }
+
+/** A large answer of known length, as fast as the client takes it. */
+function sendParts(
+  to: Answerer,
+  status: number,
+  headers: Headers,
+  body: ResponseStream,
+  acceptEncoding: string | undefined,
+  gone: AbortSignal,
+): void {
+  const isZipped = takesGzip(acceptEncoding);
+  const more: Headers = isZipped ? ZIPPED : { 'content-length': String(body.length) };
+  const sink = to.open(status, { ...headers, ...more });
+  if (to.isHead) sink.close();
+  else body.start(isZipped ? zippedSink(sink, gone) : sink, gone);
+}
+
+function zippedSink(sink: ByteSink, gone: AbortSignal): ByteSink {
+  const zip = createGzip({ level: GZIP_LEVEL });
+  zip.on('data', (chunk: Uint8Array) => {
+    if (!sink.write(chunk)) zip.pause();
+  });
+  sink.onDrain(() => zip.resume());
+  zip.on('end', () => sink.close());
+  zip.on('error', (error) => sink.close(error));
+  gone.addEventListener('abort', () => zip.destroy(), { once: true });
+  return {
+    write: (chunk) => zip.write(chunk),
+    close: (error) => (error === undefined ? zip.end() : zip.destroy(error)),
+    onDrain: (fn) => void zip.on('drain', fn),
+  };
+}
+
+const ZIPPED = { 'content-encoding': 'gzip', vary: 'Accept-Encoding' };
+
+const takesGzip = (acceptEncoding: string | undefined) =>
+  acceptEncoding !== undefined && /\bgzip\b/.test(acceptEncoding);
 
 export function hasBody(method: string): boolean {
   return method !== 'GET' && method !== 'HEAD' && method !== 'OPTIONS';

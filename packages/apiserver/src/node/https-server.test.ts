@@ -7,6 +7,7 @@ import { connect as connectHttp2 } from 'node:http2';
 import { request as requestHttps } from 'node:https';
 import { after, test } from 'node:test';
 import { connect as connectTls } from 'node:tls';
+import { gunzipSync } from 'node:zlib';
 import 'reflect-metadata';
 import * as x509 from '@peculiar/x509';
 import { WebSocket } from 'ws';
@@ -236,6 +237,23 @@ test('large answers are compressed for clients that accept it', async () => {
   const zipped = await http1('GET', `${CMS}/large`, undefined, { 'accept-encoding': 'gzip' });
   assert.equal(zipped.headers['content-encoding'], 'gzip');
   assert.ok(zipped.text.length < 20_000);
+});
+
+test('a large list is the same over HTTP/2 and HTTP/1.1, compressed or not, and a HEAD of it is short', async () => {
+  const many = '/api/v1/namespaces/many/configmaps';
+  for (let i = 0; i < 8; i++)
+    await http2('POST', many, JSON.stringify({ metadata: { name: `m${i}` }, data: { k: String(i).repeat(200_000) } }));
+  const whole = await http2('GET', many);
+  assert.equal(Number(whole.headers['content-length']), whole.text.length);
+  assert.deepEqual(
+    JSON.parse(whole.text).items.map(({ data }: { readonly data: { readonly k: string } }) => data.k[0]),
+    ['0', '1', '2', '3', '4', '5', '6', '7'],
+  );
+  assert.equal((await http1('GET', many)).text, whole.text);
+  const zipped = await http1('GET', many, undefined, { 'accept-encoding': 'gzip' });
+  assert.equal(zipped.headers['content-encoding'], 'gzip');
+  assert.equal(gunzipSync(Buffer.from(zipped.text, 'latin1')).toString(), whole.text);
+  assert.equal((await http2('HEAD', many)).text, '');
 });
 
 test('a watch streams over HTTP/2 and ends when the client leaves', async () => {

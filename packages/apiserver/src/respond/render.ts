@@ -1,16 +1,18 @@
 /** Objects and lists as bytes in the negotiated form. The common case, JSON of whole objects, only joins what is cached. */
 import { type UnknownObject, wrapEnvelope } from '@kapella/api';
+import type { ResponseStream } from '@kapella/client';
 import type { CachedObject } from '@kapella/store';
 import type { Codecs } from '../codec/codecs.ts';
 import type { Media } from '../http/media.ts';
 import type { ResourceType } from '../registry/resource-type.ts';
+import { bodyOfParts, joinParts } from './parts.ts';
 import { type IncludeObject, partialOf, tableOf, tableRow } from './table.ts';
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
-const BRACE = 123;
-const COMMA = 44;
 const NEWLINE = 10;
+const TAIL = encoder.encode(']}\n');
+const COMMA = encoder.encode(',');
 const META_VERSION = 'meta.k8s.io/v1';
 
 export interface ListMetadata {
@@ -67,16 +69,21 @@ export function renderObject(view: View, object: CachedObject): Uint8Array {
 }
 
 /** An answer of a list. */
-export function renderList(view: View, items: readonly CachedObject[], metadata: ListMetadata): Uint8Array {
+export function renderList(
+  view: View,
+  items: readonly CachedObject[],
+  metadata: ListMetadata,
+): Uint8Array | ResponseStream {
   const { codecs, type, media } = view;
   if (media.form === 'object') {
     if (media.encoding === 'protobuf') {
       const messages = items.map((item) => messageOf(view, item));
-      return codecs.protobuf.encodeList(type.apiVersion, type.listKind, { ...metadata }, messages);
+      const { length, parts } = codecs.protobuf.listParts(type.apiVersion, type.listKind, { ...metadata }, messages);
+      return bodyOfParts(length, parts);
     }
-    const bytes = joinList(type, items, metadata);
-    if (endsLine(media)) return bytes;
-    return codecs.encode(JSON.parse(decoder.decode(bytes)) as object, media.encoding, media.pretty);
+    const { length, parts } = listParts(type, items, metadata);
+    if (endsLine(media)) return bodyOfParts(length, parts);
+    return codecs.encode(JSON.parse(decoder.decode(joinParts(length, parts))) as object, media.encoding, media.pretty);
   }
   const decoded = items.map((item) => type.objectOf(item));
   if (media.form === 'Table') {
@@ -85,7 +92,9 @@ export function renderList(view: View, items: readonly CachedObject[], metadata:
   }
   if (media.encoding === 'protobuf') {
     const messages = decoded.map((object) => partialMessage(view, object));
-    return codecs.protobuf.encodeList(META_VERSION, 'PartialObjectMetadataList', { ...metadata }, messages);
+    const kind = 'PartialObjectMetadataList';
+    const { length, parts } = codecs.protobuf.listParts(META_VERSION, kind, { ...metadata }, messages);
+    return bodyOfParts(length, parts);
   }
   const list = {
     kind: 'PartialObjectMetadataList',
@@ -115,26 +124,24 @@ function partialMessage({ codecs }: View, { metadata }: UnknownObject): Uint8Arr
 }
 
 /** Items of built-in lists go without kind and apiVersion, as Go's typed lists do. */
-function joinList(type: ResourceType, items: readonly CachedObject[], metadata: ListMetadata): Uint8Array {
+function listParts(type: ResourceType, items: readonly CachedObject[], metadata: ListMetadata) {
   const head = encoder.encode(
     `{"kind":${JSON.stringify(type.listKind)},"apiVersion":${JSON.stringify(type.apiVersion)},` +
       `"metadata":${JSON.stringify(metadata)},"items":[`,
   );
   const skip = type.custom ? 0 : type.headLength;
-  const parts = items.map((item) => type.bytesOf(item));
-  let length = head.length + 3;
-  for (const part of parts) length += part.length - skip + (skip === 0 ? 1 : 2);
-  if (parts.length > 0) length--;
-  const bytes = new Uint8Array(length);
-  bytes.set(head, 0);
-  let at = head.length;
-  for (let i = 0; i < parts.length; i++) {
-    if (i > 0) bytes[at++] = COMMA;
-    if (skip > 0) bytes[at++] = BRACE;
-    const part = parts[i] as Uint8Array;
-    bytes.set(skip > 0 ? part.subarray(skip) : part, at);
-    at += part.length - skip;
+  const opening = encoder.encode(skip === 0 ? '' : '{');
+  const separator = encoder.encode(skip === 0 ? ',' : ',{');
+  const objects = items.map((item) => type.bytesOf(item));
+  let length = head.length + TAIL.length + Math.max(0, objects.length - 1) * COMMA.length;
+  for (const object of objects) length += object.length - skip + opening.length;
+  function* parts(): Generator<Uint8Array, void> {
+    yield head;
+    for (const [i, object] of objects.entries()) {
+      yield i === 0 ? opening : separator;
+      yield skip === 0 ? object : object.subarray(skip);
+    }
+    yield TAIL;
   }
-  bytes.set(encoder.encode(']}\n'), at);
-  return bytes;
+  return { length, parts: parts() };
 }

@@ -1,6 +1,6 @@
 /** Answers: objects, Status, plain text, with the headers that upstream sends. */
 import { ApiError, errors, isReason, type Status } from '@kapella/base';
-import type { ApiResponse } from '@kapella/client';
+import type { ApiResponse, ResponseStream } from '@kapella/client';
 import type { Codecs } from '../codec/codecs.ts';
 import { contentTypeOf, type Media } from '../http/media.ts';
 import { encodeBody } from './render.ts';
@@ -14,7 +14,7 @@ const OBJECT_HEADERS = {
   protobuf: { 'content-type': contentTypeOf('protobuf'), 'cache-control': NO_CACHE },
 } as const;
 
-export function respondBytes(status: number, media: Media, body: Uint8Array): ApiResponse {
+export function respondBytes(status: number, media: Media, body: Uint8Array | ResponseStream): ApiResponse {
   return { status, headers: OBJECT_HEADERS[media.encoding], body };
 }
 

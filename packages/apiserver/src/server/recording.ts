@@ -1,6 +1,6 @@
 /** The server's side of auditing: when what is told to the auditor. Source: apiserver/pkg/endpoints/filters/audit.go. */
 import type { Ctx } from '@kapella/base';
-import type { ApiResponse } from '@kapella/client';
+import { type ApiResponse, readBody } from '@kapella/client';
 import { attemptedMethods, type Auditor } from '../audit/auditor.ts';
 import type { BodyReader } from '../audit/body.ts';
 import type { UserInfo } from '../resource.ts';
@@ -24,8 +24,24 @@ function begin(auditor: Auditor, work: RequestWork, user: UserInfo | undefined, 
   return auditor.begin({ request, info, auditId: work.auditId, user, receivedMs });
 }
 
-/** Of an answer with a body of known length, or a stream that begins: its end is recorded by `endRecord`. */
+/**
+ * Of an answer with a body of known length, or a stream that begins: its end is recorded by `endRecord`. Returns the
+ * answer to send: a large one that is recorded whole is joined.
+ */
 export async function recordAnswer(
+  auditor: Auditor,
+  work: RequestWork,
+  given: ApiResponse,
+  read: BodyReader,
+  ctx: Ctx,
+): Promise<ApiResponse> {
+  const isJoined = given.body.length !== undefined && work.trail?.wantsAnswer === true;
+  const response = isJoined ? { ...given, body: await readBody(given.body, ctx) } : given;
+  await record(auditor, work, response, read, ctx);
+  return response;
+}
+
+async function record(
   auditor: Auditor,
   work: RequestWork,
   { status, headers, body }: ApiResponse,
@@ -50,7 +66,7 @@ export async function recordAnswer(
   }
   trail.answered(status, bytes, type, read);
   if (isLongRunning(work.info)) await trail.stage('ResponseStarted', ctx);
-  if (bytes !== undefined) await trail.stage('ResponseComplete', ctx);
+  if (body.length !== undefined) await trail.stage('ResponseComplete', ctx);
 }
 
 /** A stream is over. */

@@ -191,10 +191,10 @@ class GenericApiServer implements ApiServer {
     } catch (error) {
       response = this.#failed(work, error, ctx);
     }
-    if (this.auditor !== undefined) await recordAnswer(this.auditor, work, response, this.#readBody, ctx);
+    if (this.auditor !== undefined) response = await recordAnswer(this.auditor, work, response, this.#readBody, ctx);
     const { body } = response;
-    if (body instanceof Uint8Array) this.#observe(work, response.status, body.length, ctx);
-    else response = { ...response, body: this.#tracked(work, response.status, body, ctx) };
+    if (isEndless(body)) response = { ...response, body: this.#tracked(work, response.status, body, ctx) };
+    else this.#observe(work, response.status, body.length ?? 0, ctx);
     return withCommonHeaders(response, work, work.auditId === '' ? ctx.random.uuid() : work.auditId);
   }
 
@@ -407,3 +407,6 @@ function withCommonHeaders(
   if (warnings.length > 0) headers.warning = warnings.map(warningHeader);
   return { status: response.status, headers, body: response.body };
 }
+
+const isEndless = (body: ApiResponse['body']): body is ResponseStream =>
+  !(body instanceof Uint8Array) && body.length === undefined;

@@ -34,6 +34,26 @@ export function sleep(delayMs: number, ctx: { readonly clock: Clock; readonly si
   });
 }
 
+/** Calls `fn` once after `delayMs`, unless `ctx` ends before: then nothing of it is left behind. */
+export function setTimerWithin(
+  ctx: { readonly clock: Clock; readonly signal: AbortSignal },
+  delayMs: number,
+  fn: () => void,
+): Timer {
+  const { clock, signal } = ctx;
+  if (signal.aborted) return { cancel: () => {} };
+  const cancel = () => {
+    timer.cancel();
+    signal.removeEventListener('abort', cancel);
+  };
+  const timer = clock.setTimer(delayMs, () => {
+    signal.removeEventListener('abort', cancel);
+    fn();
+  });
+  signal.addEventListener('abort', cancel, { once: true });
+  return { cancel };
+}
+
 /** `metav1.Time`: RFC 3339 in UTC with whole seconds, as upstream writes it. */
 export function formatTime(ms: number): string {
   return `${new Date(ms).toISOString().slice(0, 19)}Z`;

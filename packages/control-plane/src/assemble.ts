@@ -26,10 +26,13 @@ import { createServiceAllocator } from '@kapella/resources';
 import type { Store } from '@kapella/store';
 import { type AuditParts, auditorOf } from './audit.ts';
 import { type AuthenticationParts, createAuthentication } from './authentication.ts';
+import type { Profiler } from './debug.ts';
 import { limitOptions, type ServerLimits, startFlowControl } from './limits.ts';
 import { servedResources } from './resources.ts';
 import { standardRoutes } from './routes.ts';
+import { addServerMetrics } from './server-metrics.ts';
 import { createServices } from './services.ts';
+import { ASSEMBLY_HOOKS } from './start-hooks.ts';
 
 export type AuthorizationMode = 'Node' | 'RBAC' | 'AlwaysAllow' | 'AlwaysDeny';
 
@@ -59,6 +62,8 @@ export interface ApiParts {
   readonly descriptions: () => Promise<Descriptions | undefined>;
   readonly limits?: ServerLimits;
   readonly audit?: AuditParts;
+  /** Without it there is no /debug/pprof. */
+  readonly profiler?: Profiler;
 }
 
 /** Resolves when the caches are loaded. Its caches run until `close` or until `ctx` ends; the store stays open. */
@@ -101,10 +106,16 @@ export async function assembleApiServer(parts: ApiParts, ctx: Ctx): Promise<ApiS
           remote: () => aggregator,
           ...{ serverAddress: parts.serverAddress, jwksUri: parts.jwksUri, tokens },
           descriptions: parts.descriptions,
+          profiler: parts.limits?.profiling === false ? undefined : parts.profiler,
+          configuration: {
+            'apiserver.kapella.dev/v1': { ...parts.limits, authorizationModes: parts.authorizationModes },
+          },
         }),
     },
     ctx,
   );
+  server.lifecycle.expect(ASSEMBLY_HOOKS);
+  addServerMetrics(server, metrics);
   await server.ready(ctx);
   rbac.follow(server.registry as never);
   nodes.follow(server.registry as never);
@@ -115,6 +126,7 @@ export async function assembleApiServer(parts: ApiParts, ctx: Ctx): Promise<ApiS
     ctx,
   );
   startFlowControl(server, childCtx(ctx, server.closed));
+  for (const hook of ASSEMBLY_HOOKS) server.lifecycle.done(hook);
   return server;
 }
 

@@ -17,6 +17,7 @@ import {
 import {
   acceptsOpenApiV2Protobuf,
   type ApiServer,
+  createMetricsRegistry,
   createRoutes,
   encodeOpenApiV2,
   OPENAPI_V2_PROTOBUF,
@@ -28,10 +29,11 @@ import type { ApiResponse } from '@kapella/client';
 import { contentHash } from './content-hash.ts';
 import { customResourceFacts } from './custom-resource-facts.ts';
 import { KUBERNETES_VERSION } from './version.ts';
-import { debugRoutes } from './debug.ts';
-import { healthRoutes } from './health.ts';
+import { debugRoutes, type Profiler } from './debug.ts';
+import { healthCheckPaths, healthCheckRoutes, healthRoutes } from './health.ts';
 
 const encoder = new TextEncoder();
+const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 const AGGREGATED_TYPE = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
 
 export interface RouteOptions {
@@ -43,6 +45,10 @@ export interface RouteOptions {
   readonly jwksUri?: string | undefined;
   /** Texts of `kubectl explain`; undefined where the build left them out. Asked once, when first needed. */
   readonly descriptions: () => Promise<Descriptions | undefined>;
+  /** What the host can tell of the running process; without it there is no /debug/pprof. */
+  readonly profiler?: Profiler | undefined;
+  /** Shown under /configz. */
+  readonly configuration?: object;
   /** What other servers serve behind this one; it may come later than the routes. */
   readonly remote?: () => RemoteSource | undefined;
 }
@@ -53,12 +59,15 @@ export interface RemoteSource {
 }
 
 export function standardRoutes(api: ApiServer, options: RouteOptions): NonResourceRoutes {
+  const slis = createMetricsRegistry();
   const documents = new Documents(api, options.descriptions, options.remote ?? (() => undefined));
   const exact = new Map<string, RouteHandler>([
-    ...healthRoutes(api),
-    ...debugRoutes(api),
+    ...healthRoutes(api, slis),
+    ...debugRoutes(api, options.profiler),
     ['/version', () => json(versionDocument())],
-    ['/metrics', () => text(api.metrics.text(), 'text/plain; version=0.0.4; charset=utf-8')],
+    ['/metrics', () => text(api.metrics.text(), METRICS_TYPE)],
+    ['/metrics/slis', () => text(slis.text(), METRICS_TYPE)],
+    ['/configz', () => json(options.configuration ?? {})],
     ['/api', (request) => documents.aggregated(request, true) ?? json(apiVersionsDocument(options.serverAddress))],
     ['/apis', (request) => documents.aggregated(request, false) ?? json(apiGroupListDocument(documents.groups()))],
     ['/openapi/v2', ({ request }) => documents.openApiV2(request.headers['accept'] ?? '')],
@@ -67,12 +76,23 @@ export function standardRoutes(api: ApiServer, options: RouteOptions): NonResour
     ['/.well-known/openid-configuration', () => json(openIdDocument(options))],
   ]);
   const routes: NonResourceRoutes = createRoutes(exact, [
+    ...healthCheckRoutes(api),
     ['/openapi/v3/', ({ info }) => documents.openApiV3(info.path.slice('/openapi/v3/'.length))],
     ['/apis/', ({ info }) => documents.group(info.path.slice('/apis/'.length).replace(/\/$/, ''))],
     ['/api/v1', ({ info }) => (/^\/api\/v1\/?$/.test(info.path) ? documents.resourceList('', 'v1') : undefined)],
   ]);
-  exact.set('/', () => json({ paths: routes.paths() }));
+  exact.set('/', () => json({ paths: indexOf(routes, documents, api) }));
   return routes;
+}
+
+/** What there is to see here; debugging aside, as upstream. */
+function indexOf(routes: NonResourceRoutes, documents: Documents, api: ApiServer): string[] {
+  const groups = documents.groups().flatMap(({ group, versions }) => {
+    const root = group === '' ? '/api' : `/apis/${group}`;
+    return [root, ...versions.map(({ version }) => `${root}/${version}`)];
+  });
+  const own = routes.paths().filter((path) => path !== '/' && !path.startsWith('/debug/') && path !== '/configz');
+  return [...new Set([...own, ...groups, ...healthCheckPaths(api)])].sort();
 }
 
 function versionDocument() {

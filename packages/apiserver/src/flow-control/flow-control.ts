@@ -1,6 +1,6 @@
 /** API priority and fairness: every request gets seats, waits for them or is refused. Source: apiserver/pkg/util/flowcontrol. */
 import type { FlowSchemaCondition } from '@kapella/api/types/flowcontrol-v1';
-import type { Ctx } from '@kapella/base';
+import { type Ctx, setTimerWithin } from '@kapella/base';
 import type { CacheEvent, WatchCache } from '@kapella/store';
 import type { RequestInfo } from '../http/request-info.ts';
 import type { MetricsRegistry } from '../metrics/registry.ts';
@@ -215,9 +215,8 @@ class PriorityAndFairness implements FlowControl {
   /** What levels lend each other is looked at every 10 s in which somebody asked for something. */
   #adjustLater(ctx: Ctx): void {
     this.#isAdjusting = true;
-    ctx.clock.setTimer(ADJUST_MS, () => {
+    setTimerWithin(ctx, ADJUST_MS, () => {
       this.#isAdjusting = false;
-      if (ctx.signal.aborted) return;
       // A level that nobody wants any more goes when it is idle.
       if ([...this.levels.values()].some(({ isQuiescing, queues }) => isQuiescing && queues.isIdle)) this.#digest(ctx);
       else this.#adjust(ctx);

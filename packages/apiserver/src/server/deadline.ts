@@ -1,5 +1,5 @@
 /** How long an answer may take. Source: apiserver/pkg/endpoints/filters/request_deadline.go, server/filters/timeout.go. */
-import { ApiError, type Ctx, errors } from '@kapella/base';
+import { ApiError, type Ctx, errors, setTimerWithin } from '@kapella/base';
 import type { RequestInfo } from '../http/request-info.ts';
 
 /** Upstream's --request-timeout. */
@@ -19,7 +19,7 @@ export function createDeadlines(maxMs: number): Deadlines {
   let isLooking = false;
   const look = (ctx: Ctx) => {
     isLooking = true;
-    ctx.clock.setTimer(LOOK_MS, () => {
+    setTimerWithin(ctx, LOOK_MS, () => {
       const nowMs = ctx.clock.monotonicMs();
       // In the order of their beginning, and all have the same limit.
       for (const entry of open) {

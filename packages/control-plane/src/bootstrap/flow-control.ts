@@ -12,7 +12,7 @@ import {
   SUGGESTED_LEVELS,
   SUGGESTED_SCHEMAS,
 } from '@kapella/apiserver';
-import { type Ctx, describeError, isReason, jsonEqual, sleep } from '@kapella/base';
+import { type Ctx, describeError, isReason, jsonEqual, setTimerWithin, sleep } from '@kapella/base';
 import type { Client } from '@kapella/client';
 
 const MANAGER = 'api-priority-and-fairness-config-producer-v1';
@@ -129,9 +129,8 @@ export function runFlowControl(client: Client, flowControl: FlowControl, ctx: Ct
   };
   const repairLater = () => {
     isRepairing = true;
-    ctx.clock.setTimer(REPAIR_MS, () => {
+    setTimerWithin(ctx, REPAIR_MS, () => {
       isRepairing = false;
-      if (ctx.signal.aborted) return;
       ensureFlowControl(client, ctx).catch((error) => {
         if (ctx.signal.aborted) return;
         ctx.log.warn('flow control objects not repaired', { error: describeError(error) });

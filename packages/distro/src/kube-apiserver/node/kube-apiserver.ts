@@ -73,6 +73,7 @@ export async function runKubeApiServer(words: readonly string[], ctx: Ctx): Prom
     },
     ctx,
   );
+  api.bootstrapped();
   ctx.log.info('serving', { address: `${bindAddress}:${api.port}` });
   await new Promise<void>((done) => {
     if (ctx.signal.aborted) done();

@@ -1,5 +1,7 @@
 /** An API server with its port, from what its host gives: shared by `kapella server` and the drop-in kube-apiserver. */
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { createDescriptions, type Descriptions } from '@kapella/api';
 import type { AdmissionPlugin, ApiServer } from '@kapella/apiserver';
 import {
@@ -17,13 +19,25 @@ import {
   type AuthenticationParts,
   type AuthorizationMode,
   assembleApiServer,
+  BOOTSTRAP_HOOKS,
+  clientFor,
+  IDENTITY_HOOKS,
+  MASTER,
+  type RunningIdentity,
+  runIdentity,
+  type ServerIdentity,
   type ServerLimits,
   type ShutdownOptions,
 } from '@kapella/control-plane';
 import type { Store } from '@kapella/store';
+import { KUBERNETES_VERSION } from '../../version.ts';
 import { addProcessMetrics } from './process-metrics.ts';
+import { createProfiler } from './profiler.ts';
 
 export type { AuthorizationMode };
+
+/** Requests of the server's own are served while it refuses others. */
+const USER_AGENT = `kube-apiserver/${KUBERNETES_VERSION}`;
 
 export interface ApiServerParts {
   readonly store: Store;
@@ -56,6 +70,8 @@ export interface ApiServerParts {
 export interface RunningApiServer {
   readonly server: ApiServer;
   readonly port: number;
+  /** The cluster's own objects are there: the server is ready, and claims its lease. */
+  bootstrapped(): void;
   /** Drains, then closes the caches. The store stays open. */
   close(): Promise<void>;
 }
@@ -78,33 +94,81 @@ export async function startApiServer(parts: ApiServerParts, ctx: Ctx): Promise<R
         caller: createHttpCaller(),
         dialer: createConnectDialer(parts.kubelet),
         descriptions: readDescriptions,
+        profiler: createProfiler(),
       },
       own,
     );
+    server.lifecycle.expect([...BOOTSTRAP_HOOKS, ...IDENTITY_HOOKS]);
     const https = await listen(server, parts, own);
     addProcessMetrics(server.metrics);
-    return { server, port: https.port, close: () => shutDown(server, https, parts.shutdown, stop, own) };
+    return new Running(server, https, parts.shutdown ?? AT_ONCE, stop, own);
   } catch (error) {
     stop.abort();
     throw error;
   }
 }
 
-/** Source: apiserver/pkg/server/genericapiserver.go, the order of its shutdown. */
-async function shutDown(
-  server: ApiServer,
-  https: RunningHttpsServer,
-  { delayMs, sendRetryAfter }: ShutdownOptions = { delayMs: 0, sendRetryAfter: false },
-  stop: AbortController,
-  ctx: Ctx,
-): Promise<void> {
-  server.lifecycle.beginShutdown();
-  if (delayMs > 0) await sleep(delayMs, ctx);
-  if (sendRetryAfter) server.lifecycle.beginRefusing();
-  await https.close();
-  await server.auditor?.close();
-  server.close();
-  stop.abort();
+const AT_ONCE: ShutdownOptions = { delayMs: 0, sendRetryAfter: false };
+
+class Running implements RunningApiServer {
+  readonly server: ApiServer;
+  readonly port: number;
+  readonly #https: RunningHttpsServer;
+  readonly #shutdown: ShutdownOptions;
+  readonly #stop: AbortController;
+  readonly #ctx: Ctx;
+  #identity: RunningIdentity | undefined;
+
+  constructor(
+    server: ApiServer,
+    https: RunningHttpsServer,
+    shutdown: ShutdownOptions,
+    stop: AbortController,
+    ctx: Ctx,
+  ) {
+    this.server = server;
+    this.port = https.port;
+    this.#https = https;
+    this.#shutdown = shutdown;
+    this.#stop = stop;
+    this.#ctx = ctx;
+  }
+
+  bootstrapped(): void {
+    const { lifecycle } = this.server;
+    for (const hook of BOOTSTRAP_HOOKS) lifecycle.done(hook);
+    this.#identity = runIdentity(clientFor(this.server, MASTER, USER_AGENT), identityOf(this.port), this.#ctx);
+    void this.#identity.claimed.then(() => {
+      for (const hook of IDENTITY_HOOKS) lifecycle.done(hook);
+    });
+  }
+
+  /** Source: apiserver/pkg/server/genericapiserver.go, the order of its shutdown. */
+  async close(): Promise<void> {
+    const { lifecycle, auditor } = this.server;
+    lifecycle.beginShutdown();
+    await this.#identity?.release(this.#ctx);
+    if (this.#shutdown.delayMs > 0) await sleep(this.#shutdown.delayMs, this.#ctx);
+    if (this.#shutdown.sendRetryAfter) lifecycle.beginRefusing();
+    await this.#https.close();
+    await auditor?.close();
+    this.server.close();
+    this.#stop.abort();
+  }
+}
+
+/** Upstream hashes the host name alone; here several servers may share a host. */
+function identityOf(port: number): ServerIdentity {
+  const name = hostname();
+  const hash = createHash('sha256').update(`${name}:${port}`).digest().subarray(0, 16);
+  return { id: `apiserver-${base32(hash)}`, hostname: name };
+}
+
+const BASE32 = 'abcdefghijklmnopqrstuvwxyz234567';
+
+function base32(bytes: Uint8Array): string {
+  const bits = [...bytes].map((byte) => byte.toString(2).padStart(8, '0')).join('');
+  return (bits.match(/.{1,5}/g) ?? []).map((five) => BASE32[Number.parseInt(five.padEnd(5, '0'), 2)]).join('');
 }
 
 /** Made by the build, beside the program; without them `kubectl explain` shows fields and types only. */

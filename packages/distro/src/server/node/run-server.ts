@@ -66,6 +66,7 @@ export async function runServer(options: ClusterOptions, hooks: ServerHooks, ctx
     },
     ctx,
   );
+  api.bootstrapped();
   const url = `https://127.0.0.1:${api.port}`;
   const kubeconfig = `${options.dataDir}/admin.kubeconfig`;
   writePrivate(kubeconfig, kubeconfigYaml({ name: options.name, server: url, caCert: pki.ca.cert, user: pki.admin }));

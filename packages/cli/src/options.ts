@@ -17,6 +17,8 @@ export interface ClusterOptions extends StoreOptions {
   readonly nodes: number;
   /** The file that names the DNS servers which cluster DNS asks for all other names. */
   readonly resolvConf: string;
+  /** A KubeSchedulerConfiguration; '' means upstream's defaults. */
+  readonly schedulerConfig: string;
 }
 
 export interface OptionSpec {
@@ -106,6 +108,13 @@ export const OPTION_SPECS: readonly OptionSpec[] = [
     help: 'names the DNS servers for all names outside the cluster (default: /etc/resolv.conf)',
     check: (v) => (v.startsWith('/') ? undefined : 'must be an absolute path'),
   },
+  {
+    field: 'schedulerConfig',
+    flag: '--scheduler-config',
+    value: 'FILE',
+    help: "a KubeSchedulerConfiguration: the scheduler's profiles, plugins, extenders (default: upstream's)",
+    check: () => undefined,
+  },
   ...STORE_OPTION_SPECS,
 ];
 
@@ -143,6 +152,7 @@ export function resolveOptions(
     nodeName: given.nodeName ?? host.hostName.toLowerCase(),
     nodes: Number(given.nodes ?? 1),
     resolvConf: given.resolvConf ?? RESOLV_CONF,
+    schedulerConfig: given.schedulerConfig ?? '',
   };
   if (options.nodes > 1 && options.bindAddress.startsWith('127.')) {
     const message = `--nodes ${options.nodes}: the other nodes do not reach an API server on ${options.bindAddress}`;

@@ -4,7 +4,7 @@ import { type ApiServer, createInMemoryTransport, type UserInfo } from '@kapella
 import { childCtx, type Ctx, describeError } from '@kapella/base';
 import { type Client, createCache, createClient, createEventRecorder, type Transport } from '@kapella/client';
 import { type Controller, type ControllerDeps, runControllers, slowStart } from '@kapella/controller';
-import { createScheduler } from '@kapella/scheduler';
+import { createScheduler, type SchedulerDeps } from '@kapella/scheduler';
 import { KUBERNETES_VERSION } from './version.ts';
 
 export interface ControlPlaneRoles {
@@ -20,7 +20,11 @@ export interface ComponentOptions {
   readonly roles: ControlPlaneRoles;
   /** Makes the controllers of this process; each is given a client of its own identity. */
   readonly controllers: (depsOf: (component: string) => ControllerDeps) => readonly Controller[];
+  readonly scheduler?: SchedulerOptions;
 }
+
+/** Default: upstream's default profile, no extenders. */
+export type SchedulerOptions = Pick<SchedulerDeps, 'config' | 'extenderTransport' | 'metrics'>;
 
 const SERVICE_ACCOUNTS = 'kube-system';
 
@@ -41,8 +45,9 @@ export function clientFor(server: ApiServer, user: UserInfo, userAgent: string):
 }
 
 /** Runs until `ctx` aborts, then settles. Rejects when a component fails, which is a bug, after stopping the others. */
-export async function runComponents({ server, roles, controllers }: ComponentOptions, ctx: Ctx): Promise<void> {
+export async function runComponents(options: ComponentOptions, ctx: Ctx): Promise<void> {
   const connect: Connect = (user) => createInMemoryTransport(server, user);
+  const { server, roles, controllers } = options;
   const stop = new AbortController();
   const inner = childCtx(ctx, stop.signal);
   let failure: unknown;
@@ -54,18 +59,19 @@ export async function runComponents({ server, roles, controllers }: ComponentOpt
       stop.abort();
     });
   const work: Promise<void>[] = [];
-  if (roles.scheduler) work.push(guarded('scheduler', runScheduler(connect, inner)));
+  if (roles.scheduler)
+    work.push(guarded('scheduler', runScheduler(connect, inner, { ...options.scheduler, metrics: server.metrics })));
   if (roles.controllers) work.push(guarded('controllers', runControllerManager(connect, controllers, inner)));
   await Promise.all(work);
   if (failure !== undefined) throw failure;
 }
 
-export async function runScheduler(connect: Connect, ctx: Ctx): Promise<void> {
+export async function runScheduler(connect: Connect, ctx: Ctx, options: SchedulerOptions = {}): Promise<void> {
   const userAgent = `kube-scheduler/${KUBERNETES_VERSION}`;
   const client = createClient(connect(componentUser('system:kube-scheduler')), { userAgent });
   const cache = createCache(client);
   const events = createEventRecorder(client, { component: 'default-scheduler' }, ctx);
-  await Promise.all([cache.run(ctx), events.run(ctx), createScheduler({ client, cache, events }).run(ctx)]);
+  await Promise.all([cache.run(ctx), events.run(ctx), createScheduler({ ...options, client, cache, events }).run(ctx)]);
 }
 
 export async function runControllerManager(

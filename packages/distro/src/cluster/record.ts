@@ -24,7 +24,13 @@ export function parseRecord(text: string | undefined): ClusterRecord | undefined
   }
   if (value?.options === undefined) return undefined;
   // An option that did not exist when the cluster was made has its default.
-  const options: Partial<ClusterOptions> = { resolvConf: RESOLV_CONF, nodes: 1, ...STORE_DEFAULTS, ...value.options };
+  const options: Partial<ClusterOptions> = {
+    resolvConf: RESOLV_CONF,
+    schedulerConfig: '',
+    nodes: 1,
+    ...STORE_DEFAULTS,
+    ...value.options,
+  };
   if (OPTION_SPECS.some(({ field }) => options[field] === undefined)) return undefined;
   return { keep: [], ...value, options: options as ClusterOptions };
 }

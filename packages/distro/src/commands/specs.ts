@@ -274,6 +274,21 @@ const KUBE_APISERVER: CommandSpec = {
   passThrough: true,
 };
 
+const KUBE_SCHEDULER: CommandSpec = {
+  name: 'kube-scheduler',
+  summary: 'A scheduler alone, by the flags of kube-scheduler 1.36, for any API server',
+  usage: 'FLAGS...',
+  examples: [
+    {
+      line: 'kapella kube-scheduler --config scheduler.yaml --kubeconfig scheduler.conf',
+      what: 'profiles, plugins and extenders from a KubeSchedulerConfiguration',
+    },
+    { line: 'kapella kube-scheduler --help', what: 'which flags are honoured' },
+  ],
+  flags: [],
+  passThrough: true,
+};
+
 const ETCD: CommandSpec = {
   name: 'etcd',
   summary: 'What stands for etcd beside kube-apiserver, by the flags of etcd',
@@ -295,5 +310,5 @@ const VERSION: CommandSpec = {
 
 export const COMMANDS: readonly CommandSpec[] = [
   ...[UP, DOWN, RESET, STATUS, LOGS, KUBECONFIG, KUBECTL, IMAGE, DOCTOR, SERVER, NODE],
-  ...[HOLLOW, ENVTEST, KUBE_APISERVER, ETCD, VERSION],
+  ...[HOLLOW, ENVTEST, KUBE_APISERVER, KUBE_SCHEDULER, ETCD, VERSION],
 ];

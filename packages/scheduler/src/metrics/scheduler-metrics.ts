@@ -154,7 +154,9 @@ function preemptionMetrics(registry: MetricsRegistry): Pick<SchedulerMetrics, 'p
 function registerReadings(registry: MetricsRegistry, sources: MetricSources): void {
   const pending = "Number of pending pods, by the queue type: 'active', 'backoff', 'unschedulable', 'gated'.";
   registry.readEach('scheduler_pending_pods', pending, 'gauge', ['queue'], () =>
-    (['active', 'backoff', 'unschedulable', 'gated'] as const).map((queue) => [[queue], sources.pending(queue)] as const),
+    (['active', 'backoff', 'unschedulable', 'gated'] as const).map(
+      (queue) => [[queue], sources.pending(queue)] as const,
+    ),
   );
   registry.readEach(
     'scheduler_cache_size',

@@ -1,4 +1,4 @@
-/** `kapella kube-apiserver` and `kapella etcd`: what the executables of `kapella envtest` call. */
+/** `kapella kube-apiserver`, `kube-scheduler` and `etcd`: by the flags of upstream's. */
 import type { Ctx } from '@kapella/base';
 import type { CommandInput } from './command.ts';
 
@@ -8,4 +8,8 @@ export async function kubeApiServer({ args }: CommandInput, ctx: Ctx): Promise<n
 
 export async function etcd({ args }: CommandInput, ctx: Ctx): Promise<number> {
   return (await import('../../kube-apiserver/node/etcd.ts')).runEtcd(args, ctx);
+}
+
+export async function kubeScheduler({ args }: CommandInput, ctx: Ctx): Promise<number> {
+  return (await import('../../kube-scheduler/node/kube-scheduler.ts')).runKubeScheduler(args, ctx);
 }

@@ -21,7 +21,7 @@ import { COMMAND_WORK } from './table.ts';
 
 const EXIT_BY_SIGNAL = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 /** These end by signal as they are meant to. */
-const FOREGROUND = new Set(['server', 'node', 'logs']);
+const FOREGROUND = new Set(['server', 'node', 'logs', 'kube-scheduler']);
 
 export async function main(): Promise<void> {
   const words = process.argv.slice(2);
@@ -90,7 +90,7 @@ async function call(name: string, input: Call, signal: AbortSignal): Promise<num
 /** Server and node log everything as JSON lines; other commands only what a user should know. */
 function commandCtx(name: string, flags: GivenFlags, program: Program, signal: AbortSignal): Ctx {
   const level = flags.get('--log-level') as 'info' | undefined;
-  if (name === 'server' || name === 'node')
+  if (name === 'server' || name === 'node' || name === 'kube-scheduler')
     return hostCtx(signal, createJsonLogger(level ?? 'info', program.writeError));
   if (program.json) return hostCtx(signal, silentLogger);
   const warnings = createLogger(({ level: of, event, fields }) => {
@@ -111,7 +111,7 @@ async function givenOptions(flags: GivenFlags, program: Program): Promise<GivenO
     const value = flags.get(flag);
     if (value !== undefined) given[field] = value;
   }
-  for (const field of ['dataDir', ...STORE_FILE_FIELDS] as const) {
+  for (const field of ['dataDir', 'schedulerConfig', ...STORE_FILE_FIELDS] as const) {
     const path = given[field];
     if (path !== undefined && path !== '') given[field] = resolve(program.cwd, path);
   }

@@ -16,6 +16,7 @@ export const COMMAND_WORK: ReadonlyMap<string, () => Promise<Command>> = new Map
   ['hollow', async () => (await import('./hollow.command.ts')).hollow],
   ['envtest', async () => (await import('./envtest.command.ts')).envtest],
   ['kube-apiserver', async () => (await import('./drop-in.command.ts')).kubeApiServer],
+  ['kube-scheduler', async () => (await import('./drop-in.command.ts')).kubeScheduler],
   ['etcd', async () => (await import('./drop-in.command.ts')).etcd],
   ['version', async () => (await import('./version.command.ts')).version],
 ]);

@@ -12,13 +12,14 @@ const LEASES = { scheduler: 'kube-scheduler', controllers: 'kube-controller-mana
 /** Runs until `ctx` aborts. Who loses the lease stops, and stands by again. */
 export async function runElected(
   server: ApiServer,
-  controllers: ComponentOptions['controllers'],
+  { controllers, scheduler }: Pick<ComponentOptions, 'controllers' | 'scheduler'>,
   ctx: Ctx,
 ): Promise<void> {
+  const parts = scheduler === undefined ? { server, controllers } : { server, controllers, scheduler };
   await Promise.all(
     (['scheduler', 'controllers'] as const).map((role) => {
       const roles = { scheduler: role === 'scheduler', controllers: role === 'controllers' };
-      return standBy(server, LEASES[role], (leading) => runComponents({ server, roles, controllers }, leading), ctx);
+      return standBy(server, LEASES[role], (leading) => runComponents({ ...parts, roles }, leading), ctx);
     }),
   );
 }

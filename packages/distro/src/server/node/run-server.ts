@@ -18,6 +18,7 @@ import { primaryAddress } from '../../node-agent/node/host-address.ts';
 import { DNS_ADDRESS_INDEX } from '../../network.ts';
 import { createCertificateFacts } from '../../pki/node/certificate-signer.ts';
 import { ensureClusterPki, writePrivate } from '../../pki/node/cluster-pki.ts';
+import { readSchedulerOptions } from '../../kube-scheduler/node/scheduler-options.ts';
 import { startApiServer } from './api-server.ts';
 import { runElected } from './lead.ts';
 import { openStore } from './open-store.ts';
@@ -30,6 +31,7 @@ export interface ServerHooks {
 /** Runs until `ctx` aborts, then drains and settles. Throws CliError for what the user can mend. */
 export async function runServer(options: ClusterOptions, hooks: ServerHooks, ctx: Ctx): Promise<void> {
   const startMs = ctx.clock.monotonicMs();
+  const scheduler = readSchedulerOptions('--scheduler-config', options.schedulerConfig);
   const pki = await ensureClusterPki({
     directory: `${options.dataDir}/pki`,
     apiServerHosts: apiServerHosts(options),
@@ -80,8 +82,8 @@ export async function runServer(options: ClusterOptions, hooks: ServerHooks, ctx
   const { server } = api;
   // Nobody else writes to an embedded store, so there is nobody to elect among.
   const running = store.embedded
-    ? runComponents({ server, roles: { scheduler: true, controllers: true }, controllers }, ctx)
-    : runElected(server, controllers, ctx);
+    ? runComponents({ server, roles: { scheduler: true, controllers: true }, controllers, scheduler }, ctx)
+    : runElected(server, { controllers, scheduler }, ctx);
   const hollow = store.embedded ? followHollowWish(server, ctx) : undefined;
   await Promise.all([running, hollow]).finally(async () => {
     await api.close();

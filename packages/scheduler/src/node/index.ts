@@ -1,0 +1,2 @@
+/** @kapella/scheduler/node: what of the scheduler needs sockets and files. */
+export { createExtenderTransport } from './extender-transport.ts';

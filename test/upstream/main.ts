@@ -16,6 +16,7 @@ import { metricsServer } from './metrics-server/metrics-server.suite.ts';
 import { prometheusOperator } from './prometheus-operator/prometheus-operator.suite.ts';
 import { python } from './python/python.suite.ts';
 import { rust } from './rust/rust.suite.ts';
+import { scheduler } from './scheduler/scheduler.suite.ts';
 import type { SuiteResult, UpstreamSuite } from './support/suite.ts';
 
 const SUITES: readonly UpstreamSuite[] = [
@@ -30,6 +31,7 @@ const SUITES: readonly UpstreamSuite[] = [
   certManager,
   prometheusOperator,
   metricsServer,
+  scheduler,
 ];
 const RESULTS = join(import.meta.dirname, '../../.cache/upstream');
 

@@ -11,5 +11,7 @@ export type { PluginFactory, PluginRejection, SchedulerPlugin } from './framewor
 export { type PodState, podStateOf } from './framework/pod-state.ts';
 export type { Profile } from './framework/profile.ts';
 export { Snapshot } from './framework/snapshot.ts';
+export { type Candidate, pickCandidate } from './preemption/candidates.ts';
+export { findCandidates } from './preemption/preemption.ts';
 export { pluginFactories } from './plugins/index.ts';
 export { createScheduler, type Scheduler, type SchedulerDeps } from './scheduler.ts';

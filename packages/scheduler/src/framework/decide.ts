@@ -78,20 +78,23 @@ export function diagnose(
   extra?: ReadonlyMap<string, PluginRejection>,
 ): Diagnosis {
   const nodeCount = snapshot.nodes.size;
-  if (plan.refusal !== undefined) {
-    const { refusal } = plan;
-    const plugins = new Set([refusal.plugin, ...plan.narrowedBy]);
-    return { nodeCount, preFilter: refusal, refusals: new Map(), narrowedBy: [], plugins };
+  const { refusal, narrowedBy } = plan;
+  if (refusal !== undefined) {
+    const plugins = new Set([refusal.plugin, ...narrowedBy]);
+    return { nodeCount, preFilter: refusal, counts: new Map(), refusalOf: () => refusal, narrowedBy: [], plugins };
   }
-  const refusals = new Map<string, PluginRejection>();
-  const plugins = new Set<string>(plan.narrowedBy);
+  const of = (node: NodeState) => overruled.get(node.name) ?? plan.refusalOf(node) ?? extra?.get(node.name);
+  const counts = new Map<PluginRejection, number>();
   for (const node of plan.candidates()) {
-    const refusal = overruled.get(node.name) ?? plan.refusalOf(node) ?? extra?.get(node.name);
-    if (refusal === undefined) continue;
-    refusals.set(node.name, refusal);
-    plugins.add(refusal.plugin);
+    const reason = of(node);
+    if (reason !== undefined) counts.set(reason, (counts.get(reason) ?? 0) + 1);
   }
-  return { nodeCount, refusals, narrowedBy: plan.narrowedBy, plugins };
+  const refusalOf = (name: string) => {
+    const node = snapshot.nodes.get(name);
+    return node === undefined ? undefined : of(node);
+  };
+  const plugins = new Set([...narrowedBy, ...[...counts.keys()].map(({ plugin }) => plugin)]);
+  return { nodeCount, counts, refusalOf, narrowedBy, plugins };
 }
 
 /** Pods at least as important, to which the node is promised, count as if they were there. */
@@ -108,7 +111,7 @@ function leavePromised(pod: PodState, plan: Plan, snapshot: Snapshot): ReadonlyM
     const node = snapshot.nodes.get(name);
     const promised = promisedTo(name, pod, snapshot);
     if (node === undefined || promised.length === 0) continue;
-    const refusal = plan.trial(node).refusalWith(promised);
+    const refusal = plan.tryOn(node, (trial) => trial.refusalWith(promised));
     if (refusal !== undefined) overruled.set(name, refusal);
   }
   if (overruled.size > 0) plan.retain((node) => !overruled.has(node.name));

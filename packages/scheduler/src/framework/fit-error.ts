@@ -5,8 +5,10 @@ export interface Diagnosis {
   readonly nodeCount: number;
   /** Refused before nodes were looked at: this is said once and not of each node. */
   readonly preFilter?: PluginRejection;
-  /** Of each node that was looked at and does not fit. */
-  readonly refusals: ReadonlyMap<string, PluginRejection>;
+  /** How many nodes each refusal is told of: of those that were looked at and do not fit. */
+  readonly counts: ReadonlyMap<PluginRejection, number>;
+  /** Why the node does not fit; valid until the next decision. */
+  refusalOf(node: string): PluginRejection | undefined;
   /** Plugins that left out all nodes that `refusals` does not name. */
   readonly narrowedBy: readonly string[];
   /** Plugins whose events make the Pod worth another try. */
@@ -24,15 +26,17 @@ export function fitErrorMessage(diagnosis: Diagnosis, preemption = ''): string {
   return parts.join(' ');
 }
 
-function countedReasons({ nodeCount, refusals, narrowedBy }: Diagnosis): string {
-  const counts = new Map<string, number>();
-  for (const { reasons } of refusals.values()) {
-    for (const reason of reasons) counts.set(reason, (counts.get(reason) ?? 0) + 1);
+function countedReasons({ nodeCount, counts, narrowedBy }: Diagnosis): string {
+  const byReason = new Map<string, number>();
+  let lookedAt = 0;
+  for (const [{ reasons }, count] of counts) {
+    lookedAt += count;
+    for (const reason of reasons) byReason.set(reason, (byReason.get(reason) ?? 0) + count);
   }
-  if (narrowedBy.length > 0 && nodeCount > refusals.size) {
-    counts.set(`node(s) didn't satisfy plugin(s) [${narrowedBy.join(' ')}]`, nodeCount - refusals.size);
+  if (narrowedBy.length > 0 && nodeCount > lookedAt) {
+    byReason.set(`node(s) didn't satisfy plugin(s) [${narrowedBy.join(' ')}]`, nodeCount - lookedAt);
   }
-  return joinCounts(counts);
+  return joinCounts(byReason);
 }
 
 /** `1 this, 2 that`, sorted as text. */

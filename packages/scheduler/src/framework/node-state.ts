@@ -1,6 +1,6 @@
 /** A node with what runs on it. Source: kubernetes pkg/scheduler/framework/types.go NodeInfo. */
 import type { Node } from '@kapella/api/types/core-v1';
-import { Columns } from './columns.ts';
+import type { Columns } from './columns.ts';
 import type { PodState } from './pod-state.ts';
 import { amountsOf } from './resources.ts';
 
@@ -9,11 +9,9 @@ const NO_LABELS: Readonly<Record<string, string>> = Object.freeze({});
 export class NodeState {
   node: Node;
   labels: Readonly<Record<string, string>> = NO_LABELS;
-  /** Where the snapshot's topologies and plans keep this node; a copy keeps its original's. */
+  /** Where the snapshot's columns, topologies and plans keep this node. */
   readonly slot: number;
-  /** Its numbers are `columns` at `row`; a copy has columns of its own. */
   readonly columns: Columns;
-  readonly row: number;
   readonly pods = new Map<string, PodState>();
   /** Those of `pods` that want to be near or far from others; those that must be far; those with host ports. */
   readonly podsWithTerms = new Map<string, PodState>();
@@ -21,12 +19,11 @@ export class NodeState {
   readonly podsWithPorts = new Map<string, PodState>();
   #images: Map<string, number> | undefined;
 
-  constructor(node: Node, slot: number, columns: Columns, row: number) {
+  constructor(node: Node, slot: number, columns: Columns) {
     this.slot = slot;
     this.columns = columns;
-    this.row = row;
-    columns.reserve(row);
-    columns.clear(row);
+    columns.reserve(slot);
+    columns.clear(slot);
     this.node = node;
     this.setNode(node);
   }
@@ -39,7 +36,7 @@ export class NodeState {
     this.node = node;
     this.labels = node.metadata.labels ?? NO_LABELS;
     this.#images = undefined;
-    this.columns.setAllocatable(this.row, amountsOf(node.status?.allocatable));
+    this.columns.setAllocatable(this.slot, amountsOf(node.status?.allocatable));
   }
 
   /** Bytes of each image that the node has, by every name of it. */
@@ -54,11 +51,11 @@ export class NodeState {
   }
 
   allocatable(resource: string): number {
-    return this.columns.resources.get(resource)?.allocatable[this.row] ?? 0;
+    return this.columns.resources.get(resource)?.allocatable[this.slot] ?? 0;
   }
 
   requested(resource: string): number {
-    return this.columns.resources.get(resource)?.requested[this.row] ?? 0;
+    return this.columns.resources.get(resource)?.requested[this.slot] ?? 0;
   }
 
   add(pod: PodState): void {
@@ -74,28 +71,24 @@ export class NodeState {
     const pod = this.pods.get(key);
     if (pod === undefined) return undefined;
     this.pods.delete(key);
-    this.podsWithTerms.delete(key);
-    this.podsWithRequiredFar.delete(key);
-    this.podsWithPorts.delete(key);
+    if (!pod.terms.isEmpty) this.podsWithTerms.delete(key);
+    if (pod.terms.requiredFar.length > 0) this.podsWithRequiredFar.delete(key);
+    if (pod.hostPorts.length > 0) this.podsWithPorts.delete(key);
     this.#count(pod, -1);
     return pod;
   }
 
-  /** A copy whose Pods can be taken away to see what would fit. */
-  clone(): NodeState {
-    const copy = new NodeState(this.node, this.slot, new Columns(1), 0);
-    for (const pod of this.pods.values()) copy.add(pod);
-    return copy;
-  }
-
   #count(pod: PodState, sign: 1 | -1): void {
-    const { columns, row } = this;
-    for (const [resource, amount] of pod.requests) {
+    const { columns, slot } = this;
+    const { cpu, memory, scoredMilliCpu, scoredMemory, podCount } = columns;
+    cpu.requested[slot] = (cpu.requested[slot] as number) + sign * pod.milliCpu;
+    memory.requested[slot] = (memory.requested[slot] as number) + sign * pod.memory;
+    scoredMilliCpu[slot] = (scoredMilliCpu[slot] as number) + sign * pod.scoredMilliCpu;
+    scoredMemory[slot] = (scoredMemory[slot] as number) + sign * pod.scoredMemory;
+    podCount[slot] = (podCount[slot] as number) + sign;
+    for (const [resource, amount] of pod.otherRequests) {
       const { requested } = columns.resource(resource);
-      requested[row] = (requested[row] as number) + sign * amount;
+      requested[slot] = (requested[slot] as number) + sign * amount;
     }
-    columns.scoredMilliCpu[row] = (columns.scoredMilliCpu[row] as number) + sign * pod.scoredMilliCpu;
-    columns.scoredMemory[row] = (columns.scoredMemory[row] as number) + sign * pod.scoredMemory;
-    columns.podCount[row] = (columns.podCount[row] as number) + sign;
   }
 }

@@ -158,9 +158,14 @@ export class Plan {
     this.#hasGlobalRefusals = false;
   }
 
-  /** What would be with other Pods on the node: its answers leave the plan as it is. */
-  trial(node: NodeState): Trial {
-    return new Trial(node, this.#profile, this.filterStates);
+  /** What would be with other Pods on the node, asked while `ask` runs; plan and node stay as they are. */
+  tryOn<T>(node: NodeState, ask: (trial: Trial) => T): T {
+    const trial = new Trial(node, this.#profile, this.filterStates);
+    try {
+      return ask(trial);
+    } finally {
+      trial.end();
+    }
   }
 
   /** As of the last `run`. */

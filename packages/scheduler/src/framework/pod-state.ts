@@ -21,6 +21,10 @@ export class PodState {
   readonly priority: number;
   /** Resources in place of a running Pod can change: what is in effect counts too. */
   readonly requests: Amounts;
+  readonly milliCpu: number;
+  readonly memory: number;
+  /** Requests for anything but CPU and memory. */
+  readonly otherRequests: readonly (readonly [resource: string, amount: number])[];
   readonly scoredMilliCpu: number;
   readonly scoredMemory: number;
   readonly hostPorts: readonly HostPort[];
@@ -34,6 +38,9 @@ export class PodState {
     this.labels = pod.metadata.labels ?? NO_LABELS;
     this.priority = pod.spec.priority ?? 0;
     this.requests = podRequests(pod, { useStatus: isPlaced });
+    this.milliCpu = this.requests.get('cpu') ?? 0;
+    this.memory = this.requests.get('memory') ?? 0;
+    this.otherRequests = [...this.requests].filter(([resource]) => resource !== 'cpu' && resource !== 'memory');
     const scored = podScoredRequests(pod, this.requests, isPlaced);
     this.scoredMilliCpu = scored.get('cpu') ?? 0;
     this.scoredMemory = scored.get('memory') ?? 0;

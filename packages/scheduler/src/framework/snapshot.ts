@@ -87,7 +87,7 @@ export class Snapshot {
       return;
     }
     const slot = this.#freeSlots.pop() ?? this.slots.length;
-    const state = new NodeState(node, slot, this.columns, slot);
+    const state = new NodeState(node, slot, this.columns);
     this.slots[slot] = state;
     this.nodes.set(node.metadata.name, state);
     for (const topology of this.#topologies.values()) topology.set(slot, state.labels);

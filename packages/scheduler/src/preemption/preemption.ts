@@ -10,6 +10,7 @@ import type { NodeState } from '../framework/node-state.ts';
 import { type PluginRejection, type PreemptionOptions, unresolvable, unschedulable } from '../framework/plugin.ts';
 import type { PodState } from '../framework/pod-state.ts';
 import type { Snapshot } from '../framework/snapshot.ts';
+import type { Trial } from '../framework/trial.ts';
 import { splitByBudgets } from './budgets.ts';
 import { byImportance, type Candidate } from './candidates.ts';
 
@@ -38,19 +39,22 @@ export function findCandidates(input: PreemptionInput): readonly Candidate[] | {
   const { pod } = search.cycle;
   const ineligible = whyIneligible(pod, diagnosis, snapshot);
   if (ineligible !== undefined) return { why: `preemption: ${ineligible}` };
-  const nodes = helpfulNodes(diagnosis, snapshot);
-  const refusals = new Map<string, PluginRejection>();
-  const candidates = tryNodes(nodes, input, refusals);
+  const counts = new Map<PluginRejection, number>();
+  const candidates = tryNodes(helpfulNodes(diagnosis, snapshot), input, (refusal) => {
+    counts.set(refusal, (counts.get(refusal) ?? 0) + 1);
+  });
   if (candidates.length > 0) return candidates;
-  for (const name of snapshot.nodes.keys()) if (!refusals.has(name)) refusals.set(name, NOT_HELPFUL);
-  const all: Diagnosis = { nodeCount: snapshot.nodes.size, refusals, narrowedBy: [], plugins: new Set() };
+  const nodeCount = snapshot.nodes.size;
+  const tried = [...counts.values()].reduce((sum, count) => sum + count, 0);
+  if (nodeCount > tried) counts.set(NOT_HELPFUL, nodeCount - tried);
+  const all: Diagnosis = { nodeCount, counts, refusalOf: () => undefined, narrowedBy: [], plugins: new Set() };
   return { why: `preemption: ${fitErrorMessage(all)}` };
 }
 
-function whyIneligible(pod: PodState, { refusals }: Diagnosis, snapshot: Snapshot): string | undefined {
+function whyIneligible(pod: PodState, { refusalOf }: Diagnosis, snapshot: Snapshot): string | undefined {
   if (pod.pod.spec.preemptionPolicy === 'Never') return 'not eligible due to preemptionPolicy=Never.';
   const nominated = pod.pod.status?.nominatedNodeName;
-  if (!nominated || refusals.get(nominated)?.code === 'UnschedulableAndUnresolvable') return undefined;
+  if (!nominated || refusalOf(nominated)?.code === 'UnschedulableAndUnresolvable') return undefined;
   for (const other of snapshot.nodes.get(nominated)?.pods.values() ?? []) {
     if (other.priority < pod.priority && isGoingForPreemption(other)) {
       return 'not eligible due to a terminating pod on the nominated node.';
@@ -65,18 +69,18 @@ function isGoingForPreemption({ pod, isTerminating }: PodState): boolean {
 }
 
 /** Those that refused the Pod for something that removing Pods can change. */
-function helpfulNodes({ preFilter, refusals }: Diagnosis, { nodes }: Snapshot): NodeState[] {
+function helpfulNodes({ preFilter, counts, refusalOf }: Diagnosis, { nodes }: Snapshot): NodeState[] {
   if (preFilter !== undefined) return preFilter.code === 'Unschedulable' ? [...nodes.values()] : [];
-  const helpful: NodeState[] = [];
-  for (const [name, { code }] of refusals) {
-    const node = nodes.get(name);
-    if (node !== undefined && code === 'Unschedulable') helpful.push(node);
-  }
-  return helpful;
+  if (![...counts.keys()].some(({ code }) => code === 'Unschedulable')) return [];
+  return [...nodes.values()].filter(({ name }) => refusalOf(name)?.code === 'Unschedulable');
 }
 
 /** Enough to choose from: not every node of a large cluster is tried. */
-function tryNodes(nodes: readonly NodeState[], input: PreemptionInput, refusals: Map<string, PluginRejection>) {
+function tryNodes(
+  nodes: readonly NodeState[],
+  input: PreemptionInput,
+  onRefusal: (refusal: PluginRejection) => void,
+): readonly Candidate[] {
   const { minCandidateNodesPercentage, minCandidateNodesAbsolute } = input.options;
   const share = Math.trunc((nodes.length * minCandidateNodesPercentage) / 100);
   const wanted = Math.min(nodes.length, Math.max(share, minCandidateNodesAbsolute));
@@ -87,7 +91,7 @@ function tryNodes(nodes: readonly NodeState[], input: PreemptionInput, refusals:
     const node = nodes[(offset + i) % nodes.length] as NodeState;
     const found = victimsOn(node, input);
     if ('reasons' in found) {
-      refusals.set(node.name, found);
+      onRefusal(found);
       continue;
     }
     (found.budgetViolations === 0 ? clean : violating).push(found);
@@ -98,12 +102,19 @@ function tryNodes(nodes: readonly NodeState[], input: PreemptionInput, refusals:
 
 /** Takes away everything less important, then gives back as much as still leaves room: most important first. */
 function victimsOn(node: NodeState, input: PreemptionInput): Candidate | PluginRejection {
-  const { search, snapshot, budgets, nowMs } = input;
-  const { pod } = search.cycle;
+  const { pod } = input.search.cycle;
   const lesser = [...node.pods.values()].filter((other) => other.priority < pod.priority);
   if (lesser.length === 0) return NO_VICTIMS;
-  const trial = search.plan.trial(node);
-  const promised = promisedTo(node.name, pod, snapshot);
+  return input.search.plan.tryOn(node, (trial) => tryWithout(lesser, node.name, trial, input));
+}
+
+function tryWithout(
+  lesser: PodState[],
+  node: string,
+  trial: Trial,
+  { search, snapshot, budgets, nowMs }: PreemptionInput,
+): Candidate | PluginRejection {
+  const promised = promisedTo(node, search.cycle.pod, snapshot);
   for (const other of lesser) trial.remove(other);
   const refusal = trial.refusalWith(promised);
   if (refusal !== undefined) return refusal;
@@ -121,5 +132,5 @@ function victimsOn(node: NodeState, input: PreemptionInput): Candidate | PluginR
   const budgetViolations = violating.filter((other) => !giveBack(other)).length;
   for (const other of others) giveBack(other);
   if (victims.length === 0) return { ...unschedulable('expected at least one victim pod'), plugin: PLUGIN };
-  return { node: node.name, victims: victims.sort(order), budgetViolations };
+  return { node, victims: victims.sort(order), budgetViolations };
 }

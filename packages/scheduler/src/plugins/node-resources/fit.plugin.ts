@@ -110,15 +110,15 @@ class Shortages {
     this.#lookup = lookup;
   }
 
-  refusal({ columns, row }: NodeState): Rejection | undefined {
-    let short = (columns.podCount[row] as number) + 1 > (columns.podCountMax[row] as number) ? 1 : 0;
+  refusal({ columns, slot }: NodeState): Rejection | undefined {
+    let short = (columns.podCount[slot] as number) + 1 > (columns.podCountMax[slot] as number) ? 1 : 0;
     let isResolvable = true;
     const wanted = this.#wanted;
     for (let i = 0; i < wanted.length; i++) {
       const [resource, amount] = wanted[i] as Wanted[number];
       const column = columns.resources.get(resource);
-      const allocatable = column?.allocatable[row] ?? 0;
-      if (amount <= allocatable - (column?.requested[row] ?? 0)) continue;
+      const allocatable = column?.allocatable[slot] ?? 0;
+      if (amount <= allocatable - (column?.requested[slot] ?? 0)) continue;
       if (allocatable === 0 && this.#isDevice(resource)) continue;
       short += 2 ** (i + 1);
       if (amount > allocatable) isResolvable = false;

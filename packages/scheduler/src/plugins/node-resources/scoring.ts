@@ -68,9 +68,9 @@ function brokenLine(shape: readonly ShapePoint[]): (utilization: number) => numb
 
 /** What counts as used: `assumed` has a minimum for containers that ask for no CPU or memory. */
 export function usedOf(node: NodeState, resource: string, assumed: boolean): number {
-  const { columns, row } = node;
-  if (assumed && resource === 'cpu') return columns.scoredMilliCpu[row] as number;
-  if (assumed && resource === 'memory') return columns.scoredMemory[row] as number;
+  const { columns, slot } = node;
+  if (assumed && resource === 'cpu') return columns.scoredMilliCpu[slot] as number;
+  if (assumed && resource === 'memory') return columns.scoredMemory[slot] as number;
   return node.requested(resource);
 }
 

@@ -8,7 +8,7 @@ import type { PodState } from '../../framework/pod-state.ts';
 
 const DISK_CONFLICT = unschedulable('node(s) had no available disk');
 const CLAIM_CONFLICT = unschedulable(
-  'node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode',
+  'node(s) unavailable due to PersistentVolumeClaim with ReadWriteOncePod access mode already in-use by another pod',
 );
 
 export const volumeRestrictions: PluginFactory = {

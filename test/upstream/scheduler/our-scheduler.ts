@@ -1,0 +1,76 @@
+/** Kapella's decision over the same objects: which nodes fit with what score, or the words that say why none does. */
+import { appsV1, coreV1, type KindRef, type KubeObject, storageV1 } from '@kapella/api';
+import type { Node, Pod } from '@kapella/api/types/core-v1';
+import type { Ctx } from '@kapella/base';
+import { hostRandom } from '@kapella/base/node';
+import type { Client } from '@kapella/client';
+import {
+  buildProfiles,
+  createStaticLookup,
+  defaultConfig,
+  diagnose,
+  findCandidates,
+  fitErrorMessage,
+  Planner,
+  podStateOf,
+  type Profile,
+  search,
+  Snapshot,
+} from '@kapella/scheduler';
+
+export interface Verdict {
+  /** Total score of each node that fits. */
+  readonly totals: ReadonlyMap<string, number>;
+  readonly message: string | undefined;
+}
+
+const KINDS: readonly KindRef<KubeObject>[] = [
+  ...[coreV1.Namespace, coreV1.Service, coreV1.PersistentVolume, coreV1.PersistentVolumeClaim],
+  ...[appsV1.ReplicaSet, appsV1.StatefulSet, storageV1.StorageClass, storageV1.CSINode],
+] as never;
+const PREEMPTION = { minCandidateNodesPercentage: 10, minCandidateNodesAbsolute: 100 };
+
+export class OurScheduler {
+  readonly #snapshot: Snapshot;
+  readonly #planner: Planner;
+  readonly #profile: Profile;
+
+  constructor(objects: readonly KubeObject[], nodes: readonly Node[]) {
+    const lookup = createStaticLookup(objects);
+    this.#snapshot = new Snapshot(lookup);
+    this.#planner = new Planner(this.#snapshot);
+    this.#profile = buildProfiles(defaultConfig(), { lookup })[0] as Profile;
+    for (const node of nodes) this.#snapshot.setNode(node);
+  }
+
+  static async of(client: Client, nodes: readonly Node[], ctx: Ctx): Promise<OurScheduler> {
+    const lists = await Promise.all(KINDS.map((kind) => client.list(kind, {}, ctx)));
+    return new OurScheduler(
+      lists.flatMap(({ items }) => items),
+      nodes,
+    );
+  }
+
+  decide(pod: Pod): Verdict {
+    const found = search(podStateOf(pod, false), this.#snapshot, this.#profile, this.#planner);
+    const { plan } = found;
+    const totals = new Map<string, number>();
+    if (plan.count > 0) {
+      const scores = plan.totals();
+      for (let i = 0; i < plan.count; i++) {
+        totals.set(this.#snapshot.slots[plan.slots[i] as number]?.name as string, scores[i] as number);
+      }
+      return { totals, message: undefined };
+    }
+    const diagnosis = diagnose(found, this.#snapshot);
+    const candidates = findCandidates({
+      ...{ search: found, diagnosis, snapshot: this.#snapshot, budgets: [], options: PREEMPTION, nowMs: 0 },
+      random: hostRandom,
+    });
+    return { totals, message: fitErrorMessage(diagnosis, 'why' in candidates ? candidates.why : '') };
+  }
+
+  place(pod: Pod): void {
+    this.#snapshot.place(podStateOf(pod, true), pod.spec.nodeName as string);
+  }
+}

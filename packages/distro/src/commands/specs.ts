@@ -248,6 +248,30 @@ const KUBECTL: CommandSpec = {
   passThrough: true,
 };
 
+const EXPLAIN: CommandSpec = {
+  name: 'explain',
+  summary: 'Say why an object is not as it should be, and what would change it',
+  usage: 'RESOURCE NAME [FIELD] [FLAGS]',
+  examples: [
+    { line: 'kapella explain pod web-7d4b9', what: 'on no node, or not ready: why, and which change would help' },
+    { line: 'kapella explain service web -n shop', what: 'why it has no endpoints' },
+    { line: 'kapella explain pvc data', what: 'why it is not bound' },
+    { line: 'kapella explain namespace old', what: 'why it does not go: finalizers and who removes them' },
+    { line: 'kapella explain deployment web spec.replicas', what: 'who last changed the field' },
+  ],
+  description:
+    'Reads through the API with your kubeconfig (--kubeconfig, $KUBECONFIG, the cluster of this machine, ~/.kube/config), and\n' +
+    'writes nothing. For a Pod on no node every filter of the scheduler is asked for every node, and changes are tried on a copy.',
+  args: { min: 1, max: 3 },
+  flags: [
+    { flag: '--namespace', short: '-n', value: 'NAMESPACE', help: "namespace (default: the context's)" },
+    { flag: '--kubeconfig', value: 'FILE', help: 'which cluster, as who' },
+    { flag: '--context', value: 'NAME', help: 'context of the kubeconfig (default: its current one)' },
+    { flag: '--all', help: 'all rows of long tables' },
+    ...FIND_OPTIONS,
+  ],
+};
+
 const ENVTEST: CommandSpec = {
   name: 'envtest',
   summary: "Lay out a folder for KUBEBUILDER_ASSETS: Go operators' envtest suites then run on Kapella",
@@ -310,5 +334,5 @@ const VERSION: CommandSpec = {
 
 export const COMMANDS: readonly CommandSpec[] = [
   ...[UP, DOWN, RESET, STATUS, LOGS, KUBECONFIG, KUBECTL, IMAGE, DOCTOR, SERVER, NODE],
-  ...[HOLLOW, ENVTEST, KUBE_APISERVER, KUBE_SCHEDULER, ETCD, VERSION],
+  ...[EXPLAIN, HOLLOW, ENVTEST, KUBE_APISERVER, KUBE_SCHEDULER, ETCD, VERSION],
 ];

@@ -177,6 +177,15 @@ export class Plan {
     return this.#named(global ?? (this.#refusals[slot] as Rejection), order);
   }
 
+  /** Every filter that refuses the node, not only the first. */
+  refusalsOf(node: NodeState): PluginRejection[] {
+    const rows = [...this.#local, ...this.#global].sort((a, b) => a.order - b.order);
+    return rows.flatMap(({ plugin, state }) => {
+      const refusal = state.filter(node);
+      return refusal === undefined ? [] : [{ ...refusal, plugin: plugin.name }];
+    });
+  }
+
   /** With the plugin's name; thousands of nodes share a few refusals. */
   #named(refusal: Rejection, order: number): PluginRejection {
     let named = this.#namedRefusals.get(refusal);

@@ -11,6 +11,7 @@ export const COMMAND_WORK: ReadonlyMap<string, () => Promise<Command>> = new Map
   ['kubectl', async () => (await import('./kubectl.command.ts')).kubectl],
   ['image', async () => (await import('./image.command.ts')).image],
   ['doctor', async () => (await import('./doctor.command.ts')).doctor],
+  ['explain', async () => (await import('./explain.command.ts')).explain],
   ['server', async () => (await import('./server.command.ts')).server],
   ['node', async () => (await import('./node.command.ts')).node],
   ['hollow', async () => (await import('./hollow.command.ts')).hollow],

@@ -33,13 +33,13 @@ const FACTS: ClusterFacts = {
   },
 };
 
-export const schedulerComponent = (network: Network): Component => ({
+export const schedulerComponent = (network: Pick<Network, 'connect'>): Component => ({
   name: 'kube-scheduler',
   run: (ctx) => runScheduler((user) => network.connect('kube-scheduler', user), ctx),
 });
 
 /** `wanted`: names as in kube-controller-manager's `--controllers`; `*` stands for all that are on by default. */
-export function controllersComponent(network: Network, wanted: readonly string[]): Component {
+export function controllersComponent(network: Pick<Network, 'connect'>, wanted: readonly string[]): Component {
   const unknown = wanted.filter((name) => name !== '*' && !controllerTable.some((row) => row.name === name));
   if (unknown.length > 0) throw new Error(`no controller ${unknown.join(', ')}; see kube-controller-manager --help`);
   const rows = controllerTable.filter((row) => wanted.includes(row.name) || (wanted.includes('*') && row.onByDefault));

@@ -9,3 +9,10 @@ export { ANNOTATION_PREFIX, defaultBehaviour, type HollowBehaviour } from './hol
 export { createFleet, type Fleet, type FleetOptions } from './hollow/fleet.ts';
 export { parseStages, type Stage } from './hollow/stages/stage.ts';
 export type { HollowNode, HollowNodeOptions } from './hollow/hollow-node.ts';
+export { checkers } from './checkers/index.ts';
+export { scenarios } from './scenarios/index.ts';
+export type { Mutation } from './sim/mutation.ts';
+export type { FaultStep, Plan, Step } from './sim/plan.ts';
+export { planOf, type RunOptions, type RunResult, runPlan } from './sim/run.ts';
+export { shrink } from './sim/shrink.ts';
+export type { Violation } from './sim/world.ts';

@@ -68,6 +68,8 @@ class SimNetwork implements Network {
   #listener: Listener | undefined;
   #faults: Active[] = [];
   readonly #cut = new Set<string>();
+  /** Requests that a server has and has not answered. */
+  readonly #pending = new Set<(error: Error) => void>();
   /** Open streams, by how to cut them: whose they are. */
   readonly #streams = new Map<() => void, string>();
 
@@ -89,6 +91,7 @@ class SimNetwork implements Network {
 
   listen(next: Listener | undefined): void {
     this.#listener = next;
+    for (const reset of [...this.#pending]) reset(new NetworkError('connection reset by peer'));
     this.dropWatches();
   }
 
@@ -127,7 +130,7 @@ class SimNetwork implements Network {
     const serve = this.#reach(name);
     const instead = met.find(({ answer }) => answer !== undefined)?.answer;
     if (met.some(({ lose }) => lose === 'request')) throw new NetworkError('connection reset by peer');
-    const response = instead === undefined ? await serve(request, ctx) : errorResponse(instead);
+    const response = instead === undefined ? await this.#answer(serve, request, ctx) : errorResponse(instead);
     this.onAnswer?.(view, response.status, this.#clock.monotonicMs() - startedMs);
     // A server that went down in between has told nobody, whatever it has done.
     if (this.#listener !== serve || this.#cut.has(name) || met.some(({ lose }) => lose === 'answer')) {
@@ -137,6 +140,16 @@ class SimNetwork implements Network {
     if (response.body instanceof Uint8Array) return response;
     const cutAfterMs = met.find((fault) => fault.cutAfterMs !== undefined)?.cutAfterMs;
     return { ...response, body: this.#tracked(response.body, name, cutAfterMs) };
+  }
+
+  /** Rejects when the server goes down meanwhile. */
+  #answer(serve: Listener, request: ServerRequest, ctx: Ctx): Promise<ApiResponse> {
+    let reset: (error: Error) => void = () => {};
+    return new Promise<ApiResponse>((resolve, reject) => {
+      reset = reject;
+      this.#pending.add(reject);
+      serve(request, ctx).then(resolve, reject);
+    }).finally(() => this.#pending.delete(reset));
   }
 
   #pick(view: RequestView): readonly Fault[] {

@@ -4,3 +4,5 @@ export { createMemoryStore, type MemorySnapshot, type MemoryStore } from './back
 export { createWatchCache } from './cache/watch-cache.ts';
 export * from './cached.ts';
 export * from './contract.ts';
+export { createMvccStore } from './mvcc/mvcc-store.ts';
+export type { ChangeRecord, Persistence } from './mvcc/record.ts';

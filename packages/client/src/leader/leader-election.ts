@@ -88,7 +88,8 @@ async function renewLoop(
     } catch {
       return undefined;
     }
-    if (await tryAcquire(client, options, observed, ctx)) renewedMs = ctx.clock.monotonicMs();
+    const leftMs = renewedMs + renewDeadlineMs - ctx.clock.monotonicMs();
+    if (await tryWithin(leftMs, client, options, observed, ctx)) renewedMs = ctx.clock.monotonicMs();
     else if (ctx.signal.aborted) return undefined;
     else if (ctx.clock.monotonicMs() - renewedMs >= renewDeadlineMs) {
       if (observed.lease !== undefined) {
@@ -97,6 +98,27 @@ async function renewLoop(
       return new Error(`leader election lost: the lease ${options.name} could not be renewed`);
     }
   }
+}
+
+/** False once `ms` have passed, answer or not: a server that hangs must not let us go on leading. */
+function tryWithin(
+  ms: number,
+  client: Client,
+  options: LeaderElectionOptions,
+  observed: Observed,
+  ctx: Ctx,
+): Promise<boolean> {
+  const giveUp = new AbortController();
+  return new Promise((resolve) => {
+    const timer = ctx.clock.setTimer(Math.max(0, ms), () => {
+      giveUp.abort(new Error('the renewal took too long'));
+      resolve(false);
+    });
+    tryAcquire(client, options, observed, childCtx(ctx, giveUp.signal)).then((held) => {
+      timer.cancel();
+      resolve(held);
+    });
+  });
 }
 
 async function tryAcquire(
@@ -158,7 +180,9 @@ async function release(client: Client, observed: Observed, ctx: Ctx): Promise<vo
   if (lease === undefined) return;
   // The context we led under is gone; the release itself is one short request.
   const brief: Ctx = { ...ctx, signal: new AbortController().signal };
-  const spec = { ...lease.spec, holderIdentity: '', leaseDurationSeconds: 1 };
+  // Left out, not empty: the server refuses an empty holder.
+  const { holderIdentity: _, ...rest } = lease.spec ?? {};
+  const spec = { ...rest, leaseDurationSeconds: 1 };
   try {
     await client.update(coordinationV1.Lease, { ...lease, spec }, brief);
   } catch (error) {

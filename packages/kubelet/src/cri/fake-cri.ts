@@ -56,6 +56,8 @@ export interface FakeCri extends Cri {
   /** The sandbox dies, as after a crash of its shim. */
   breakSandbox(podName: string): void;
   running(): readonly string[];
+  /** The Pod of each running container. */
+  runningPods(): readonly { readonly namespace: string; readonly name: string; readonly uid: string }[];
   sandboxCount(): number;
   configOf(podName: string, container: string): ContainerConfig | undefined;
   sandboxConfigOf(podName: string): PodSandboxConfig | undefined;
@@ -141,6 +143,11 @@ type ContainerCall =
 function controls(r: FakeRuntime): Controls {
   return {
     running: () => [...r.containers.values()].filter((c) => c.status.state === 'running').map(r.nameOf),
+    runningPods: () =>
+      [...r.containers.values()].flatMap(({ status, sandboxId }) => {
+        const pod = status.state === 'running' ? r.sandboxes.get(sandboxId)?.config.metadata : undefined;
+        return pod === undefined ? [] : [pod];
+      }),
     sandboxCount: () => r.sandboxes.size,
     configOf: (podName, name) => r.find(podName, name)?.config,
     sandboxConfigOf: (podName) => [...r.sandboxes.values()].findLast((s) => s.config.metadata.name === podName)?.config,

@@ -47,6 +47,23 @@ test('a Pod comes up, is deleted and leaves nothing behind', async (t) => {
   );
 });
 
+test('a Pod that the node controller made unready is ready again once its agent is heard', async (t) => {
+  const node = createTestNode(settle);
+  t.after(() => node.stop());
+  node.api.add(testPod('web', {}));
+  await node.clock.advance(100);
+  const readiness = () => node.api.get('web')?.status?.conditions?.find(({ type }) => type === 'Ready')?.status;
+  node.api.change('web', (pod) => {
+    const conditions = (pod.status?.conditions ?? []).map((condition) =>
+      condition.type === 'Ready' ? { ...condition, status: 'False' } : condition,
+    );
+    return { ...pod, status: { ...pod.status, conditions } };
+  });
+  assert.equal(readiness(), 'False');
+  await node.clock.advance(100);
+  assert.equal(readiness(), 'True');
+});
+
 test('init containers run in order before the main ones, sidecars stay and end last', async (t) => {
   const node = createTestNode(settle, {
     script: ({ metadata }) => (metadata.name.startsWith('init') ? { afterMs: 500, exitCode: 0 } : undefined),

@@ -81,7 +81,7 @@ export class PodWorker {
     this.#pod = pod;
     if (pod.metadata.deletionTimestamp !== undefined)
       this.#endRunning(graceSeconds(pod, undefined) < graceSeconds(old, undefined));
-    if (matters(old, pod)) this.wake(false);
+    if (matters(old, pod) || isContradicted(this.#status, pod)) this.wake(false);
   }
 
   /** Its object was deleted. */
@@ -321,6 +321,14 @@ export class PodWorker {
   get probed() {
     return probeTarget(this.#pod, this.#observed, this.#podIps());
   }
+}
+
+/** The node controller makes Pods unready while the agent is not heard: once it is, it says again how they are. */
+function isContradicted(ours: PodStatus | undefined, { status }: Pod): boolean {
+  const theirs = new Map((status?.conditions ?? []).map((condition) => [condition.type, condition.status]));
+  return (ours?.conditions ?? []).some(
+    ({ type, status: own }) => OWNED_CONDITIONS.includes(type) && theirs.has(type) && theirs.get(type) !== own,
+  );
 }
 
 /** Our own status writes come back as updates: they are no news. */

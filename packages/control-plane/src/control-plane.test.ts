@@ -10,12 +10,12 @@ import {
   createMetricsRegistry,
   createRbacAuthorizer,
 } from '@kapella/apiserver';
-import { isReason, silentLogger } from '@kapella/base';
+import { createVirtualClock, isReason, silentLogger } from '@kapella/base';
 import { hostCtx, hostRandom } from '@kapella/base/node';
 import type { Client } from '@kapella/client';
 import { createServiceAllocator } from '@kapella/resources';
 import { createMemoryStore } from '@kapella/store';
-import { bootstrapCluster } from './bootstrap/bootstrap.ts';
+import { bootstrapCluster, keepBootstrapped } from './bootstrap/bootstrap.ts';
 import { clientFor, defaultAdmission, MASTER, runComponents } from './control-plane.ts';
 import { clusterControllers } from './controllers.ts';
 import { servedResources } from './resources.ts';
@@ -119,6 +119,25 @@ async function markReady(app: string): Promise<void> {
     await client.patch(coreV1.Pod, pod, { type: 'merge', body }, ctx, { subresource: 'status' });
   }
 }
+
+test("the API server's own Service and its endpoints come back when they are deleted", async () => {
+  const name = { name: 'kubernetes', namespace: 'default' };
+  const clock = createVirtualClock();
+  const end = new AbortController();
+  const kept = keepBootstrapped(client, facts, { ...ctx, clock, signal: end.signal });
+  const before = await client.get(coreV1.Service, name, ctx);
+  await client.delete(coreV1.Service, name, ctx);
+  await client.delete(discoveryV1.EndpointSlice, name, ctx);
+  await clock.advance(10_000);
+  const slice = await eventually('both are back', () => client.get(discoveryV1.EndpointSlice, name, ctx));
+  assert.deepEqual(slice.endpoints?.[0]?.addresses, ['192.0.2.1']);
+  const after = await client.get(coreV1.Service, name, ctx);
+  assert.equal(after?.spec.clusterIP, '10.43.0.1');
+  assert.notEqual(after?.metadata.uid, before?.metadata.uid);
+  end.abort();
+  await clock.advance(10_000);
+  await kept;
+});
 
 describe('a cluster in memory', () => {
   test('has what clients count on', async () => {

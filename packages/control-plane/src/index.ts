@@ -2,7 +2,7 @@
 export { type ApiParts, type AuthorizationMode, assembleApiServer } from './assemble.ts';
 export type { AuthenticationParts } from './authentication.ts';
 export type { AuditMode, AuditParts, BackendParts } from './audit.ts';
-export { bootstrapCluster } from './bootstrap/bootstrap.ts';
+export { bootstrapCluster, keepBootstrapped } from './bootstrap/bootstrap.ts';
 export { NODE_NETWORK_GROUP } from './bootstrap/groups.ts';
 export type { BootstrapFacts } from './bootstrap/objects.ts';
 export * from './control-plane.ts';

@@ -1,6 +1,6 @@
 /** Brings the bootstrap objects into a cluster, at every start: what is there and right costs one read of a cache. */
 import { builtInKinds, type KindRef, type UnknownObject } from '@kapella/api';
-import { type Ctx, describeError, invariant, isReason, jsonEqual } from '@kapella/base';
+import { type Ctx, describeError, invariant, isReason, jsonEqual, sleep } from '@kapella/base';
 import type { Client } from '@kapella/client';
 import { ensureFlowControl } from './flow-control.ts';
 import {
@@ -29,6 +29,25 @@ export async function bootstrapCluster(client: Client, facts: BootstrapFacts, ct
     ...dnsObjects(facts).map((manifest) => ensure(client, manifest, ctx)),
     replace(client, extensionAuthentication(facts), ctx),
   ]);
+}
+
+const CHECK_MS = 10_000;
+
+/**
+ * Until ctx aborts: what no cluster can be without comes back when somebody deletes it (`kubectl delete service --all`
+ * takes the API server's). Source: kubernetes pkg/controlplane/controller/{kubernetesservice,systemnamespaces}.
+ */
+export async function keepBootstrapped(client: Client, facts: BootstrapFacts, ctx: Ctx): Promise<void> {
+  const { service, endpoints } = apiService(facts);
+  for (;;) {
+    await sleep(CHECK_MS, ctx).catch(() => {});
+    if (ctx.signal.aborted) return;
+    for (const manifest of [...namespaces(), service, ...endpoints]) {
+      await ensure(client, manifest, ctx).catch((error: unknown) => {
+        if (!ctx.signal.aborted) ctx.log.warn('bootstrap object not made again', { reason: describeError(error) });
+      });
+    }
+  }
 }
 
 function kindOf({ apiVersion, kind }: Manifest): KindRef<UnknownObject> {

@@ -5,6 +5,7 @@ import type { Ctx } from '@kapella/base';
 import { addressAt, type ClusterOptions } from '@kapella/cli';
 import {
   bootstrapCluster,
+  keepBootstrapped,
   clientFor,
   clusterControllers,
   defaultAdmission,
@@ -56,19 +57,18 @@ export async function runServer(options: ClusterOptions, hooks: ServerHooks, ctx
     ctx,
   );
   const apiAddress = (await primaryAddress()) ?? '127.0.0.1';
-  await bootstrapCluster(
-    clientFor(api.server, MASTER, 'kapella-bootstrap'),
-    {
-      serviceAddress: addressAt(options.serviceCidr, 1),
-      dnsAddress: addressAt(options.serviceCidr, DNS_ADDRESS_INDEX),
-      apiAddress,
-      apiPort: api.port,
-      clientCa: pki.ca.cert,
-      requestHeaderCa: pki.frontProxyCa.cert,
-    },
-    ctx,
-  );
+  const facts = {
+    serviceAddress: addressAt(options.serviceCidr, 1),
+    dnsAddress: addressAt(options.serviceCidr, DNS_ADDRESS_INDEX),
+    apiAddress,
+    apiPort: api.port,
+    clientCa: pki.ca.cert,
+    requestHeaderCa: pki.frontProxyCa.cert,
+  };
+  const master = clientFor(api.server, MASTER, 'kapella-bootstrap');
+  await bootstrapCluster(master, facts, ctx);
   api.bootstrapped();
+  void keepBootstrapped(master, facts, ctx);
   const url = `https://127.0.0.1:${api.port}`;
   const kubeconfig = `${options.dataDir}/admin.kubeconfig`;
   writePrivate(kubeconfig, kubeconfigYaml({ name: options.name, server: url, caCert: pki.ca.cert, user: pki.admin }));

@@ -49,6 +49,8 @@ export interface ClusterSpec {
   readonly serviceCidr: string;
   /** Extra arguments of `kapella up`. */
   readonly args?: readonly string[];
+  /** Of the processes of the cluster: another PATH gives it another containerd. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** Names and networks differ, so that a cluster left over by a crashed run cannot get in the way of the next file. */
@@ -61,7 +63,7 @@ export async function startCluster(spec: ClusterSpec): Promise<TestCluster> {
   await must(run(KAPELLA, ['reset', '--name', spec.name, '--data-dir', dataDir, '--yes'], {}), 'kapella reset');
   const upArgs = ['up', ...flags, ...networks, '--yes', ...(spec.args ?? [])];
   try {
-    await must(run(KAPELLA, upArgs, { timeoutMs: 180_000 }), 'kapella up');
+    await must(run(KAPELLA, upArgs, { timeoutMs: 180_000, env: spec.env ?? {} }), 'kapella up');
     await importTestImages(spec.name, dataDir);
   } catch (error) {
     await cluster[Symbol.asyncDispose]();
@@ -96,7 +98,10 @@ function createTestCluster(
     kubectl: async (args, options) => (await must(tryKubectl(args, options), `kubectl ${args}`)).stdout,
     spawnKubectl: (args) => spawn(kubectlPath, splitArgs(args), { env: { ...process.env, ...env } }),
     kapella: (args, options) =>
-      run(KAPELLA, [...splitArgs(args), '--name', spec.name, '--data-dir', dataDir], options ?? {}),
+      run(KAPELLA, [...splitArgs(args), '--name', spec.name, '--data-dir', dataDir], {
+        ...options,
+        env: { ...spec.env, ...options?.env },
+      }),
     async apply(manifest) {
       const objects = Array.isArray(manifest) ? manifest : [manifest];
       const text = typeof manifest === 'string' ? manifest : objects.map((o) => JSON.stringify(o)).join('\n---\n');

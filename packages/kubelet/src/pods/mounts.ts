@@ -57,7 +57,7 @@ async function volumeMount(mount: VolumeMount, input: MountsInput): Promise<Moun
   if (volume.image !== undefined) {
     if (!settings.imageVolumes) throw new Error(`volume "${mount.name}": the container runtime cannot mount images`);
     const sub = subPath === '' ? {} : { imageSubPath: subPath };
-    return { ...base, hostPath: '', image: { image: volume.image }, ...sub };
+    return { ...base, hostPath: '', image: { image: volume.image.reference }, ...sub };
   }
   const hostPath = subPath === '' ? volume.hostPath : await subPathOf(volume.hostPath, subPath, mount, input);
   if (subPath === '' && (await files.stat(hostPath)) === undefined) await files.mkdir(hostPath, 0o755);

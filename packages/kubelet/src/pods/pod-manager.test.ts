@@ -330,3 +330,18 @@ test('a Pod that does not fit fails and runs nothing; the next one fits when the
   await node.clock.advance(1_000);
   assert.equal(node.api.get('third')?.status?.phase, 'Running');
 });
+
+test('the image of a volume is pulled by the policy of the volume', async (t) => {
+  const node = createTestNode(settle);
+  t.after(() => node.stop());
+  node.cri.images.add('data:1');
+  for (const pullPolicy of ['IfNotPresent', 'Always'] as const) {
+    const volumes = [{ name: 'data', image: { reference: 'data:1', pullPolicy } }];
+    const containers = [container('main', { volumeMounts: [{ name: 'data', mountPath: '/data' }] })];
+    node.api.add(testPod(pullPolicy.toLowerCase(), spec({ containers, volumes })));
+    await node.clock.advance(1_000);
+    const pulls = node.cri.calls.filter((call) => call === 'pullImage data:1').length;
+    assert.equal(pulls, pullPolicy === 'Always' ? 1 : 0);
+  }
+  assert.deepEqual(node.cri.running().sort(), ['always/main', 'ifnotpresent/main']);
+});

@@ -68,7 +68,8 @@ async function ensureImage(input: StartInput, deps: PodDeps, event: PodEvent, ct
   try {
     for (const volume of input.volumes.values()) {
       if (volume.image === undefined) continue;
-      const request = { pod, image: volume.image, policy: 'IfNotPresent' as const, secrets, sandbox, event: onEvent };
+      const { reference, policy: ofVolume } = volume.image;
+      const request = { pod, image: reference, policy: ofVolume, secrets, sandbox, event: onEvent };
       await deps.images.ensure(request, ctx);
     }
     return await deps.images.ensure({ pod, image, policy, secrets, sandbox, event: onEvent }, ctx);

@@ -8,13 +8,15 @@ import type { HostFiles } from '../host/host-files.ts';
 import type { ObjectCache } from '../objects/object-cache.ts';
 import type { TokenSource } from './tokens.ts';
 
+export type PullPolicy = 'Always' | 'IfNotPresent' | 'Never';
+
 export interface MountedVolume {
   /** Where it is on the host; '' for an image. */
   readonly hostPath: string;
   /** Every mount of it is read-only. */
   readonly readOnly: boolean;
   /** The runtime mounts this image itself. */
-  readonly image?: string;
+  readonly image?: { readonly reference: string; readonly policy: PullPolicy };
   /** When its content must be made anew at the latest (tokens); undefined = only when an object changes. */
   readonly refreshAtMs?: number;
 }

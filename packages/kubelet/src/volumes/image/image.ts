@@ -4,5 +4,9 @@ import type { VolumePlugin } from '../volume.ts';
 export const imageVolume: VolumePlugin = {
   name: 'image',
   supports: (volume) => volume.image !== undefined,
-  mount: async ({ volume }) => ({ hostPath: '', readOnly: true, image: volume.image?.reference ?? '' }),
+  mount: async ({ volume: { image } }) => ({
+    hostPath: '',
+    readOnly: true,
+    image: { reference: image?.reference ?? '', policy: image?.pullPolicy ?? 'IfNotPresent' },
+  }),
 };

@@ -7,7 +7,12 @@ import { deployment, pod, WEB } from '../../support/manifests.ts';
 let cluster: TestCluster;
 let ns: string;
 before(async () => {
-  cluster = await startCluster({ name: 't-rollout', apiPort: 16444, podCidr: '10.112.0.0/16', serviceCidr: '10.113.0.0/16' });
+  cluster = await startCluster({
+    name: 't-rollout',
+    apiPort: 16444,
+    podCidr: '10.112.0.0/16',
+    serviceCidr: '10.113.0.0/16',
+  });
   ns = await cluster.namespace('roll');
 });
 after(() => cluster?.[Symbol.asyncDispose]());
@@ -39,7 +44,9 @@ describe('rollouts', () => {
 
   test('a bad image stops the rollout and leaves the old Pods serving', async () => {
     await k('set image deployment/app main=nowhere.invalid/none:1');
-    await eventually('the new Pod says why', async () => /ErrImagePull|ImagePullBackOff/.test(await k('get pods -l app=app')));
+    await eventually('the new Pod says why', async () =>
+      /ErrImagePull|ImagePullBackOff/.test(await k('get pods -l app=app')),
+    );
     assert.equal(await k("get deployment app -o jsonpath='{.status.availableReplicas}'"), '2');
     await k('rollout undo deployment/app');
     await k('rollout status deployment/app --timeout=90s');
@@ -50,10 +57,15 @@ describe('rollouts', () => {
     await k('rollout status deployment/app --timeout=90s');
     await k('expose deployment/app --port=80 --target-port=http --name=app');
     await eventually('the endpoints are there', async () => {
-      const addresses = await k("get endpointslices -l kubernetes.io/service-name=app -o jsonpath='{.items[*].endpoints[*].addresses[0]}'");
+      const addresses = await k(
+        "get endpointslices -l kubernetes.io/service-name=app -o jsonpath='{.items[*].endpoints[*].addresses[0]}'",
+      );
       return addresses.split(' ').length === 3;
     });
-    assert.match(await k('autoscale deployment app --min=1 --max=5 --cpu=80%'), /horizontalpodautoscaler.autoscaling\/app autoscaled/);
+    assert.match(
+      await k('autoscale deployment app --min=1 --max=5 --cpu=80%'),
+      /horizontalpodautoscaler.autoscaling\/app autoscaled/,
+    );
     assert.match(await k('get hpa app'), /Deployment\/app\s+cpu: <unknown>\/80%\s+1\s+5/);
     await k('delete hpa app');
   });
@@ -71,15 +83,23 @@ describe('nodes', () => {
     await cluster.kubectl(`taint node ${node} test=1:NoSchedule`);
     await cluster.apply(pod('blocked', { namespace: ns }));
     await eventually('the Pod says why it waits', async () =>
-      /untolerated taint/.test(await k("get pod blocked -o jsonpath='{.status.conditions[0].message}'")));
+      /untolerated taint/.test(await k("get pod blocked -o jsonpath='{.status.conditions[0].message}'")),
+    );
     await cluster.kubectl(`taint node ${node} test:NoSchedule-`);
     await k('wait --for=condition=Ready pod/blocked --timeout=60s');
     await cluster.apply({
-      apiVersion: 'policy/v1', kind: 'PodDisruptionBudget', metadata: { name: 'keep', namespace: ns },
+      apiVersion: 'policy/v1',
+      kind: 'PodDisruptionBudget',
+      metadata: { name: 'keep', namespace: ns },
       spec: { minAvailable: 1, selector: { matchLabels: { app: 'blocked' } } },
     });
-    await eventually('the budget is counted', async () => (await k("get pdb keep -o jsonpath='{.status.currentHealthy}'")) === '1');
-    const refused = await cluster.tryKubectl(`drain ${node} --force --ignore-daemonsets --delete-emptydir-data --timeout=8s`);
+    await eventually(
+      'the budget is counted',
+      async () => (await k("get pdb keep -o jsonpath='{.status.currentHealthy}'")) === '1',
+    );
+    const refused = await cluster.tryKubectl(
+      `drain ${node} --force --ignore-daemonsets --delete-emptydir-data --timeout=8s`,
+    );
     assert.match(refused.stderr, /Cannot evict pod as it would violate the pod's disruption budget/);
     assert.match(await cluster.kubectl(`get node ${node}`), /Ready,SchedulingDisabled/);
     await k('delete pdb keep');

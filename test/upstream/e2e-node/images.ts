@@ -176,24 +176,27 @@ async function perlEntries({ apt }: Sources): Promise<readonly LayerEntry[]> {
   return [...(await programEntries(tree, ['/usr/bin/perl'])), ...libraries, link];
 }
 
-/** Builds what of `names` has a recipe, and says what has none. Built once: tars are kept in the repository's cache. */
-export async function buildE2eImages(
-  names: readonly string[],
-): Promise<{ readonly built: readonly BuiltImage[]; readonly unknown: readonly string[] }> {
+export interface E2eImage extends BuiltImage {
+  /** Some spec wants it pulled although it is there. */
+  readonly isPulled: boolean;
+}
+
+/** Builds what of `names` has a recipe; no spec of the suite needs the others. Tars are kept in the repository's cache. */
+export async function buildE2eImages(names: readonly string[]): Promise<readonly E2eImage[]> {
   const cacheDir = DEFAULT_CACHE_DIR;
   const sources: Sources = {
     apt: await openApt({ cacheDir }),
     kubernetes: await upstreamModule('kubernetes', 'k8s.io/kubernetes'),
     cacheDir,
   };
-  const built: BuiltImage[] = [];
-  const unknown: string[] = [];
+  const built: E2eImage[] = [];
   for (const name of names) {
-    const recipe = RECIPES[name.slice(0, name.lastIndexOf(':'))];
-    if (recipe === undefined) unknown.push(name);
-    else built.push(await build(name, recipe, sources));
+    const repository = name.slice(0, name.lastIndexOf(':'));
+    const recipe = RECIPES[repository];
+    if (recipe === undefined) continue;
+    built.push({ ...(await build(name, recipe, sources)), isPulled: repository.endsWith('/kitten') });
   }
-  return { built, unknown };
+  return built;
 }
 
 function build(name: string, { layers, config }: Recipe, sources: Sources): Promise<BuiltImage> {

@@ -343,5 +343,5 @@ test('the image of a volume is pulled by the policy of the volume', async (t) =>
     const pulls = node.cri.calls.filter((call) => call === 'pullImage data:1').length;
     assert.equal(pulls, pullPolicy === 'Always' ? 1 : 0);
   }
-  assert.deepEqual(node.cri.running().sort(), ['always/main', 'ifnotpresent/main']);
+  assert.deepEqual(node.cri.running().toSorted(), ['always/main', 'ifnotpresent/main']);
 });

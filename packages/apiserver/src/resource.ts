@@ -109,13 +109,16 @@ export interface ConnectTarget {
   readonly path: string;
   /** Use the API server's client certificate towards kubelets. */
   readonly kubeletAuth: boolean;
+  /** What the client's path says before the target's: pages lead back through it. */
+  readonly seenUnder?: string;
   /** How this server and the target know each other, where it is no kubelet. */
   readonly tls?: OutboundTls;
 }
 
 export interface ConnectSubresource<T> {
   readonly verbs: readonly ('get' | 'create' | 'proxy')[];
-  /** Content type of a plain GET, e.g. text/plain for logs. */
+  /** What admission is shown: the options as an object of their own kind. Absent: admission is not asked (logs). */
+  options?(query: URLSearchParams, restPath: string): UnknownObject;
   target(request: SubresourceRequest<T>, restPath: string, ctx: Ctx): Promise<ConnectTarget>;
 }
 

@@ -120,6 +120,17 @@ async function markReady(app: string): Promise<void> {
   }
 }
 
+test('a binding is no new wish of a user: the generation stays', async () => {
+  const name = { name: 'bound', namespace: 'default' };
+  const containers = [{ name: 'main', image: 'x' }];
+  await client.create(coreV1.Pod, { metadata: name, spec: { containers, schedulerName: 'by-hand' } } as never, ctx);
+  await client.createSubresource(coreV1.Pod, name, 'binding', { target: { kind: 'Node', name: 'somewhere' } }, ctx);
+  const pod = await client.get(coreV1.Pod, name, ctx);
+  assert.equal(pod?.spec.nodeName, 'somewhere');
+  assert.equal(pod?.metadata.generation, 1);
+  await client.delete(coreV1.Pod, name, ctx, { gracePeriodSeconds: 0 });
+});
+
 test("the API server's own Service and its endpoints come back when they are deleted", async () => {
   const name = { name: 'kubernetes', namespace: 'default' };
   const clock = createVirtualClock();

@@ -71,6 +71,7 @@ export async function matchesNamespace(
   return selector.matches(found?.metadata.labels ?? {});
 }
 
-function labelsOf({ metadata }: UnknownObject): Readonly<Record<string, string>> {
-  return metadata.labels ?? {};
+/** Options of a connection have no metadata. */
+function labelsOf({ metadata }: Partial<UnknownObject>): Readonly<Record<string, string>> {
+  return metadata?.labels ?? {};
 }

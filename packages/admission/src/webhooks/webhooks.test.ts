@@ -199,6 +199,34 @@ describe('validating', () => {
     assert.equal(json.message, 'admission webhook "h0.v.example.com" does not support dry run');
   });
 
+  test('a stream is asked about with its options, as an object of their kind; logs are not', async () => {
+    const asked = await start({ '/v': ({ object }) => ({ allowed: object.container !== 'secret' }) });
+    const attach = { operations: ['CONNECT'], apiGroups: [''], apiVersions: ['v1'], resources: ['pods/attach'] };
+    const logs = { ...attach, resources: ['pods/log'] };
+    await configure('Validating', 'v', [{ rules: [attach, logs] }]);
+    await ask('POST', '/api/v1/namespaces/default/pods', { metadata: { name: 'p' } });
+    asked.length = 0;
+    const pod = '/api/v1/namespaces/default/pods/p';
+    await (api as TestApi).connect(`${pod}/attach?container=main&stdin=true`);
+    await (api as TestApi).connect(`${pod}/log`).catch(() => {});
+    await assert.rejects((api as TestApi).connect(`${pod}/attach?container=secret`), /denied the request/);
+    const [first] = asked;
+    assert.equal(asked.length, 2);
+    assert.deepEqual(
+      [first.operation, first.name, first.namespace, first.resource, first.subResource, first.kind, first.options],
+      [
+        'CONNECT',
+        'p',
+        'default',
+        { group: '', version: 'v1', resource: 'pods' },
+        'attach',
+        { group: '', version: 'v1', kind: 'PodAttachOptions' },
+        null,
+      ],
+    );
+    assert.deepEqual(first.object, { apiVersion: 'v1', kind: 'PodAttachOptions', container: 'main' });
+  });
+
   test('configurations of webhooks are never held up', async () => {
     const asked = await start({ '/v': () => ({ allowed: false }) });
     const all = { operations: ['*'], apiGroups: ['*'], apiVersions: ['*'], resources: ['*/*'] };

@@ -5,6 +5,7 @@ import { ApiError, type Ctx } from '@kapella/base';
 import type { ApiResponse, ByteSink } from '@kapella/client';
 import type { ServerRequest } from '../auth/contract.ts';
 import { tlsOptions } from './http-caller.ts';
+import { type ProxyPlace, throughProxy } from './proxy-rewrite.ts';
 import type { ConnectTarget } from '../resource.ts';
 import type { ConnectDialer } from '../server/connect-handlers.ts';
 
@@ -64,7 +65,7 @@ function dial(
     );
     call.on('response', (response) => {
       timer.cancel();
-      resolve(toResponse(response));
+      resolve(toResponse(response, placeOf(target, request)));
     });
     call.on('error', (cause) => {
       timer.cancel();
@@ -95,9 +96,17 @@ function callOptions(target: ConnectTarget, request: ServerRequest, kubelet: Kub
   return { ...base, ...identity, ...trust };
 }
 
-function toResponse(response: IncomingMessage): ApiResponse {
+function placeOf({ seenUnder, host, port }: ConnectTarget, { headers }: ServerRequest): ProxyPlace | undefined {
+  if (seenUnder === undefined) return undefined;
+  const clientHost = headers[':authority'] ?? headers['host'] ?? '';
+  return { prefix: seenUnder, clientHost, backendHost: `${host}:${port}` };
+}
+
+function toResponse(response: IncomingMessage, place: ProxyPlace | undefined): ApiResponse {
+  const answer = place === undefined ? undefined : throughProxy(response.headers, response, place);
+  const source = answer?.body ?? response;
   const headers: Record<string, string | string[]> = {};
-  for (const [name, value] of Object.entries(response.headers)) {
+  for (const [name, value] of Object.entries(answer?.headers ?? response.headers)) {
     if (value !== undefined && !HOP_BY_HOP.has(name) && name !== 'content-length') headers[name] = value;
   }
   return {
@@ -105,12 +114,12 @@ function toResponse(response: IncomingMessage): ApiResponse {
     headers,
     body: {
       start(sink: ByteSink, signal) {
-        response.on('data', (chunk: Buffer) => {
-          if (!sink.write(chunk)) response.pause();
+        source.on('data', (chunk: Buffer | string) => {
+          if (!sink.write(typeof chunk === 'string' ? Buffer.from(chunk) : chunk)) source.pause();
         });
-        sink.onDrain(() => response.resume());
-        response.on('end', () => sink.close());
-        response.on('error', (error) => sink.close(error));
+        sink.onDrain(() => source.resume());
+        source.on('end', () => sink.close());
+        source.on('error', (error) => sink.close(error));
         signal.addEventListener('abort', () => response.destroy(), { once: true });
       },
     },

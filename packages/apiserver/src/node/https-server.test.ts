@@ -89,6 +89,11 @@ const echoPort = (echo.address() as AddressInfo).port;
 
 const logs = createHttpServer((request, response) => {
   assert.equal(request.headers.upgrade, undefined);
+  if (request.url === '/page') {
+    response.setHeader('content-type', 'text/html');
+    response.end('<a href="/x">x</a>');
+    return;
+  }
   response.write('container is alive\n');
   response.end('still\n');
 });
@@ -108,6 +113,16 @@ const podLike = defineResource({
           host: '127.0.0.1',
           port: echoPort,
           path: '/exec?command=ls',
+          kubeletAuth: false,
+        }),
+      },
+      proxy: {
+        verbs: ['proxy'],
+        target: async () => ({
+          protocol: 'http',
+          host: '127.0.0.1',
+          port: logsPort,
+          path: '/page',
           kubeletAuth: false,
         }),
       },
@@ -303,6 +318,15 @@ test('an upgrade is carried to its target, bytes unchanged both ways; a refused 
     });
   assert.match(await upgrade('p'), /^HTTP\/1\.1 101 .*ping$/s);
   assert.match(await upgrade('missing'), /^HTTP\/1\.1 404 .*pods \\"missing\\" not found/s);
+});
+
+test('a proxied page without a path moves below its own name, and its links lead back', async () => {
+  await http2('POST', '/api/v1/namespaces/default/pods', JSON.stringify({ metadata: { name: 'page' } }));
+  const base = '/api/v1/namespaces/default/pods/page/proxy';
+  const moved = await http2('GET', `${base}?a=1`);
+  assert.deepEqual([moved.status, moved.headers['location']], [301, `${base}/?a=1`]);
+  assert.equal((await http2('GET', `${base}/`)).text, `<a href="${base}/x">x</a>`);
+  assert.equal((await http2('DELETE', base)).status, 200);
 });
 
 test('a log over a WebSocket comes in messages and closes with its end; one that cannot be read is an answer', async () => {

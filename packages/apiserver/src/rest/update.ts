@@ -212,7 +212,8 @@ function prepareNext(scope: WriteScope, wanted: UnknownObject, old: UnknownObjec
   }
   let next = { ...wanted, metadata } as unknown as UnknownObject;
   if (scope.subresource !== '') return withGeneration(type, mergeSubresource(scope, next, old, context), old);
-  if (scope.whole === true) return withGeneration(type, next, old);
+  // The server's own writes (a binding, a condition) are no new wish of a user: the generation counts those.
+  if (scope.whole === true) return next;
   next = keepCleared(type, next, old);
   if (definition.prepareForUpdate !== undefined) next = definition.prepareForUpdate(next, old, context);
   return withGeneration(type, withDefaults(type, next), old);

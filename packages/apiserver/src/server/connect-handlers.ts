@@ -32,11 +32,7 @@ export async function planConnect(
   const parent = (await readStored(core, type, keyIn(type, namespace, info.name), !core.embedded, ctx))?.object;
   // Names of proxies may carry scheme and port: the target finds its object itself.
   if (parent === undefined && !connect.verbs.includes('proxy')) throw errors.notFound(resourceName(type, info.name));
-  const admission: AdmissionRequest = {
-    ...admissionRequest(writeScope(scope, 'ConnectOptions', false), 'CONNECT', undefined, undefined),
-  };
-  await core.admission.mutate(admission, core.access, ctx);
-  await core.admission.validate(admission, core.access, ctx);
+  await admitConnect(connect, scope, ctx);
   return connect.target(
     {
       name: info.name,
@@ -54,6 +50,18 @@ export async function planConnect(
   );
 }
 
+/** Webhooks and policies see the options, as an object of the options' own kind. */
+async function admitConnect(connect: ConnectSubresource<never>, scope: RequestScope, ctx: Ctx): Promise<void> {
+  const object = connect.options?.(scope.query, scope.info.rest ?? '');
+  if (object === undefined) return;
+  const { core } = scope;
+  const base = admissionRequest(writeScope(scope, 'ConnectOptions', false), 'CONNECT', object, undefined);
+  const kind = { ...base.kind, group: '', version: 'v1', kind: object.kind };
+  const admission: AdmissionRequest = { ...base, kind, name: scope.info.name, options: undefined };
+  await core.admission.mutate(admission, core.access, ctx);
+  await core.admission.validate(admission, core.access, ctx);
+}
+
 /** A connect without upgrade: logs and plain HTTP through a proxy. */
 export async function serveConnect(
   scope: RequestScope,
@@ -67,7 +75,24 @@ export async function serveConnect(
   }
   if (dialer === undefined) throw new ApiError('ServiceUnavailable', `no way to reach ${subresource} from this server`);
   const target = await planConnect(scope, authorizer, false, ctx);
-  return dialer(target, scope.request, ctx);
+  if (subresource !== 'proxy') return dialer(target, scope.request, ctx);
+  const { path, method } = scope.request;
+  if (scope.info.rest === undefined && !path.endsWith('/') && (method === 'GET' || method === 'HEAD')) {
+    return withSlash(scope.request);
+  }
+  return dialer({ ...target, seenUnder: prefixOf(path, target.path) }, scope.request, ctx);
+}
+
+/** Relative links of a page need it. Source: apimachinery/pkg/util/proxy/upgradeaware.go (proxyRedirectsforRootPath). */
+function withSlash({ path, query }: RequestScope['request']): ApiResponse {
+  const location = `${path}/${query === '' ? '' : `?${query}`}`;
+  return { status: 301, headers: { location }, body: new Uint8Array() };
+}
+
+/** The client's path without the part that the target gets. */
+function prefixOf(path: string, targetPath: string): string {
+  const suffix = targetPath.split('?')[0] as string;
+  return path.endsWith(suffix) ? path.slice(0, path.length - suffix.length) : path.replace(/\/$/, '');
 }
 
 function checkVerb(connect: ConnectSubresource<never>, verb: string): void {

@@ -27,6 +27,8 @@ export interface Answer {
 
 export interface TestApi extends Disposable {
   ask(method: string, url: string, body?: object): Promise<Answer>;
+  /** An upgrade: rejects with why it is refused. */
+  connect(url: string): Promise<unknown>;
 }
 
 const kind = (
@@ -37,8 +39,28 @@ const kind = (
 ): AnyDefinition =>
   defineResource<Json>({ id: { group, version: 'v1', kind: name, plural }, scope, columns: [], keepDecoded: true });
 
+/** Pods with a stream, a proxy and logs; nobody listens behind them. */
+const pods: AnyDefinition = defineResource<Json>({
+  id: { group: '', version: 'v1', kind: 'Pod', plural: 'pods' },
+  scope: 'namespaced',
+  columns: [],
+  subresources: {
+    connects: {
+      attach: {
+        verbs: ['get', 'create'],
+        options: (query) => ({ apiVersion: 'v1', kind: 'PodAttachOptions', container: query.get('container') }) as Json,
+        target: async () => NOWHERE,
+      },
+      log: { verbs: ['get'], target: async () => NOWHERE },
+    },
+  },
+});
+
+const NOWHERE = { protocol: 'http', host: 'nowhere', port: 1, path: '/', kubeletAuth: false } as const;
+
 const KINDS: readonly AnyDefinition[] = [
   kind('', 'Namespace', 'namespaces'),
+  pods,
   kind('', 'ConfigMap', 'configmaps', 'namespaced'),
   kind('apps', 'Deployment', 'deployments', 'namespaced'),
   kind(GROUP, 'MutatingWebhookConfiguration', 'mutatingwebhookconfigurations'),
@@ -78,6 +100,10 @@ export async function startTestApi(
       const response = await server.handle({ ...request, ...sent }, ctx);
       const json = JSON.parse(decoder.decode(response.body as Uint8Array)) as Json;
       return { status: response.status, warning: response.headers['warning'], json };
+    },
+    connect(url) {
+      const [path = '', query = ''] = url.split('?');
+      return server.connect({ method: 'POST', path, query, headers: {} }, ctx);
     },
     [Symbol.dispose]() {
       stop.abort();

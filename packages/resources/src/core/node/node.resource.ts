@@ -3,6 +3,7 @@ import { coreV1 } from '@kapella/api';
 import type { Node, NodeSpec } from '@kapella/api/types/core-v1';
 import { type ConnectSubresource, defineResource } from '@kapella/apiserver';
 import { errors } from '@kapella/base';
+import { proxyOptions } from '../../support/connect-options.ts';
 import { kubeletPort, nodeHost } from '../../support/kubelet.ts';
 import { parseProxyName, pathWithQuery } from '../../support/proxy-name.ts';
 import { isGlobalUnicast } from '../pod/pod.connects.ts';
@@ -13,6 +14,7 @@ import { validateNode, validateNodeUpdate } from './node.validate.ts';
 /** To the node agent with the server's own credentials, to any other port without. */
 const proxy: ConnectSubresource<Node> = {
   verbs: ['proxy'],
+  options: (query, restPath) => proxyOptions('NodeProxyOptions', query, restPath),
   async target(request, restPath) {
     const { scheme, name, port } = parseProxyName(request.name, 'node');
     const node = await request.server.get(coreV1.Node, '', name);

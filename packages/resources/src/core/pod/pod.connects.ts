@@ -3,6 +3,7 @@ import { coreV1 } from '@kapella/api';
 import type { Pod } from '@kapella/api/types/core-v1';
 import type { ConnectSubresource, SubresourceRequest } from '@kapella/apiserver';
 import { errors, FieldErrors } from '@kapella/base';
+import { isTrue, portForwardOptions, proxyOptions, streamOptions } from '../../support/connect-options.ts';
 import { kubeletTarget } from '../../support/kubelet.ts';
 import { parseProxyName, pathWithQuery } from '../../support/proxy-name.ts';
 
@@ -21,6 +22,7 @@ export const podConnects: Readonly<Record<string, ConnectSubresource<Pod>>> = {
   attach: stream('attach'),
   portforward: {
     verbs: ['get', 'create'],
+    options: (query) => portForwardOptions(query),
     async target(request) {
       const pod = podOf(request);
       const query = new URLSearchParams();
@@ -32,6 +34,7 @@ export const podConnects: Readonly<Record<string, ConnectSubresource<Pod>>> = {
   },
   proxy: {
     verbs: ['proxy'],
+    options: (query, restPath) => proxyOptions('PodProxyOptions', query, restPath),
     async target(request, restPath) {
       const { scheme, name, port } = parseProxyName(request.name, 'pod');
       const pod = await request.server.get(coreV1.Pod, request.namespace, name);
@@ -51,8 +54,10 @@ export const podConnects: Readonly<Record<string, ConnectSubresource<Pod>>> = {
 };
 
 function stream(what: 'exec' | 'attach'): ConnectSubresource<Pod> {
+  const kind = what === 'exec' ? 'PodExecOptions' : 'PodAttachOptions';
   return {
     verbs: ['get', 'create'],
+    options: (query) => streamOptions(kind, query),
     async target(request) {
       const pod = podOf(request);
       validateStreamOptions(request.query, what);
@@ -149,11 +154,6 @@ function streamQuery(query: URLSearchParams, what: 'exec' | 'attach'): URLSearch
 
 function withQuery(path: string, query: URLSearchParams): string {
   return query.size === 0 ? path : `${path}?${query}`;
-}
-
-/** As upstream reads booleans of a query: present without a value is true. */
-function isTrue(value: string | null): boolean {
-  return value !== null && !['false', '0', 'f', 'F', 'FALSE', 'False'].includes(value);
 }
 
 /** No unspecified, loopback, link-local or multicast address: proxying there would reach the server itself. */

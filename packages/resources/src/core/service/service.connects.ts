@@ -3,11 +3,13 @@ import { coreV1 } from '@kapella/api';
 import type { EndpointSubset, Service } from '@kapella/api/types/core-v1';
 import type { ConnectSubresource } from '@kapella/apiserver';
 import { ApiError, errors } from '@kapella/base';
+import { proxyOptions } from '../../support/connect-options.ts';
 import { parseProxyName, pathWithQuery } from '../../support/proxy-name.ts';
 
 export const serviceConnects: Readonly<Record<string, ConnectSubresource<Service>>> = {
   proxy: {
     verbs: ['proxy'],
+    options: (query, restPath) => proxyOptions('ServiceProxyOptions', query, restPath),
     async target(request, restPath, ctx) {
       const { scheme, name, port } = parseProxyName(request.name, 'service');
       const service = await request.server.get(coreV1.Service, request.namespace, name);

@@ -1,7 +1,7 @@
 /** The whole control plane in memory, with authorization: what a user does, what the cluster makes of it. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { appsV1, batchV1, coreV1, discoveryV1, rbacV1, schedulingV1 } from '@kapella/api';
+import { appsV1, batchV1, coreV1, discoveryV1, networkingV1, rbacV1, schedulingV1 } from '@kapella/api';
 import {
   type ApiServer,
   createApiServer,
@@ -28,6 +28,7 @@ const facts = {
   apiPort: 6443,
   clientCa: 'ca',
   requestHeaderCa: 'ca',
+  serviceCidr: '10.43.0.0/16',
 };
 const stop = new AbortController();
 const ctx = hostCtx(stop.signal, silentLogger);
@@ -119,6 +120,15 @@ async function markReady(app: string): Promise<void> {
     await client.patch(coreV1.Pod, pod, { type: 'merge', body }, ctx, { subresource: 'status' });
   }
 }
+
+test('the Service network is an object that is ready', async () => {
+  const found = await client.get(networkingV1.ServiceCIDR, { name: 'kubernetes' }, ctx);
+  assert.deepEqual(found?.spec?.cidrs, ['10.43.0.0/16']);
+  assert.deepEqual(
+    found?.status?.conditions?.map(({ type, status }) => [type, status]),
+    [['Ready', 'True']],
+  );
+});
 
 test('a binding is no new wish of a user: the generation stays', async () => {
   const name = { name: 'bound', namespace: 'default' };

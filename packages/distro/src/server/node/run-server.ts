@@ -43,10 +43,13 @@ export async function runServer(options: ClusterOptions, hooks: ServerHooks, ctx
     issuer: `https://kubernetes.default.svc.${options.clusterDomain}`,
     privateKey: pki.serviceAccountKey,
   });
+  const apiAddress = (await primaryAddress()) ?? '127.0.0.1';
   const api = await startApiServer(
     {
       ...{ store, tokens, anonymous: true, authorizationModes: ['Node', 'RBAC'], admission: defaultAdmission() },
       serviceCidrs: [options.serviceCidr],
+      // Who checks tokens is in a Pod, or elsewhere: not on this machine's loopback.
+      jwksUri: `https://${apiAddress}:${options.apiPort}/openid/v1/jwks`,
       kubelet: { certificate: pki.kubeletClient.cert, privateKey: pki.kubeletClient.key, ca: pki.ca.cert },
       frontProxy: { certificate: pki.frontProxyClient.cert, privateKey: pki.frontProxyClient.key },
       certificate: pki.apiServer.cert,
@@ -56,8 +59,8 @@ export async function runServer(options: ClusterOptions, hooks: ServerHooks, ctx
     },
     ctx,
   );
-  const apiAddress = (await primaryAddress()) ?? '127.0.0.1';
   const facts = {
+    serviceCidr: options.serviceCidr,
     serviceAddress: addressAt(options.serviceCidr, 1),
     dnsAddress: addressAt(options.serviceCidr, DNS_ADDRESS_INDEX),
     apiAddress,

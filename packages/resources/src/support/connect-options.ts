@@ -1,4 +1,4 @@
-/** What a client asks of a stream or a proxy, as the object that admission sees. Source: kubernetes pkg/apis/core/v1 conversion of query parameters. */
+/** What a client asks of a stream or a proxy, as the object that admission sees. Source: kubernetes pkg/apis/core/v1 (conversion). */
 import type { UnknownObject } from '@kapella/api';
 
 type Fields = Record<string, string | boolean | readonly string[] | readonly number[] | undefined>;

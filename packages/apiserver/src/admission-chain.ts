@@ -2,6 +2,7 @@
 import type { UnknownObject } from '@kapella/api';
 import type { Ctx } from '@kapella/base';
 import type { AdmissionPlugin, AdmissionRequest } from './admission.ts';
+import { type AdmissionMetrics, NO_ADMISSION_METRICS } from './metrics/admission-metrics.ts';
 import type { ServerAccess } from './resource.ts';
 
 export interface AdmissionChain {
@@ -13,36 +14,63 @@ export interface AdmissionChain {
 /** Key in a request's memory: set to true by a plugin that wants a second round. */
 export const REINVOKE = 'reinvoke';
 
-async function runAll(
-  mutators: readonly AdmissionPlugin[],
-  request: AdmissionRequest,
-  server: ServerAccess,
-  ctx: Ctx,
-): Promise<AdmissionRequest> {
-  let current = request;
-  for (const plugin of mutators) {
-    if (!plugin.handles(current)) continue;
-    const object = await plugin.admit?.(current, server, ctx);
-    if (object !== undefined) current = { ...current, object };
+/** `work`, with its time and end told; a refusal goes on as it came. */
+async function timed<T>(work: () => Promise<T>, told: (rejected: boolean, seconds: number) => void, { clock }: Ctx) {
+  const fromMs = clock.monotonicMs();
+  try {
+    const done = await work();
+    told(false, (clock.monotonicMs() - fromMs) / 1000);
+    return done;
+  } catch (error) {
+    told(true, (clock.monotonicMs() - fromMs) / 1000);
+    throw error;
   }
-  return current;
 }
 
-export function createAdmissionChain(plugins: readonly AdmissionPlugin[]): AdmissionChain {
+export function createAdmissionChain(
+  plugins: readonly AdmissionPlugin[],
+  metrics: AdmissionMetrics = NO_ADMISSION_METRICS,
+): AdmissionChain {
   const mutators = plugins.filter((plugin) => plugin.admit !== undefined);
   const validators = plugins.filter((plugin) => plugin.validate !== undefined);
+  const mutateAll = async (request: AdmissionRequest, server: ServerAccess, ctx: Ctx): Promise<AdmissionRequest> => {
+    let current = request;
+    for (const plugin of mutators) {
+      if (!plugin.handles(current)) continue;
+      const told = (rejected: boolean, seconds: number) =>
+        metrics.plugin(plugin.name, 'admit', request.operation, rejected, seconds);
+      const object = await timed(async () => plugin.admit?.(current, server, ctx), told, ctx);
+      if (object !== undefined) current = { ...current, object };
+    }
+    return current;
+  };
+  const mutateTwice = async (request: AdmissionRequest, server: ServerAccess, ctx: Ctx) => {
+    const first = { ...request, memory: request.memory ?? new Map<string, unknown>() };
+    const once = await mutateAll(first, server, ctx);
+    // One who changes objects from outside may want the others to look again: once, as upstream has it.
+    if (first.memory.get(REINVOKE) !== true) return once.object;
+    return (await mutateAll({ ...once, reinvocation: true }, server, ctx)).object;
+  };
+  const validateAll = async (request: AdmissionRequest, server: ServerAccess, ctx: Ctx): Promise<void> => {
+    for (const plugin of validators) {
+      if (!plugin.handles(request)) continue;
+      const told = (rejected: boolean, seconds: number) =>
+        metrics.plugin(plugin.name, 'validate', request.operation, rejected, seconds);
+      await timed(async () => plugin.validate?.(request, server, ctx), told, ctx);
+    }
+  };
   return {
-    async mutate(request, server, ctx) {
-      const first = { ...request, memory: request.memory ?? new Map<string, unknown>() };
-      const once = await runAll(mutators, first, server, ctx);
-      // One who changes objects from outside may want the others to look again: once, as upstream has it.
-      if (first.memory.get(REINVOKE) !== true) return once.object;
-      return (await runAll(mutators, { ...once, reinvocation: true }, server, ctx)).object;
-    },
-    async validate(request, server, ctx) {
-      for (const plugin of validators) {
-        if (plugin.handles(request)) await plugin.validate?.(request, server, ctx);
-      }
-    },
+    mutate: (request, server, ctx) =>
+      timed(
+        () => mutateTwice(request, server, ctx),
+        (rejected, seconds) => metrics.step('admit', request.operation, rejected, seconds),
+        ctx,
+      ),
+    validate: (request, server, ctx) =>
+      timed(
+        () => validateAll(request, server, ctx),
+        (rejected, seconds) => metrics.step('validate', request.operation, rejected, seconds),
+        ctx,
+      ),
   };
 }

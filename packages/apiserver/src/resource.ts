@@ -1,4 +1,5 @@
 /** A resource is a table: everything the generic server must know of one kind. It knows no kind itself. */
+import type { MetricsRegistry } from './metrics/registry.ts';
 import type { ApplyType, KindRef, KubeObject, UnknownObject } from '@kapella/api';
 import type { Ctx, FieldErrors } from '@kapella/base';
 import type { OutboundTls } from './outbound/http-caller.ts';
@@ -65,6 +66,8 @@ export interface ServerAccess {
   ): Promise<UnknownObject | undefined>;
   /** Services of the composition root by name (token issuer, authorizer, kubelet dialer). Unknown: throws. */
   service<S>(name: string): S;
+  /** Where plugins count; undefined in tests that do not look. */
+  readonly metrics?: MetricsRegistry;
 }
 
 export interface SubresourceRequest<T> {

@@ -28,7 +28,10 @@ export function addServerMetrics({ registry, core }: ApiServer, metrics: Metrics
     .set(Object.values(build), 1);
   const enabled = metrics.gauge('kubernetes_feature_enabled', 'Whether a feature is on.', ['name', 'stage']);
   for (const [name, stage, isOn] of FEATURES) enabled.set([name, stage], isOn ? 1 : 0);
-  const stored = () => registry.all().filter(({ storage, definition }) => storage && definition.storedAs === undefined);
+  const stored = () =>
+    registry
+      .all()
+      .filter(({ storage, definition }) => storage?.converts === false && definition.storedAs === undefined);
   metrics.readEach('apiserver_storage_objects', 'Number of stored objects.', 'gauge', ['resource'], () =>
     stored().map((type) => [[groupResource(type)], type.storage?.cache.size ?? 0]),
   );

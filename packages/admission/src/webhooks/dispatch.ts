@@ -14,6 +14,7 @@ import { conditionsHold } from '../policies/conditions.ts';
 import { conditionValues } from '../policies/variables.ts';
 import type { CompiledWebhook } from './configuration.ts';
 import { isExempt, matchesNamespace, matchesObject, matchRules } from './match.ts';
+import { measured } from './metrics.ts';
 import { denialOf, readAnswer, reviewOf, type ReviewAnswer } from './review.ts';
 
 /** Name under which the composition root gives the way out. */
@@ -46,7 +47,19 @@ export async function formFor(
  * The answer of a webhook that allows; undefined when it failed and its policy is to ignore that.
  * Throws its refusal, or InternalError when it failed.
  */
-export async function askWebhook(
+export function askWebhook(
+  webhook: CompiledWebhook,
+  request: AdmissionRequest,
+  form: 'own' | EquivalentKind,
+  mayPatch: boolean,
+  server: ServerAccess,
+  ctx: Ctx,
+): Promise<ReviewAnswer | undefined> {
+  const ask = () => askOne(webhook, request, form, mayPatch, server, ctx);
+  return measured(webhook, request, mayPatch, server, () => ctx.clock.monotonicMs(), ask);
+}
+
+async function askOne(
   webhook: CompiledWebhook,
   request: AdmissionRequest,
   form: 'own' | EquivalentKind,

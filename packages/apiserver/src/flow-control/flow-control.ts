@@ -33,12 +33,17 @@ export interface Refusal {
   readonly retryAfterSeconds: number;
 }
 
+interface StoredObjects {
+  readonly cache: WatchCache;
+  readonly converts: boolean;
+}
+
 export interface FlowControlSource {
   find(
     group: string,
     version: string,
     resource: string,
-  ): { readonly storage?: { readonly cache: WatchCache } } | undefined;
+  ): { readonly storage?: StoredObjects | undefined } | undefined;
 }
 
 export interface FlowControl {
@@ -246,8 +251,9 @@ class PriorityAndFairness implements FlowControl {
   }
 
   #statsOf({ group, version, resource }: RequestInfo): StoredStats | undefined {
-    const cache = this.#source?.find(group, version, resource)?.storage?.cache;
-    if (cache === undefined) return undefined;
+    const storage = this.#source?.find(group, version, resource)?.storage;
+    if (storage === undefined || storage.converts) return undefined; // nobody is to convert objects only to count them
+    const { cache } = storage;
     return { objects: cache.size, objectBytes: cache.size === 0 ? 0 : Math.ceil(cache.sizeBytes / cache.size) };
   }
 }

@@ -3,7 +3,7 @@ import type { Ctx } from '@kapella/base';
 import type { RequestInfo } from '../http/request-info.ts';
 import type { DistributionSeries, MetricsRegistry, Series } from './registry.ts';
 
-const DURATION_SECONDS = [
+export const DURATION_SECONDS = [
   0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60,
 ];
 const SLI_SECONDS = DURATION_SECONDS.slice(2);
@@ -42,6 +42,8 @@ export interface RequestMetrics {
   /** A request that changes nothing, or one that does, is being served. Returns what to call at its end. */
   enter(isRead: boolean, ctx: Ctx): () => void;
   deprecated(info: RequestInfo): void;
+  /** The server refused to serve it, to protect itself. */
+  terminated(request: Counted, code: number): void;
 }
 
 interface RequestSeries {
@@ -63,6 +65,11 @@ export function createRequestMetrics(registry: MetricsRegistry): RequestMetrics 
     'apiserver_requested_deprecated_apis',
     'Gauge of deprecated APIs that have been requested.',
     ['group', 'version', 'resource', 'subresource', 'removed_release'],
+  );
+  const terminations = registry.counter(
+    'apiserver_request_terminations_total',
+    'Requests that the server ended in self-defence.',
+    ['verb', ...TARGET, 'code'],
   );
   const [reads, writes] = [new Watermark(), new Watermark()];
   registry.readEach(
@@ -93,6 +100,9 @@ export function createRequestMetrics(registry: MetricsRegistry): RequestMetrics 
       const series = longRunning.with([verbOf(request), ...targetOf(request)]);
       series.value++;
       return () => void series.value--;
+    },
+    terminated(request, code) {
+      terminations.add([verbOf(request), ...targetOf(request), String(code)]);
     },
     enter: (isRead, ctx) => (isRead ? reads : writes).enter(ctx),
     deprecated({ group, version, resource, subresource }) {

@@ -3,6 +3,8 @@ import { apiVersionOf, type BuiltInTypeFacts } from '@kapella/api';
 import type { Ctx } from '@kapella/base';
 import { ApiError } from '@kapella/base';
 import type { Store } from '@kapella/store';
+import type { MetricsRegistry } from '../metrics/registry.ts';
+import { measuredStore } from '../metrics/store-metrics.ts';
 import { type AnyDefinition, createResourceType, type ResourceType } from './resource-type.ts';
 import { createStorage, type Storage } from './storage.ts';
 import { storagePrefix } from './storage-prefix.ts';
@@ -25,13 +27,15 @@ export interface Registry {
   close(): void;
 }
 
-export function createRegistry(store: Store, facts: BuiltInTypeFacts, ctx: Ctx): Registry {
-  return new StoreRegistry(store, facts, ctx);
+/** `metrics`: where the store's times are told, by resource. */
+export function createRegistry(store: Store, facts: BuiltInTypeFacts, metrics: MetricsRegistry, ctx: Ctx): Registry {
+  return new StoreRegistry(store, facts, metrics, ctx);
 }
 
 class StoreRegistry implements Registry {
   readonly #store: Store;
   readonly #facts: BuiltInTypeFacts;
+  readonly #metrics: MetricsRegistry;
   readonly #ctx: Ctx;
   readonly #byGroupVersion = new Map<string, Map<string, ResourceType>>();
   readonly #storages = new Map<string, Storage>();
@@ -39,9 +43,10 @@ class StoreRegistry implements Registry {
   #all: ResourceType[] = [];
   generation = 0;
 
-  constructor(store: Store, facts: BuiltInTypeFacts, ctx: Ctx) {
+  constructor(store: Store, facts: BuiltInTypeFacts, metrics: MetricsRegistry, ctx: Ctx) {
     this.#store = store;
     this.#facts = facts;
+    this.#metrics = metrics;
     this.#ctx = ctx;
   }
 
@@ -130,7 +135,7 @@ class StoreRegistry implements Registry {
       throw new ApiError('InternalError', `${id.plural}: the storage version ${group}/${version} must be added first`);
     }
     const storage = createStorage(
-      this.#store,
+      measuredStore(this.#store, group, id.plural, this.#metrics),
       {
         group,
         version,

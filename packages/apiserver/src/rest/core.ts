@@ -8,6 +8,8 @@ import type { Codecs } from '../codec/codecs.ts';
 import type { FieldManagement } from '../codec/field-management.ts';
 import type { Compaction } from './compaction.ts';
 import type { Registry } from '../registry/registry.ts';
+import type { MetricsRegistry } from '../metrics/registry.ts';
+import type { WatchMetrics } from '../metrics/watch-metrics.ts';
 import type { ResourceType } from '../registry/resource-type.ts';
 import type { ServerAccess, StrategyContext, UserInfo } from '../resource.ts';
 
@@ -23,6 +25,8 @@ export interface Core {
   readonly compaction: Compaction;
   /** Watches without a time of their own last at least so many milliseconds. */
   readonly watchMsMin: number;
+  readonly metrics: MetricsRegistry;
+  readonly watchMetrics: WatchMetrics;
   /** Set once, right after construction: it needs the core itself. */
   access: ServerAccess;
 }

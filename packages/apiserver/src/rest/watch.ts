@@ -7,6 +7,7 @@ import { type ListParameters, parseRevision } from '../http/parameters.ts';
 import { renderObject, type View } from '../respond/render.ts';
 import { tableOf, tableRow } from '../respond/table.ts';
 import { storageOf } from './commit.ts';
+import type { WatchSeries } from '../metrics/watch-metrics.ts';
 import { type Core, makeConsistent } from './core.ts';
 import { cacheQuery } from './selectors.ts';
 
@@ -109,12 +110,17 @@ class WatchStream {
   #deadline: Timer | undefined;
   #bookmarks: Timer | undefined;
   #columnsSent = false;
+  readonly #series: WatchSeries;
+  readonly #startedMs: number;
 
   constructor(request: WatchRequest, options: WatchOptions, sink: ByteSink, ctx: Ctx) {
     this.#request = request;
     this.#options = options;
     this.#sink = sink;
     this.#ctx = ctx;
+    const { group, version, plural } = request.view.type;
+    this.#series = request.core.watchMetrics.of(group, version, plural);
+    this.#startedMs = ctx.clock.monotonicMs();
   }
 
   run(signal: AbortSignal): void {
@@ -127,7 +133,9 @@ class WatchStream {
       const cancel = cache.watch(this.#options, {
         events: (events) => this.#events(events),
         initialEnd: (revision) => {
-          if (parameters.sendInitialEvents === true) this.#bookmark(revision, true);
+          if (parameters.sendInitialEvents !== true) return;
+          this.#bookmark(revision, true);
+          this.#noteListed();
         },
         closed: (error) => this.#closed(error),
       });
@@ -150,6 +158,14 @@ class WatchStream {
       this.#bookmark(storageOf(this.#request.view.type).cache.revision, false);
       this.#scheduleBookmark();
     });
+  }
+
+  #noteListed(): void {
+    const { core, view, namespace, name } = this.#request;
+    const { group, version, plural } = view.type;
+    const scope = name !== '' ? 'resource' : namespace !== '' ? 'namespace' : 'cluster';
+    const seconds = (this.#ctx.clock.monotonicMs() - this.#startedMs) / 1000;
+    core.watchMetrics.listed(group, version, plural, scope, seconds);
   }
 
   #events(events: readonly CacheEvent[]): void {
@@ -183,6 +199,8 @@ class WatchStream {
 
   #send(frame: Uint8Array): void {
     if (this.#ended) return;
+    this.#series.events.value++;
+    this.#series.bytes.observe(frame.length);
     if (!this.#blocked) {
       if (!this.#sink.write(frame)) this.#blocked = true;
       return;

@@ -1,6 +1,7 @@
 /** The server's own way to its objects: reads from the caches, writes without admission. */
 import type { KindRef, UnknownObject } from '@kapella/api';
 import { type Ctx, errors, invariant } from '@kapella/base';
+import type { MetricsRegistry } from '../metrics/registry.ts';
 import type { ResourceType } from '../registry/resource-type.ts';
 import type { ServerAccess, UserInfo } from '../resource.ts';
 import { createObject, withDefaults } from '../rest/create.ts';
@@ -29,6 +30,10 @@ class CoreAccess implements ServerAccess {
     this.#core = core;
     this.#services = services;
     this.#ctx = ctx;
+  }
+
+  get metrics(): MetricsRegistry {
+    return this.#core.metrics;
   }
 
   async get<K>(kind: KindRef<K>, namespace: string, name: string): Promise<K | undefined> {

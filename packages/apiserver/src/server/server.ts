@@ -17,8 +17,11 @@ import type { NonResourceRoutes } from '../discovery/routes.ts';
 import { type FlowControl, isRefusal, type Refusal, type Ticket } from '../flow-control/flow-control.ts';
 import { createNegotiator, type Media, type Negotiator } from '../http/media.ts';
 import type { RequestInfo } from '../http/request-info.ts';
+import { type AccessMetrics, createAccessMetrics } from '../metrics/access-metrics.ts';
+import { createAdmissionMetrics } from '../metrics/admission-metrics.ts';
 import { createRequestMetrics, type RequestMetrics } from '../metrics/request-metrics.ts';
 import type { MetricsRegistry } from '../metrics/registry.ts';
+import { createWatchMetrics } from '../metrics/watch-metrics.ts';
 import { createRegistry, type Registry } from '../registry/registry.ts';
 import type { AnyDefinition } from '../registry/resource-type.ts';
 import type { ConnectTarget, ServerAccess, UserInfo } from '../resource.ts';
@@ -131,6 +134,7 @@ class GenericApiServer implements ApiServer {
   readonly auditor: Auditor | undefined;
   readonly #readBody: BodyReader;
   readonly #requestMetrics: RequestMetrics;
+  readonly #accessMetrics: AccessMetrics;
   readonly #dialer: ConnectDialer | undefined;
   readonly #delegate: ApiServerOptions['delegate'];
 
@@ -139,7 +143,7 @@ class GenericApiServer implements ApiServer {
     this.metrics = options.metrics;
     this.authenticator = options.authenticator;
     this.authorizer = options.authorizer;
-    this.registry = createRegistry(options.store, this.facts, ctx);
+    this.registry = createRegistry(options.store, this.facts, options.metrics, ctx);
     for (const definition of options.resources) this.registry.add(definition);
     const core: Omit<Core, 'access'> & { access?: ServerAccess } = {
       store: options.store,
@@ -148,9 +152,11 @@ class GenericApiServer implements ApiServer {
       facts: this.facts,
       codecs: createCodecs(this.facts),
       fields: createFieldManagement(this.facts),
-      admission: createAdmissionChain(options.admission ?? []),
+      admission: createAdmissionChain(options.admission ?? [], createAdmissionMetrics(options.metrics)),
       compaction: startCompaction(options.store, ctx),
       watchMsMin: options.watchMsMin ?? WATCH_MS_MIN,
+      metrics: options.metrics,
+      watchMetrics: createWatchMetrics(options.metrics),
     };
     core.access = createServerAccess(core as Core, options.services ?? new Map(), ctx);
     this.core = core as Core;
@@ -161,6 +167,7 @@ class GenericApiServer implements ApiServer {
     this.auditor = options.auditor;
     this.#readBody = bodyReader(this.core.codecs);
     this.#requestMetrics = createRequestMetrics(options.metrics);
+    this.#accessMetrics = createAccessMetrics(options.metrics);
     this.#dialer = options.dialer;
     this.#delegate = options.delegate;
     this.#routes = options.routes?.(this);
@@ -274,7 +281,10 @@ class GenericApiServer implements ApiServer {
     if (asked === undefined) return this.#answer(work, user, ctx);
     const seat = asked instanceof Promise ? await queued(asked, work, ctx) : asked;
     work.flowHeaders = seat.headers;
-    if (isRefusal(seat)) return respondTooMany(seat.retryAfterSeconds);
+    if (isRefusal(seat)) {
+      this.#requestMetrics.terminated({ ...work, isServed: this.#isServed(work.info) }, 429);
+      return respondTooMany(seat.retryAfterSeconds);
+    }
     const leave = this.#requestMetrics.enter(isRead(work.info), ctx);
     try {
       return await this.#answer(work, user, ctx);
@@ -326,7 +336,7 @@ class GenericApiServer implements ApiServer {
   /** The sender, or whom the sender acts as. Throws Unauthorized, Forbidden, InternalError when it cannot be recorded. */
   async #identify(work: RequestWork, ctx: Ctx): Promise<UserInfo> {
     const { request } = work;
-    const found = request.user ?? (await this.authenticator.authenticate(request, ctx));
+    const found = request.user ?? (await this.#authenticate(request, ctx));
     if (found === undefined) throw unauthorized();
     const sender = found === ANONYMOUS ? found : withAuthenticated(found);
     if (this.auditor !== undefined && !(await beginRecord(this.auditor, work, sender, ctx))) {
@@ -337,11 +347,23 @@ class GenericApiServer implements ApiServer {
     return user;
   }
 
+  async #authenticate(request: ServerRequest, ctx: Ctx): Promise<UserInfo | undefined> {
+    const fromMs = ctx.clock.monotonicMs();
+    let user: UserInfo | undefined;
+    try {
+      user = await this.authenticator.authenticate(request, ctx);
+      return user;
+    } finally {
+      this.#accessMetrics.authenticated(user, (ctx.clock.monotonicMs() - fromMs) / 1000);
+    }
+  }
+
   /** Throws Forbidden with upstream's words. */
   #authorize({ info, query, trail }: RequestWork, user: UserInfo): void {
     const attributes = attributesOf(user, info, query);
     const answer = this.authorizer.authorize(attributes);
     const isAllowed = answer.decision === 'allow';
+    this.#accessMetrics.authorized(answer.decision);
     if (trail !== undefined) {
       trail.annotate('authorization.k8s.io/decision', isAllowed ? 'allow' : 'forbid');
       trail.annotate('authorization.k8s.io/reason', answer.reason);

@@ -323,6 +323,27 @@ test('watch delivers every change once and in order, and ends at its time', asyn
   assert.equal(running(), '0');
 });
 
+test('watches that see the same share its bytes, also of several changes at once; others see only their own', async () => {
+  const { request } = await startTestServer();
+  const from = (await request('GET', CMS)).json.metadata.resourceVersion;
+  const open = async (path: string) => collect(await request('GET', `${path}${from}`));
+  const [first, second, one, everywhere] = await Promise.all([
+    open(`${CMS}?watch=1&resourceVersion=`),
+    open(`${CMS}?watch=1&resourceVersion=`),
+    open(`${CMS}?watch=1&fieldSelector=metadata.name%3Db&resourceVersion=`),
+    open('/api/v1/configmaps?watch=1&resourceVersion='),
+  ]);
+  await Promise.all(['a', 'b', 'c'].map((name) => request('POST', CMS, cm(name))));
+  await request('POST', '/api/v1/namespaces/other/configmaps', cm('d'));
+  const names = (watch: typeof first) => watch.events().map((event) => event.object.metadata.name);
+  assert.deepEqual(names(first).toSorted(), ['a', 'b', 'c']);
+  assert.deepEqual(names(second), names(first));
+  assert.deepEqual(names(one), ['b']);
+  assert.deepEqual(names(everywhere), [...names(first), 'd']);
+  for (const [i, chunk] of first.chunks.entries()) assert.equal(second.chunks[i], chunk);
+  for (const watch of [first, second, one, everywhere]) watch.stop();
+});
+
 test('watch with initial events ends them with an annotated bookmark', async () => {
   const { request } = await startTestServer();
   await request('POST', CMS, cm('a'));

@@ -4,6 +4,7 @@ import { ApiError, type Ctx, type Timer } from '@kapella/base';
 import type { ByteSink, ResponseStream } from '@kapella/client';
 import type { CachedObject, CacheEvent, WatchOptions } from '@kapella/store';
 import { type ListParameters, parseRevision } from '../http/parameters.ts';
+import { joinParts } from '../respond/parts.ts';
 import { renderObject, type View } from '../respond/render.ts';
 import { tableOf, tableRow } from '../respond/table.ts';
 import { storageOf } from './commit.ts';
@@ -18,33 +19,66 @@ const BOOKMARK_EVERY_MS = 60_000;
 export const WATCH_MS_MIN = 1_800_000;
 /** Bytes that may wait for one slow client before it is cut off: it lists again. */
 const PENDING_BYTES_MAX = 16 << 20;
+/** More than this, as in the initial state of a watch, goes out in several writes. */
+const JOINED_BYTES_MAX = 128 * 1024;
 
 /** Frames of events that are being sent right now, so that equal watchers share them. */
 export interface FrameCache {
-  frame(view: View, event: CacheEvent): Uint8Array;
+  /** Of all events in order, joined: a write costs more than the copy that saves it. `form`: of `formOf`. */
+  frames(view: View, form: string, events: readonly CacheEvent[]): Uint8Array;
+}
+
+/** What frames of one event differ by. */
+export function formOf({ media, type, include }: View): string {
+  return `${media.encoding} ${media.form} ${include} ${type.apiVersion}`;
 }
 
 export function createFrameCache(): FrameCache {
-  const frames = new Map<CachedObject, Map<string, Uint8Array>>();
+  const single = new Map<CachedObject, Map<string, Uint8Array>>();
+  const joined = new Map<readonly CacheEvent[], Map<string, Uint8Array>>();
+  let isClearing = false;
+  const clearSoon = () => {
+    if (isClearing) return;
+    isClearing = true;
+    queueMicrotask(() => {
+      isClearing = false;
+      single.clear();
+      joined.clear();
+    });
+  };
+  const frame = (view: View, form: string, event: CacheEvent) =>
+    kept(single, event.object, `${event.type} ${form}`, () =>
+      frameOf(view, event.type, eventObject(view, event.object)),
+    );
   return {
-    frame(view, event) {
-      let byForm = frames.get(event.object);
-      if (byForm === undefined) {
-        if (frames.size === 0) queueMicrotask(() => frames.clear());
-        byForm = new Map();
-        frames.set(event.object, byForm);
-      }
-      const { media, type, include } = view;
-      const key = `${event.type}${media.encoding}${media.form}${include}${type.apiVersion}`;
-      let frame = byForm.get(key);
-      if (frame === undefined) {
-        frame = frameOf(view, event.type, eventObject(view, event.object));
-        byForm.set(key, frame);
-      }
-      return frame;
+    frames(view, form, events) {
+      clearSoon();
+      const [first] = events;
+      if (events.length === 1 && first !== undefined) return frame(view, form, first);
+      return kept(joined, events, form, () => join(events.map((event) => frame(view, form, event))));
     },
   };
 }
+
+function kept<K>(cache: Map<K, Map<string, Uint8Array>>, key: K, form: string, make: () => Uint8Array): Uint8Array {
+  let byForm = cache.get(key);
+  if (byForm === undefined) {
+    byForm = new Map();
+    cache.set(key, byForm);
+  }
+  let bytes = byForm.get(form);
+  if (bytes === undefined) {
+    bytes = make();
+    byForm.set(form, bytes);
+  }
+  return bytes;
+}
+
+const join = (frames: readonly Uint8Array[]): Uint8Array =>
+  joinParts(
+    frames.reduce((sum, { length }) => sum + length, 0),
+    frames,
+  );
 
 /** Tables describe their columns in a watcher's first frame only; those frames are not shared. */
 function eventObject(view: View, object: CachedObject): Uint8Array {
@@ -71,6 +105,21 @@ export function frameOf({ media }: View, type: string, object: Uint8Array): Uint
   frame[frame.length - 2] = 125;
   frame[frame.length - 1] = NEWLINE[0] as number;
   return frame;
+}
+
+/** The events themselves where they are few, so that watchers share what is made of them. */
+function partsOf(events: readonly CacheEvent[]): readonly (readonly CacheEvent[])[] {
+  const parts: CacheEvent[][] = [];
+  let bytes = JOINED_BYTES_MAX;
+  for (const event of events) {
+    bytes += event.object.bytes.length;
+    if (bytes > JOINED_BYTES_MAX) {
+      parts.push([]);
+      bytes = event.object.bytes.length;
+    }
+    parts.at(-1)?.push(event);
+  }
+  return parts.length === 1 ? [events] : parts;
 }
 
 export interface WatchRequest {
@@ -112,6 +161,7 @@ class WatchStream {
   #columnsSent = false;
   readonly #series: WatchSeries;
   readonly #startedMs: number;
+  readonly #form: string;
 
   constructor(request: WatchRequest, options: WatchOptions, sink: ByteSink, ctx: Ctx) {
     this.#request = request;
@@ -121,6 +171,7 @@ class WatchStream {
     const { group, version, plural } = request.view.type;
     this.#series = request.core.watchMetrics.of(group, version, plural);
     this.#startedMs = ctx.clock.monotonicMs();
+    this.#form = formOf(request.view);
   }
 
   run(signal: AbortSignal): void {
@@ -171,12 +222,14 @@ class WatchStream {
   #events(events: readonly CacheEvent[]): void {
     if (this.#ended) return;
     const { frames, view } = this.#request;
-    for (const event of events) {
-      if (view.media.form === 'Table' && !this.#columnsSent) {
-        this.#columnsSent = true;
-        this.#send(frameOf(view, event.type, renderObject(view, event.object)));
-      } else this.#send(frames.frame(view, event));
+    let rest = events;
+    const [first] = events;
+    if (view.media.form === 'Table' && !this.#columnsSent && first !== undefined) {
+      this.#columnsSent = true;
+      this.#send(frameOf(view, first.type, renderObject(view, first.object)));
+      rest = events.slice(1);
     }
+    for (const part of partsOf(rest)) this.#send(frames.frames(view, this.#form, part), part.length);
   }
 
   #bookmark(revision: number, initialEnd: boolean): void {
@@ -197,10 +250,11 @@ class WatchStream {
     this.#end(true);
   }
 
-  #send(frame: Uint8Array): void {
+  /** `count` events joined. */
+  #send(frame: Uint8Array, count = 1): void {
     if (this.#ended) return;
-    this.#series.events.value++;
-    this.#series.bytes.observe(frame.length);
+    this.#series.events.value += count;
+    for (let i = 0; i < count; i++) this.#series.bytes.observe(frame.length / count);
     if (!this.#blocked) {
       if (!this.#sink.write(frame)) this.#blocked = true;
       return;

@@ -19,18 +19,15 @@ export class Watchers {
     return this.#all.delete(watcher);
   }
 
-  /** Watchers of everything share one array of events; the others get what their query lets through. */
+  /**
+   * Watchers of everything share one array of events, and so do those of all of one namespace: what is made for one of them
+   * serves the others. The rest get what their query lets through.
+   */
   dispatch(changes: readonly Change[]): void {
     if (this.#all.size === 0) return;
-    let unfiltered: readonly CacheEvent[] | undefined;
+    const shared = new Map<string, readonly CacheEvent[]>();
     for (const { query, sink } of this.#all) {
-      const whole = query.namespace === undefined && query.name === undefined && query.matches === undefined;
-      if (whole) {
-        unfiltered ??= changes.map(wholeEvent);
-        sink.events(unfiltered);
-        continue;
-      }
-      const events = eventsFor(changes, query);
+      const events = isPlain(query) ? sharedEvents(changes, query, shared) : eventsFor(changes, query);
       if (events.length > 0) sink.events(events);
     }
   }
@@ -40,6 +37,22 @@ export class Watchers {
     this.#all.clear();
     for (const { sink } of all) sink.closed(error);
   }
+}
+
+const isPlain = ({ name, matches }: CacheQuery) => name === undefined && matches === undefined;
+
+function sharedEvents(
+  changes: readonly Change[],
+  query: CacheQuery,
+  shared: Map<string, readonly CacheEvent[]>,
+): readonly CacheEvent[] {
+  const { namespace = '' } = query;
+  let events = shared.get(namespace);
+  if (events === undefined) {
+    events = query.namespace === undefined ? changes.map(wholeEvent) : eventsFor(changes, query);
+    shared.set(namespace, events);
+  }
+  return events;
 }
 
 export function sees(query: CacheQuery, object: Entry): boolean {

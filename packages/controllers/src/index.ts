@@ -29,6 +29,7 @@ import {
 } from './pv-protection/pv-protection.controller.ts';
 import { createReplicaSetController } from './replicaset/replicaset.controller.ts';
 import { createReplicationControllerController } from './replicationcontroller/replicationcontroller.controller.ts';
+import { createResourceClaimController } from './resourceclaim/resourceclaim.controller.ts';
 import { createResourceQuotaController } from './resourcequota/resourcequota.controller.ts';
 import { createRootCaPublisher } from './root-ca-certificate-publisher/root-ca-certificate-publisher.controller.ts';
 import { createServiceAccountController } from './serviceaccount/serviceaccount.controller.ts';
@@ -95,6 +96,7 @@ export const controllers: readonly ControllerRow[] = [
   row('endpoints-controller', 'endpoint-controller', createEndpointsController),
   row('horizontal-pod-autoscaler-controller', 'horizontal-pod-autoscaler', createPodAutoscalerController),
   row('resourcequota-controller', 'resourcequota-controller', createResourceQuotaController),
+  row('resourceclaim-controller', 'resource-claim-controller', createResourceClaimController),
   row('ephemeral-volume-controller', 'ephemeral-volume-controller', createEphemeralVolumeController),
   row('certificatesigningrequest-approving-controller', 'certificate-controller', (deps, { certificates }) =>
     createCsrApprovingController(deps, certificates),

@@ -1,5 +1,6 @@
 /** Arguments of plugins with their defaults. Source: kubernetes pkg/scheduler/apis/config/v1/defaults.go. */
 import type { DefaultPreemptionArgs } from '../plugins/default-preemption/default-preemption.plugin.ts';
+import type { DynamicResourcesArgs } from '../plugins/dynamic-resources/dynamic-resources.plugin.ts';
 import type { InterPodAffinityArgs } from '../plugins/inter-pod-affinity/inter-pod-affinity.plugin.ts';
 import type { NodeAffinityArgs } from '../plugins/node-affinity/node-affinity.plugin.ts';
 import type { NodeResourcesBalancedAllocationArgs } from '../plugins/node-resources/balanced-allocation.plugin.ts';
@@ -11,6 +12,7 @@ import type { ProfileConfig } from './types.ts';
 
 export interface PluginArgs {
   readonly DefaultPreemption: DefaultPreemptionArgs;
+  readonly DynamicResources: DynamicResourcesArgs;
   readonly InterPodAffinity: InterPodAffinityArgs;
   readonly NodeAffinity: NodeAffinityArgs;
   readonly NodeResourcesBalancedAllocation: NodeResourcesBalancedAllocationArgs;
@@ -33,6 +35,7 @@ function strategy(given: Partial<ScoringStrategy> | undefined): ScoringStrategy 
 
 const DEFAULTS: { readonly [P in keyof PluginArgs]: (given: Partial<PluginArgs[P]>) => PluginArgs[P] } = {
   DefaultPreemption: (given) => ({ minCandidateNodesPercentage: 10, minCandidateNodesAbsolute: 100, ...given }),
+  DynamicResources: (given) => ({ filterTimeout: '10s', bindingTimeout: '600s', ...given }),
   InterPodAffinity: (given) => ({ hardPodAffinityWeight: 1, ...given }),
   NodeAffinity: (given) => given,
   NodeResourcesBalancedAllocation: ({ resources }) => ({ resources: weighted(resources) }),

@@ -8,7 +8,7 @@ import type {
 } from '@kapella/api/types/core-v1';
 import type { ReplicaSet, StatefulSet } from '@kapella/api/types/apps-v1';
 import type { PodDisruptionBudget } from '@kapella/api/types/policy-v1';
-import type { DeviceClass } from '@kapella/api/types/resource-v1';
+import type { DeviceClass, ResourceClaim, ResourceSlice } from '@kapella/api/types/resource-v1';
 import type {
   CSIDriver,
   CSINode,
@@ -32,6 +32,8 @@ export interface LookupKinds {
   readonly CSIStorageCapacity: CSIStorageCapacity;
   readonly VolumeAttachment: VolumeAttachment;
   readonly PodDisruptionBudget: PodDisruptionBudget;
+  readonly ResourceClaim: ResourceClaim;
+  readonly ResourceSlice: ResourceSlice;
   readonly DeviceClass: DeviceClass;
 }
 

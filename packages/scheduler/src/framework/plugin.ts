@@ -95,10 +95,18 @@ export interface SchedulerPlugin {
   /** 'skip': not this plugin's Pod. */
   bind?(cycle: Cycle, node: string, handle: PluginHandle, ctx: Ctx): Promise<'bound' | 'skip'>;
   postBind?(cycle: Cycle, node: string): void;
+  /** No node fits: what the plugin can do about it, as part of what is told of the Pod. */
+  postFilter?(cycle: Cycle): PostFilterAnswer;
   /** Marks the plugin that looks for room by removing other Pods. Source of its rules: preemption/. */
   readonly preempts?: PreemptionOptions;
   /** Pods that are planned together must agree in it; undefined: this Pod is planned alone. */
   signature?(pod: Pod): string | undefined;
+}
+
+export interface PostFilterAnswer {
+  readonly message: string;
+  /** Changes the cluster so that the Pod may fit later. */
+  act?(handle: PluginHandle, ctx: Ctx): Promise<void>;
 }
 
 export interface QueueOrder {

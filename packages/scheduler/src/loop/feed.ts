@@ -1,7 +1,6 @@
 /** From informers to snapshot, queue and events. Source: kubernetes pkg/scheduler/eventhandlers.go. */
 import { appsV1, coreV1, type KindRef, type KubeObject, keyOf, policyV1, resourceV1, storageV1 } from '@kapella/api';
 import type { Node, Pod } from '@kapella/api/types/core-v1';
-import type { DeviceClass } from '@kapella/api/types/resource-v1';
 import { type Ctx, jsonEqual } from '@kapella/base';
 import type { Cache, InformerHandler } from '@kapella/client';
 import {
@@ -29,6 +28,8 @@ const KINDS: { readonly [K in LookupKind]: KindRef<LookupKinds[K]> } = {
   CSIStorageCapacity: storageV1.CSIStorageCapacity,
   VolumeAttachment: storageV1.VolumeAttachment,
   PodDisruptionBudget: policyV1.PodDisruptionBudget,
+  ResourceClaim: resourceV1.ResourceClaim,
+  ResourceSlice: resourceV1.ResourceSlice,
   DeviceClass: resourceV1.DeviceClass,
 };
 
@@ -39,7 +40,6 @@ const PLANNED_FROM: ReadonlyMap<LookupKind, (object: KubeObject) => unknown> = n
   ['ReplicationController', selectorOf],
   ['ReplicaSet', selectorOf],
   ['StatefulSet', selectorOf],
-  ['DeviceClass', (object) => (object as DeviceClass).spec.extendedResourceName],
 ]);
 
 /** Changes of these are events that Pods wait for. */
@@ -51,6 +51,8 @@ const EVENT_KINDS: readonly (LookupKind & EventResource)[] = [
   'CSIDriver',
   'CSIStorageCapacity',
   'VolumeAttachment',
+  'ResourceClaim',
+  'ResourceSlice',
   'DeviceClass',
 ];
 

@@ -20,13 +20,15 @@ export async function refuse(
   diagnosis: Diagnosis,
   parts: LoopParts,
 ): Promise<void> {
-  const { queue, snapshot, metrics } = parts;
+  const { queue, snapshot, metrics, handle, ctx } = parts;
   const { state } = waiting;
+  const others = profile.postFilter.flatMap((plugin) => plugin.postFilter?.(search.cycle) ?? []);
   const outcome = await makeRoom(waiting, profile, search, diagnosis, parts);
-  const why = 'why' in outcome ? outcome.why : '';
-  const message = fitErrorMessage(diagnosis, why);
+  const why = 'why' in outcome && outcome.why !== '' ? [outcome.why] : [];
+  const message = fitErrorMessage(diagnosis, [...others.map((answer) => answer.message), ...why].join(', '));
   for (const plugin of diagnosis.plugins) metrics.evaluated(plugin, 'Filter', profile.schedulerName);
   queue.refused(waiting, diagnosis.plugins);
+  for (const { act } of others) await act?.(handle, ctx).catch((error) => quiet(error, state.key, ctx));
   if ('candidate' in outcome) {
     const { candidate } = outcome;
     snapshot.nominate(state, candidate.node);

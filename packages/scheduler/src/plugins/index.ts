@@ -2,6 +2,7 @@
 import type { PluginFactory } from '../framework/plugin.ts';
 import { defaultBinder } from './default-binder/default-binder.plugin.ts';
 import { defaultPreemption } from './default-preemption/default-preemption.plugin.ts';
+import { dynamicResources } from './dynamic-resources/dynamic-resources.plugin.ts';
 import { imageLocality } from './image-locality/image-locality.plugin.ts';
 import { interPodAffinity } from './inter-pod-affinity/inter-pod-affinity.plugin.ts';
 import { nodeAffinity } from './node-affinity/node-affinity.plugin.ts';
@@ -35,6 +36,7 @@ export const pluginFactories: readonly PluginFactory<any>[] = [
   volumeZone,
   podTopologySpread,
   interPodAffinity,
+  dynamicResources,
   defaultPreemption,
   nodeResourcesBalancedAllocation,
   imageLocality,

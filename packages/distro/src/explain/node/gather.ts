@@ -77,7 +77,7 @@ const LOOKED_UP: readonly KindRef<KubeObject>[] = [
   ...[coreV1.Namespace, coreV1.Service, coreV1.ReplicationController, coreV1.PersistentVolume],
   ...[coreV1.PersistentVolumeClaim, appsV1.ReplicaSet, appsV1.StatefulSet, policyV1.PodDisruptionBudget],
   ...[storageV1.StorageClass, storageV1.CSINode, storageV1.CSIDriver, storageV1.CSIStorageCapacity],
-  ...[storageV1.VolumeAttachment, resourceV1.DeviceClass],
+  ...[storageV1.VolumeAttachment, resourceV1.DeviceClass, resourceV1.ResourceClaim, resourceV1.ResourceSlice],
 ] as never;
 
 class Reader {

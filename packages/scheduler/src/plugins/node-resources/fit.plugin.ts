@@ -1,7 +1,6 @@
 /** Requests must fit what the node has left. Source: kubernetes …/plugins/noderesources/fit.go. */
 import type { Node, Pod } from '@kapella/api/types/core-v1';
 import type { ClusterEvent } from '../../framework/cluster-events.ts';
-import type { ClusterLookup } from '../../framework/cluster-lookup.ts';
 import { isOnNode, isSamePod, nodesOf, podsOf } from '../../framework/hints.ts';
 import type { NodeState } from '../../framework/node-state.ts';
 import { type PluginFactory, type Rejection, unresolvable, unschedulable } from '../../framework/plugin.ts';
@@ -13,7 +12,6 @@ import {
   MILLICPU_DEFAULT,
   podRequests,
 } from '../../framework/resources.ts';
-import { deviceClassOfResource } from '../dynamic-resources/extended-resources.ts';
 import {
   isScalarResource,
   type ResourceScore,
@@ -34,7 +32,7 @@ type Wanted = readonly (readonly [resource: string, amount: number])[];
 
 export const nodeResourcesFit: PluginFactory<NodeResourcesFitArgs> = {
   name: 'NodeResourcesFit',
-  create({ ignoredResources = [], ignoredResourceGroups = [], scoringStrategy }, { lookup }) {
+  create({ ignoredResources = [], ignoredResourceGroups = [], scoringStrategy }) {
     const isIgnored = (resource: string) =>
       resource.includes('/') &&
       (ignoredResources.includes(resource) || ignoredResourceGroups.includes(resource.split('/')[0] as string));
@@ -44,16 +42,11 @@ export const nodeResourcesFit: PluginFactory<NodeResourcesFitArgs> = {
       name: 'NodeResourcesFit',
       events: [
         { resource: 'Pod', actions: ['Delete', 'UpdatePodScaleDown'], hint: isRoomMade },
-        {
-          resource: 'Node',
-          actions: ['Add', 'UpdateNodeAllocatable'],
-          hint: (pod, event) => isNodeGrown(pod, event, lookup),
-        },
-        { resource: 'DeviceClass', actions: ['Add', 'Update'] },
+        { resource: 'Node', actions: ['Add', 'UpdateNodeAllocatable'], hint: isNodeGrown },
       ],
       preFilter({ requests }) {
         const wanted = inOrder(requests).filter(([resource, amount]) => amount > 0 && !isIgnored(resource));
-        const shortages = new Shortages(wanted, lookup);
+        const shortages = new Shortages(wanted);
         return { filter: (node) => shortages.refusal(node) };
       },
       preScore({ pod }) {
@@ -101,13 +94,11 @@ function inOrder(requests: Amounts): Wanted {
 /** What a Pod lacks on a node. Upstream names every shortage; each is one reason. */
 class Shortages {
   readonly #wanted: Wanted;
-  readonly #lookup: ClusterLookup;
   /** Nodes fall short in few ways: one refusal for each. By the bits of what is short, negative where unresolvable. */
   readonly #refusals = new Map<number, Rejection>();
 
-  constructor(wanted: Wanted, lookup: ClusterLookup) {
+  constructor(wanted: Wanted) {
     this.#wanted = wanted;
-    this.#lookup = lookup;
   }
 
   refusal({ columns, slot }: NodeState): Rejection | undefined {
@@ -119,16 +110,10 @@ class Shortages {
       const column = columns.resources.get(resource);
       const allocatable = column?.allocatable[slot] ?? 0;
       if (amount <= allocatable - (column?.requested[slot] ?? 0)) continue;
-      if (allocatable === 0 && this.#isDevice(resource)) continue;
       short += 2 ** (i + 1);
       if (amount > allocatable) isResolvable = false;
     }
     return short === 0 ? undefined : this.#refusalOf(short, isResolvable);
-  }
-
-  /** DynamicResources looks after those. */
-  #isDevice(resource: string): boolean {
-    return deviceClassOfResource(resource, this.#lookup) !== undefined;
   }
 
   #refusalOf(short: number, isResolvable: boolean): Rejection {
@@ -162,13 +147,11 @@ function needsLess({ requests }: PodState, old: Pod, now: Pod): boolean {
 }
 
 /** The empty node would do, and has more than before of something that the Pod asks for. */
-function isNodeGrown({ requests }: PodState, event: ClusterEvent, lookup: ClusterLookup): boolean {
+function isNodeGrown({ requests }: PodState, event: ClusterEvent): boolean {
   const { old, now } = nodesOf(event);
   const have = (node: Node | undefined) => amountsOf(node?.status?.allocatable);
   const [before, after] = [have(old), have(now)];
   const wanted = [...requests, ['pods', 1] as const].filter(([, amount]) => amount > 0);
-  const isEnough = ([resource, amount]: readonly [string, number]) =>
-    amount <= (after.get(resource) ?? 0) || deviceClassOfResource(resource, lookup) !== undefined;
-  if (!wanted.every(isEnough)) return false;
+  if (wanted.some(([resource, amount]) => amount > (after.get(resource) ?? 0))) return false;
   return old === undefined || wanted.some(([resource]) => (after.get(resource) ?? 0) > (before.get(resource) ?? 0));
 }

@@ -67,7 +67,9 @@ export class OurScheduler {
       ...{ search: found, diagnosis, snapshot: this.#snapshot, budgets: [], options: PREEMPTION, nowMs: 0 },
       random: hostRandom,
     });
-    return { totals, message: fitErrorMessage(diagnosis, 'why' in candidates ? candidates.why : '') };
+    const others = this.#profile.postFilter.flatMap((plugin) => plugin.postFilter?.(found.cycle).message ?? []);
+    const why = 'why' in candidates ? [candidates.why] : [];
+    return { totals, message: fitErrorMessage(diagnosis, [...others, ...why].join(', ')) };
   }
 
   place(pod: Pod): void {

@@ -101,7 +101,10 @@ function differences(ours: Verdict, decided: Pod, upstream: UpstreamScheduler): 
   if (!node) {
     const message = decided.status?.conditions?.find(({ type }) => type === 'PodScheduled')?.message ?? '';
     const fitting = ours.message ?? [...ours.totals.keys()].join(' ');
-    return withoutClaims(message) === withoutClaims(fitting) ? '' : `upstream: ${message}\nours: ${fitting}`;
+    const isSame = message.endsWith('. not found')
+      ? withoutAfterthought(message) === withoutAfterthought(fitting)
+      : message === fitting;
+    return isSame ? '' : `upstream: ${message}\nours: ${fitting}`;
   }
   const scores = upstream.scoresOf(`${namespace}/${name}`);
   const fitting = [...(scores?.totals.keys() ?? [node])].sort().join(' ');
@@ -118,16 +121,13 @@ function differences(ours: Verdict, decided: Pod, upstream: UpstreamScheduler): 
 }
 
 /**
- * What upstream's DynamicResources adds to every refusal: that it has no claims to take back, or, where it was not asked
- * because a plugin before it refused the Pod, the words of an error, without a look at preemption.
+ * Where a plugin before it refuses the Pod as such, upstream's DynamicResources ends the message with the words of an error
+ * of its own and preemption is not asked; it could not help.
  */
-function withoutClaims(message: string): string {
-  return message
-    .replace('no new claims to deallocate, ', '')
-    .replace(
-      /\. (not found|preemption: 0\/\d+ nodes are available: \d+ Preemption is not helpful for scheduling\.)$/,
-      '.',
-    );
+function withoutAfterthought(message: string): string {
+  const ours =
+    /\. no new claims to deallocate, preemption: 0\/\d+ nodes are available: \d+ Preemption is not helpful for .*$/;
+  return message.endsWith('. not found') ? message.replace(/ not found$/, '') : message.replace(ours, '.');
 }
 
 async function clear({ client, ctx }: TestCluster, nodes: readonly Node[]): Promise<void> {

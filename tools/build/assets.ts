@@ -4,5 +4,6 @@ export const ASSETS: readonly { readonly from: string; readonly to: string }[] =
   { from: 'packages/kubelet/src/cri/node/api.proto', to: 'api.proto' },
   { from: 'packages/kubelet/src/cri/node/events.proto', to: 'events.proto' },
   { from: 'packages/store/src/backends/etcd/node/etcd.proto', to: 'etcd.proto' },
+  { from: 'packages/store/src/encryption/node/kms.proto', to: 'kms.proto' },
   { from: 'packages/kubelet/src/probes/node/health.proto', to: 'health.proto' },
 ];

@@ -38,6 +38,8 @@ export type AuthorizationMode = 'Node' | 'RBAC' | 'AlwaysAllow' | 'AlwaysDeny';
 
 export interface ApiParts {
   readonly store: Store;
+  /** Encryption at rest: the store of one resource's objects. */
+  readonly storeFor?: (group: string, plural: string) => Store;
   readonly tokens: ServiceAccountTokens;
   /** Asked before all others: for tests and tools that bring their own. */
   readonly tokenAuthenticators?: readonly TokenAuthenticator[];
@@ -85,6 +87,7 @@ export async function assembleApiServer(parts: ApiParts, ctx: Ctx): Promise<ApiS
   const server: ApiServer = createApiServer(
     {
       store: parts.store,
+      ...(parts.storeFor === undefined ? {} : { storeFor: parts.storeFor }),
       resources: servedResources(parts.limits?.eventTtlSeconds),
       admission: [...parts.admission, createRbacEscalationPlugin(rbac, authorizer)],
       authenticator: createAuthenticator({

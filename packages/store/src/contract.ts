@@ -92,6 +92,8 @@ export interface Store {
   requestProgress(revision: number): void;
   /** Forgets revisions below `revision` but for the newest value of each key at it. */
   compact(revision: number, ctx: Ctx): Promise<void>;
+  /** Whether the key's value lies there in another form than it would be written in today: an unchanged write then counts. */
+  needsRewrite?(key: string, ctx: Ctx): Promise<boolean>;
   /** Waits for what is under way, then releases files and connections. Idempotent. */
   close(): Promise<void>;
 }

@@ -6,3 +6,4 @@ export * from './cached.ts';
 export * from './contract.ts';
 export { createMvccStore } from './mvcc/mvcc-store.ts';
 export type { ChangeRecord, Persistence } from './mvcc/record.ts';
+export { UnreadableError } from './encryption/encrypted-store.ts';

@@ -1,8 +1,8 @@
 /** All resources that are served now, by group, version and plural. Custom resources come and go. */
 import { apiVersionOf, type BuiltInTypeFacts } from '@kapella/api';
 import type { Ctx } from '@kapella/base';
-import { ApiError } from '@kapella/base';
-import type { Store } from '@kapella/store';
+import { ApiError, describeError } from '@kapella/base';
+import { type Store, UnreadableError } from '@kapella/store';
 import type { MetricsRegistry } from '../metrics/registry.ts';
 import { measuredStore } from '../metrics/store-metrics.ts';
 import { type AnyDefinition, createResourceType, type ResourceType } from './resource-type.ts';
@@ -27,13 +27,21 @@ export interface Registry {
   close(): void;
 }
 
+/** The store of one resource's objects: the given one, or one that transforms its values. */
+export type StoreFor = (group: string, plural: string) => Store;
+
 /** `metrics`: where the store's times are told, by resource. */
-export function createRegistry(store: Store, facts: BuiltInTypeFacts, metrics: MetricsRegistry, ctx: Ctx): Registry {
-  return new StoreRegistry(store, facts, metrics, ctx);
+export function createRegistry(
+  storeFor: StoreFor,
+  facts: BuiltInTypeFacts,
+  metrics: MetricsRegistry,
+  ctx: Ctx,
+): Registry {
+  return new StoreRegistry(storeFor, facts, metrics, ctx);
 }
 
 class StoreRegistry implements Registry {
-  readonly #store: Store;
+  readonly #storeFor: StoreFor;
   readonly #facts: BuiltInTypeFacts;
   readonly #metrics: MetricsRegistry;
   readonly #ctx: Ctx;
@@ -43,8 +51,8 @@ class StoreRegistry implements Registry {
   #all: ResourceType[] = [];
   generation = 0;
 
-  constructor(store: Store, facts: BuiltInTypeFacts, metrics: MetricsRegistry, ctx: Ctx) {
-    this.#store = store;
+  constructor(storeFor: StoreFor, facts: BuiltInTypeFacts, metrics: MetricsRegistry, ctx: Ctx) {
+    this.#storeFor = storeFor;
     this.#facts = facts;
     this.#metrics = metrics;
     this.#ctx = ctx;
@@ -114,7 +122,17 @@ class StoreRegistry implements Registry {
 
   async ready(ctx: Ctx): Promise<void> {
     const own = [...this.#storages.values()].filter(({ converts }) => !converts);
-    await Promise.all(own.map((storage) => storage.cache.ready(ctx)));
+    await Promise.all(
+      own.map(async ({ prefix, cache }) => {
+        try {
+          await cache.ready(ctx);
+        } catch (error) {
+          // Who asks for these objects is told why they cannot be read; the others are served.
+          if (!(error instanceof UnreadableError)) throw error;
+          ctx.log.error('stored objects cannot be decrypted', { prefix, error: describeError(error) });
+        }
+      }),
+    );
   }
 
   close(): void {
@@ -135,7 +153,7 @@ class StoreRegistry implements Registry {
       throw new ApiError('InternalError', `${id.plural}: the storage version ${group}/${version} must be added first`);
     }
     const storage = createStorage(
-      measuredStore(this.#store, group, id.plural, this.#metrics),
+      measuredStore(this.#storeFor(group, id.plural), group, id.plural, this.#metrics),
       {
         group,
         version,

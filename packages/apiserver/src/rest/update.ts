@@ -4,7 +4,7 @@ import { type Ctx, errors, FieldErrors, jsonEqual } from '@kapella/base';
 import type { CachedObject } from '@kapella/store';
 import type { ResourceType } from '../registry/resource-type.ts';
 import { detached, type Stored } from '../registry/storage.ts';
-import { commitDelete, commitObject, readStored } from './commit.ts';
+import { commitDelete, commitObject, readStored, storageOf } from './commit.ts';
 import {
   admissionRequest,
   type Core,
@@ -151,7 +151,13 @@ async function commitNext(
   ctx: Ctx,
 ): Promise<CachedObject | undefined> {
   const { core, type } = scope;
-  if (isSame(next, stored.object)) return stored.mayBeOld ? undefined : unchanged(core, type, stored);
+  if (isSame(next, stored.object)) {
+    if (stored.mayBeOld) return undefined;
+    const { store, prefix } = storageOf(type);
+    const needsRewrite = await store.needsRewrite?.(prefix + keyIn(type, scope.namespace, scope.name), ctx);
+    // As upstream: writing an object as it is encrypts it anew when its key is no longer the one to write with.
+    if (needsRewrite !== true || scope.dryRun) return unchanged(core, type, stored);
+  }
   const committed = await commitObject(type, next, stored.revision, scope.dryRun, ctx);
   return committed.ok ? committed.object : undefined;
 }

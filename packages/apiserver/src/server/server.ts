@@ -22,7 +22,7 @@ import { createAdmissionMetrics } from '../metrics/admission-metrics.ts';
 import { createRequestMetrics, type RequestMetrics } from '../metrics/request-metrics.ts';
 import type { MetricsRegistry } from '../metrics/registry.ts';
 import { createWatchMetrics } from '../metrics/watch-metrics.ts';
-import { createRegistry, type Registry } from '../registry/registry.ts';
+import { createRegistry, type Registry, type StoreFor } from '../registry/registry.ts';
 import type { AnyDefinition } from '../registry/resource-type.ts';
 import type { ConnectTarget, ServerAccess, UserInfo } from '../resource.ts';
 import { isServerFault, respondError, respondText, respondTooMany, warningHeader } from '../respond/respond.ts';
@@ -48,6 +48,8 @@ import type { RequestScope } from './scope.ts';
 
 export interface ApiServerOptions {
   readonly store: Store;
+  /** The store of one resource's objects, where it is not `store` as it is: encryption at rest. */
+  readonly storeFor?: StoreFor;
   /** Storage versions before the versions that are stored as them. */
   readonly resources: readonly AnyDefinition[];
   readonly admission?: readonly AdmissionPlugin[];
@@ -143,7 +145,8 @@ class GenericApiServer implements ApiServer {
     this.metrics = options.metrics;
     this.authenticator = options.authenticator;
     this.authorizer = options.authorizer;
-    this.registry = createRegistry(options.store, this.facts, options.metrics, ctx);
+    const storeFor = options.storeFor ?? (() => options.store);
+    this.registry = createRegistry(storeFor, this.facts, options.metrics, ctx);
     for (const definition of options.resources) this.registry.add(definition);
     const core: Omit<Core, 'access'> & { access?: ServerAccess } = {
       store: options.store,

@@ -28,6 +28,7 @@ const HONOURED = [
   ...AUDIT,
   ...LIMITS,
   ...['advertise-address', 'allow-privileged', 'anonymous-auth', 'api-audiences', 'authorization-mode', 'bind-address'],
+  ...['encryption-provider-config', 'encryption-provider-config-automatic-reload'],
   ...['etcd-cafile', 'etcd-certfile', 'etcd-keyfile', 'etcd-prefix'],
   ...['cert-dir', 'client-ca-file', 'disable-admission-plugins', 'enable-admission-plugins', 'etcd-servers', 'help'],
   ...[
@@ -112,8 +113,7 @@ const REFUSED = [
     'authorization-webhook-config-file',
     'authorization-webhook-version',
   ],
-  ...['egress-selector-config-file', 'encryption-provider-config', 'encryption-provider-config-automatic-reload'],
-  ...['service-account-signing-endpoint'],
+  ...['egress-selector-config-file', 'service-account-signing-endpoint'],
 ];
 
 const BOOLEANS = new Set([

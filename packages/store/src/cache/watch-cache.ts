@@ -10,6 +10,7 @@ import type {
   WatchOptions,
 } from '../cached.ts';
 import type { KeyValue, Store, StoreEvent } from '../contract.ts';
+import { UnreadableError } from '../encryption/encrypted-store.ts';
 import { SortedMap } from '../mvcc/sorted-keys.ts';
 import { Entry, type EntryKind } from './entry.ts';
 import { type Change, History } from './history.ts';
@@ -34,6 +35,11 @@ interface Waiter {
   readonly fail: (error: Error) => void;
 }
 
+interface ReadyWaiter {
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
 class StoreWatchCache implements WatchCache {
   readonly #store: Store;
   readonly #ctx: Ctx;
@@ -44,6 +50,9 @@ class StoreWatchCache implements WatchCache {
   readonly #watchers = new Watchers();
   #history: History;
   #waiters: Waiter[] = [];
+  readonly #readyWaiters = new Set<ReadyWaiter>();
+  /** Why the last load failed. */
+  #loadError: Error | undefined;
   #revision = 0;
   #isReady = false;
   #bytes = 0;
@@ -156,7 +165,26 @@ class StoreWatchCache implements WatchCache {
   }
 
   ready(ctx: Ctx): Promise<void> {
-    return this.waitFor(0, ctx);
+    if (this.#isReady) return Promise.resolve();
+    if (this.#loadError !== undefined) return Promise.reject(this.#loadError);
+    return new Promise((resolve, reject) => {
+      const waiter: ReadyWaiter = { resolve, reject };
+      this.#readyWaiters.add(waiter);
+      ctx.signal.addEventListener('abort', () => this.#readyWaiters.delete(waiter) && reject(ctx.signal.reason), {
+        once: true,
+      });
+    });
+  }
+
+  /** Those that wait for the first list. It may take long in a store that is far away. */
+  #settleReady(error: Error | undefined): void {
+    this.#loadError = error;
+    const waiters = [...this.#readyWaiters];
+    this.#readyWaiters.clear();
+    for (const { resolve, reject } of waiters) {
+      if (error === undefined) resolve();
+      else reject(error);
+    }
   }
 
   close(): void {
@@ -165,6 +193,7 @@ class StoreWatchCache implements WatchCache {
     this.#reload?.cancel();
     this.#cancelWatch();
     this.#watchers.closeAll(undefined);
+    this.#settleReady(new ApiError('ServiceUnavailable', 'the server is shutting down'));
   }
 
   async fill(): Promise<void> {
@@ -183,8 +212,9 @@ class StoreWatchCache implements WatchCache {
     });
   }
 
-  /** Whoever waits for a state of the store is told; whoever waits for the first load goes on waiting. */
+  /** Whoever waits for a state of the store is told; whoever waits for the first load goes on waiting where it may help. */
   #failWaiters(error: Error): void {
+    if (error instanceof UnreadableError) this.#settleReady(error);
     const failed = this.#waiters.filter(({ revision }) => revision > 0);
     this.#waiters = this.#waiters.filter(({ revision }) => revision === 0);
     for (const waiter of failed) waiter.fail(error);
@@ -209,6 +239,7 @@ class StoreWatchCache implements WatchCache {
       this.#bytes += entry.bytes.length;
     }
     this.#isReady = true;
+    this.#settleReady(undefined);
     this.#progress(revision);
     this.#cancelWatch = this.#store.watch(this.#prefix, revision, {
       events: (events) => this.#apply(events),

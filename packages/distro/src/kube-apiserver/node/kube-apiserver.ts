@@ -11,6 +11,7 @@ import { primaryAddress } from '../../node-agent/node/host-address.ts';
 import { createAuthority, issueLeaf, type KeyPairPem } from '@kapella/control-plane/node';
 import { writePrivate } from '../../pki/node/cluster-pki.ts';
 import { type AuthorizationMode, startApiServer } from '../../server/node/api-server.ts';
+import { openEncryption } from '../../server/node/open-encryption.ts';
 import { openStore } from '../../server/node/open-store.ts';
 import { KUBERNETES_VERSION } from '../../version.ts';
 import { flagsHelp, type FlagValues, idleFlags, last, list, parseFlags } from '../flags.ts';
@@ -34,13 +35,16 @@ export async function runKubeApiServer(words: readonly string[], ctx: Ctx): Prom
 
   const tokens = await tokensOf(flags);
   const serving = await servingOf(flags, ctx.clock.nowMs());
-  const store = await storeOf(flags, ctx);
+  const storage = storeOptionsOf(flags);
+  const store = await storeOf(storage, list(flags, 'etcd-servers')[0], ctx);
+  const encryption = await openEncryption(storage, store, ctx);
   const serviceCidr = list(flags, 'service-cluster-ip-range')[0] ?? '10.0.0.0/24';
   const clientCa = [fileOf(flags, 'client-ca-file'), fileOf(flags, 'requestheader-client-ca-file')].filter(
     (pem) => pem !== undefined,
   );
   const api = await startApiServer(
     {
+      ...encryption,
       ...{ store, tokens, anonymous: last(flags, 'anonymous-auth') !== 'false' },
       ...{ authentication: authenticationOf(flags), jwksUri: last(flags, 'service-account-jwks-uri') },
       authorizationModes: modesOf(flags),
@@ -96,30 +100,31 @@ function print(text: string): number {
   return 0;
 }
 
+function storeOptionsOf(flags: FlagValues): StoreOptions {
+  const text = (name: string) => last(flags, name) ?? '';
+  return {
+    ...STORE_DEFAULTS,
+    store: 'etcd',
+    etcdEndpoints: list(flags, 'etcd-servers').join(','),
+    etcdCafile: text('etcd-cafile'),
+    etcdCertfile: text('etcd-certfile'),
+    etcdKeyfile: text('etcd-keyfile'),
+    etcdPrefix: last(flags, 'etcd-prefix') ?? STORE_DEFAULTS.etcdPrefix,
+    encryptionProviderConfig: text('encryption-provider-config'),
+    encryptionProviderConfigAutomaticReload: last(flags, 'encryption-provider-config-automatic-reload') ?? 'false',
+  };
+}
+
 /** A real etcd, or the stand-in of `kapella envtest`, which says where the data is to be. Both may still be starting. */
-async function storeOf(flags: FlagValues, ctx: Ctx) {
-  const servers = list(flags, 'etcd-servers');
-  const [first] = servers;
+async function storeOf(options: StoreOptions, first: string | undefined, ctx: Ctx) {
   if (first === undefined) {
     throw new CliError('Usage', '--etcd-servers must be specified', 'Give the client URL of the etcd beside it.');
   }
   const dataDir = first.startsWith('https:') ? undefined : await standInDirectory(first, ctx);
-  if (dataDir !== undefined) {
-    const directory = join(dataDir, 'kapella');
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
-    return openStore(STORE_DEFAULTS, directory, ctx);
-  }
-  const file = (name: string) => last(flags, name) ?? '';
-  const options: StoreOptions = {
-    ...STORE_DEFAULTS,
-    store: 'etcd',
-    etcdEndpoints: servers.join(','),
-    etcdCafile: file('etcd-cafile'),
-    etcdCertfile: file('etcd-certfile'),
-    etcdKeyfile: file('etcd-keyfile'),
-    etcdPrefix: last(flags, 'etcd-prefix') ?? STORE_DEFAULTS.etcdPrefix,
-  };
-  return openStore(options, '', ctx);
+  if (dataDir === undefined) return openStore(options, '', ctx);
+  const directory = join(dataDir, 'kapella');
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  return openStore(STORE_DEFAULTS, directory, ctx);
 }
 
 /** undefined: a real etcd. */

@@ -41,6 +41,8 @@ const USER_AGENT = `kube-apiserver/${KUBERNETES_VERSION}`;
 
 export interface ApiServerParts {
   readonly store: Store;
+  /** Encryption at rest: the store of one resource's objects. */
+  readonly storeFor?: (group: string, plural: string) => Store;
   readonly tokens: ServiceAccountTokens;
   readonly anonymous: boolean;
   readonly authentication?: AuthenticationParts;

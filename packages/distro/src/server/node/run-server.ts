@@ -22,6 +22,7 @@ import { ensureClusterPki, writePrivate } from '../../pki/node/cluster-pki.ts';
 import { readSchedulerOptions } from '../../kube-scheduler/node/scheduler-options.ts';
 import { startApiServer } from './api-server.ts';
 import { runElected } from './lead.ts';
+import { openEncryption } from './open-encryption.ts';
 import { openStore } from './open-store.ts';
 
 export interface ServerHooks {
@@ -39,6 +40,7 @@ export async function runServer(options: ClusterOptions, hooks: ServerHooks, ctx
     nowMs: ctx.clock.nowMs(),
   });
   const store = await openStore(options, `${options.dataDir}/store`, ctx);
+  const encryption = await openEncryption(options, store, ctx);
   const tokens = await createTokenIssuer({
     issuer: `https://kubernetes.default.svc.${options.clusterDomain}`,
     privateKey: pki.serviceAccountKey,
@@ -46,6 +48,7 @@ export async function runServer(options: ClusterOptions, hooks: ServerHooks, ctx
   const apiAddress = (await primaryAddress()) ?? '127.0.0.1';
   const api = await startApiServer(
     {
+      ...encryption,
       ...{ store, tokens, anonymous: true, authorizationModes: ['Node', 'RBAC'], admission: defaultAdmission() },
       serviceCidrs: [options.serviceCidr],
       // Who checks tokens is in a Pod, or elsewhere: not on this machine's loopback.

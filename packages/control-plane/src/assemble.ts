@@ -29,6 +29,7 @@ import { type AuthenticationParts, createAuthentication } from './authentication
 import type { Profiler } from './debug.ts';
 import { limitOptions, type ServerLimits, startFlowControl } from './limits.ts';
 import { servedResources } from './resources.ts';
+import { createServiceClaims, followServices } from './service-claims.ts';
 import { standardRoutes } from './routes.ts';
 import { addServerMetrics } from './server-metrics.ts';
 import { createServices } from './services.ts';
@@ -81,7 +82,12 @@ export async function assembleApiServer(parts: ApiParts, ctx: Ctx): Promise<ApiS
     ctx,
   );
   const tokenAuthenticators = [...(parts.tokenAuthenticators ?? []), ...authentication.tokens];
-  const serviceAllocator = createServiceAllocator({ cidrs: parts.serviceCidrs, random: ctx.random });
+  // Where this server is the only writer, what it holds in memory is all there is to know.
+  const claims = parts.store.embedded ? undefined : createServiceClaims(parts.store, () => server.registry, ctx);
+  const serviceAllocator = createServiceAllocator({
+    ...{ cidrs: parts.serviceCidrs, random: ctx.random },
+    ...(claims === undefined ? {} : { claims }),
+  });
   const limits = limitOptions(parts.limits ?? {}, metrics, ctx);
   let aggregator: Aggregator | undefined;
   const server: ApiServer = createApiServer(
@@ -122,6 +128,7 @@ export async function assembleApiServer(parts: ApiParts, ctx: Ctx): Promise<ApiS
   await server.ready(ctx);
   rbac.follow(server.registry as never);
   nodes.follow(server.registry as never);
+  if (claims !== undefined) followServices(serviceAllocator, server.registry);
   createCustomResources(server, ctx);
   aggregator = createAggregator(
     server,

@@ -75,10 +75,12 @@ import { volumeAttachmentResource } from './storage/volumeattachment/volumeattac
 import { volumeAttributesClassResource } from './storage/volumeattributesclass/volumeattributesclass.resource.ts';
 
 export {
+  claimsOf,
   createServiceAllocator,
   type IpFamilyName,
   type ServiceAllocator,
   type ServiceAllocatorOptions,
+  type ServiceClaims,
 } from './core/service/service-allocator.ts';
 export { normalizeFieldPath } from './apiextensions/customresourcedefinition/rule-field-path.ts';
 export { ruleTypes } from './apiextensions/customresourcedefinition/rules.validate.ts';

@@ -2,7 +2,7 @@
 import { coreV1, formatIp, type IpNetwork, parseCidr, parseIp } from '@kapella/api';
 import type { Service } from '@kapella/api/types/core-v1';
 import type { ServerAccess } from '@kapella/apiserver';
-import type { Random } from '@kapella/base';
+import type { Ctx, Random } from '@kapella/base';
 
 export type IpFamilyName = 'IPv4' | 'IPv6';
 
@@ -12,6 +12,16 @@ export interface ServiceAllocatorOptions {
   /** Inclusive; upstream: 30000-32767. */
   readonly nodePorts?: { readonly from: number; readonly to: number };
   readonly random: Random;
+  /** Where several servers give addresses out of the same networks. */
+  readonly claims?: ServiceClaims;
+}
+
+/** Who holds which address and node port, known to all servers: `ip/10.96.0.7`, `port/30080`. */
+export interface ServiceClaims {
+  /** Takes `values` for the Service `owner` (`namespace/name`). Returns those that another one holds. */
+  claim(owner: string, values: readonly string[], ctx: Ctx): Promise<readonly string[]>;
+  /** Gives up what `owner` holds of `values`. Never throws. */
+  release(owner: string, values: readonly string[]): void;
 }
 
 /**
@@ -20,6 +30,11 @@ export interface ServiceAllocatorOptions {
  */
 export interface ServiceAllocator {
   readonly families: readonly IpFamilyName[];
+  readonly claims: ServiceClaims | undefined;
+  /** Another server's work: what the Service `key` holds now; undefined when it is gone. */
+  observe(key: string, service: Service | undefined): void;
+  /** A claim of another server, as `ServiceClaims` names it: not to be drawn, and refused when asked for. */
+  markTaken(claim: string): void;
   load(server: ServerAccess): Promise<void>;
   /** Any free address; throws Error with upstream's text when the range is full. */
   takeIp(family: IpFamilyName): string;
@@ -93,13 +108,23 @@ interface IpPool {
   readonly numbers: NumberPool;
 }
 
+interface Holdings {
+  readonly ips: readonly string[];
+  readonly ports: readonly number[];
+}
+const NOTHING: Holdings = { ips: [], ports: [] };
+
 class MemoryAllocator implements ServiceAllocator {
   readonly #pools = new Map<IpFamilyName, IpPool>();
   readonly #ports: NumberPool;
   readonly #portsText: string;
+  readonly claims: ServiceClaims | undefined;
+  /** What each Service was last seen to hold. */
+  readonly #seen = new Map<string, Holdings>();
   #loaded: Promise<void> | undefined;
 
-  constructor({ cidrs, nodePorts = PORTS_DEFAULT, random }: ServiceAllocatorOptions) {
+  constructor({ cidrs, nodePorts = PORTS_DEFAULT, random, claims }: ServiceAllocatorOptions) {
+    this.claims = claims;
     for (const cidr of cidrs) {
       const network = parseCidr(cidr);
       if (network === undefined) throw new Error(`invalid service network ${JSON.stringify(cidr)}`);
@@ -127,6 +152,23 @@ class MemoryAllocator implements ServiceAllocator {
       for (const ip of clusterIpsOf(service)) this.#poolOf(ip)?.pool.numbers.reserve(this.#poolOf(ip)?.offset ?? 0);
       for (const port of nodePortsOf(service)) this.#ports.reserve(port);
     }
+  }
+
+  observe(key: string, service: Service | undefined): void {
+    const held = this.#seen.get(key);
+    const now = service === undefined ? NOTHING : { ips: clusterIpsOf(service), ports: nodePortsOf(service) };
+    for (const ip of held?.ips ?? []) if (!now.ips.includes(ip)) this.freeIp(ip);
+    for (const port of held?.ports ?? []) if (!now.ports.includes(port)) this.freePort(port);
+    for (const ip of now.ips) this.#poolOf(ip)?.pool.numbers.reserve(this.#poolOf(ip)?.offset ?? 0);
+    for (const port of now.ports) this.#ports.reserve(port);
+    if (service === undefined) this.#seen.delete(key);
+    else this.#seen.set(key, now);
+  }
+
+  markTaken(claim: string): void {
+    const [kind, text = ''] = claim.split('/');
+    if (kind === 'port') this.#ports.reserve(Number(text));
+    else this.#poolOf(text)?.pool.numbers.reserve(this.#poolOf(text)?.offset ?? 0);
   }
 
   takeIp(family: IpFamilyName): string {
@@ -216,4 +258,9 @@ export function clusterIpsOf(service: Service): readonly string[] {
 export function nodePortsOf(service: Service): readonly number[] {
   const ports = (service.spec.ports ?? []).map((port) => port.nodePort ?? 0);
   return [...new Set([...ports, service.spec.healthCheckNodePort ?? 0])].filter((port) => port !== 0);
+}
+
+/** As claims name them. */
+export function claimsOf(service: Service): readonly string[] {
+  return [...clusterIpsOf(service).map((ip) => `ip/${ip}`), ...nodePortsOf(service).map((port) => `port/${port}`)];
 }

@@ -1,23 +1,25 @@
 /** Gives Services their cluster IPs and node ports. Source: kubernetes pkg/registry/core/service/storage/alloc.go. */
 import type { Service, ServicePort } from '@kapella/api/types/core-v1';
 import type { ResourceDefinition, ServerAccess, StrategyContext } from '@kapella/apiserver';
-import { type ApiError, errors, FieldErrors } from '@kapella/base';
-import { clusterIpsOf, type IpFamilyName, nodePortsOf, type ServiceAllocator } from './service-allocator.ts';
+import { type ApiError, type Ctx, errors, FieldErrors } from '@kapella/base';
+import { claimsOf, clusterIpsOf, type IpFamilyName, nodePortsOf, type ServiceAllocator } from './service-allocator.ts';
 import { isHeadless, needsClusterIp, needsHealthCheckPort, needsNodePort, withIpFamilies } from './service.families.ts';
+
+/** Each try learns of addresses that others hold. */
+const CLAIM_TRIES_MAX = 64;
 
 type Allocate = NonNullable<ResourceDefinition<Service>['allocate']>;
 
 export const allocateService: Allocate = {
-  async onCreate(object, server, context) {
-    const allocator = await loaded(server);
-    return inTransaction(allocator, object, undefined, context);
+  async onCreate(object, server, context, ctx) {
+    return allocate(await loaded(server), object, undefined, context, ctx);
   },
-  async onUpdate(next, old, server, context) {
-    const allocator = await loaded(server);
-    return inTransaction(allocator, next, old, context);
+  async onUpdate(next, old, server, context, ctx) {
+    return allocate(await loaded(server), next, old, context, ctx);
   },
   onDelete(object, server) {
     const allocator = server.service<ServiceAllocator>('serviceAllocator');
+    allocator.claims?.release(ownerOf(object), claimsOf(object));
     for (const ip of clusterIpsOf(object)) allocator.freeIp(ip);
     for (const port of nodePortsOf(object)) allocator.freePort(port);
   },
@@ -67,13 +69,47 @@ class Transaction {
   }
 }
 
+interface Allocated {
+  readonly object: Service;
+  rollback(): void;
+}
+
+/** Where other servers allocate too: what was drawn here and is held there stays taken, and another one is drawn. */
+async function allocate(
+  allocator: ServiceAllocator,
+  next: Service,
+  old: Service | undefined,
+  context: StrategyContext,
+  ctx: Ctx,
+): Promise<Allocated> {
+  const { claims } = allocator;
+  if (claims === undefined || context.dryRun) return inTransaction(allocator, next, old, context);
+  const owner = ownerOf(next);
+  const held = old === undefined ? [] : claimsOf(old);
+  for (let tries = 1; ; tries++) {
+    const { object, rollback } = inTransaction(allocator, next, old, context);
+    const wanted = claimsOf(object).filter((value) => !held.includes(value));
+    const giveBack = () => {
+      rollback();
+      claims.release(owner, wanted);
+    };
+    const lost = wanted.length === 0 ? [] : await claims.claim(owner, wanted, ctx);
+    if (lost.length === 0) return { object, rollback: giveBack };
+    giveBack();
+    for (const value of lost) allocator.markTaken(value);
+    if (tries >= CLAIM_TRIES_MAX) throw errors.internal('failed to allocate a serviceIP: range is full');
+  }
+}
+
+const ownerOf = ({ metadata }: Service): string => `${metadata.namespace ?? ''}/${metadata.name}`;
+
 /** Synchronous from first to last address: a failure gives everything back. */
 function inTransaction(
   allocator: ServiceAllocator,
   next: Service,
   old: Service | undefined,
   context: StrategyContext,
-): { object: Service; rollback(): void } {
+): Allocated {
   const transaction = new Transaction(allocator);
   try {
     const families = new FieldErrors();

@@ -1,5 +1,5 @@
 /** Encryption at rest as a configuration file has it, replaced while the server runs. */
-import { type Ctx, childCtx } from '@kapella/base';
+import { type Ctx, childCtx, type Timer } from '@kapella/base';
 import { parse } from 'yaml';
 import type { Store } from '../../contract.ts';
 import {
@@ -43,6 +43,7 @@ export async function createEncryption(text: string, options: EncryptionOptions,
   let current = await loadSet(text, ctx);
   const stop = new AbortController();
   const own = childCtx(ctx, stop.signal);
+  const ending = new Map<TransformerSet, Timer>();
   return {
     storeFor(store, group, resource) {
       const transformer = () => current.transformerFor(group, resource);
@@ -57,11 +58,16 @@ export async function createEncryption(text: string, options: EncryptionOptions,
       }
       const replaced = current;
       current = loaded;
-      ctx.clock.setTimer(CLOSE_AFTER_MS, () => replaced.close());
+      const end = () => ending.delete(replaced) && replaced.close();
+      ending.set(replaced, ctx.clock.setTimer(CLOSE_AFTER_MS, end));
     },
     problem: () => current.problem(),
     close() {
       stop.abort();
+      for (const [replaced, timer] of ending) {
+        timer.cancel();
+        replaced.close();
+      }
       current.close();
     },
   };

@@ -236,6 +236,23 @@ const NODE: CommandSpec = {
   flags: [...ALL_OPTIONS, LOG_LEVEL, SUPERVISE, MEMBER],
 };
 
+const SNAPSHOT: CommandSpec = {
+  name: 'snapshot',
+  summary: 'Save all objects of a cluster to one file, check such a file, or put it back',
+  usage: 'save|restore|status FILE [FLAGS]',
+  examples: [
+    { line: 'sudo kapella snapshot save before-upgrade.snapshot', what: 'while the cluster runs' },
+    { line: 'kapella snapshot status before-upgrade.snapshot', what: 'what is in it, and whether it is whole' },
+    { line: 'sudo kapella snapshot restore before-upgrade.snapshot', what: 'after `kapella down`' },
+    { line: 'kapella snapshot save etcd.snapshot --store etcd --etcd-endpoints URLS', what: 'of an etcd cluster' },
+  ],
+  description:
+    'A file that is truncated, damaged or foreign is refused before anything changes. Restoring into the embedded store\n' +
+    'keeps what was there beside it; revisions go on upwards. Certificates and keys under DIR/pki are not in the file.',
+  flags: ALL_OPTIONS,
+  args: { min: 2, max: 2, first: ['save', 'restore', 'status'] },
+};
+
 const KUBECTL: CommandSpec = {
   name: 'kubectl',
   summary: "Run the system's kubectl with this cluster's credentials",
@@ -333,6 +350,6 @@ const VERSION: CommandSpec = {
 };
 
 export const COMMANDS: readonly CommandSpec[] = [
-  ...[UP, DOWN, RESET, STATUS, LOGS, KUBECONFIG, KUBECTL, IMAGE, DOCTOR, SERVER, NODE],
+  ...[UP, DOWN, RESET, STATUS, LOGS, KUBECONFIG, KUBECTL, IMAGE, SNAPSHOT, DOCTOR, SERVER, NODE],
   ...[EXPLAIN, HOLLOW, ENVTEST, KUBE_APISERVER, KUBE_SCHEDULER, ETCD, VERSION],
 ];

@@ -15,6 +15,7 @@ export const COMMAND_WORK: ReadonlyMap<string, () => Promise<Command>> = new Map
   ['server', async () => (await import('./server.command.ts')).server],
   ['node', async () => (await import('./node.command.ts')).node],
   ['hollow', async () => (await import('./hollow.command.ts')).hollow],
+  ['snapshot', async () => (await import('./snapshot.command.ts')).snapshot],
   ['envtest', async () => (await import('./envtest.command.ts')).envtest],
   ['kube-apiserver', async () => (await import('./drop-in.command.ts')).kubeApiServer],
   ['kube-scheduler', async () => (await import('./drop-in.command.ts')).kubeScheduler],

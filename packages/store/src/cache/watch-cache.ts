@@ -21,6 +21,8 @@ import { eventsFor, sees, type Watcher, Watchers } from './watchers.ts';
 const WINDOW_MAX_DEFAULT = 10_000;
 const WAIT_MS_MAX = 3_000;
 const RELOAD_DELAY_MS = 1_000;
+/** More would hold up everybody else while they are decoded: such a watcher lists again. */
+const STORED_CHANGES_MAX = 1_000;
 
 /** Starts loading at once; `ready` tells when reads are true. Ends with `close` or the context's signal. */
 export function createWatchCache(store: Store, options: WatchCacheOptions, ctx: Ctx): WatchCache {
@@ -54,6 +56,8 @@ class StoreWatchCache implements WatchCache {
   /** Why the last load failed. */
   #loadError: Error | undefined;
   #revision = 0;
+  /** Revision of the list that the cache began with. */
+  #loadedAt = 0;
   #isReady = false;
   #bytes = 0;
   #closed = false;
@@ -112,22 +116,46 @@ class StoreWatchCache implements WatchCache {
 
   watch(options: WatchOptions, sink: CacheSink): () => void {
     const { after } = options;
-    if (after !== 'now' && options.initial !== true && after < this.#history.oldest) {
-      throw tooOld(after, this.#history.oldest);
-    }
+    const isBefore = after !== 'now' && options.initial !== true && after < this.#history.oldest;
+    const older = isBefore ? this.#changesInStore(after) : undefined;
+    if (isBefore && older === undefined) throw tooOld(after, this.#history.oldest);
     const watcher: Watcher = { query: options, sink };
     if (options.initial === true) {
       const present = this.list({ ...options }).items;
       sink.events(present.map((object) => ({ type: 'ADDED', object, revision: object.revision })));
       sink.initialEnd(this.#revision);
     } else if (after !== 'now') {
-      const missed = eventsFor(this.#history.after(after), options);
+      const missed = eventsFor(older ?? this.#history.after(after), options);
       if (missed.length > 0) sink.events(missed);
     }
     this.#watchers.add(watcher);
     return () => {
       if (this.#watchers.remove(watcher)) sink.closed(undefined);
     };
+  }
+
+  /** Of before this server began: an embedded store still has them, so that watches go on over its restart. */
+  #changesInStore(after: number): readonly Change[] | undefined {
+    const hasDropped = this.#history.oldest > this.#loadedAt;
+    if (!this.#store.embedded || !this.#isReady || hasDropped) return undefined;
+    const missed: StoreEvent[] = [];
+    let isComplete = false;
+    const note = () => {
+      isComplete = true;
+    };
+    const cancel = this.#store.watch(this.#prefix, after, {
+      events: (events) => missed.push(...events),
+      progress: note,
+      closed: () => {},
+    });
+    cancel();
+    if (!isComplete || missed.length > STORED_CHANGES_MAX) return undefined;
+    return missed.map((event) => {
+      const key = event.key.slice(this.#prefix.length);
+      const previous = event.previous === undefined ? undefined : this.#entryOf(event.previous);
+      const next = this.#entryAfter(event, key, previous);
+      return { revision: event.revision, key, previous, next, deleted: event.type === 'delete' };
+    });
   }
 
   async read(key: string, ctx: Ctx): Promise<CachedObject | undefined> {
@@ -233,6 +261,7 @@ class StoreWatchCache implements WatchCache {
     this.#entries.clear();
     this.#bytes = 0;
     this.#history = new History(this.#windowMax, revision);
+    this.#loadedAt = revision;
     for (const item of items) {
       const entry = this.#entryOf(item);
       this.#entries.set(entry.key, entry);

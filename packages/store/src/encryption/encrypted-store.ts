@@ -117,9 +117,13 @@ class EncryptedStore implements Store {
   }
 
   #readEvent(event: StoreEvent): StoreEvent | Promise<StoreEvent> {
-    // The cache knows what was there before: only the new value, and of a deletion the last one, is read.
+    // What was compacted away before it could be told of is empty.
     const value = event.value.length === 0 ? event.value : this.#readValue(event.key, event.value);
-    return value instanceof Promise ? value.then((plain) => ({ ...event, value: plain })) : { ...event, value };
+    const previous = event.previous === undefined ? undefined : this.#read(event.previous);
+    if (value instanceof Promise || previous instanceof Promise) {
+      return Promise.all([value, previous]).then(([plain, before]) => ({ ...event, value: plain, previous: before }));
+    }
+    return { ...event, value, previous };
   }
 }
 

@@ -9,7 +9,12 @@ const RETRY_MS = 20;
 export interface Writers {
   acknowledgedAtLeast(count: number): Promise<void>;
   /** Ends them. `maybe`: `name=value` of last writes whose answer never came: they may be there or not. */
-  stop(): Promise<{ readonly acknowledged: ReadonlyMap<string, string>; readonly maybe: ReadonlySet<string> }>;
+  stop(): Promise<{
+    readonly acknowledged: ReadonlyMap<string, string>;
+    readonly maybe: ReadonlySet<string>;
+    /** Of every acknowledged write: `name=value`. */
+    readonly revisions: ReadonlyMap<number, string>;
+  }>;
   /** name -> value, as the server tells it now. */
   stored(): Promise<ReadonlyMap<string, string>>;
   revisionsRise(): boolean;
@@ -19,6 +24,7 @@ export function startWriters(api: Api, ns: string, count: number): Writers {
   const base = `/api/v1/namespaces/${ns}/configmaps`;
   const acknowledged = new Map<string, string>();
   const maybe = new Set<string>();
+  const revisions = new Map<number, string>();
   const falls: string[] = [];
   let total = 0;
   let isOver = false;
@@ -48,6 +54,7 @@ export function startWriters(api: Api, ns: string, count: number): Writers {
         const revision = Number((JSON.parse(answer.text) as ConfigMap).metadata.resourceVersion);
         if (revision <= lastRevision) falls.push(`${name}: ${revision} after ${lastRevision}`);
         lastRevision = revision;
+        revisions.set(revision, `${name}=${value}`);
         acknowledged.set(name, value);
         maybe.delete(`${name}=${value}`);
         total++;
@@ -67,7 +74,7 @@ export function startWriters(api: Api, ns: string, count: number): Writers {
     async stop() {
       isOver = true;
       await running;
-      return { acknowledged, maybe };
+      return { acknowledged, maybe, revisions };
     },
     async stored() {
       const { items } = await api.get<ConfigMapList>(`${base}?labelSelector=written%3Dyes`);

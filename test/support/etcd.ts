@@ -20,6 +20,11 @@ export async function ensureEtcd(cacheDir = DEFAULT_CACHE_DIR): Promise<string> 
   return debianProgram({ package: 'etcd-server', path: '/usr/bin/etcd', cacheDir });
 }
 
+/** Debian's etcdctl. */
+export async function ensureEtcdctl(cacheDir = DEFAULT_CACHE_DIR): Promise<string> {
+  return debianProgram({ package: 'etcd-client', path: '/usr/bin/etcdctl', cacheDir });
+}
+
 /** Every etcd that this machine has: `upstreamProgram('etcd')` adds 3.6. */
 export async function etcdPrograms(): Promise<readonly EtcdProgram[]> {
   const upstream = join(PROGRAMS_DIR, 'etcd');

@@ -108,6 +108,10 @@ class ConvertingStore implements Store {
     this.#store.requestProgress(revision);
   }
 
+  async needsRewrite(key: string, ctx: Ctx): Promise<boolean> {
+    return (await this.#store.needsRewrite?.(key, ctx)) === true;
+  }
+
   compact(revision: number, ctx: Ctx): Promise<void> {
     return this.#store.compact(revision, ctx);
   }

@@ -39,11 +39,7 @@ interface StoredObjects {
 }
 
 export interface FlowControlSource {
-  find(
-    group: string,
-    version: string,
-    resource: string,
-  ): { readonly storage?: StoredObjects | undefined } | undefined;
+  find(group: string, version: string, resource: string): { readonly storage?: StoredObjects | undefined } | undefined;
 }
 
 export interface FlowControl {

@@ -72,6 +72,9 @@ export function measuredStore(store: Store, group: string, resource: string, met
     },
     currentRevision: (ctx) => store.currentRevision(ctx),
     requestProgress: (revision) => store.requestProgress(revision),
+    ...(store.needsRewrite === undefined
+      ? {}
+      : { needsRewrite: (key: string, ctx: Ctx) => store.needsRewrite?.(key, ctx) ?? Promise.resolve(false) }),
     compact: (revision, ctx) => store.compact(revision, ctx),
     close: () => store.close(),
   };

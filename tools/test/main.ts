@@ -40,6 +40,7 @@ const suites: readonly Suite[] = [
           'packages/*/src/**/*.test.ts',
           'tools/!(gen)/**/*.test.ts',
           'bench/**/*.test.ts',
+          'examples/redis-operator/**/*.test.ts',
           'test/upstream/**/*.test.ts',
         ),
       ]),

@@ -95,7 +95,8 @@ export class ApiError extends Error {
 }
 
 export function isReason(error: unknown, ...reasons: readonly (StatusReason | (string & {}))[]): error is ApiError {
-  return error instanceof ApiError && reasons.includes(error.reason);
+  // By name: an error of another copy of this library, bundled into another package, counts too.
+  return error instanceof Error && error.name === 'ApiError' && reasons.includes((error as ApiError).reason);
 }
 
 /** `pods` or `deployments.apps`: how messages name a resource. */

@@ -153,7 +153,7 @@ async function work(spec: AnySpec, queue: WorkQueue, hooks: ControllerHooks, ctx
 }
 
 function retry(key: string, error: unknown, queue: WorkQueue, ctx: Ctx): void {
-  if (error instanceof TerminalError) {
+  if (error instanceof TerminalError || (error instanceof Error && error.name === 'TerminalError')) {
     queue.forget(key);
     ctx.log.error('reconcile failed for good', { key, cause: describeError(error) });
     return;

@@ -1,7 +1,6 @@
 /** What `go test -json` prints, counted. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readReport } from '../support/e2e-test.ts';
 import { readEvents } from './controller-runtime.suite.ts';
 
 test('specs are counted where there are some, tests elsewhere', () => {
@@ -25,14 +24,4 @@ test('specs are counted where there are some, tests elsewhere', () => {
     failures.map(({ name }) => name),
     ['a: Client [It] works', 'b: TestTwo'],
   );
-});
-
-test('a ginkgo report counts what ran', () => {
-  const spec = (text: string, State: string) => ({ ContainerHierarchyTexts: ['[sig-x] A'], LeafNodeText: text, State });
-  const failed = { ...spec('fails', 'failed'), Failure: { Message: 'why' } };
-  const { passed, failures } = readReport([
-    { SpecReports: [spec('', 'passed'), spec('one', 'passed'), spec('two', 'skipped'), failed] },
-  ]);
-  assert.equal(passed, 1);
-  assert.deepEqual(failures, [{ name: '[sig-x] A fails', why: 'why' }]);
 });

@@ -22,6 +22,8 @@ export interface SpecRun {
 interface Spec {
   readonly ContainerHierarchyTexts: readonly string[] | null;
   readonly LeafNodeText: string;
+  /** `It` for a spec; what comes before and after all of them has other names. */
+  readonly LeafNodeType: string;
   readonly State: string;
   readonly Failure?: { readonly Message: string };
 }
@@ -72,9 +74,9 @@ function escapeRegExp(text: string): string {
 /** Exported for its test. */
 export function readReport(reports: readonly { readonly SpecReports: readonly Spec[] | null }[]): SuiteResult {
   const all = reports.flatMap(({ SpecReports }) => SpecReports ?? []);
-  // What has no text is the set-up of the suite: it counts only when it fails.
+  // The set-up of the suite and its reports count only when they fail.
   const ran = all.filter(
-    ({ LeafNodeText, State }) => State !== 'skipped' && (LeafNodeText !== '' || State !== 'passed'),
+    ({ LeafNodeType, State }) => State !== 'skipped' && (LeafNodeType === 'It' || State !== 'passed'),
   );
   const failures = ran
     .filter(({ State }) => State !== 'passed')

@@ -11,7 +11,7 @@ import { probeHost } from '../../host/node/doctor-probe.ts';
 import { checkHost } from '../../host/doctor.ts';
 import { type RuntimePaths, runtimePaths } from '../../host/paths.ts';
 import type { Progress } from '../../host/step.ts';
-import type { Machine, MainPartName, Part } from '../bring-up.ts';
+import type { Machine, MainPartName, Part, PartName } from '../bring-up.ts';
 import { cableNetwork, type Member, members } from '../members.ts';
 import { apiServerUrl, optionWords } from '../record.ts';
 import { type AdminApi, createAdminApi } from './api.ts';
@@ -66,6 +66,27 @@ export function memberFiles(options: ClusterOptions, { runtime, pidFile, logFile
     pidFile: { ...files.pidFile, containerd: runtime.pidFile, node: pidFile },
     logFile: { ...files.logFile, containerd: runtime.logFile, node: logFile },
   };
+}
+
+export interface PartFiles {
+  readonly name: PartName;
+  readonly pidFile: string;
+  readonly logFile: string;
+}
+
+/** Every process of a cluster: server, then agent and runtime of each node. */
+export function partFiles(options: ClusterOptions): readonly PartFiles[] {
+  const { pidFile, logFile } = clusterFiles(options.name, options.dataDir);
+  const server = { name: 'server' as const, pidFile: pidFile.server, logFile: logFile.server };
+  const nodes = members(options).flatMap((member): PartFiles[] => {
+    const files = memberFiles(options, member);
+    return (['node', 'containerd'] as const).map((part) => ({
+      name: member.index === 1 ? part : `${part}-${member.index}`,
+      pidFile: files.pidFile[part],
+      logFile: files.logFile[part],
+    }));
+  });
+  return [server, ...nodes];
 }
 
 export function createMachine(options: ClusterOptions, program: Program): Machine & { close(): void } {

@@ -6,8 +6,7 @@ import { daemonPid } from '../../host/node/daemon.ts';
 import type { Part, PartName } from '../bring-up.ts';
 import { keepAlive } from '../keep-alive.ts';
 import { tryClusterLock } from './lock.ts';
-import { members } from '../members.ts';
-import { createMachine, memberFiles } from './parts.ts';
+import { createMachine, partFiles } from './parts.ts';
 import type { Program } from './program.ts';
 
 /** `work` as it is; the others are looked after until it settles. */
@@ -19,7 +18,7 @@ export async function whileSupervising(
   ctx: Ctx,
 ): Promise<void> {
   const { parts, further } = createMachine(options, program);
-  const pidFiles = pidFilesOf(options);
+  const pidFiles = new Map(partFiles(options).map(({ name, pidFile }) => [name, pidFile]));
   const stop = new AbortController();
   // A pid file outlives its process only when that was not ended by us; a reboot clears both.
   const hasFallen = async (name: PartName) => {
@@ -37,15 +36,4 @@ export async function whileSupervising(
     stop.abort();
     return watching;
   });
-}
-
-function pidFilesOf(options: ClusterOptions): ReadonlyMap<PartName, string> {
-  const files = new Map<PartName, string>();
-  for (const member of members(options)) {
-    const { pidFile } = memberFiles(options, member);
-    files.set('server', pidFile.server);
-    files.set(member.index === 1 ? 'node' : `node-${member.index}`, pidFile.node);
-    files.set(member.index === 1 ? 'containerd' : `containerd-${member.index}`, pidFile.containerd);
-  }
-  return files;
 }

@@ -1,30 +1,28 @@
 /** `kapella logs`: the last lines of the log files, and what comes. */
 import { open, stat } from 'node:fs/promises';
 import { type Ctx, sleep } from '@kapella/base';
-import type { MainPartName } from '../../cluster/bring-up.ts';
-import { clusterFiles } from '../../cluster/node/parts.ts';
+import { type PartFiles, partFiles } from '../../cluster/node/parts.ts';
 import type { CommandInput } from './command.ts';
 import { findCluster } from './find-cluster.ts';
 
 const LINES = 50;
 const POLL_MS = 200;
 const CHUNK_BYTES = 64 * 1024;
-const PARTS: readonly MainPartName[] = ['containerd', 'server', 'node'];
 
 export async function logs({ given, flags, args, program }: CommandInput, ctx: Ctx): Promise<number> {
-  const { name, dataDir } = (await findCluster(given)).options;
-  const files = clusterFiles(name, dataDir);
-  const [only] = args as MainPartName[];
-  const parts = only === undefined ? PARTS : [only];
+  const { options } = await findCluster(given);
+  const [only] = args;
+  // `node`: of every node.
+  const isWanted = ({ name }: PartFiles) => only === undefined || name === only || name.startsWith(`${only}-`);
+  const parts = partFiles(options).filter(isWanted);
   const lines = Number(flags.get('--lines') ?? LINES);
-  const width = Math.max(...parts.map((part) => part.length));
+  const width = Math.max(...parts.map(({ name }) => name.length));
   const follows: Promise<void>[] = [];
-  for (const part of parts) {
+  for (const { name, logFile } of parts) {
     const show = (line: string) =>
-      program.write(parts.length === 1 ? `${line}\n` : `${part.padEnd(width)} | ${line}\n`);
-    const path = files.logFile[part];
-    const endBytes = await showLast(path, lines, show);
-    if (flags.get('--follow') !== undefined) follows.push(follow(path, endBytes, show, ctx));
+      program.write(parts.length === 1 ? `${line}\n` : `${name.padEnd(width)} | ${line}\n`);
+    const endBytes = await showLast(logFile, lines, show);
+    if (flags.get('--follow') !== undefined) follows.push(follow(logFile, endBytes, show, ctx));
   }
   await Promise.all(follows);
   return 0;

@@ -2,16 +2,20 @@
 import { stat } from 'node:fs/promises';
 import { type Ctx, describeError } from '@kapella/base';
 import type { ClusterOptions } from '@kapella/cli';
-import type { MainPartName } from '../../cluster/bring-up.ts';
+import type { PartName } from '../../cluster/bring-up.ts';
 import { type AdminApi, createAdminApi, getJson } from '../../cluster/node/api.ts';
-import { type ClusterFiles, clusterFiles, notReadyBecause } from '../../cluster/node/parts.ts';
+import {
+  type ClusterFiles,
+  clusterFiles,
+  notReadyBecause,
+  type PartFiles,
+  partFiles,
+} from '../../cluster/node/parts.ts';
 import { apiServerUrl } from '../../cluster/record.ts';
 import { daemonPid } from '../../host/node/daemon.ts';
 import { readText } from '../../host/node/files.ts';
 import type { CommandInput } from './command.ts';
 import { findCluster } from './find-cluster.ts';
-
-const PARTS: readonly MainPartName[] = ['server', 'node', 'containerd'];
 
 interface ProcessFacts {
   readonly pid: number;
@@ -22,11 +26,12 @@ interface ProcessFacts {
 export async function status({ given, reporter }: CommandInput, ctx: Ctx): Promise<number> {
   const { options } = await findCluster(given);
   const files = clusterFiles(options.name, options.dataDir);
-  const processes = await readProcesses(files, ctx);
+  const parts = partFiles(options);
+  const processes = await readProcesses(parts, ctx);
   const api = createAdminApi(options);
   const facts = processes.server === undefined ? { problem: 'the server does not run' } : await askApi(api);
   api.close();
-  const isWell = PARTS.every((part) => processes[part] !== undefined) && facts.problem === undefined;
+  const isWell = parts.every(({ name }) => processes[name] !== undefined) && facts.problem === undefined;
   const { name, dataDir } = options;
   reporter.result(
     { name, isWell, processes, ...facts, server: apiServerUrl(options), kubeconfig: files.kubeconfig, dataDir },
@@ -35,13 +40,13 @@ export async function status({ given, reporter }: CommandInput, ctx: Ctx): Promi
   return isWell ? 0 : 1;
 }
 
-type Processes = Readonly<Partial<Record<MainPartName, ProcessFacts>>>;
+type Processes = Readonly<Partial<Record<PartName, ProcessFacts>>>;
 
-async function readProcesses(files: ClusterFiles, ctx: Ctx): Promise<Processes> {
+async function readProcesses(parts: readonly PartFiles[], ctx: Ctx): Promise<Processes> {
   const entries = await Promise.all(
-    PARTS.map(async (part) => {
-      const pid = await daemonPid(files.pidFile[part]);
-      return pid === undefined ? undefined : ([part, await readProcess(pid, ctx)] as const);
+    parts.map(async ({ name, pidFile }) => {
+      const pid = await daemonPid(pidFile);
+      return pid === undefined ? undefined : ([name, await readProcess(pid, ctx)] as const);
     }),
   );
   return Object.fromEntries(entries.filter((entry) => entry !== undefined)) as Processes;
@@ -102,23 +107,25 @@ async function count(api: AdminApi, path: string): Promise<number> {
 
 function textOf(options: ClusterOptions, files: ClusterFiles, processes: Processes, facts: ApiFacts): string {
   const { name, dataDir, podCidr, serviceCidr, clusterDomain } = options;
-  const processLine = (part: MainPartName) => {
+  const names = partFiles(options).map((part) => part.name);
+  const width = Math.max(11, ...names.map((part) => part.length));
+  const row = (label: string, text: string) => `  ${label.padEnd(width)} ${text}`;
+  const processRow = (part: PartName) => {
     const found = processes[part];
-    if (found === undefined) return `  ${part.padEnd(11)} not running`;
-    return `  ${part.padEnd(11)} process ${found.pid}, up ${duration(found.upSeconds)}, ${found.memoryMib} MB`;
+    if (found === undefined) return row(part, 'not running');
+    return row(part, `process ${found.pid}, up ${duration(found.upSeconds)}, ${found.memoryMib} MB`);
   };
   const { kubernetes, nodes, pods, problem, notReady } = facts;
+  const objection = notReady === undefined ? '' : `: ${notReady}`;
   return [
     `Cluster ${name}${kubernetes === undefined ? '' : `, Kubernetes ${kubernetes}`}`,
-    ...PARTS.map(processLine),
-    problem === undefined
-      ? `  nodes       ${nodes?.ready} of ${nodes?.total} Ready${notReady === undefined ? '' : `: ${notReady}`}`
-      : `  ! ${problem}`,
-    ...(pods === undefined ? [] : [`  Pods        ${pods.running} of ${pods.total} running`]),
-    `  API         ${apiServerUrl(options)}`,
-    `  kubeconfig  ${files.kubeconfig}`,
-    `  data        ${dataDir}`,
-    `  networks    Pods ${podCidr}, Services ${serviceCidr}, domain ${clusterDomain}`,
+    ...names.map(processRow),
+    problem === undefined ? row('nodes', `${nodes?.ready} of ${nodes?.total} Ready${objection}`) : `  ! ${problem}`,
+    ...(pods === undefined ? [] : [row('Pods', `${pods.running} of ${pods.total} running`)]),
+    row('API', apiServerUrl(options)),
+    row('kubeconfig', files.kubeconfig),
+    row('data', dataDir),
+    row('networks', `Pods ${podCidr}, Services ${serviceCidr}, domain ${clusterDomain}`),
   ].join('\n');
 }
 

@@ -1,7 +1,7 @@
 /** Real etcd servers on loopback for tests: Debian's (3.4) unpacked, not installed, and upstream's where it has been built. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DEFAULT_CACHE_DIR, debianProgram } from '@kapella/tools/images';
@@ -102,7 +102,6 @@ function createMember(program: string, url: string, args: readonly string[]): Et
 }
 
 async function answering(port: number, child: ChildProcess): Promise<void> {
-  const { connect } = await import('node:net');
   const endMs = performance.now() + READY_MS_MAX;
   for (;;) {
     const isOpen = await new Promise<boolean>((resolve) => {
@@ -115,6 +114,53 @@ async function answering(port: number, child: ChildProcess): Promise<void> {
     if (performance.now() > endMs) throw new Error(`etcd did not listen on port ${port} in ${READY_MS_MAX} ms`);
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
+}
+
+export interface Line extends AsyncDisposable {
+  readonly url: string;
+  /** Ends what goes through it, and refuses more. */
+  cut(): void;
+  mend(): void;
+}
+
+/** A way to a server that can be cut. */
+export async function lineTo(url: string): Promise<Line> {
+  const port = Number(new URL(url).port);
+  const sockets = new Set<Socket>();
+  let isCut = false;
+  const server = createServer((near) => {
+    if (isCut) {
+      near.destroy();
+      return;
+    }
+    const far = connect(port, '127.0.0.1');
+    for (const socket of [near, far]) {
+      sockets.add(socket);
+      socket.on('error', () => {});
+      socket.on('close', () => {
+        sockets.delete(socket);
+        near.destroy();
+        far.destroy();
+      });
+    }
+    near.pipe(far).pipe(near);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const cut = () => {
+    isCut = true;
+    for (const socket of sockets) socket.destroy();
+  };
+  return {
+    url: `http://127.0.0.1:${(server.address() as { port: number }).port}`,
+    cut,
+    mend() {
+      isCut = false;
+    },
+    async [Symbol.asyncDispose]() {
+      cut();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
 }
 
 export async function freePorts(count: number): Promise<readonly number[]> {

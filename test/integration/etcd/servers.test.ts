@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { coreV1 } from '@kapella/api';
 import { eventually } from '../../support/cluster.ts';
-import { type EtcdMember, ensureEtcd, etcdPrograms, startEtcd } from '../../support/etcd.ts';
+import { type EtcdMember, ensureEtcd, etcdPrograms, lineTo, startEtcd } from '../../support/etcd.ts';
 import { type Answer, startTestServer, type TestServer } from './two-servers.ts';
 
 const MAPS = '/api/v1/namespaces/default/configmaps';
@@ -13,6 +13,7 @@ const map = (name: string, data: object = {}, metadata: object = {}) => ({
   metadata: { name, ...metadata },
   data,
 });
+const namespace = (name: string) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
 const created = (answer: Answer) => {
   assert.equal(answer.status, 201, JSON.stringify(answer.json));
   return answer.json;
@@ -30,13 +31,7 @@ for (const program of await etcdPrograms()) {
     before(async () => {
       etcd = await startEtcd(program.path);
       [one, two] = await Promise.all([startTestServer(etcd.url), startTestServer(etcd.url)]);
-      created(
-        await one.request('POST', '/api/v1/namespaces', {
-          apiVersion: 'v1',
-          kind: 'Namespace',
-          metadata: { name: 'default' },
-        }),
-      );
+      created(await one.request('POST', '/api/v1/namespaces', namespace('default')));
     });
     after(async () => {
       for (const part of [one, two, etcd]) await part?.[Symbol.asyncDispose]();
@@ -52,13 +47,7 @@ for (const program of await etcdPrograms()) {
         assert.ok(list.items.some((item: { metadata: { name: string } }) => item.metadata.name === `read-${i}`));
         assert.ok(Number(list.metadata.resourceVersion) >= Number(written.metadata.resourceVersion));
       }
-      created(
-        await one.request('POST', '/api/v1/namespaces', {
-          apiVersion: 'v1',
-          kind: 'Namespace',
-          metadata: { name: 'fresh' },
-        }),
-      );
+      created(await one.request('POST', '/api/v1/namespaces', namespace('fresh')));
       created(await two.request('POST', '/api/v1/namespaces/fresh/configmaps', map('first')));
     });
 
@@ -230,13 +219,7 @@ for (const program of await etcdPrograms()) {
 test('etcd that is out of space refuses writes with what to do; reads go on', async () => {
   await using etcd = await startEtcd(await ensureEtcd(), { args: ['--quota-backend-bytes', String(2 << 20)] });
   await using server = await startTestServer(etcd.url);
-  created(
-    await server.request('POST', '/api/v1/namespaces', {
-      apiVersion: 'v1',
-      kind: 'Namespace',
-      metadata: { name: 'default' },
-    }),
-  );
+  created(await server.request('POST', '/api/v1/namespaces', namespace('default')));
   const big = 'x'.repeat(200_000);
   let refused: Answer | undefined;
   for (let i = 0; i < 40 && refused === undefined; i++) {
@@ -250,4 +233,44 @@ test('etcd that is out of space refuses writes with what to do; reads go on', as
   );
   ok(await server.request('GET', `${MAPS}/big-0`));
   assert.ok(ok(await server.request('GET', MAPS)).items.length > 0);
+});
+
+test('a server that is cut off while another compacts: its watches end with 410, and it serves the newest state again', async () => {
+  await using etcd = await startEtcd(await ensureEtcd());
+  await using line = await lineTo(etcd.url);
+  await using far = await startTestServer(line.url);
+  await using near = await startTestServer(etcd.url);
+  created(await near.request('POST', '/api/v1/namespaces', namespace('default')));
+  created(await near.request('POST', MAPS, map('a')));
+  const seen: string[] = [];
+  const user = { username: 'admin', groups: ['system:masters', 'system:authenticated'] };
+  const { resourceVersion } = ok(await far.request('GET', MAPS)).metadata;
+  const query = `watch=true&resourceVersion=${resourceVersion}`;
+  const answer = await far.server.handle({ method: 'GET', path: MAPS, query, headers: {}, user }, far.ctx);
+  assert.ok(!(answer.body instanceof Uint8Array));
+  let isClosed = false;
+  const sink = {
+    write: (chunk: Uint8Array) => seen.push(new TextDecoder().decode(chunk)) > 0,
+    close: () => {
+      isClosed = true;
+    },
+    onDrain: () => {},
+  };
+  answer.body.start(sink, new AbortController().signal);
+
+  line.cut();
+  for (let i = 0; i < 5; i++) ok(await near.request('PUT', `${MAPS}/a`, map('a', { i: String(i) })));
+  await near.store.compact(await near.store.currentRevision(near.ctx), near.ctx);
+  line.mend();
+  await eventually('the watch has ended', async () => isClosed, 20_000);
+  const last = JSON.parse(seen.at(-1) ?? '{}');
+  assert.deepEqual([last.type, last.object.code, last.object.reason], ['ERROR', 410, 'Expired']);
+  const list = ok(await far.request('GET', MAPS));
+  assert.equal(list.items[0].data.i, '4');
+  assert.equal(ok(await far.request('GET', `${MAPS}/a?resourceVersion=0`)).data.i, '4');
+  created(await near.request('POST', MAPS, map('b')));
+  await eventually(
+    'events come again',
+    async () => far.server.registry.find('', 'v1', 'configmaps')?.storage?.cache.get('default/b') !== undefined,
+  );
 });

@@ -58,7 +58,31 @@ for (const program of await etcdPrograms()) {
       await two.close();
     });
 
-    test('compaction by another server closes a watch that fell behind, and says Expired of the past', async () => {
+    test('a list of many pages is true at one revision, whatever is written meanwhile', async () => {
+      const store = await openEtcd({ endpoints: [member.url] });
+      const count = 4_500;
+      const keys = Array.from({ length: count }, (_, i) => `/registry/many/${String(i).padStart(5, '0')}`);
+      for (let i = 0; i < count; i += 100) {
+        const writes = keys
+          .slice(i, i + 100)
+          .map((key) => store.commit({ key, value: bytes('v'), expectedRevision: 0 }, ctx));
+        await Promise.all(writes);
+      }
+      const [list] = await Promise.all([
+        store.list('/registry/many/', {}, ctx),
+        store.commit({ key: '/registry/many/99999', value: bytes('late'), expectedRevision: 0 }, ctx),
+      ]);
+      assert.ok(list.items.every(({ modRevision }) => modRevision <= list.revision));
+      assert.deepEqual(
+        list.items.slice(0, count).map(({ key }) => key),
+        keys,
+      );
+      const page = await store.list('/registry/many/', { revision: list.revision, limit: 3_000 }, ctx);
+      assert.deepEqual([page.items.length, page.more, page.remaining], [3_000, true, list.items.length - 3_000]);
+      await store.close();
+    });
+
+    test('compaction by another server says Expired of the past', async () => {
       const [one, two] = await Promise.all([
         openEtcd({ endpoints: [member.url] }),
         openEtcd({ endpoints: [member.url] }),

@@ -4,7 +4,7 @@ import type { ApiServer } from '@kapella/apiserver';
 import { createConnectDialer, createHttpCaller, createTokenIssuer } from '@kapella/apiserver/node';
 import { type Ctx, silentLogger } from '@kapella/base';
 import { hostCtx } from '@kapella/base/node';
-import type { Client } from '@kapella/client';
+import type { Client, ResponseStream } from '@kapella/client';
 import { assembleApiServer, clientFor, defaultAdmission, MASTER } from '@kapella/control-plane';
 import type { Store } from '@kapella/store';
 import { storeBackends } from '@kapella/store/node';
@@ -62,7 +62,7 @@ export async function startTestServer(endpoint: string, options: TestServerOptio
       const headers = { 'content-type': 'application/json', accept: 'application/json' };
       const bytes = body === undefined ? {} : { body: new TextEncoder().encode(JSON.stringify(body)) };
       const answer = await server.handle({ method, path: bare, query, headers, user: MASTER, ...bytes }, ctx);
-      const text = answer.body instanceof Uint8Array ? new TextDecoder().decode(answer.body) : '{}';
+      const text = new TextDecoder().decode(answer.body instanceof Uint8Array ? answer.body : await whole(answer.body));
       return { status: answer.status, json: JSON.parse(text) };
     },
     async [Symbol.asyncDispose]() {
@@ -71,4 +71,17 @@ export async function startTestServer(endpoint: string, options: TestServerOptio
       await store.close();
     },
   };
+}
+
+/** Large answers come in parts. */
+function whole(body: ResponseStream): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  return new Promise((resolve) => {
+    const sink = {
+      write: (chunk: Uint8Array) => parts.push(chunk) > 0,
+      close: () => resolve(Buffer.concat(parts)),
+      onDrain: () => {},
+    };
+    body.start(sink, new AbortController().signal);
+  });
 }

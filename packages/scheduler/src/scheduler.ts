@@ -75,6 +75,7 @@ class SchedulerLoop {
       cacheSize: (type) =>
         type === 'nodes' ? snapshot.nodes.size : type === 'pods' ? snapshot.podCount : assumed.size,
       inFlightEvents: () => queue.inFlightEventCount,
+      unschedulable: () => queue.unschedulable(),
     });
     const queue = new SchedulingQueue({
       clock: ctx.clock,
@@ -149,15 +150,18 @@ class SchedulerLoop {
 
   /** Decides at once; a promise only when extenders must be asked first. */
   #scheduleOne(waiting: Waiting): Promise<void> | undefined {
-    const { snapshot, planner, extenders, queue } = this.#parts;
+    const { snapshot, planner, extenders, queue, metrics } = this.#parts;
     const { state } = waiting;
     const profile = this.#profileOf(state.pod);
     if (profile === undefined) {
       queue.delete(state.key);
       return undefined;
     }
-    const startMs = this.#ctx.clock.monotonicMs();
+    const { clock } = this.#ctx;
+    const startMs = clock.monotonicMs();
     const found = search(state, snapshot, profile, planner);
+    const status = found.plan.count > 0 ? 'Success' : 'Unschedulable';
+    metrics.extensionPoint('Filter', status, profile.schedulerName, (clock.monotonicMs() - startMs) / 1000);
     if (extenders !== undefined && found.plan.count > 0 && extenders.interestedIn(state.pod).length > 0) {
       return this.#askExtenders(waiting, found, profile, extenders, startMs);
     }

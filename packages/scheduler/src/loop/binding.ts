@@ -51,7 +51,7 @@ export async function bindingCycle(
   const { pod, key } = cycle.pod;
   try {
     if (!(await prepare(placement, waits, parts))) return;
-    await bind(placement, parts);
+    await timed('Bind', profile, parts, () => bind(placement, parts));
   } catch (error) {
     undo(placement, parts);
     if (ctx.signal.aborted || isReason(error, 'NotFound')) {
@@ -86,8 +86,21 @@ async function prepare(placement: Placement, waits: ReadonlyMap<string, number>,
     await hold(waiting, refusal.plugin, refusal.reason, parts);
     return false;
   }
-  for (const plugin of needsWork) await plugin.preBind?.(cycle, node, handle, ctx);
+  await timed('PreBind', profile, parts, async () => {
+    for (const plugin of needsWork) await plugin.preBind?.(cycle, node, handle, ctx);
+  });
   return true;
+}
+
+async function timed(point: string, profile: Profile, { ctx, metrics }: LoopParts, work: () => Promise<void>) {
+  const startMs = ctx.clock.monotonicMs();
+  let status = 'Error';
+  try {
+    await work();
+    status = 'Success';
+  } finally {
+    metrics.extensionPoint(point, status, profile.schedulerName, (ctx.clock.monotonicMs() - startMs) / 1000);
+  }
 }
 
 async function permitted(

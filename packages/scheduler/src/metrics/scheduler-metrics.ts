@@ -16,14 +16,14 @@ export interface SchedulerMetrics extends QueueMetrics {
   preemption(victimCount: number): void;
   preemptionDone(result: 'success' | 'error', seconds: number): void;
   evaluated(plugin: string, point: string, profile: string): void;
-  unschedulable(plugins: Iterable<string>, profile: string, amount: 1 | -1): void;
-  eventHandled(event: string, seconds: number): void;
 }
 
 export interface MetricSources {
   pending(queue: 'active' | 'backoff' | 'unschedulable' | 'gated'): number;
   cacheSize(type: 'nodes' | 'pods' | 'assumed_pods'): number;
   inFlightEvents(): number;
+  /** Pods that wait for a plugin's events, by plugin and profile. */
+  unschedulable(): Iterable<readonly [labels: readonly [plugin: string, profile: string], count: number]>;
 }
 
 function exponential(start: number, factor: number, count: number): number[] {
@@ -38,25 +38,10 @@ export function createSchedulerMetrics(registry: MetricsRegistry, sources: Metri
     'Number of pods added to scheduling queues by event and queue type.',
     ['queue', 'event'],
   );
-  const unschedulable = registry.gauge(
-    'scheduler_unschedulable_pods',
-    'The number of unschedulable pods broken down by plugin name.',
-    ['plugin', 'profile'],
-  );
-  const eventSeconds = registry.histogram(
-    'scheduler_event_handling_duration_seconds',
-    'Event handling latency in seconds.',
-    ['event'],
-    exponential(0.0001, 2, 12),
-  );
   return {
     ...attemptMetrics(registry),
     ...preemptionMetrics(registry),
     incoming: (queue, event) => incoming.add([queue, event]),
-    unschedulable(plugins, profile, amount) {
-      for (const plugin of plugins) unschedulable.add([plugin, profile], amount);
-    },
-    eventHandled: (event, seconds) => eventSeconds.observe([event], seconds),
   };
 }
 
@@ -164,6 +149,13 @@ function registerReadings(registry: MetricsRegistry, sources: MetricSources): vo
     'gauge',
     ['type'],
     () => (['nodes', 'pods', 'assumed_pods'] as const).map((type) => [[type], sources.cacheSize(type)] as const),
+  );
+  registry.readEach(
+    'scheduler_unschedulable_pods',
+    'The number of unschedulable pods broken down by plugin name.',
+    'gauge',
+    ['plugin', 'profile'],
+    sources.unschedulable,
   );
   const inFlight = 'Number of events currently tracked in the scheduling queue.';
   registry.readGauge('scheduler_inflight_events', inFlight, sources.inFlightEvents);

@@ -101,8 +101,19 @@ export class SchedulingQueue {
     return this.#waiting.get(key);
   }
 
-  *pods(): Iterable<Waiting> {
-    yield* this.#waiting.values();
+  /** How many Pods wait for events of each plugin, by plugin and profile. */
+  *unschedulable(): Iterable<readonly [labels: readonly [plugin: string, profile: string], count: number]> {
+    const counts = new Map<string, number>();
+    for (const { refusedBy, place, state } of this.#waiting.values()) {
+      if (place !== 'unschedulable' && place !== 'gated') continue;
+      const profile = this.#options.profileOf(state.pod)?.schedulerName ?? '';
+      for (const plugin of refusedBy)
+        counts.set(`${plugin}\0${profile}`, (counts.get(`${plugin}\0${profile}`) ?? 0) + 1);
+    }
+    for (const [key, count] of counts) {
+      const [plugin = '', profile = ''] = key.split('\0');
+      yield [[plugin, profile], count];
+    }
   }
 
   /** A Pod appeared or changed. */

@@ -27,7 +27,7 @@ export function judgeAdmission(pod: Pod, others: readonly Pod[], room: NodeRoom)
   if (os !== undefined && os !== 'linux') {
     return { reason: 'PodOSNotSupported', message: "Failed to admit pod as the OS field doesn't match node OS" };
   }
-  return lackOf(pod, others, room) ?? portConflict(pod, others);
+  return judgeRoom(pod, others, room) ?? portConflict(pod, others);
 }
 
 interface Need {
@@ -59,7 +59,16 @@ const needs = (room: NodeRoom): readonly Need[] => [
   },
 ];
 
-function lackOf(pod: Pod, others: readonly Pod[], room: NodeRoom): Rejection | undefined {
+/** What the whole node does not have, as a message; undefined = it has enough when nobody else is there. */
+export function overCapacity(pod: Pod, room: NodeRoom): string | undefined {
+  const need = needs(room).find(({ amountOf, capacity }) => amountOf(pod) > capacity);
+  if (need === undefined) return undefined;
+  const amounts = `requested: ${need.amountOf(pod)}, capacity: ${need.capacity}`;
+  return `Node didn't have enough capacity: ${need.name}, ${amounts}`;
+}
+
+/** The first resource that is short beside the others. */
+export function judgeRoom(pod: Pod, others: readonly Pod[], room: NodeRoom): Rejection | undefined {
   for (const { name, reason, capacity, amountOf } of needs(room)) {
     const requested = amountOf(pod);
     if (requested === 0) continue;

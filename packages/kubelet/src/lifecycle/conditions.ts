@@ -1,5 +1,6 @@
 /** The Pod conditions that the node agent owns. Source: kubernetes pkg/kubelet/status/generate.go. */
 import type { ContainerStatus, Pod, PodCondition, PodPhase } from '@kapella/api/types/core-v1';
+import type { PendingResize } from './allocation.ts';
 import { formatList, isSidecar, type ObservedPod } from './observed.ts';
 import { judgeSandbox } from './plan.ts';
 
@@ -24,6 +25,7 @@ export interface ConditionsInput {
   readonly previous: readonly PodCondition[];
   /** RFC 3339. */
   readonly now: string;
+  readonly pendingResize?: PendingResize;
 }
 
 type Verdict = Pick<PodCondition, 'type' | 'status' | 'reason' | 'message'>;
@@ -38,6 +40,9 @@ export function podConditions(input: ConditionsInput): readonly PodCondition[] {
     readyOf(input, containersReady, others),
     containersReady,
     { type: 'PodScheduled', status: 'True' },
+    ...(input.pendingResize === undefined
+      ? []
+      : [{ type: 'PodResizePending', status: 'True' as const, ...input.pendingResize }]),
   ];
   const generation = pod.metadata.generation;
   const owned = verdicts.map((verdict): PodCondition => {

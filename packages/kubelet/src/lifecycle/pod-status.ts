@@ -1,6 +1,7 @@
 /** The whole `status` of a Pod. Source: kubernetes pkg/kubelet/kubelet_pods.go (generateAPIPodStatus). */
 import type { ContainerStatus, Pod, PodStatus } from '@kapella/api/types/core-v1';
 import { formatTime } from '@kapella/base';
+import type { PendingResize } from './allocation.ts';
 import { podConditions } from './conditions.ts';
 import { containerStatuses, type StatusInput } from './container-status.ts';
 import type { ContainerKind } from './observed.ts';
@@ -16,6 +17,8 @@ export interface PodStatusInput extends StatusInput {
   readonly hostIps: readonly string[];
   /** Set when the agent itself ends the Pod: deadline, eviction, rejection. */
   readonly verdict?: { readonly reason: string; readonly message: string };
+  /** What the spec asks for and the node does not give: `pod` has what it gives. */
+  readonly pendingResize?: PendingResize;
   /** A container may still run: the phase must not become terminal yet. */
   readonly mayRun: boolean;
 }
@@ -47,6 +50,7 @@ export function composePodStatus(input: PodStatusInput): ComposedStatus {
       phase: phase ?? 'Pending',
       previous: previous?.conditions ?? [],
       now,
+      ...(input.pendingResize === undefined ? {} : { pendingResize: input.pendingResize }),
     }),
     ...(message === undefined ? {} : { message }),
     ...(reason === undefined ? {} : { reason }),

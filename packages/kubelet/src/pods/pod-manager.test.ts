@@ -345,3 +345,45 @@ test('the image of a volume is pulled by the policy of the volume', async (t) =>
   }
   assert.deepEqual(node.cri.running().toSorted(), ['always/main', 'ifnotpresent/main']);
 });
+
+test('a resize that does not fit waits until another Pod has gone; one that never fits is told', async (t) => {
+  const node = createTestNode(settle);
+  t.after(() => node.stop());
+  const asking = (name: string, cpu: string) =>
+    testPod(name, spec({ containers: [container('main', { resources: { requests: { cpu } } })] }));
+  const resize = (cpu: string) =>
+    node.api.change('small', (pod) => ({
+      ...pod,
+      metadata: { ...pod.metadata, generation: (pod.metadata.generation ?? 0) + 1 },
+      spec: asking('small', cpu).spec,
+    }));
+  const pending = () => node.api.get('small')?.status?.conditions?.find(({ type }) => type === 'PodResizePending');
+  const given = () => node.api.get('small')?.status?.containerStatuses?.[0]?.allocatedResources?.['cpu'];
+  const updates = () => node.cri.calls.filter((call) => call.startsWith('updateContainerResources')).length;
+  node.api.add(asking('large', '3'));
+  node.api.add(asking('small', '1'));
+  await node.clock.advance(1_000);
+
+  resize('2');
+  await node.clock.advance(1_000);
+  assert.equal(pending()?.reason, 'Deferred');
+  assert.equal(given(), '1');
+  assert.equal(updates(), 0);
+  assert.ok(node.api.events.some(({ reason }) => reason === 'ResizeDeferred'));
+
+  node.api.remove('large');
+  await node.clock.advance(60_000);
+  assert.equal(pending(), undefined);
+  assert.equal(given(), '2');
+  assert.equal(updates(), 1);
+
+  resize('9');
+  await node.clock.advance(1_000);
+  assert.equal(pending()?.reason, 'Infeasible');
+  assert.equal(given(), '2');
+  const restarted = await node.restart();
+  t.after(() => restarted.stop());
+  await restarted.clock.advance(1_000);
+  assert.equal(pending()?.reason, 'Infeasible');
+  assert.equal(updates(), 1);
+});

@@ -4,11 +4,12 @@ import { type Ctx, describeError, sleep } from '@kapella/base';
 import type { Informer } from '@kapella/client';
 import type { CriContainer, CriEvent, CriSandbox } from '../cri/cri.ts';
 import { isFinished } from '../lifecycle/activity.ts';
-import { judgeAdmission, type Rejection } from '../lifecycle/admission.ts';
+import { judgeAdmission, type NodeRoom, type Rejection } from '../lifecycle/admission.ts';
+import { judgeResize } from '../lifecycle/allocation.ts';
 import { restorePod } from '../lifecycle/labels.ts';
 import type { PodDeps } from './deps.ts';
 import { podEvents } from './events.ts';
-import { PodWorker } from './pod-worker.ts';
+import { PodWorker, type SharedRoom } from './pod-worker.ts';
 
 const SAFETY_LIST_MS = 60_000;
 const LISTS_FAIL_RETRY_MS = 1000;
@@ -44,6 +45,12 @@ class Manager implements PodManager {
   readonly #workers = new Map<string, PodWorker>();
   readonly #running = new Set<Promise<void>>();
   readonly #gaps = createGapSignal();
+  readonly #room: SharedRoom = {
+    judgeResize: (pod) => judgeResize(pod, this.#others(pod.metadata.uid), this.#nodeRoom()),
+    changed: () => {
+      for (const worker of this.#workers.values()) if (worker.waitsForRoom) worker.wake(false);
+    },
+  };
   /** Container or sandbox id to Pod uid. */
   #podOf = new Map<string, string>();
 
@@ -107,17 +114,22 @@ class Manager implements PodManager {
   #judge(pod: Pod): Rejection | undefined {
     const { deletionTimestamp } = pod.metadata;
     if (pod.status?.startTime !== undefined || deletionTimestamp !== undefined || isFinished(pod)) return undefined;
+    return judgeAdmission(pod, this.#others(pod.metadata.uid), this.#nodeRoom());
+  }
+
+  #others(uid: string): readonly Pod[] {
+    return this.workers()
+      .filter((worker) => worker.holdsRoom && worker.uid !== uid)
+      .map((worker) => worker.pod);
+  }
+
+  #nodeRoom(): NodeRoom {
     const { allocatable, podsMax } = this.#deps.settings;
-    const others = this.workers().filter((worker) => worker.holdsRoom);
-    return judgeAdmission(
-      pod,
-      others.map((worker) => worker.pod),
-      { ...allocatable, podsMax },
-    );
+    return { ...allocatable, podsMax };
   }
 
   #start(pod: Pod, vanished: boolean, ctx: Ctx): void {
-    const worker = new PodWorker(pod, vanished, this.#deps, ctx);
+    const worker = new PodWorker(pod, vanished, this.#room, this.#deps, ctx);
     this.#workers.set(worker.uid, worker);
     const done: Promise<void> = worker.run().then(() => {
       this.#running.delete(done);

@@ -5,6 +5,13 @@
 import { coreV1 } from '@kapella/api';
 import type { Pod, PodStatus } from '@kapella/api/types/core-v1';
 import { childCtx, type Ctx, describeError, isReason, jsonEqual, type Timer } from '@kapella/base';
+import {
+  type Allocation,
+  allocationOf,
+  initialAllocation,
+  type PendingResize,
+  withAllocation,
+} from '../lifecycle/allocation.ts';
 import { DEADLINE_VERDICT, deadlineMs, graceSeconds, isFinished, mayRun } from '../lifecycle/activity.ts';
 import { OWNED_CONDITIONS } from '../lifecycle/conditions.ts';
 import { nothingObserved, type ObservedContainer, type ObservedPod } from '../lifecycle/observed.ts';
@@ -27,9 +34,21 @@ export interface Verdict {
   readonly graceSeconds?: number;
 }
 
+/** The node as all its Pods share it. */
+export interface SharedRoom {
+  /** Why the Pod cannot have what it asks for now. */
+  judgeResize(pod: Pod): PendingResize | undefined;
+  /** A Pod is over, or has less than before: others may have what they wait for. */
+  changed(): void;
+}
+
 export class PodWorker {
   readonly uid: string;
+  /** With the resources it was given, whatever it asks for by now. */
   #pod: Pod;
+  #wanted: Pod;
+  #allocation: Allocation;
+  #pendingResize: PendingResize | undefined;
   #phase: WorkerPhase = 'running';
   /** The API has it no more (or never had): nothing is left to report to. */
   #vanished: boolean;
@@ -47,12 +66,18 @@ export class PodWorker {
   readonly #ended = new Map<string, ObservedContainer>();
   readonly #hooked = new Set<string>();
   readonly #state: SyncState = newSyncState();
+  readonly #room: SharedRoom;
   readonly #deps: PodDeps;
   readonly #ctx: Ctx;
 
-  constructor(pod: Pod, vanished: boolean, deps: PodDeps, ctx: Ctx) {
+  constructor(pod: Pod, vanished: boolean, room: SharedRoom, deps: PodDeps, ctx: Ctx) {
     this.uid = pod.metadata.uid;
-    this.#pod = pod;
+    this.#wanted = pod;
+    this.#allocation = initialAllocation(pod);
+    this.#pod = withAllocation(pod, this.#allocation);
+    // Decided in the first step, when all other Pods are known.
+    if (this.#pod !== pod) this.#pendingResize = { reason: 'Deferred', message: '' };
+    this.#room = room;
     this.#vanished = vanished;
     this.#deps = deps;
     this.#ctx = ctx;
@@ -77,17 +102,36 @@ export class PodWorker {
 
   /** The API's newest version. */
   update(pod: Pod): void {
-    const old = this.#pod;
-    this.#pod = pod;
+    const old = this.#wanted;
+    this.#take(pod);
     if (pod.metadata.deletionTimestamp !== undefined)
       this.#endRunning(graceSeconds(pod, undefined) < graceSeconds(old, undefined));
     if (matters(old, pod) || isContradicted(this.#status, pod)) this.wake(false);
   }
 
+  /** Gives the Pod what it asks for, as far as the node has it. */
+  #take(pod: Pod): void {
+    this.#wanted = pod;
+    const wanted = allocationOf(pod);
+    const isResize = withAllocation(pod, this.#allocation) !== pod;
+    const pending = isResize ? this.#room.judgeResize(pod) : undefined;
+    if (pending !== undefined && pending.reason !== this.#pendingResize?.reason) {
+      podEvents(this.#deps.recorder, pod)('Warning', `Resize${pending.reason}`, pending.message);
+    }
+    this.#pendingResize = pending;
+    if (pending === undefined) this.#allocation = wanted;
+    this.#pod = withAllocation(pod, this.#allocation);
+    if (isResize && pending === undefined) this.#room.changed();
+  }
+
+  get waitsForRoom(): boolean {
+    return this.#pendingResize?.reason === 'Deferred';
+  }
+
   /** Its object was deleted. */
   vanish(last?: Pod): void {
     const old = this.#pod;
-    if (last !== undefined) this.#pod = last;
+    if (last !== undefined) this.#pod = withAllocation(last, this.#allocation);
     this.#vanished = true;
     this.#endRunning(graceSeconds(this.#pod, undefined) < graceSeconds(old, undefined));
     this.wake(true);
@@ -173,6 +217,7 @@ export class PodWorker {
   async #step(): Promise<void> {
     if (this.#look) await this.#observe();
     if (this.#phase === 'running' && this.#beginsToEnd()) this.#phase = 'terminating';
+    if (this.waitsForRoom) this.#take(this.#wanted);
     if (this.#phase === 'running') await this.#sync();
     if (this.#phase === 'terminating') await this.#terminate();
     if (this.#phase === 'finished') await this.#finishUp();
@@ -210,6 +255,7 @@ export class PodWorker {
         ? {}
         : { verdict: { reason: this.#verdict.reason, message: this.#verdict.message } }),
       mayRun: !terminal && mayRun(this.#observed),
+      ...(this.#pendingResize === undefined ? {} : { pendingResize: this.#pendingResize }),
     });
     this.#status = status;
     if (!this.#vanished) writer.publish(this.#pod, status);
@@ -268,6 +314,7 @@ export class PodWorker {
     await this.#deps.cgroups.remove(this.#pod);
     this.#deps.images.forget(this.uid);
     this.#phase = 'finished';
+    this.#room.changed();
   }
 
   /** Started again whenever the grace period becomes shorter. */

@@ -7,6 +7,15 @@ import { statusPatch } from './status-patch.ts';
 
 const status = (patch: object | undefined) => (patch as { status?: object } | undefined)?.status;
 
+test('a condition of our own that is over is deleted, those of others stay', () => {
+  const condition = (type: string) => ({ type, status: 'True' as const });
+  const from = { conditions: [condition('Ready'), condition('PodResizePending'), condition('example.com/gate')] };
+  assert.deepEqual(statusPatch(from, { conditions: [condition('Ready')] }, 'u'), {
+    metadata: { uid: 'u' },
+    status: { conditions: [{ $patch: 'delete', type: 'PodResizePending' }] },
+  });
+});
+
 test('nothing changed, nothing written', () => {
   const same: PodStatus = { phase: 'Running', conditions: [{ type: 'Ready', status: 'True' }] };
   assert.equal(statusPatch(same, structuredClone(same), 'u'), undefined);

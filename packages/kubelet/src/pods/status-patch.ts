@@ -37,10 +37,13 @@ const FIELDS = ['reason', 'message', 'observedGeneration', 'lastProbeTime'] as c
 
 function changedConditions(from: readonly PodCondition[], to: readonly PodCondition[]): readonly object[] {
   const ours = to.filter(({ type }) => OWNED_CONDITIONS.includes(type));
-  return ours.flatMap((next) => {
+  const over = from.filter(({ type }) => OWNED_CONDITIONS.includes(type) && !ours.some((one) => one.type === type));
+  const deletions = over.map(({ type }) => ({ $patch: 'delete', type }));
+  const changes = ours.flatMap((next) => {
     const old = from.find(({ type }) => type === next.type);
     if (old !== undefined && jsonEqual(old, next)) return [];
     const gone = FIELDS.filter((field) => old?.[field] !== undefined && next[field] === undefined);
     return [{ ...next, ...Object.fromEntries(gone.map((field) => [field, null])) }];
   });
+  return [...deletions, ...changes];
 }

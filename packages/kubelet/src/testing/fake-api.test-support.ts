@@ -159,9 +159,18 @@ function mergeStatus(status: PodStatus, patch: object): PodStatus {
   return next as PodStatus;
 }
 
-function mergeConditions(old: readonly { readonly type: string }[], changes: readonly { readonly type: string }[]) {
+interface ConditionChange {
+  readonly type: string;
+  readonly $patch?: string;
+}
+
+function mergeConditions(old: readonly { readonly type: string }[], changes: readonly ConditionChange[]) {
   const merged = new Map(old.map((condition) => [condition.type, condition]));
   for (const change of changes) {
+    if (change.$patch === 'delete') {
+      merged.delete(change.type);
+      continue;
+    }
     const next = { ...merged.get(change.type), ...change } as Record<string, unknown>;
     for (const [key, value] of Object.entries(next)) if (value === null) delete next[key];
     merged.set(change.type, next as { type: string });

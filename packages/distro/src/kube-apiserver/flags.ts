@@ -24,9 +24,11 @@ const LIMITS = [
   ...['request-timeout', 'shutdown-delay-duration', 'shutdown-send-retry-after'],
 ];
 
+/** Flags that `kapella server` takes too, from a file. */
+export const GUARD_FLAGS: readonly string[] = [...AUDIT, ...LIMITS];
+
 const HONOURED = [
-  ...AUDIT,
-  ...LIMITS,
+  ...GUARD_FLAGS,
   ...['advertise-address', 'allow-privileged', 'anonymous-auth', 'api-audiences', 'authorization-mode', 'bind-address'],
   ...['encryption-provider-config', 'encryption-provider-config-automatic-reload'],
   ...['etcd-cafile', 'etcd-certfile', 'etcd-keyfile', 'etcd-prefix'],

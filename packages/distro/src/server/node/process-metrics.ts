@@ -1,5 +1,5 @@
 /** What the process costs, by the names that Prometheus' client libraries use. */
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { MetricsRegistry } from '@kapella/apiserver';
 
@@ -11,10 +11,18 @@ export function addProcessMetrics(metrics: MetricsRegistry): void {
   const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   delay.enable();
   const gauge = (name: string, help: string, read: () => number) => metrics.readGauge(name, help, read);
-  gauge('process_cpu_seconds_total', 'Total user and system CPU time spent in seconds.', () => {
-    const { user, system } = process.cpuUsage();
-    return (user + system) / 1e6;
-  });
+  metrics.readEach(
+    'process_cpu_seconds_total',
+    'Total user and system CPU time spent in seconds.',
+    'counter',
+    [],
+    () => {
+      const { user, system } = process.cpuUsage();
+      return [[[], (user + system) / 1e6]];
+    },
+  );
+  gauge('process_virtual_memory_bytes', 'Virtual memory size in bytes.', () => statusBytes('VmSize'));
+  gauge('process_max_fds', 'Maximum number of open file descriptors.', openFilesMax);
   gauge('process_resident_memory_bytes', 'Resident memory size in bytes.', () => process.memoryUsage.rss());
   gauge('process_start_time_seconds', 'Start time of the process since unix epoch in seconds.', () => startSeconds);
   gauge('process_open_fds', 'Number of open file descriptors.', () => readdirSync('/proc/self/fd').length);
@@ -31,4 +39,13 @@ export function addProcessMetrics(metrics: MetricsRegistry): void {
     'The 99th percentile of the event loop lags.',
     () => delay.percentile(99) / 1e9,
   );
+}
+
+function statusBytes(field: string): number {
+  const match = new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(readFileSync('/proc/self/status', 'utf8'));
+  return Number(match?.[1] ?? 0) * 1024;
+}
+
+function openFilesMax(): number {
+  return Number(/^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1] ?? 0);
 }

@@ -21,6 +21,7 @@ import { createCertificateFacts } from '../../pki/node/certificate-signer.ts';
 import { ensureClusterPki, writePrivate } from '../../pki/node/cluster-pki.ts';
 import { readSchedulerOptions } from '../../kube-scheduler/node/scheduler-options.ts';
 import { startApiServer } from './api-server.ts';
+import { guardsOf } from './flags-file.ts';
 import { runElected } from './lead.ts';
 import { openEncryption } from './open-encryption.ts';
 import { openStore } from './open-store.ts';
@@ -59,6 +60,7 @@ export async function runServer(options: ClusterOptions, hooks: ServerHooks, ctx
       privateKey: pki.apiServer.key,
       clientCa: `${pki.ca.cert}\n${pki.frontProxyCa.cert}`,
       ...{ host: options.bindAddress, port: options.apiPort, portFlag: '--api-port' },
+      ...(await guardsOf(options.dataDir, ctx)),
     },
     ctx,
   );

@@ -100,7 +100,7 @@ describe('which plugins where', () => {
     assert.deepEqual(names(pluginsOf().filter), [
       ...['NodeUnschedulable', 'NodeName', 'TaintToleration', 'NodeAffinity', 'NodePorts', 'NodeResourcesFit'],
       ...['VolumeRestrictions', 'NodeVolumeLimits', 'VolumeBinding', 'VolumeZone', 'PodTopologySpread'],
-      ...['InterPodAffinity', 'DynamicResources'],
+      ...['InterPodAffinity', 'DynamicResources', 'NodeDeclaredFeatures'],
     ]);
     assert.deepEqual(
       pluginsOf().score.map(({ name, weight }) => `${name}=${weight ?? 1}`),

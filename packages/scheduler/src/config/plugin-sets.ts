@@ -25,6 +25,7 @@ export const DEFAULT_PLUGINS: readonly PluginEntry[] = [
   { name: 'NodeResourcesBalancedAllocation', weight: 1 },
   { name: 'ImageLocality', weight: 1 },
   { name: 'DefaultBinder' },
+  { name: 'NodeDeclaredFeatures' },
 ];
 
 const POINTS_OF: ReadonlyMap<string, readonly ExtensionPoint[]> = new Map<string, readonly ExtensionPoint[]>([
@@ -47,6 +48,7 @@ const POINTS_OF: ReadonlyMap<string, readonly ExtensionPoint[]> = new Map<string
   ['NodeResourcesBalancedAllocation', ['preScore', 'score']],
   ['ImageLocality', ['score']],
   ['DefaultBinder', ['bind']],
+  ['NodeDeclaredFeatures', ['preFilter', 'filter']],
 ]);
 
 export type PluginsByPoint = { readonly [P in ExtensionPoint]: readonly PluginEntry[] };

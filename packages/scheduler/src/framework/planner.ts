@@ -57,6 +57,7 @@ export function signatureOf({ metadata, spec }: Pod): string | undefined {
     c.image,
     c.resources?.requests,
     c.restartPolicy,
+    c.restartPolicyRules,
     c.ports?.some((port) => (port.hostPort ?? 0) > 0) === true ? c.ports : undefined,
   ];
   return JSON.stringify([
@@ -69,6 +70,8 @@ export function signatureOf({ metadata, spec }: Pod): string | undefined {
     spec.resources?.requests,
     spec.overhead,
     spec.nodeName,
+    spec.hostNetwork,
+    spec.hostUsers,
     spec.nodeSelector,
     spec.affinity,
     spec.tolerations,

@@ -6,6 +6,7 @@ import { dynamicResources } from './dynamic-resources/dynamic-resources.plugin.t
 import { imageLocality } from './image-locality/image-locality.plugin.ts';
 import { interPodAffinity } from './inter-pod-affinity/inter-pod-affinity.plugin.ts';
 import { nodeAffinity } from './node-affinity/node-affinity.plugin.ts';
+import { nodeDeclaredFeatures } from './node-declared-features/node-declared-features.plugin.ts';
 import { nodeName } from './node-name/node-name.plugin.ts';
 import { nodePorts } from './node-ports/node-ports.plugin.ts';
 import { nodeResourcesBalancedAllocation } from './node-resources/balanced-allocation.plugin.ts';
@@ -41,4 +42,5 @@ export const pluginFactories: readonly PluginFactory<any>[] = [
   nodeResourcesBalancedAllocation,
   imageLocality,
   defaultBinder,
+  nodeDeclaredFeatures,
 ];

@@ -23,7 +23,8 @@ export function isTransient(error: unknown): boolean {
 
 /** The token is old, or from before the cluster's users changed. Nothing was carried out. */
 export function needsLogin(error: unknown): boolean {
-  return codeOf(error) === status.UNAUTHENTICATED || detailsOf(error).includes('revision of auth store is old');
+  const isOld = /revision of auth store is old|invalid auth token/.test(detailsOf(error));
+  return isOld || codeOf(error) === status.UNAUTHENTICATED;
 }
 
 export function isCompacted(error: unknown): boolean {

@@ -134,14 +134,15 @@ class StoreWatchCache implements WatchCache {
     };
   }
 
-  /** Of before this server began: an embedded store still has them, so that watches go on over its restart. */
+  /** Of before this server began: the store may still have them, so that watches go on over its restart. */
   #changesInStore(after: number): readonly Change[] | undefined {
     const hasDropped = this.#history.oldest > this.#loadedAt;
-    if (!this.#store.embedded || !this.#isReady || hasDropped) return undefined;
+    if (!this.#isReady || hasDropped) return undefined;
     const missed: StoreEvent[] = [];
     let isComplete = false;
-    const note = () => {
-      isComplete = true;
+    // A store that still catches up with the list would leave out what is between.
+    const note = (revision: number) => {
+      isComplete = revision >= this.#loadedAt;
     };
     const cancel = this.#store.watch(this.#prefix, after, {
       events: (events) => missed.push(...events),
@@ -149,7 +150,8 @@ class StoreWatchCache implements WatchCache {
       closed: () => {},
     });
     cancel();
-    if (!isComplete || missed.length > STORED_CHANGES_MAX) return undefined;
+    const isWhole = missed.every(({ value, previous }) => value.length > 0 || previous !== undefined);
+    if (!isComplete || !isWhole || missed.length > STORED_CHANGES_MAX) return undefined;
     return missed.map((event) => {
       const key = event.key.slice(this.#prefix.length);
       const previous = event.previous === undefined ? undefined : this.#entryOf(event.previous);

@@ -1,8 +1,8 @@
 /** The last events of the store's one watch, for sinks that start a little behind it: a cache lists, then watches. */
 import type { StoreEvent } from '../../contract.ts';
 
-/** Kept at all times. */
-const EVENTS_MIN = 256;
+/** Kept at all times; a store that is opened begins this many revisions back, so that watches go on over a restart. */
+export const EVENTS_MIN = 500;
 /** Kept at most, however long the lists under way take. */
 const EVENTS_MAX = 100_000;
 
@@ -18,7 +18,7 @@ export class EventLog {
 
   add(events: readonly StoreEvent[]): void {
     for (const event of events) this.#events.push(event);
-    if (this.#events.length > (this.#listsUnderWay > 0 ? EVENTS_MAX : 4 * EVENTS_MIN)) this.#trim();
+    if (this.#events.length > (this.#listsUnderWay > 0 ? EVENTS_MAX : 2 * EVENTS_MIN)) this.#trim();
   }
 
   /** Events to keys with `prefix` after `revision`; undefined when some of them are gone. */

@@ -11,7 +11,7 @@ import type {
   Write,
 } from '../../../contract.ts';
 import { WatchHub } from '../../../mvcc/watch-hub.ts';
-import { EventLog } from '../event-log.ts';
+import { EVENTS_MIN, EventLog } from '../event-log.ts';
 import { createKeySpace, type EtcdOptions, hasOrderedProgress, type KeySpace } from '../options.ts';
 import { EtcdConnection } from './connection.ts';
 import { isCompacted } from './errors.ts';
@@ -20,6 +20,8 @@ import { endOf, type RangeResponse, type TxnResponse, type WatchResponse, type W
 
 /** Keys a request when all are asked for: about 4 MB of 2 kB objects, decoded in one turn. */
 const PAGE_KEYS = 2_000;
+/** How long opening waits for the recent past. */
+const CATCH_UP_MS_MAX = 2_000;
 /** Attachments that wait for their event. */
 const ATTACHMENTS_MAX = 10_000;
 /** Who compacts says so here, so that of several servers one does it. Upstream: compactRevKey. */
@@ -42,7 +44,7 @@ export async function openEtcdStore(options: EtcdOptions, ctx: Ctx): Promise<Sto
     const { header } = await connection.read<RangeResponse>('KV', 'range', range, 'read its revision', ctx);
     await warnOfAlarms(connection, ctx);
     const store = new EtcdStore(connection, keys, version, header.revision, { ...ctx, signal: FOREVER });
-    await store.noteCompactions(ctx);
+    await Promise.all([store.noteCompactions(ctx), store.catchUp(ctx)]);
     return store;
   } catch (error) {
     connection.close();
@@ -72,6 +74,9 @@ class EtcdStore implements Store {
   readonly #stream: EventStream;
   readonly #running: Promise<void>;
   readonly #attachments = new Map<string, Write>();
+  /** The newest revision when this store was opened. What came before is delivered to nobody but kept for a while. */
+  readonly #openedAt: number;
+  #wakeCaughtUp: () => void = () => {};
   /** Version of the compaction key when it was last seen. */
   #compactVersion = 0;
   #closed = false;
@@ -80,11 +85,13 @@ class EtcdStore implements Store {
     this.#connection = connection;
     this.#keys = keys;
     this.#ctx = ctx;
-    this.#log = new EventLog(revision);
+    this.#openedAt = revision;
+    const from = Math.max(0, revision - EVENTS_MIN);
+    this.#log = new EventLog(from);
     const asksProgress = hasOrderedProgress(version);
     this.#stream = new EventStream(
       connection,
-      revision,
+      from,
       {
         // Without progress notes the changes of others tell how far this store has come.
         prefix: asksProgress ? keys.outer('') : '',
@@ -93,7 +100,9 @@ class EtcdStore implements Store {
         deliver: (events, upTo) => {
           this.#log.add(events);
           this.#hub.publish(events, upTo);
+          if (upTo >= revision) this.#wakeCaughtUp();
         },
+        beginsAt: (at) => this.#log.reset(at),
         lost: (error) => this.#lost(error),
       },
       ctx,
@@ -151,9 +160,10 @@ class EtcdStore implements Store {
 
   watch(prefix: string, afterRevision: number, sink: WatchSink): () => void {
     const seen = this.#stream.revision;
-    if (afterRevision === 0 || afterRevision >= seen) {
-      sink.progress(Math.max(afterRevision, seen));
-      return this.#hub.add(prefix, afterRevision > seen ? onlyAfter(afterRevision, sink) : sink);
+    const from = afterRevision === 0 ? Math.max(seen, this.#openedAt) : afterRevision;
+    if (from >= seen) {
+      sink.progress(from);
+      return this.#hub.add(prefix, from > seen ? onlyAfter(from, sink) : sink);
     }
     const missed = this.#log.after(prefix, afterRevision);
     if (missed === undefined) {
@@ -196,6 +206,19 @@ class EtcdStore implements Store {
       if (!isCompacted((error as Error).cause ?? error)) throw error;
     }
     this.#log.forget(revision);
+  }
+
+  /** The recent past has come, or does not come in time: watches of before this server then list again. */
+  async catchUp(ctx: Ctx): Promise<void> {
+    if (this.#stream.revision >= this.#openedAt) return;
+    this.#stream.reach(this.#openedAt);
+    await new Promise<void>((resolve) => {
+      const timer = ctx.clock.setTimer(CATCH_UP_MS_MAX, resolve);
+      this.#wakeCaughtUp = () => {
+        timer.cancel();
+        resolve();
+      };
+    });
   }
 
   /** Compactions of before this server's time do not keep it from its own. */

@@ -23,6 +23,8 @@ export interface EventStreamOptions {
   toEvent(event: WatchResponse['events'][number]): StoreEvent | undefined;
   /** Everything up to `revision` is delivered with this call. */
   deliver(events: readonly StoreEvent[], revision: number): void;
+  /** Less of the past is there than was hoped for: what follows `revision` will be delivered. Before any delivery. */
+  beginsAt(revision: number): void;
   /** What happened since the last delivery was compacted away. Resolves with the revision to go on from. */
   lost(error: ApiError): Promise<number>;
 }
@@ -34,6 +36,7 @@ export class EventStream {
   readonly #stop = new AbortController();
   #revision: number;
   #call: WatchCall | undefined;
+  #hasDelivered = false;
   #wanted = 0;
   #wantedUntilMs = 0;
   #isAsking = false;
@@ -117,7 +120,7 @@ export class EventStream {
       await end;
     } catch (error) {
       if (error instanceof Compacted) {
-        this.#revision = await this.#options.lost(error.reason);
+        await this.#skip(error);
         return;
       }
       if (!this.#ctx.signal.aborted) failed(error);
@@ -126,6 +129,16 @@ export class EventStream {
       this.#call = undefined;
       call.cancel();
     }
+  }
+
+  async #skip({ reason, compacted }: Compacted): Promise<void> {
+    if (this.#hasDelivered) {
+      this.#revision = await this.#options.lost(reason);
+      return;
+    }
+    // What compaction left begins with the compacted revision itself.
+    this.#revision = compacted - 1;
+    this.#options.beginsAt(this.#revision);
   }
 
   #take(message: WatchResponse, call: WatchCall): void {
@@ -146,15 +159,18 @@ export class EventStream {
       if (event !== undefined) events.push(event);
     }
     this.#revision = revision;
+    this.#hasDelivered = true;
     this.#options.deliver(events, revision);
   }
 }
 
 class Compacted extends Error {
   readonly reason: ApiError;
+  readonly compacted: number;
 
   constructor(revision: number, compacted: number) {
     super('compacted');
+    this.compacted = compacted;
     this.reason = new ApiError('Expired', `The resourceVersion ${revision} is too old: history starts at ${compacted}`);
   }
 }

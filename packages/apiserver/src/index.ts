@@ -7,11 +7,21 @@ export * from './outbound/kubeconfig.ts';
 export * from './outbound/review-client.ts';
 export * from './audit/index.ts';
 export * from './auth/authenticate.ts';
-export type { ConfigurationSource } from './auth/config/reload.ts';
+export type { RequestHeaders } from './auth/request-headers.ts';
+export { ConfigurationError, type ConfigurationSource } from './auth/config/reload.ts';
 export { formatDuration, parseDurationMs } from './auth/config/decode.ts';
 export { type AuthenticationConfiguration, decodeAuthenticationConfiguration } from './auth/jwt/configuration.ts';
 export { SIGNING_ALGORITHMS } from './auth/jwt/signature.ts';
 export * from './auth/jwt/structured.ts';
+export * from './auth/authorization/abac.ts';
+export {
+  type AuthorizationConfiguration,
+  type AuthorizerConfiguration,
+  webhookWithDefaults,
+} from './auth/authorization/configuration.ts';
+export * from './auth/authorization/structured.ts';
+export { AUTHORIZER_TYPES, type FileKind } from './auth/authorization/validate.ts';
+export type { Selector, SelectorRequirement } from './auth/selectors.ts';
 export { createBootstrapTokens } from './auth/tokens/bootstrap-tokens.ts';
 export * from './auth/tokens/token-cache.ts';
 export * from './auth/tokens/union.ts';
@@ -36,6 +46,8 @@ export type { UpgradeTarget } from './server/server.ts';
 export type { ConnectDialer } from './server/connect-handlers.ts';
 export { type ApiServer, type ApiServerOptions, createApiServer } from './server/server.ts';
 export { RBAC_POLICY } from './bootstrap/rbac-policy.gen.ts';
+export { missingRules } from './auth/rbac/covers.ts';
+export type { PolicyRule } from './auth/rbac/rules.ts';
 export { createRbacEscalationPlugin } from './auth/rbac/escalation.plugin.ts';
 export { createNodeAuthorizer, nodeNameOf, type NodeAuthorizer } from './auth/node-authorizer/node-authorizer.ts';
 export { createRbacAuthorizer, type RbacAuthorizer, type RbacSource } from './auth/rbac/rbac-authorizer.ts';

@@ -4,6 +4,7 @@ export * from './command.ts';
 export * from './help.ts';
 export * from './options.ts';
 export * from './store-options.ts';
+export * from './auth-options.ts';
 export * from './parse-command-line.ts';
 export * from './reporter.ts';
 export * from './suggest.ts';

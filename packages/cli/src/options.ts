@@ -1,8 +1,9 @@
 /** The options of a cluster, once: each is a flag, a field of the configuration file, and a documented default. */
+import { AUTH_OPTION_SPECS, type AuthOptions, authOptionsOf } from './auth-options.ts';
 import { CliError } from './cli-error.ts';
 import { checkStoreOptions, STORE_OPTION_SPECS, type StoreOptions, storeOptionsOf } from './store-options.ts';
 
-export interface ClusterOptions extends StoreOptions {
+export interface ClusterOptions extends StoreOptions, AuthOptions {
   /** Cluster name: of its context, its cgroup, its nftables table. A DNS label of at most 20 characters. */
   readonly name: string;
   readonly dataDir: string;
@@ -116,6 +117,7 @@ export const OPTION_SPECS: readonly OptionSpec[] = [
     check: () => undefined,
   },
   ...STORE_OPTION_SPECS,
+  ...AUTH_OPTION_SPECS,
 ];
 
 function checkPort(value: string): string | undefined {
@@ -149,6 +151,7 @@ export function resolveOptions(
     serviceCidr: given.serviceCidr ?? '10.43.0.0/16',
     clusterDomain: given.clusterDomain ?? 'cluster.local',
     ...storeOptionsOf(given),
+    ...authOptionsOf(given),
     nodeName: given.nodeName ?? host.hostName.toLowerCase(),
     nodes: Number(given.nodes ?? 1),
     resolvConf: given.resolvConf ?? RESOLV_CONF,

@@ -5,18 +5,16 @@ import { createCustomResources } from '@kapella/apiextensions';
 import {
   type AdmissionPlugin,
   type ApiServer,
-  type Authorizer,
-  alwaysAllow,
   type ConnectDialer,
   createApiServer,
   createAuthenticator,
-  createAuthorizerChain,
   createMetricsRegistry,
   createNodeAuthorizer,
   createRbacAuthorizer,
   createRbacEscalationPlugin,
   type HttpCaller,
-  NO_OPINION,
+  type MetricsRegistry,
+  type ServerAccess,
   type ServiceAccountTokens,
   type TokenAuthenticator,
   unionTokens,
@@ -27,6 +25,7 @@ import type { Store } from '@kapella/store';
 import { type AuditParts, auditorOf } from './audit.ts';
 import { type AuthenticationParts, createAuthentication } from './authentication.ts';
 import type { Profiler } from './debug.ts';
+import { type AuthorizationMode, type AuthorizationParts, createAuthorizer } from './authorization.ts';
 import { limitOptions, type ServerLimits, startFlowControl } from './limits.ts';
 import { servedResources } from './resources.ts';
 import { createServiceClaims, followServices } from './service-claims.ts';
@@ -34,8 +33,6 @@ import { standardRoutes } from './routes.ts';
 import { addServerMetrics } from './server-metrics.ts';
 import { createServices } from './services.ts';
 import { ASSEMBLY_HOOKS } from './start-hooks.ts';
-
-export type AuthorizationMode = 'Node' | 'RBAC' | 'AlwaysAllow' | 'AlwaysDeny';
 
 export interface ApiParts {
   readonly store: Store;
@@ -48,8 +45,9 @@ export interface ApiParts {
   readonly anonymous: boolean;
   /** Ways to know bearer tokens besides those of service accounts. */
   readonly authentication?: AuthenticationParts;
-  /** Asked in this order. */
+  /** Asked in this order, where `authorization` says nothing else. */
   readonly authorizationModes: readonly AuthorizationMode[];
+  readonly authorization?: AuthorizationParts | undefined;
   readonly admission: readonly AdmissionPlugin[];
   readonly serviceCidrs: readonly string[];
   /** By which extension servers know this one. PEM. */
@@ -73,15 +71,11 @@ export interface ApiParts {
 export async function assembleApiServer(parts: ApiParts, ctx: Ctx): Promise<ApiServer> {
   const rbac = createRbacAuthorizer();
   const nodes = createNodeAuthorizer();
-  const authorizer = authorizerOf(parts.authorizationModes, rbac, nodes);
   const metrics = createMetricsRegistry();
   const { tokens, caller } = parts;
-  const authentication = createAuthentication(
-    parts.authentication ?? {},
-    { tokens, caller, metrics, access: () => server.access },
-    ctx,
-  );
-  const tokenAuthenticators = [...(parts.tokenAuthenticators ?? []), ...authentication.tokens];
+  const { authorization, authorizationModes } = parts;
+  const authorizer = createAuthorizer(authorization, authorizationModes, { rbac, nodes, caller, metrics }, ctx);
+  const { authenticator, tokenAuthenticator } = authenticationOf(parts, metrics, () => server.access, ctx);
   // Where this server is the only writer, what it holds in memory is all there is to know.
   const claims = parts.store.embedded ? undefined : createServiceClaims(parts.store, () => server.registry, ctx);
   const serviceAllocator = createServiceAllocator({
@@ -96,17 +90,14 @@ export async function assembleApiServer(parts: ApiParts, ctx: Ctx): Promise<ApiS
       ...(parts.storeFor === undefined ? {} : { storeFor: parts.storeFor }),
       resources: servedResources(parts.limits?.eventTtlSeconds),
       admission: [...parts.admission, createRbacEscalationPlugin(rbac, authorizer)],
-      authenticator: createAuthenticator({
-        tokens: tokenAuthenticators,
-        anonymous: authentication.anonymous ?? parts.anonymous,
-      }),
+      authenticator,
       authorizer,
       metrics,
       ...limits,
       ...(parts.audit === undefined ? {} : { auditor: auditorOf(parts.audit, { metrics, caller }, ctx) }),
       services: createServices({
         ...{ tokens, authorizer, serviceAllocator, httpCaller: caller },
-        tokenAuthenticator: unionTokens(tokenAuthenticators),
+        tokenAuthenticator,
       }),
       dialer: parts.dialer,
       delegate: async (request, info, user, inner) => aggregator?.serve(request, info, user, inner),
@@ -140,12 +131,16 @@ export async function assembleApiServer(parts: ApiParts, ctx: Ctx): Promise<ApiS
   return server;
 }
 
-function authorizerOf(modes: readonly AuthorizationMode[], rbac: Authorizer, nodes: Authorizer): Authorizer {
-  const byMode: Readonly<Record<AuthorizationMode, Authorizer>> = {
-    Node: nodes,
-    RBAC: rbac,
-    AlwaysAllow: alwaysAllow,
-    AlwaysDeny: { authorize: () => NO_OPINION },
+function authenticationOf(parts: ApiParts, metrics: MetricsRegistry, access: () => ServerAccess, ctx: Ctx) {
+  const { tokens, caller, authentication = {}, tokenAuthenticators = [], anonymous } = parts;
+  const made = createAuthentication(authentication, { tokens, caller, metrics, access }, ctx);
+  const all = [...tokenAuthenticators, ...made.tokens];
+  const { requestHeaders } = authentication;
+  return {
+    tokenAuthenticator: unionTokens(all),
+    authenticator: createAuthenticator({
+      ...{ tokens: all, anonymous: made.anonymous ?? anonymous },
+      ...(requestHeaders === undefined ? {} : { requestHeaders }),
+    }),
   };
-  return createAuthorizerChain(modes.map((mode) => byMode[mode]));
 }

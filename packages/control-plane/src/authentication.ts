@@ -3,6 +3,7 @@ import {
   type AuthenticationConfiguration,
   audienceAgnostic,
   cachedTokens,
+  ConfigurationError,
   type ConfigurationSource,
   createBootstrapTokens,
   createFixedAuthentication,
@@ -13,6 +14,7 @@ import {
   type HttpCaller,
   type KubeconfigTarget,
   type MetricsRegistry,
+  type RequestHeaders,
   type ReviewVersion,
   SIGNING_ALGORITHMS,
   type ServerAccess,
@@ -30,6 +32,8 @@ export interface AuthenticationParts {
   readonly tokenUsers?: ReadonlyMap<string, UserInfo>;
   /** Whether Secrets of type bootstrap.kubernetes.io/token in kube-system authenticate. */
   readonly bootstrapTokens?: boolean;
+  /** How authenticating proxies say who asks. */
+  readonly requestHeaders?: RequestHeaders;
   /** AuthenticationConfiguration as a file, which may change, or made of flags. */
   readonly jwt?:
     | { readonly source: ConfigurationSource }
@@ -56,17 +60,25 @@ export interface Authentication {
   readonly anonymous: boolean | readonly string[] | undefined;
 }
 
-/** Throws Error for a configuration that is wrong. Followed files and providers stop with `ctx`. */
+/** Throws ConfigurationError. Followed files and providers stop with `ctx`. */
 export function createAuthentication(parts: AuthenticationParts, deps: AuthenticationDeps, ctx: Ctx): Authentication {
   const audiences = deps.tokens.defaultAudiences;
   const tokens: TokenAuthenticator[] = [];
   if (parts.tokenUsers !== undefined) tokens.push(audienceAgnostic(audiences, createStaticTokens(parts.tokenUsers)));
   tokens.push(deps.tokens.authenticator(deps.access));
   if (parts.bootstrapTokens === true) tokens.push(audienceAgnostic(audiences, createBootstrapTokens(deps.access)));
-  const structured = createStructured(parts.jwt, deps, ctx);
+  const structured = structuredOf(parts.jwt, deps, ctx);
   if (structured !== undefined) tokens.push(audienceAgnostic(audiences, structured));
   if (parts.webhook !== undefined) tokens.push(createWebhook(parts.webhook, deps));
   return { tokens, anonymous: anonymousOf(structured?.configuration) };
+}
+
+function structuredOf(jwt: AuthenticationParts['jwt'], deps: AuthenticationDeps, ctx: Ctx) {
+  try {
+    return createStructured(jwt, deps, ctx);
+  } catch (error) {
+    throw new ConfigurationError((error as Error).message, { cause: error });
+  }
 }
 
 function createStructured(

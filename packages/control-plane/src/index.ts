@@ -1,5 +1,6 @@
 /** @kapella/control-plane: API server, scheduler and controllers put together. Host-free: what touches a machine is given. */
-export { type ApiParts, type AuthorizationMode, assembleApiServer } from './assemble.ts';
+export { type ApiParts, assembleApiServer } from './assemble.ts';
+export type { AuthorizationMode, AuthorizationParts } from './authorization.ts';
 export type { AuthenticationParts } from './authentication.ts';
 export type { AuditMode, AuditParts, BackendParts } from './audit.ts';
 export { bootstrapCluster, keepBootstrapped } from './bootstrap/bootstrap.ts';

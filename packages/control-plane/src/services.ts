@@ -36,7 +36,7 @@ export function createServices({
     },
   };
   const access: AccessAuthorizer = {
-    authorize: async (question) => authorizer.authorize(question),
+    authorize: async (question, ctx) => authorizer.authorize(question, ctx),
     rulesFor: async (user, namespace) =>
       authorizer.rulesFor?.(user, namespace) ?? { resourceRules: [], nonResourceRules: [], incomplete: true },
   };

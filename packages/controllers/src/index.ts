@@ -32,6 +32,8 @@ import { createReplicationControllerController } from './replicationcontroller/r
 import { createResourceClaimController } from './resourceclaim/resourceclaim.controller.ts';
 import { createResourceQuotaController } from './resourcequota/resourcequota.controller.ts';
 import { createRootCaPublisher } from './root-ca-certificate-publisher/root-ca-certificate-publisher.controller.ts';
+import { createBootstrapSigner } from './bootstrapsigner/bootstrapsigner.controller.ts';
+import { createTokenCleaner } from './tokencleaner/tokencleaner.controller.ts';
 import { createServiceAccountController } from './serviceaccount/serviceaccount.controller.ts';
 import { createStatefulSetController } from './statefulset/statefulset.controller.ts';
 import { createTaintEvictionController } from './tainteviction/tainteviction.controller.ts';
@@ -122,5 +124,7 @@ export const controllers: readonly ControllerRow[] = [
   ),
   row('persistentvolume-binder-controller', 'persistent-volume-binder', createPersistentVolumeBinder),
   row('persistentvolumeclaim-protection-controller', 'pvc-protection-controller', createPvcProtectionController),
+  row('bootstrap-signer-controller', 'bootstrap-signer', createBootstrapSigner),
+  row('token-cleaner-controller', 'token-cleaner', createTokenCleaner),
   row('persistentvolume-protection-controller', 'pv-protection-controller', createPvProtectionController),
 ];

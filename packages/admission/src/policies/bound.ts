@@ -82,6 +82,10 @@ export class PolicySource<P extends AnyPolicy, B extends AnyBinding, Parts> {
     this.#partsOf = partsOf;
   }
 
+  async hasBindings(server: ServerAccess): Promise<boolean> {
+    return (await server.list(this.#bindings)).length > 0;
+  }
+
   /** In the order of policies, then bindings. */
   async meetings(
     request: AdmissionRequest,

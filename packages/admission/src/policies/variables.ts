@@ -1,11 +1,9 @@
 /** What expressions of admission may say, and what stands for it in one request. Source: apiserver/pkg/admission/plugin/cel. */
 import { coreV1, type UnknownObject } from '@kapella/api';
-import type { AdmissionRequest, Authorizer, EquivalentKind, ServerAccess, UserInfo } from '@kapella/apiserver';
+import type { AdmissionRequest, EquivalentKind, ServerAccess, UserInfo } from '@kapella/apiserver';
 import type { Ctx } from '@kapella/base';
 import { authorizerValue, type CelAuthorizer, resourceCheckValue } from '@kapella/cel';
-
-/** Service of the composition root: answers from memory, as expressions cannot wait. */
-const AUTHORIZER_SERVICE = 'immediateAuthorizer';
+import { answerAtOnce } from './authorizer-answers.ts';
 
 export type Variables = Readonly<Record<string, unknown>>;
 
@@ -18,7 +16,7 @@ export async function conditionValues(
 ): Promise<Variables> {
   const inForm = async (object: UnknownObject | undefined) =>
     object === undefined ? null : form === 'own' ? object : form.convert(object, ctx);
-  const ask = () => authorizerFor(request.user, server);
+  const ask = () => authorizerFor(request, server);
   const { resource, subresource, namespace, name } = request;
   const own = { group: resource.group, resource: resource.resource, subresource, namespace, name };
   return {
@@ -63,17 +61,23 @@ export async function namespaceValue(
   return { ...found, metadata };
 }
 
-function authorizerFor(user: UserInfo, server: ServerAccess): CelAuthorizer {
-  const authorizer = server.service<Authorizer>(AUTHORIZER_SERVICE);
+function authorizerFor(request: AdmissionRequest, server: ServerAccess): CelAuthorizer {
   return ({ path, serviceAccount, verb, ...check }) => {
-    const who = serviceAccount === undefined ? user : accountUser(serviceAccount.namespace, serviceAccount.name);
-    const { group = '', resource = '', subresource = '', namespace = '', name = '', fieldSelector } = check;
+    const who =
+      serviceAccount === undefined ? request.user : accountUser(serviceAccount.namespace, serviceAccount.name);
+    const {
+      group = '',
+      resource = '',
+      subresource = '',
+      namespace = '',
+      name = '',
+      fieldSelector,
+      labelSelector,
+    } = check;
     const attributes = { user: who, verb, isResource: path === undefined, path: path ?? '', version: '*' };
-    const { decision, reason } = authorizer.authorize({
-      ...attributes,
-      ...{ group, resource, subresource, namespace, name, fieldSelector },
-    });
-    return { allowed: decision === 'allow', reason };
+    const question = { ...attributes, group, resource, subresource, namespace, name, fieldSelector, labelSelector };
+    const { decision, reason, error } = answerAtOnce(question, request, server);
+    return { allowed: decision === 'allow', reason, ...(error === undefined ? {} : { error }) };
   };
 }
 

@@ -10,6 +10,7 @@ import {
   type ServerAccess,
 } from '@kapella/apiserver';
 import { ApiError, type Ctx, describeError, errors } from '@kapella/base';
+import { withAnswers } from '../policies/authorizer-answers.ts';
 import { conditionsHold } from '../policies/conditions.ts';
 import { conditionValues } from '../policies/variables.ts';
 import type { CompiledWebhook } from './configuration.ts';
@@ -33,7 +34,9 @@ export async function formFor(
   if (form === undefined || !matchesObject(objectSelector, request)) return undefined;
   if (!(await matchesNamespace(namespaceSelector, request, server))) return undefined;
   if (conditions.length === 0) return form;
-  const { holds, error } = conditionsHold(conditions, await conditionValues(request, form, server, ctx));
+  const { holds, error } = await withAnswers(request, ctx, async (asking) =>
+    conditionsHold(conditions, await conditionValues(asking, form, server, ctx)),
+  );
   if (error === undefined) return holds ? form : undefined;
   if (hook.failurePolicy === 'Ignore') return undefined;
   const name = JSON.stringify(hook.name);

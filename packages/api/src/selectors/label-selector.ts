@@ -126,14 +126,23 @@ export function validateLabelSelector(
   if (selector === undefined || selector === null) return;
   validateLabels(selector.matchLabels, errors, `${field}.matchLabels`);
   for (const [i, expression] of (selector.matchExpressions ?? []).entries()) {
-    const at = `${field}.matchExpressions[${i}]`;
-    const { key, values = [] } = expression;
-    validateOperator(expression, errors, at, rules);
-    validateLabelName(key ?? '', errors, `${at}.key`);
-    if (rules.allowInvalidValues === true) continue;
-    for (const [j, value] of values.entries()) {
-      for (const message of validateLabelValue(value)) errors.invalid(`${at}.values[${j}]`, value, message);
-    }
+    validateLabelRequirement(expression, errors, `${field}.matchExpressions[${i}]`, rules);
+  }
+}
+
+/** Adds every broken rule of one expression. */
+export function validateLabelRequirement(
+  expression: Partial<LabelSelectorExpression>,
+  errors: FieldErrors,
+  at: string,
+  rules: LabelSelectorRules = {},
+): void {
+  const { key = '', operator = '', values = [] } = expression;
+  validateOperator({ key, operator, values }, errors, at, rules);
+  validateLabelName(key, errors, `${at}.key`);
+  if (rules.allowInvalidValues === true) return;
+  for (const [j, value] of values.entries()) {
+    for (const message of validateLabelValue(value)) errors.invalid(`${at}.values[${j}]`, value, message);
   }
 }
 

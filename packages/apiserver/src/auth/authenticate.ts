@@ -1,7 +1,8 @@
 /** Finds out who asks. Source: apiserver/pkg/authentication/{request,group,token}, kubernetes pkg/kubeapiserver/authenticator. */
-import { ApiError } from '@kapella/base';
+import { ApiError, type Ctx } from '@kapella/base';
 import type { UserInfo } from '../resource.ts';
 import type { Authenticator, ServerRequest, TokenAuthenticator } from './contract.ts';
+import { type RequestHeaders, userOfProxy } from './request-headers.ts';
 import { unionTokens } from './tokens/union.ts';
 
 export const AUTHENTICATED_GROUP = 'system:authenticated';
@@ -18,37 +19,54 @@ export interface AuthenticationOptions {
   readonly tokens: readonly TokenAuthenticator[];
   /** Default true: requests without credentials are `system:anonymous`. A list: those for these paths only. */
   readonly anonymous?: boolean | readonly string[];
+  /** How authenticating proxies say who asks; absent: none is believed. */
+  readonly requestHeaders?: RequestHeaders;
 }
 
 export function unauthorized(cause?: unknown): ApiError {
   return new ApiError('Unauthorized', 'Unauthorized', { details: {}, ...(cause === undefined ? {} : { cause }) });
 }
 
-/** Certificate first, then bearer token, then anonymous. Whoever shows wrong credentials is not anonymous. */
+/** Proxy's headers, certificate, bearer token, then anonymous. Whoever shows wrong credentials is not anonymous. */
 export function createAuthenticator(options: AuthenticationOptions): Authenticator {
   const tokens = unionTokens(options.tokens);
-  const { anonymous = true } = options;
+  const { anonymous = true, requestHeaders } = options;
   return {
     async authenticate(request, ctx) {
-      const { clientCertificate } = request;
-      if (clientCertificate !== undefined) {
-        const { commonName, organizations } = clientCertificate;
-        return withAuthenticated({ username: commonName, groups: organizations });
-      }
-      const token = bearerToken(request);
-      if (token !== undefined) {
-        const found = await tokens.authenticateToken(token, undefined, ctx).catch((error) => {
-          ctx.log.warn('request not authenticated', { path: request.path, error: (error as Error).message });
-          throw unauthorized(error);
-        });
-        if (found === undefined) throw unauthorized(new Error('invalid bearer token'));
-        return withAuthenticated(found.user);
-      }
-      if (request.hasBadCertificate === true) return undefined;
+      const named = requestHeaders === undefined ? undefined : byProxy(request, requestHeaders);
+      const known = named ?? byCertificate(request) ?? (await byToken(request, tokens, ctx));
+      if (known !== undefined) return withAuthenticated(known);
+      if (request.hasBadCertificate === true || request.clientCertificate !== undefined) return undefined;
       const isOpen = typeof anonymous === 'boolean' ? anonymous : anonymous.includes(request.path);
       return isOpen ? ANONYMOUS : undefined;
     },
   };
+}
+
+function byCertificate({ clientCertificate }: ServerRequest): UserInfo | undefined {
+  if (clientCertificate === undefined || clientCertificate.isUser === false) return undefined;
+  const { commonName, organizations } = clientCertificate;
+  return { username: commonName, groups: organizations };
+}
+
+/** undefined: there is no token. Throws Unauthorized for one that nobody knows. */
+async function byToken(request: ServerRequest, tokens: TokenAuthenticator, ctx: Ctx): Promise<UserInfo | undefined> {
+  const token = bearerToken(request);
+  if (token === undefined) return undefined;
+  const found = await tokens.authenticateToken(token, undefined, ctx).catch((error: Error) => error);
+  if (found !== undefined && 'user' in found) return found.user;
+  const why = found ?? new Error('invalid bearer token');
+  ctx.log.warn('request not authenticated', { path: request.path, error: why.message });
+  throw unauthorized(why);
+}
+
+function byProxy(request: ServerRequest, requestHeaders: RequestHeaders): UserInfo | undefined {
+  if (request.clientCertificate?.isProxy !== true) return undefined;
+  try {
+    return userOfProxy(request, requestHeaders);
+  } catch (error) {
+    throw unauthorized(error);
+  }
 }
 
 export function withAuthenticated(user: UserInfo): UserInfo {

@@ -2,11 +2,16 @@
 import type { Ctx } from '@kapella/base';
 import type { ApiRequest } from '@kapella/client';
 import type { UserInfo } from '../resource.ts';
+import type { Selector } from './selectors.ts';
 
 /** The subject of a client certificate that the driver has checked against the cluster's CA. */
 export interface ClientCertificate {
   readonly commonName: string;
   readonly organizations: readonly string[];
+  /** The CA of authenticating proxies signed it: it may name others in headers. */
+  readonly isProxy?: boolean;
+  /** False: the CA of users did not sign it, so that it is nobody by itself. */
+  readonly isUser?: boolean;
 }
 
 /** A request with what the driver knows of its sender. */
@@ -46,18 +51,21 @@ export interface Attributes {
   readonly name: string;
   /** Of a request that is not for a resource. */
   readonly path: string;
-  /** As the client wrote it; of list, watch and deletecollection. */
-  readonly fieldSelector?: string | undefined;
+  /** Of list, watch and deletecollection. */
+  readonly fieldSelector?: Selector | undefined;
+  readonly labelSelector?: Selector | undefined;
 }
 
 export interface Decision {
   readonly decision: 'allow' | 'deny' | 'none';
   readonly reason: string;
+  /** An authorizer that could not decide. */
+  readonly error?: string;
 }
 
 export interface Authorizer {
-  /** Synchronous: everything it needs is held in memory. */
-  authorize(attributes: Attributes): Decision;
+  /** At once where everything it needs is in memory; who has to ask others answers later. Never rejects. */
+  authorize(attributes: Attributes, ctx: Ctx): Decision | Promise<Decision>;
   /** What SelfSubjectRulesReview answers. */
   rulesFor?(user: UserInfo, namespace: string): RulesAnswer;
 }
@@ -78,6 +86,8 @@ export interface RulesAnswer {
   readonly resourceRules: readonly ResourceRule[];
   readonly nonResourceRules: readonly NonResourceRule[];
   readonly incomplete: boolean;
+  /** Why it is. */
+  readonly error?: string;
 }
 
 export const NO_OPINION: Decision = Object.freeze({ decision: 'none', reason: '' });

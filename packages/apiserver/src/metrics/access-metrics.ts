@@ -8,7 +8,8 @@ const SECONDS = Array.from({ length: 15 }, (_, i) => 0.001 * 2 ** i);
 export interface AccessMetrics {
   /** undefined: nobody that the server knows. */
   authenticated(user: UserInfo | undefined, seconds: number): void;
-  authorized(decision: Decision['decision']): void;
+  /** `error`: an authorizer could not decide, and no other allowed. */
+  authorized(decision: Decision['decision'] | 'error'): void;
 }
 
 /** Names that upstream tells apart; all others would be too many. */
@@ -31,6 +32,7 @@ export function createAccessMetrics(registry: MetricsRegistry): AccessMetrics {
   const byDecision = {
     ...{ allow: decisions.with([RESULTS.allow]), deny: decisions.with([RESULTS.deny]) },
     none: decisions.with([RESULTS.none]),
+    error: decisions.with(['error']),
   };
   return {
     authenticated(user, took) {

@@ -32,10 +32,10 @@ async function keyPair() {
   return { keys, pem: `-----BEGIN PRIVATE KEY-----\n${pkcs8}\n-----END PRIVATE KEY-----\n` };
 }
 
-async function makePki() {
+async function makePki(name = 'ca') {
   const ca = await keyPair();
   const caCert = await x509.X509CertificateGenerator.createSelfSigned({
-    name: 'CN=ca',
+    name: `CN=${name}`,
     keys: ca.keys as never,
     signingAlgorithm: ALGORITHM,
     extensions: [new x509.BasicConstraintsExtension(true)],
@@ -44,7 +44,7 @@ async function makePki() {
     const own = await keyPair();
     const cert = await x509.X509CertificateGenerator.create({
       subject,
-      issuer: 'CN=ca',
+      issuer: `CN=${name}`,
       publicKey: own.keys.publicKey as never,
       signingKey: ca.keys.privateKey as never,
       signingAlgorithm: ALGORITHM,
@@ -61,6 +61,7 @@ async function makePki() {
 }
 
 const pki = await makePki();
+const proxyPki = await makePki('proxy-ca');
 const stop = new AbortController();
 const ctx = hostCtx(stop.signal, silentLogger);
 
@@ -140,7 +141,12 @@ const server = createApiServer(
     dialer: createConnectDialer(kubelet),
     store: createMemoryStore(),
     resources: [namespaceDefinition, configMapDefinition, whoami, podLike],
-    authenticator: createAuthenticator({ tokens: [] }),
+    authenticator: createAuthenticator({
+      tokens: [],
+      requestHeaders: {
+        ...{ allowedNames: [], usernames: ['X-Remote-User'], uids: [], groups: ['X-Remote-Group'], extraPrefixes: [] },
+      },
+    }),
     authorizer: alwaysAllow,
     metrics: createMetricsRegistry(),
   },
@@ -154,7 +160,7 @@ const https = await startHttpsServer(
     port: 0,
     certificate: pki.server.cert,
     privateKey: pki.server.key,
-    clientCa: pki.ca,
+    ...{ clientCa: pki.ca, frontProxyCa: proxyPki.ca },
     kubelet,
   },
   ctx,
@@ -173,11 +179,22 @@ interface Answer {
   readonly text: string;
 }
 
-function http2(method: string, path: string, body?: string | Buffer, credentials: object = {}): Promise<Answer> {
+function http2(
+  method: string,
+  path: string,
+  body?: string | Buffer,
+  credentials: object = {},
+  more: Record<string, string> = {},
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const session = connectHttp2(url, { ca: pki.ca, ...credentials });
     session.on('error', reject);
-    const stream = session.request({ ':method': method, ':path': path, 'content-type': 'application/json' });
+    const stream = session.request({
+      ...more,
+      ':method': method,
+      ':path': path,
+      'content-type': 'application/json',
+    });
     let headers: Record<string, unknown> = {};
     let text = '';
     stream.on('response', (fields) => {
@@ -234,6 +251,29 @@ test('a client certificate of the cluster names its user; none is anonymous', as
   const other = await makePki();
   const stranger = await http2('POST', path, '{}', { cert: other.client.cert, key: other.client.key });
   assert.equal(stranger.status, 401);
+});
+
+test('a certificate of the CA of proxies names whom its headers name, and nobody by itself', async () => {
+  const path = '/apis/authentication.k8s.io/v1/selfsubjectreviews';
+  const proxy = { cert: proxyPki.client.cert, key: proxyPki.client.key };
+  const named = await http2('POST', path, '{}', proxy, { 'x-remote-user': 'jane', 'x-remote-group': 'a' });
+  assert.deepEqual(JSON.parse(named.text).status.userInfo, { username: 'jane', groups: ['a', 'system:authenticated'] });
+  assert.equal((await http2('POST', path, '{}', proxy)).status, 401);
+  const user = { cert: pki.client.cert, key: pki.client.key };
+  const believed = await http2('POST', path, '{}', user, { 'x-remote-user': 'jane' });
+  assert.equal(JSON.parse(believed.text).status.userInfo.username, 'alice');
+});
+
+test('long tokens are read, endless headers are not, by either version', async () => {
+  const bearer = (length: number) => ({ authorization: `Bearer ${'x'.repeat(length)}` });
+  const statusOf = (answer: Promise<Answer>) => answer.then(({ status }) => status).catch(() => 'closed');
+  // nghttp2 takes no single value of more than 64 KiB, whatever the list of them may be.
+  const long = { maxSendHeaderBlockLength: 2 ** 22 };
+  assert.equal(await statusOf(http1('GET', CMS, undefined, bearer(200_000))), 401);
+  assert.equal(await statusOf(http2('GET', CMS, undefined, long, bearer(60_000))), 401);
+  assert.ok([431, 'closed'].includes(await statusOf(http1('GET', CMS, undefined, bearer(1_100_000)))));
+  assert.equal(await statusOf(http2('GET', CMS, undefined, long, bearer(1_100_000))), 'closed');
+  assert.equal(await statusOf(http2('GET', CMS)), 200);
 });
 
 test('a body over 3 MiB is refused with 413, by either version', async () => {

@@ -20,6 +20,8 @@ const FLUSH_MS_MAX = 1_000;
 const POLL_MS = 10;
 const STREAMS_MAX = 1_000;
 const BACKLOG = 1_024;
+/** As Go's servers: tokens of providers that list many groups are long. */
+const HEADER_BYTES_MAX = 1024 * 1024;
 
 export interface HttpsServerOptions {
   readonly server: ApiServer;
@@ -29,8 +31,10 @@ export interface HttpsServerOptions {
   /** PEM. */
   readonly certificate: string;
   readonly privateKey: string;
-  /** PEM of the CAs that client certificates may come from. */
+  /** PEM of the CAs that certificates of users may come from. */
   readonly clientCa: string;
+  /** PEM of the CAs of authenticating proxies. */
+  readonly frontProxyCa?: string | undefined;
   /** How this server identifies itself to kubelets. */
   readonly kubelet: KubeletCredentials;
   /** Of one HTTP/2 connection; default 1,000. */
@@ -47,15 +51,18 @@ export interface RunningHttpsServer {
 
 /** Rejects with the error of `listen` (EADDRINUSE, EACCES). */
 export async function startHttpsServer(options: HttpsServerOptions, ctx: Ctx): Promise<RunningHttpsServer> {
+  const clientCas = [options.clientCa, options.frontProxyCa ?? ''].filter((pem) => pem.trim() !== '');
   const server = createSecureServer({
     cert: options.certificate,
     key: options.privateKey,
-    ca: options.clientCa,
+    ca: clientCas,
     allowHTTP1: true,
-    requestCert: true,
+    // Without a CA of ours, those of the whole world would do.
+    requestCert: clientCas.length > 0,
     rejectUnauthorized: false,
     minVersion: 'TLSv1.2',
-    settings: { maxConcurrentStreams: options.streamsMax ?? STREAMS_MAX },
+    ...{ maxHeaderSize: HEADER_BYTES_MAX }, // for HTTP/1.1, which the types forget
+    settings: { maxConcurrentStreams: options.streamsMax ?? STREAMS_MAX, maxHeaderListSize: HEADER_BYTES_MAX },
   });
   const draining = new AbortController();
   const exchange: Exchange = {
@@ -84,8 +91,9 @@ interface Connections {
   readonly sockets: Set<TLSSocket>;
 }
 
-function serve(server: Http2SecureServer, { kubelet }: HttpsServerOptions, exchange: Exchange): Connections {
-  const peers = createPeers();
+function serve(server: Http2SecureServer, options: HttpsServerOptions, exchange: Exchange): Connections {
+  const { kubelet, clientCa, frontProxyCa = '' } = options;
+  const peers = createPeers({ users: clientCa, proxies: frontProxyCa });
   const connections: Connections = { sessions: new Set(), sockets: new Set() };
   server.on('request', (request, response) => {
     if (request.httpVersionMajor === 2) return;

@@ -27,7 +27,7 @@ export async function planConnect(
   checkVerb(connect, info.verb);
   // Opening a stream with GET needs what opening it with POST needs.
   if (isUpgrade && info.verb === 'get' && connect.verbs.includes('create') && info.subresource !== 'proxy') {
-    requireAllowed(authorizer, { ...attributesOf(user, info, query), verb: 'create' });
+    await requireAllowed(authorizer, { ...attributesOf(user, info, query), verb: 'create' }, ctx);
   }
   const parent = (await readStored(core, type, keyIn(type, namespace, info.name), !core.embedded, ctx))?.object;
   // Names of proxies may carry scheme and port: the target finds its object itself.

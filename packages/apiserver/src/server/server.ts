@@ -8,9 +8,9 @@ import { createAdmissionChain } from '../admission-chain.ts';
 import type { Auditor } from '../audit/auditor.ts';
 import { type BodyReader, bodyReader } from '../audit/body.ts';
 import { ANONYMOUS, unauthorized, withAuthenticated } from '../auth/authenticate.ts';
-import { attributesOf, forbidden } from '../auth/authorize.ts';
-import type { Authenticator, Authorizer, ServerRequest } from '../auth/contract.ts';
-import { impersonated } from '../auth/impersonate.ts';
+import { attributesOf, checkAllowed } from '../auth/authorize.ts';
+import type { Attributes, Authenticator, Authorizer, Decision, ServerRequest } from '../auth/contract.ts';
+import { Impersonation, isImpersonation } from '../auth/impersonate.ts';
 import { createCodecs } from '../codec/codecs.ts';
 import { createFieldManagement } from '../codec/field-management.ts';
 import type { NonResourceRoutes } from '../discovery/routes.ts';
@@ -125,6 +125,7 @@ class GenericApiServer implements ApiServer {
   readonly metrics: MetricsRegistry;
   readonly authorizer: Authorizer;
   readonly authenticator: Authenticator;
+  readonly #impersonation: Impersonation;
   readonly #frames: FrameCache = createFrameCache();
   readonly #negotiator: Negotiator = createNegotiator();
   readonly #routes: NonResourceRoutes | undefined;
@@ -145,6 +146,7 @@ class GenericApiServer implements ApiServer {
     this.metrics = options.metrics;
     this.authenticator = options.authenticator;
     this.authorizer = options.authorizer;
+    this.#impersonation = new Impersonation(options.authorizer);
     const storeFor = options.storeFor ?? (() => options.store);
     this.registry = createRegistry(storeFor, this.facts, options.metrics, ctx);
     for (const definition of options.resources) this.registry.add(definition);
@@ -272,7 +274,7 @@ class GenericApiServer implements ApiServer {
 
   async #planConnect(work: RequestWork, ctx: Ctx): Promise<ConnectTarget> {
     const user = await this.#identify(work, ctx);
-    this.#authorize(work, user);
+    await this.#authorize(work, user, ctx);
     work.isServed = this.#isServed(work.info);
     return planConnect(this.#scopeOf(work, user, ctx), this.authorizer, true, ctx);
   }
@@ -311,7 +313,8 @@ class GenericApiServer implements ApiServer {
 
   async #answer(work: RequestWork, user: UserInfo, ctx: Ctx): Promise<ApiResponse> {
     const { info } = work;
-    this.#authorize(work, user);
+    const pending = this.#authorize(work, user, ctx);
+    if (pending !== undefined) await pending;
     if (!info.isResource || !this.#isServed(info)) return this.#answerElse(work, user, ctx);
     work.isServed = true;
     const scope = this.#scopeOf(work, user, ctx);
@@ -338,14 +341,15 @@ class GenericApiServer implements ApiServer {
 
   /** The sender, or whom the sender acts as. Throws Unauthorized, Forbidden, InternalError when it cannot be recorded. */
   async #identify(work: RequestWork, ctx: Ctx): Promise<UserInfo> {
-    const { request } = work;
+    const { request, info, query } = work;
     const found = request.user ?? (await this.#authenticate(request, ctx));
     if (found === undefined) throw unauthorized();
     const sender = found === ANONYMOUS ? found : withAuthenticated(found);
     if (this.auditor !== undefined && !(await beginRecord(this.auditor, work, sender, ctx))) {
       throw errors.internal('failed to store audit event');
     }
-    const user = impersonated(sender, request.headers, this.authorizer);
+    if (!isImpersonation(request.headers)) return sender;
+    const user = await this.#impersonation.userFor(request.headers, attributesOf(sender, info, query), ctx);
     if (user !== sender) work.trail?.impersonates(user);
     return user;
   }
@@ -361,17 +365,25 @@ class GenericApiServer implements ApiServer {
     }
   }
 
-  /** Throws Forbidden with upstream's words. */
-  #authorize({ info, query, trail }: RequestWork, user: UserInfo): void {
-    const attributes = attributesOf(user, info, query);
-    const answer = this.authorizer.authorize(attributes);
+  /** undefined: allowed, at once. Both ways throw Forbidden with upstream's words, or InternalError. */
+  #authorize(work: RequestWork, user: UserInfo, ctx: Ctx): Promise<void> | undefined {
+    const attributes = attributesOf(user, work.info, work.query);
+    const answer = this.authorizer.authorize(attributes, ctx);
+    if (answer instanceof Promise) return answer.then((settled) => this.#settle(settled, attributes, work));
+    this.#settle(answer, attributes, work);
+    return undefined;
+  }
+
+  /** Records what was decided, and throws what a refusal is. */
+  #settle(answer: Decision, attributes: Attributes, { trail }: RequestWork): void {
     const isAllowed = answer.decision === 'allow';
-    this.#accessMetrics.authorized(answer.decision);
+    const isFault = !isAllowed && answer.error !== undefined;
+    this.#accessMetrics.authorized(isFault ? 'error' : answer.decision);
     if (trail !== undefined) {
-      trail.annotate('authorization.k8s.io/decision', isAllowed ? 'allow' : 'forbid');
-      trail.annotate('authorization.k8s.io/reason', answer.reason);
+      if (!isFault) trail.annotate('authorization.k8s.io/decision', isAllowed ? 'allow' : 'forbid');
+      trail.annotate('authorization.k8s.io/reason', isFault ? 'internal error' : answer.reason);
     }
-    if (!isAllowed) throw forbidden(attributes, answer);
+    checkAllowed(answer, attributes);
   }
 
   #isServed({ group, version, resource, namespace }: RequestInfo): boolean {

@@ -1,11 +1,12 @@
 /** Brings the bootstrap objects into a cluster, at every start: what is there and right costs one read of a cache. */
 import { builtInKinds, type KindRef, networkingV1, type UnknownObject } from '@kapella/api';
-import { type Ctx, describeError, formatTime, invariant, isReason, jsonEqual, sleep } from '@kapella/base';
+import { type Ctx, describeError, formatTime, invariant, isReason, sleep } from '@kapella/base';
 import type { Client } from '@kapella/client';
 import { ensureFlowControl } from './flow-control.ts';
 import {
   apiService,
   type BootstrapFacts,
+  clusterInfo,
   dnsObjects,
   extensionAuthentication,
   type Manifest,
@@ -14,8 +15,7 @@ import {
   rbacObjects,
   serviceNetwork,
 } from './objects.ts';
-
-const AUTO_UPDATE = 'rbac.authorization.kubernetes.io/autoupdate';
+import { planRbac } from './reconcile-rbac.ts';
 
 /** Resolves when everything that clients count on is there. `client`: as system:masters. */
 export async function bootstrapCluster(client: Client, facts: BootstrapFacts, ctx: Ctx): Promise<void> {
@@ -30,6 +30,7 @@ export async function bootstrapCluster(client: Client, facts: BootstrapFacts, ct
     ...dnsObjects(facts).map((manifest) => ensure(client, manifest, ctx)),
     ensureServiceNetwork(client, facts, ctx),
     replace(client, extensionAuthentication(facts), ctx),
+    ...clusterInfo(facts).map((manifest) => ensure(client, manifest, ctx)),
   ]);
 }
 
@@ -138,14 +139,21 @@ async function ensureRbac(client: Client, ctx: Ctx): Promise<void> {
 const idOf = (kind: string, { metadata }: { metadata: { name: string; namespace?: string } }) =>
   `${kind}/${metadata.namespace ?? ''}/${metadata.name}`;
 
+/** Another server of the cluster may be at the same work: then what it wrote is looked at again. */
 async function repair(client: Client, manifest: Manifest, present: UnknownObject, ctx: Ctx): Promise<void> {
-  if (present.metadata.annotations?.[AUTO_UPDATE] === 'false') return;
-  const field = manifest['rules'] === undefined ? 'subjects' : 'rules';
-  if (manifest['aggregationRule'] !== undefined) return; // filled by its controller
-  const has = (present[field] ?? []) as readonly unknown[];
-  const missing = ((manifest[field] ?? []) as readonly unknown[]).filter(
-    (item) => !has.some((other) => covers(other, item) || jsonEqual(other, item)),
-  );
-  if (missing.length === 0) return;
-  await client.update(kindOf(manifest), { ...present, [field]: [...has, ...missing] }, ctx);
+  const kind = kindOf(manifest);
+  const plan = planRbac(present, manifest);
+  if (plan.operation === 'none') return;
+  try {
+    if (plan.operation === 'update') await client.update(kind, plan.object, ctx);
+    else {
+      await client.delete(kind, manifest, ctx, { uid: present.metadata.uid });
+      await create(client, manifest, ctx);
+    }
+  } catch (error) {
+    if (!isReason(error, 'Conflict', 'NotFound')) throw error;
+    const now = await client.get(kind, manifest, ctx);
+    if (now === undefined) await create(client, manifest, ctx);
+    else await repair(client, manifest, now, ctx);
+  }
 }

@@ -29,6 +29,8 @@ export interface BootstrapFacts {
   readonly requestHeaderCa: string;
   /** The Service network. Absent: there is no ServiceCIDR object of ours. */
   readonly serviceCidr?: string;
+  /** What `kube-public/cluster-info` tells who joins. Absent: there is none. */
+  readonly clusterInfo?: { readonly server: string; readonly ca: string };
 }
 
 const NAMESPACES = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
@@ -180,4 +182,31 @@ export function extensionAuthentication({ clientCa, requestHeaderCa }: Bootstrap
       'requestheader-username-headers': '["X-Remote-User"]',
     },
   };
+}
+
+/** What whoever holds a bootstrap token needs to find and trust the cluster; the bootstrap signer signs it. Source: kubeadm. */
+export function clusterInfo({ clusterInfo: info }: BootstrapFacts): Manifest[] {
+  if (info === undefined) return [];
+  const rbac = 'rbac.authorization.k8s.io';
+  const name = 'kubeadm:bootstrap-signer-clusterinfo';
+  const cluster = { 'certificate-authority-data': btoa(info.ca), server: info.server };
+  const kubeconfig = {
+    ...{ apiVersion: 'v1', clusters: [{ cluster, name: '' }], contexts: null, 'current-context': '' },
+    ...{ kind: 'Config', preferences: {}, users: null },
+  };
+  return [
+    {
+      ...{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'cluster-info', namespace: 'kube-public' } },
+      data: { kubeconfig: `${JSON.stringify(kubeconfig, undefined, 2)}\n` },
+    },
+    {
+      ...{ apiVersion: `${rbac}/v1`, kind: 'Role', metadata: { name, namespace: 'kube-public' } },
+      rules: [{ apiGroups: [''], resources: ['configmaps'], resourceNames: ['cluster-info'], verbs: ['get'] }],
+    },
+    {
+      ...{ apiVersion: `${rbac}/v1`, kind: 'RoleBinding', metadata: { name, namespace: 'kube-public' } },
+      roleRef: { apiGroup: rbac, kind: 'Role', name },
+      subjects: [{ apiGroup: rbac, kind: 'User', name: 'system:anonymous' }],
+    },
+  ];
 }

@@ -1,5 +1,12 @@
 /** What is remembered of a cluster under `<data-dir>/cluster.json`, so that its name alone finds it again. */
-import { type ClusterOptions, type GivenOptions, OPTION_SPECS, RESOLV_CONF, STORE_DEFAULTS } from '@kapella/cli';
+import {
+  AUTH_DEFAULTS,
+  type ClusterOptions,
+  type GivenOptions,
+  OPTION_SPECS,
+  RESOLV_CONF,
+  STORE_DEFAULTS,
+} from '@kapella/cli';
 
 export interface ClusterRecord {
   readonly options: ClusterOptions;
@@ -29,6 +36,7 @@ export function parseRecord(text: string | undefined): ClusterRecord | undefined
     schedulerConfig: '',
     nodes: 1,
     ...STORE_DEFAULTS,
+    ...AUTH_DEFAULTS,
     ...value.options,
   };
   if (OPTION_SPECS.some(({ field }) => options[field] === undefined)) return undefined;

@@ -41,7 +41,18 @@ const HONOURED = [
   ],
   ...['secure-port', 'service-account-issuer', 'service-account-key-file', 'service-account-signing-key-file'],
   ...[
+    'authorization-config',
+    'authorization-policy-file',
+    'authorization-webhook-cache-authorized-ttl',
+    'authorization-webhook-cache-unauthorized-ttl',
+    'authorization-webhook-config-file',
+    'authorization-webhook-version',
     'authentication-config',
+    'requestheader-allowed-names',
+    'requestheader-extra-headers-prefix',
+    'requestheader-group-headers',
+    'requestheader-uid-headers',
+    'requestheader-username-headers',
     'authentication-token-webhook-cache-ttl',
     'authentication-token-webhook-config-file',
     'authentication-token-webhook-version',
@@ -90,8 +101,7 @@ const WITHOUT_EFFECT = [
   ...['max-connection-bytes-per-sec', 'min-compatibility-version'],
   ...['peer-advertise-ip', 'peer-advertise-port', 'peer-ca-file', 'permit-address-sharing'],
   ...['permit-port-sharing'],
-  ...['requestheader-allowed-names', 'requestheader-extra-headers-prefix', 'requestheader-group-headers'],
-  ...['requestheader-uid-headers', 'requestheader-username-headers', 'runtime-config'],
+  ...['runtime-config'],
   ...['runtime-config-emulation-forward-compatible', 'service-account-lookup'],
   ...['service-node-port-range', 'show-hidden-metrics-for-version'],
   ...['shutdown-watch-termination-grace-period', 'storage-backend'],
@@ -108,13 +118,6 @@ const WITHOUT_EFFECT = [
 /** Ignoring these would leave a server less guarded than its administrator believes. */
 const REFUSED = [
   ...['admission-control-config-file'],
-  ...['authorization-config'],
-  ...['authorization-policy-file', 'authorization-webhook-cache-authorized-ttl'],
-  ...[
-    'authorization-webhook-cache-unauthorized-ttl',
-    'authorization-webhook-config-file',
-    'authorization-webhook-version',
-  ],
   ...['egress-selector-config-file', 'service-account-signing-endpoint'],
 ];
 

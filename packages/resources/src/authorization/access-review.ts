@@ -6,8 +6,9 @@ import type {
   NonResourceRule,
   SubjectAccessReviewStatus,
 } from '@kapella/api/types/authorization-v1';
-import type { ServerAccess, UserInfo } from '@kapella/apiserver';
+import type { Selector, ServerAccess, UserInfo } from '@kapella/apiserver';
 import { type Ctx, FieldErrors } from '@kapella/base';
+import { readSelectors, validateSelectors } from './review-selectors.ts';
 
 /** One question. `resource` is '' for a path. */
 export interface AccessQuestion {
@@ -22,6 +23,8 @@ export interface AccessQuestion {
   readonly name: string;
   /** '' for a resource. */
   readonly path: string;
+  readonly fieldSelector?: Selector | undefined;
+  readonly labelSelector?: Selector | undefined;
 }
 
 /** The composition root's service `authorizer`. */
@@ -58,6 +61,7 @@ export function checkReviewSpec(
   spec: ReviewSpec,
   kind: string,
   user?: { name?: string; groups?: readonly string[] },
+  more?: (errors: FieldErrors) => void,
 ): void {
   const found = new FieldErrors();
   const { resourceAttributes: resource, nonResourceAttributes: path } = spec;
@@ -71,6 +75,8 @@ export function checkReviewSpec(
   if (user !== undefined && !user.name && (user.groups?.length ?? 0) === 0) {
     found.invalid('spec.user', user.name ?? '', 'at least one of user or group must be specified');
   }
+  if (resource !== undefined) validateSelectors(resource, found);
+  more?.(found);
   if (found.any) throw found.toApiError({ group: 'authorization.k8s.io', kind, name: '' });
 }
 
@@ -81,12 +87,15 @@ export async function reviewAccess(
   ctx: Ctx,
 ): Promise<SubjectAccessReviewStatus> {
   const authorizer = server.service<AccessAuthorizer>('authorizer');
-  const { decision, reason, error } = await authorizer.authorize(questionOf(spec, user), ctx);
+  const { problems, ...selectors } = readSelectors(spec.resourceAttributes ?? {});
+  const question = { ...questionOf(spec, user), ...selectors };
+  const { decision, reason, error } = await authorizer.authorize(question, ctx);
+  const evaluationError = [...(error ? [error] : []), ...problems].join('; ');
   return {
     allowed: decision === 'allow',
     ...(decision === 'deny' && { denied: true }),
     ...(reason && { reason }),
-    ...(error && { evaluationError: error }),
+    ...(evaluationError !== '' && { evaluationError }),
   };
 }
 
@@ -99,7 +108,8 @@ function questionOf(
     verb: resource?.verb ?? nonResourceAttributes?.verb ?? '',
     isResource: resource !== undefined,
     group: resource?.group ?? '',
-    version: resource?.version ?? '',
+    // No version: any.
+    version: resource === undefined ? '' : resource.version || '*',
     resource: resource?.resource ?? '',
     subresource: resource?.subresource ?? '',
     namespace: resource?.namespace ?? '',

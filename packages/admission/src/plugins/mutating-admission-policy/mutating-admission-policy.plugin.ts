@@ -8,6 +8,7 @@ import type {
 import { type AdmissionPlugin, type AdmissionRequest, REINVOKE } from '@kapella/apiserver';
 import { ApiError, jsonEqual } from '@kapella/base';
 import { type CelField, type CelType, DYN, listOf, STRING, toJson } from '@kapella/cel';
+import { withAnswers } from '../../policies/authorizer-answers.ts';
 import { isMeeting, type Meeting, PolicySource } from '../../policies/bound.ts';
 import { compileOne, Evaluation, type Expression } from '../../policies/expressions.ts';
 
@@ -56,20 +57,26 @@ export const mutatingAdmissionPolicy: AdmissionPlugin = {
   handles: ({ operation }) => operation === 'CREATE' || operation === 'UPDATE',
 
   async admit(request, server, ctx) {
-    const met = await source.meetings(request, server, ctx);
-    if (met.length === 0) return undefined;
-    let current = request;
-    for (const meeting of met) {
-      if (isMeeting(meeting)) current = apply(meeting, current);
-      else if (meeting.policy.spec.failurePolicy !== 'Ignore') {
-        throw failed(meeting.policy, meeting.binding, meeting.error);
-      }
-    }
+    if (!(await source.hasBindings(server))) return undefined;
+    const current = await withAnswers(request, ctx, async (asking) =>
+      applyAll(await source.meetings(asking, server, ctx), asking),
+    );
     if (current.object === request.object) return undefined;
     if (request.reinvocation !== true) request.memory?.set(REINVOKE, true);
     return current.object;
   },
 };
+
+function applyAll(met: Awaited<ReturnType<typeof source.meetings>>, request: AdmissionRequest): AdmissionRequest {
+  let current = request;
+  for (const meeting of met) {
+    if (isMeeting(meeting)) current = apply(meeting, current);
+    else if (meeting.policy.spec.failurePolicy !== 'Ignore') {
+      throw failed(meeting.policy, meeting.binding, meeting.error);
+    }
+  }
+  return current;
+}
 
 /** The request with the object as this policy wants it. In a second round only policies that ask for it take part. */
 function apply(

@@ -2,9 +2,11 @@
 import { coreV1, type UnknownObject } from '@kapella/api';
 import type { Pod } from '@kapella/api/types/core-v1';
 import type { AdmissionPlugin, AdmissionRequest, ServerAccess } from '@kapella/apiserver';
-import { errors, jsonEqual } from '@kapella/base';
+import { type Ctx, errors, jsonEqual } from '@kapella/base';
 import { isFor, podOf, refuse, withSpec } from '../../support/request.ts';
+import { isOnlyCommonName } from '../certificates/subject.ts';
 import { forbiddenNodeLabels } from './node-labels.ts';
+import { audienceProblem } from './token-audiences.ts';
 
 const GROUP = 'system:nodes';
 const USER_PREFIX = 'system:node:';
@@ -21,19 +23,20 @@ export const nodeRestriction: AdmissionPlugin = {
   name: 'NodeRestriction',
   handles: ({ operation, user }) => operation !== 'CONNECT' && nodeNameOf(user) !== undefined,
 
-  async admit(request, server) {
+  async admit(request, server, ctx) {
     const node = nodeNameOf(request.user) ?? '';
     if (node === '') throw refuse(request, `could not determine node from user "${request.user.username}"`);
     if (isFor(request, 'pods')) await checkPods(request, node, server);
     else if (isFor(request, 'nodes')) checkNode(request, node);
     else if (isFor(request, 'persistentvolumeclaims')) checkClaim(request, node);
-    else if (isFor(request, 'serviceaccounts')) await checkToken(request, node, server);
+    else if (isFor(request, 'serviceaccounts')) await checkToken(request, node, server, ctx);
     else if (isFor(request, 'leases', 'coordination.k8s.io')) checkLease(request, node);
     else if (isFor(request, 'csinodes', 'storage.k8s.io') && request.name !== node) {
       if (request.operation !== 'CREATE' || request.object?.metadata?.name !== node) {
         throw refuse(request, 'can only access CSINode with the same name as the requesting node');
       }
     } else if (isFor(request, 'resourceslices', 'resource.k8s.io')) checkSlice(request, node);
+    else if (isFor(request, 'certificatesigningrequests', 'certificates.k8s.io')) checkCertificate(request, node);
     return undefined;
   },
 };
@@ -124,6 +127,9 @@ function checkPodStatus(request: AdmissionRequest, node: string): void {
   if (!jsonEqual(old.status?.resourceClaimStatuses ?? [], next.status?.resourceClaimStatuses ?? [])) {
     throw refuse(request, `node "${node}" cannot update resource claim statues`);
   }
+  if (!jsonEqual(old.status?.extendedResourceClaimStatus ?? null, next.status?.extendedResourceClaimStatus ?? null)) {
+    throw refuse(request, `node "${node}" cannot update extended resource claim status`);
+  }
 }
 
 function checkNode(request: AdmissionRequest, node: string): void {
@@ -163,7 +169,7 @@ function checkClaim(request: AdmissionRequest, node: string): void {
 }
 
 /** Tokens only for Pods that run on the node. */
-async function checkToken(request: AdmissionRequest, node: string, server: ServerAccess): Promise<void> {
+async function checkToken(request: AdmissionRequest, node: string, server: ServerAccess, ctx: Ctx): Promise<void> {
   if (request.operation !== 'CREATE' || request.subresource !== 'token') return;
   const ref = request.object?.spec?.boundObjectRef as
     | { apiVersion?: string; kind?: string; name?: string; uid?: string }
@@ -178,11 +184,13 @@ async function checkToken(request: AdmissionRequest, node: string, server: Serve
     const why =
       `the UID in the bound object reference (${ref.uid}) does not match the UID in record. The object might ` +
       'have been deleted and then recreated';
-    throw errors.conflict({ group: '', resource: 'pods', name: ref.name }, why);
+    throw refuse(request, why);
   }
   if (pod.spec.nodeName !== node) {
     throw refuse(request, 'node requested token bound to a pod scheduled on a different node');
   }
+  const problem = await audienceProblem(request, pod, server, ctx);
+  if (problem !== undefined) throw refuse(request, problem);
 }
 
 function checkLease(request: AdmissionRequest, node: string): void {
@@ -198,4 +206,17 @@ function checkSlice(request: AdmissionRequest, node: string): void {
   if (slice?.spec?.nodeName === node) return;
   const verb = request.operation === 'CREATE' ? 'create' : 'access';
   throw refuse(request, `can only ${verb} ResourceSlice with the same NodeName as the requesting node`);
+}
+
+const NODE_SIGNERS: ReadonlySet<unknown> = new Set([
+  ...['kubernetes.io/kubelet-serving', 'kubernetes.io/kube-apiserver-client-kubelet'],
+]);
+
+/** Certificates of nodes only for itself; what else a request holds is the signer's business. */
+function checkCertificate(request: AdmissionRequest, node: string): void {
+  const spec = request.object?.['spec'];
+  if (request.operation !== 'CREATE' || request.subresource !== '' || !NODE_SIGNERS.has(spec?.signerName)) return;
+  const name = `system:node:${node}`;
+  if (isOnlyCommonName(String(spec?.request ?? ''), name)) return;
+  throw refuse(request, `can only create a node CSR with CN=${name}`);
 }

@@ -9,6 +9,7 @@ import type {
 import type { AdmissionPlugin, AdmissionRequest } from '@kapella/apiserver';
 import { ApiError, REASON_CODES, type StatusReason } from '@kapella/base';
 import { BOOL, type CelType, NULL, STRING } from '@kapella/cel';
+import { withAnswers } from '../../policies/authorizer-answers.ts';
 import { isMeeting, type Meeting, type Misconfigured, PolicySource } from '../../policies/bound.ts';
 import { compileOne, type Evaluation, type Expression } from '../../policies/expressions.ts';
 import { refuse } from '../../support/request.ts';
@@ -65,10 +66,11 @@ export const validatingAdmissionPolicy: AdmissionPlugin = {
   handles: () => true,
 
   async validate(request, server, ctx) {
-    const met = await source.meetings(request, server, ctx);
-    if (met.length === 0) return;
-    const failures = met.flatMap((meeting) =>
-      isMeeting(meeting) ? evaluate(meeting, request) : misconfigured(meeting),
+    if (!(await source.hasBindings(server))) return;
+    const failures = await withAnswers(request, ctx, async (asking) =>
+      (await source.meetings(asking, server, ctx)).flatMap((meeting) =>
+        isMeeting(meeting) ? evaluate(meeting, asking) : misconfigured(meeting),
+      ),
     );
     if (failures.length === 0) return;
     report(failures, request);

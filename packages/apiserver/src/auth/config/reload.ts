@@ -17,6 +17,9 @@ export interface ReloadOptions {
   readonly onResult?: (succeeded: boolean, nowMs: number) => void;
 }
 
+/** A configuration that the server cannot start with. */
+export class ConfigurationError extends Error {}
+
 /** What may pass without a change of the file: the same content is tried again. */
 export class RetryableError extends Error {}
 

@@ -59,7 +59,9 @@ export function validateAuthentication(
   });
   if (anonymous !== undefined && anonymous.enabled !== true && (anonymous.conditions ?? []).length > 0) {
     const why = 'enabled should be set to true when conditions are defined';
-    errors.invalid('anonymous.conditions', anonymous.conditions, why);
+    // Shown as Go prints the internal type.
+    const shown = (anonymous.conditions ?? []).map(({ path = '' }) => ({ Path: path }));
+    errors.invalid('anonymous.conditions', shown, why);
   }
   return compiled;
 }

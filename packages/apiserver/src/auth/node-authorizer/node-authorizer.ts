@@ -1,13 +1,17 @@
 /** What node agents may do: their own node, their own Pods, what those need. Source: kubernetes plugin/pkg/auth/authorizer/node. */
-import { coreV1, parseFieldSelector } from '@kapella/api';
+import { coreV1, resourceV1, storageV1 } from '@kapella/api';
 import type { PersistentVolume, PersistentVolumeClaim, Pod } from '@kapella/api/types/core-v1';
+import type { ResourceSlice } from '@kapella/api/types/resource-v1';
+import type { VolumeAttachment } from '@kapella/api/types/storage-v1';
 import type { CachedObject, CacheEvent, WatchCache } from '@kapella/store';
 import { RBAC_POLICY } from '../../bootstrap/rbac-policy.gen.ts';
 import { ALLOWED, type Attributes, type Authorizer, type Decision, NO_OPINION } from '../contract.ts';
 import { followCache } from '../../registry/follow.ts';
+import { selectsExactly } from '../selectors.ts';
 import type { CacheSource } from '../rbac/rbac-index.ts';
 import { type PolicyRule, ruleAllows } from '../rbac/rules.ts';
 import { podReferences, type PodReferences } from './pod-references.ts';
+import { volumeSecrets } from './volume-secrets.ts';
 
 const NODES_GROUP = 'system:nodes';
 const NODE_PREFIX = 'system:node:';
@@ -54,12 +58,15 @@ class PodGraphAuthorizer implements NodeAuthorizer {
 
   authorize(attributes: Attributes): Decision {
     const node = nodeNameOf(attributes.user);
-    if (node === undefined || node === '') return NO_OPINION;
+    if (node === undefined) return NO_OPINION;
+    if (node === '') return no(`unknown node for user ${JSON.stringify(attributes.user.username)}`);
     return (attributes.isResource ? this.#decide(node, attributes) : undefined) ?? this.#byRules(attributes);
   }
 
   rulesFor(user: Attributes['user']) {
-    return { resourceRules: [], nonResourceRules: [], incomplete: nodeNameOf(user) !== undefined };
+    const none = { resourceRules: [], nonResourceRules: [] };
+    if (nodeNameOf(user) === undefined) return { ...none, incomplete: false };
+    return { ...none, incomplete: true, error: 'node authorizer does not support user rule resolution' };
   }
 
   #byRules(attributes: Attributes): Decision {
@@ -70,7 +77,7 @@ class PodGraphAuthorizer implements NodeAuthorizer {
   #decide(node: string, a: Attributes): Decision | undefined {
     switch (`${a.resource}.${a.group}`) {
       case 'secrets.':
-        return this.#read(node, a, (refs) => refs.secrets.has(a.name));
+        return this.#secret(node, a);
       case 'configmaps.':
         return this.#read(node, a, (refs) => refs.configMaps.has(a.name));
       case 'persistentvolumeclaims.':
@@ -87,7 +94,7 @@ class PodGraphAuthorizer implements NodeAuthorizer {
         );
       }
       case 'volumeattachments.storage.k8s.io':
-        return onlyGet(a) ?? ALLOWED;
+        return onlyGet(a) ?? related(node, this.#isAttached(node, a.name));
       case 'serviceaccounts.':
         return this.#serviceAccount(node, a);
       case 'leases.coordination.k8s.io':
@@ -95,7 +102,7 @@ class PodGraphAuthorizer implements NodeAuthorizer {
       case 'csinodes.storage.k8s.io':
         return csiNode(node, a);
       case 'resourceslices.resource.k8s.io':
-        return resourceSlice(node, a);
+        return this.#resourceSlice(node, a);
       case 'nodes.':
         return ownNode(node, a);
       case 'pods.':
@@ -111,6 +118,57 @@ class PodGraphAuthorizer implements NodeAuthorizer {
     if (a.namespace === '') return no('can only read namespaced object of this type');
     if (a.name === '') return no('No Object name found');
     return related(node, this.#uses(node, a.namespace, refersTo));
+  }
+
+  /** Of a Pod, or of a volume that a Pod's claim is bound to. */
+  #secret(node: string, a: Attributes): Decision {
+    const decision = this.#read(node, a, (refs) => refs.secrets.has(a.name));
+    if (decision === ALLOWED || !READ_VERBS.includes(a.verb) || a.subresource !== '') return decision;
+    return a.name !== '' && this.#mountsSecret(node, `${a.namespace}/${a.name}`) ? ALLOWED : decision;
+  }
+
+  #mountsSecret(node: string, secret: string): boolean {
+    const claims = this.#cache(coreV1.PersistentVolumeClaim);
+    const volumes = this.#cache(coreV1.PersistentVolume);
+    for (const pod of this.#podsOfNode.get(node)?.values() ?? []) {
+      for (const claim of referencesOf(pod).claims) {
+        const bound = claims?.get(`${pod.namespace}/${claim}`)?.object<PersistentVolumeClaim>().spec?.volumeName;
+        const volume = bound === undefined ? undefined : volumes?.get(bound)?.object<PersistentVolume>();
+        if (volume !== undefined && volumeSecrets(volume).includes(secret)) return true;
+      }
+    }
+    return false;
+  }
+
+  #isAttached(node: string, name: string): boolean {
+    const found = this.#cache(storageV1.VolumeAttachment)?.get(name)?.object<VolumeAttachment>();
+    return found?.spec.nodeName === node;
+  }
+
+  #resourceSlice(node: string, a: Attributes): Decision {
+    if (a.subresource !== '') return no('cannot authorize ResourceSlice subresources');
+    switch (a.verb) {
+      case 'create':
+        return ALLOWED; // NodeRestriction narrows it
+      case 'get':
+      case 'update':
+      case 'patch':
+      case 'delete': {
+        if (a.name === '') return no('No Object name found');
+        const found = this.#cache(resourceV1.ResourceSlice)?.get(a.name)?.object<ResourceSlice>();
+        return related(node, found?.spec.nodeName === node);
+      }
+      case 'watch':
+      case 'list':
+      case 'deletecollection':
+        if (selectsExactly(a.fieldSelector, 'spec.nodeName', node)) return ALLOWED;
+        return no('can only list/watch/deletecollection resourceslices with nodeName field selector');
+      default:
+        return no(
+          'only the following verbs are allowed for a ResourceSlice: get, watch, list, create, update, patch, delete, ' +
+            'deletecollection',
+        );
+    }
   }
 
   #claim(node: string, a: Attributes): Decision {
@@ -140,7 +198,7 @@ class PodGraphAuthorizer implements NodeAuthorizer {
     if (a.subresource !== '') return NO_OPINION;
     if (a.verb === 'create' || a.verb === 'delete') return ALLOWED; // NodeRestriction narrows it
     if (!READ_VERBS.includes(a.verb)) return NO_OPINION;
-    if (a.verb !== 'get' && selects(a, 'spec.nodeName', node)) return ALLOWED;
+    if (a.verb !== 'get' && selectsExactly(a.fieldSelector, 'spec.nodeName', node)) return ALLOWED;
     if (a.name === '') return no('can only list/watch pods with spec.nodeName field selector');
     const isOwn = this.#podsOfNode.get(node)?.has(`${a.namespace}/${a.name}`) === true;
     return related(node, isOwn);
@@ -149,7 +207,7 @@ class PodGraphAuthorizer implements NodeAuthorizer {
   #uses(node: string, namespace: string, refersTo: (refs: PodReferences) => boolean): boolean {
     for (const pod of this.#podsOfNode.get(node)?.values() ?? []) {
       if (pod.namespace !== namespace) continue;
-      if (refersTo(pod.variant('node references', (self) => podReferences(self.object<Pod>())))) return true;
+      if (refersTo(referencesOf(pod))) return true;
     }
     return false;
   }
@@ -184,6 +242,11 @@ class PodGraphAuthorizer implements NodeAuthorizer {
   }
 }
 
+/** Found once for each state of a Pod. */
+function referencesOf(pod: CachedObject): PodReferences {
+  return pod.variant('node references', (self) => podReferences(self.object<Pod>()));
+}
+
 function no(reason: string): Decision {
   return { decision: 'none', reason };
 }
@@ -213,13 +276,6 @@ function csiNode(node: string, { verb, subresource, name }: Attributes): Decisio
     : no('can only access CSINode with the same name as the requesting node');
 }
 
-function resourceSlice(node: string, a: Attributes): Decision {
-  if (a.subresource !== '') return no('cannot authorize ResourceSlice subresources');
-  if (a.verb === 'create') return ALLOWED; // NodeRestriction narrows it
-  if (selects(a, 'spec.nodeName', node)) return ALLOWED;
-  return no('can only list/watch/deletecollection resourceslices with nodeName field selector');
-}
-
 function ownNode(node: string, { verb, subresource, name }: Attributes): Decision {
   const isWrite = verb === 'update' || verb === 'patch';
   if (subresource === 'status') return isWrite ? ALLOWED : NO_OPINION;
@@ -230,13 +286,4 @@ function ownNode(node: string, { verb, subresource, name }: Attributes): Decisio
   return name === ''
     ? no(`node '${node}' cannot read all nodes, only its own Node object`)
     : no(`node '${node}' cannot read '${name}', only its own Node object`);
-}
-
-function selects({ fieldSelector }: Attributes, field: string, value: string): boolean {
-  if (fieldSelector === undefined || fieldSelector === '') return false;
-  try {
-    return parseFieldSelector(fieldSelector).exactMatch(field) === value;
-  } catch {
-    return false; // the handler answers 400 for it
-  }
 }

@@ -3,7 +3,7 @@ import type { UnknownObject } from '@kapella/api';
 import { errors, jsonEqual } from '@kapella/base';
 import type { AdmissionPlugin, AdmissionRequest } from '../../admission.ts';
 import { MASTERS_GROUP } from '../authorize.ts';
-import type { Authorizer } from '../contract.ts';
+import type { Attributes, Authorizer } from '../contract.ts';
 import { describeRules, missingRules } from './covers.ts';
 import type { RbacAuthorizer } from './rbac-authorizer.ts';
 import type { PolicyRule } from './rules.ts';
@@ -24,26 +24,31 @@ export function createRbacEscalationPlugin(rbac: RbacAuthorizer, authorizer: Aut
       (operation === 'CREATE' || operation === 'UPDATE') &&
       resource.group === GROUP &&
       (ROLES.has(resource.resource) || BINDINGS.has(resource.resource)),
-    async validate(request) {
+    async validate(request, _server, ctx) {
       const { object, oldObject, user, resource } = request;
       if (object === undefined || user.groups.includes(MASTERS_GROUP)) return;
       if (oldObject !== undefined && onlyReleases(object, oldObject)) return;
-      if (ROLES.has(resource.resource)) checkRole(request, object, oldObject, rbac, authorizer);
-      else checkBinding(request, object, rbac, authorizer);
+      const may: MayDo = async (verb, plural, name) => {
+        const question = questionOf(request, verb, plural, name);
+        return (await authorizer.authorize(question, ctx)).decision === 'allow';
+      };
+      if (ROLES.has(resource.resource)) await checkRole(request, object, oldObject, rbac, may);
+      else await checkBinding(request, object, rbac, may);
     },
   };
 }
 
-function checkRole(
+/** Whether the user may do something with roles of the request's namespace. */
+type MayDo = (verb: string, plural: string, name: string) => Promise<boolean>;
+
+async function checkRole(
   request: AdmissionRequest,
   object: UnknownObject,
   oldObject: UnknownObject | undefined,
   rbac: RbacAuthorizer,
-  authorizer: Authorizer,
-): void {
-  const { resource, name, namespace } = request;
-  if (isAllowed(request, authorizer, 'escalate', resource.resource, oldObject === undefined ? '' : name, namespace))
-    return;
+  may: MayDo,
+): Promise<void> {
+  if (await may('escalate', request.resource.resource, oldObject === undefined ? '' : request.name)) return;
   const why = whatIsMissing(request, object.rules ?? [], rbac);
   if (why !== undefined) throw refusal(request, why);
   if ((hasAggregation(object) || hasAggregation(oldObject)) && whatIsMissing(request, EVERYTHING, rbac) !== undefined) {
@@ -51,42 +56,24 @@ function checkRole(
   }
 }
 
-function checkBinding(
+async function checkBinding(
   request: AdmissionRequest,
   object: UnknownObject,
   rbac: RbacAuthorizer,
-  authorizer: Authorizer,
-): void {
+  may: MayDo,
+): Promise<void> {
   const { kind = '', name = '' } = (object.roleRef ?? {}) as { kind?: string; name?: string };
   const plural = kind === 'ClusterRole' ? 'clusterroles' : 'roles';
-  if (isAllowed(request, authorizer, 'bind', plural, name, request.namespace)) return;
+  if (await may('bind', plural, name)) return;
   const rules = rbac.rulesOfRole(kind, request.namespace, name);
   if (rules === undefined) throw errors.notFound({ group: GROUP, resource: plural, name });
   const why = whatIsMissing(request, rules, rbac);
   if (why !== undefined) throw refusal(request, why);
 }
 
-function isAllowed(
-  { user }: AdmissionRequest,
-  authorizer: Authorizer,
-  verb: string,
-  resource: string,
-  name: string,
-  namespace: string,
-): boolean {
-  const question = {
-    user,
-    verb,
-    isResource: true,
-    group: GROUP,
-    version: '*',
-    resource,
-    subresource: '',
-    namespace,
-    name,
-    path: '',
-  };
-  return authorizer.authorize(question).decision === 'allow';
+function questionOf({ user, namespace }: AdmissionRequest, verb: string, resource: string, name: string): Attributes {
+  const rest = { isResource: true, group: GROUP, version: '*', subresource: '', path: '' };
+  return { user, verb, resource, namespace, name, ...rest };
 }
 
 /** undefined: the user holds all of the rules. */

@@ -74,7 +74,9 @@ class IndexedRbac implements RbacAuthorizer {
         return { decision: 'allow', reason: `RBAC: allowed by ${grant.binding} to ${grant.subject}` };
       }
     }
-    return { decision: 'none', reason: missing.length === 0 ? '' : `RBAC: ${[...new Set(missing)].join(', ')}` };
+    const different = [...new Set(missing)];
+    const text = different.length === 1 ? different[0] : `[${different.join(', ')}]`;
+    return { decision: 'none', reason: missing.length === 0 ? '' : `RBAC: ${text}` };
   }
 
   *#grants(user: UserInfo, namespace: string): Iterable<Grant> {

@@ -19,11 +19,20 @@ export function authenticationOf(flags: FlagValues): AuthenticationParts {
   const webhook = webhookOf(flags);
   return {
     bootstrapTokens: last(flags, 'enable-bootstrap-token-auth') === 'true',
+    ...(flags.has('requestheader-client-ca-file') && { requestHeaders: requestHeadersOf(flags) }),
     ...(tokenFile !== '' && {
       tokenUsers: parseTokenFile(readConfiguration(tokenFile, '--token-auth-file'), tokenFile),
     }),
     ...(jwt !== undefined && { jwt }),
     ...(webhook !== undefined && { webhook }),
+  };
+}
+
+function requestHeadersOf(flags: FlagValues): AuthenticationParts['requestHeaders'] {
+  const of = (name: string) => list(flags, `requestheader-${name}`);
+  return {
+    ...{ allowedNames: of('allowed-names'), usernames: of('username-headers'), uids: of('uid-headers') },
+    ...{ groups: of('group-headers'), extraPrefixes: of('extra-headers-prefix') },
   };
 }
 

@@ -10,7 +10,7 @@ import { bootstrapCluster, clientFor, MASTER } from '@kapella/control-plane';
 import { primaryAddress } from '../../node-agent/node/host-address.ts';
 import { createAuthority, issueLeaf, type KeyPairPem } from '@kapella/control-plane/node';
 import { writePrivate } from '../../pki/node/cluster-pki.ts';
-import { type AuthorizationMode, startApiServer } from '../../server/node/api-server.ts';
+import { startApiServer } from '../../server/node/api-server.ts';
 import { openEncryption } from '../../server/node/open-encryption.ts';
 import { openStore } from '../../server/node/open-store.ts';
 import { KUBERNETES_VERSION } from '../../version.ts';
@@ -18,9 +18,9 @@ import { flagsHelp, type FlagValues, idleFlags, last, list, parseFlags } from '.
 import { connectionsOf, limitsOf, shutdownOf } from '../limit-flags.ts';
 import { auditOf } from './audit-flags.ts';
 import { authenticationOf, tokensOf } from './authentication-flags.ts';
+import { authorizationOf, isOpenToAll } from './authorization-flags.ts';
 import { STAND_IN_PATH } from './etcd.ts';
 
-const MODES: readonly AuthorizationMode[] = ['Node', 'RBAC', 'AlwaysAllow', 'AlwaysDeny'];
 /** How long the etcd beside this server may take to start. */
 const ETCD_MS_MAX = 60_000;
 const ETCD_POLL_MS = 20;
@@ -39,15 +39,13 @@ export async function runKubeApiServer(words: readonly string[], ctx: Ctx): Prom
   const store = await storeOf(storage, list(flags, 'etcd-servers')[0], ctx);
   const encryption = await openEncryption(storage, store, ctx);
   const serviceCidr = list(flags, 'service-cluster-ip-range')[0] ?? '10.0.0.0/24';
-  const clientCa = [fileOf(flags, 'client-ca-file'), fileOf(flags, 'requestheader-client-ca-file')].filter(
-    (pem) => pem !== undefined,
-  );
+  const authorization = authorizationOf(flags);
   const api = await startApiServer(
     {
       ...encryption,
-      ...{ store, tokens, anonymous: last(flags, 'anonymous-auth') !== 'false' },
+      ...{ store, tokens, anonymous: last(flags, 'anonymous-auth') !== 'false' && !isOpenToAll(authorization) },
       ...{ authentication: authenticationOf(flags), jwksUri: last(flags, 'service-account-jwks-uri') },
-      authorizationModes: modesOf(flags),
+      ...{ authorizationModes: [], authorization },
       admission: admissionOf(flags),
       ...{ limits: limitsOf(flags), connections: connectionsOf(flags), shutdown: shutdownOf(flags) },
       audit: await auditOf(flags, ctx),
@@ -59,7 +57,8 @@ export async function runKubeApiServer(words: readonly string[], ctx: Ctx): Prom
       },
       certificate: serving.cert,
       privateKey: serving.key,
-      clientCa: clientCa.join('\n'),
+      clientCa: fileOf(flags, 'client-ca-file') ?? '',
+      frontProxyCa: fileOf(flags, 'requestheader-client-ca-file'),
       host: last(flags, 'bind-address') ?? '0.0.0.0',
       port: Number(last(flags, 'secure-port') ?? 6443),
       portFlag: '--secure-port',
@@ -168,15 +167,6 @@ function fileOf(flags: FlagValues, name: string): string | undefined {
       error,
     );
   }
-}
-
-function modesOf(flags: FlagValues): readonly AuthorizationMode[] {
-  const modes = list(flags, 'authorization-mode');
-  const unknown = modes.find((mode) => !MODES.includes(mode as AuthorizationMode));
-  if (unknown !== undefined) {
-    throw new CliError('Usage', `--authorization-mode ${unknown}: not served`, `Use ${MODES.join(', ')}.`);
-  }
-  return modes.length === 0 ? ['AlwaysAllow'] : (modes as readonly AuthorizationMode[]);
 }
 
 function admissionOf(flags: FlagValues) {

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { createDescriptions, type Descriptions } from '@kapella/api';
-import type { AdmissionPlugin, ApiServer } from '@kapella/apiserver';
+import { type AdmissionPlugin, type ApiServer, ConfigurationError } from '@kapella/apiserver';
 import {
   createConnectDialer,
   createHttpCaller,
@@ -18,6 +18,7 @@ import {
   type AuditParts,
   type AuthenticationParts,
   type AuthorizationMode,
+  type AuthorizationParts,
   assembleApiServer,
   BOOTSTRAP_HOOKS,
   clientFor,
@@ -49,6 +50,7 @@ export interface ApiServerParts {
   readonly jwksUri?: string | undefined;
   /** Asked in this order. */
   readonly authorizationModes: readonly AuthorizationMode[];
+  readonly authorization?: AuthorizationParts | undefined;
   readonly admission: readonly AdmissionPlugin[];
   readonly serviceCidrs: readonly string[];
   readonly kubelet: KubeletCredentials;
@@ -59,6 +61,8 @@ export interface ApiServerParts {
   readonly privateKey: string;
   /** PEM of the CAs that client certificates may come from. */
   readonly clientCa: string;
+  /** PEM of the CAs of authenticating proxies. */
+  readonly frontProxyCa?: string | undefined;
   readonly host: string;
   readonly port: number;
   /** What to write on the command line when the port is in use. */
@@ -87,7 +91,7 @@ export async function startApiServer(parts: ApiServerParts, ctx: Ctx): Promise<R
   const own: Ctx = { ...ctx, signal: stop.signal };
   const { audit, limits, ...rest } = parts;
   try {
-    const server = await assembleApiServer(
+    const server = await assembled(
       {
         ...rest,
         ...(audit === undefined ? {} : { audit }),
@@ -173,6 +177,15 @@ function base32(bytes: Uint8Array): string {
   return (bits.match(/.{1,5}/g) ?? []).map((five) => BASE32[Number.parseInt(five.padEnd(5, '0'), 2)]).join('');
 }
 
+async function assembled(...given: Parameters<typeof assembleApiServer>): Promise<ApiServer> {
+  try {
+    return await assembleApiServer(...given);
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error;
+    throw new CliError('Usage', error.message, 'Mend the configuration of authentication or authorization.', error);
+  }
+}
+
 /** Made by the build, beside the program; without them `kubectl explain` shows fields and types only. */
 async function readDescriptions(): Promise<Descriptions | undefined> {
   try {
@@ -183,10 +196,10 @@ async function readDescriptions(): Promise<Descriptions | undefined> {
 }
 
 async function listen(server: ApiServer, parts: ApiServerParts, ctx: Ctx): Promise<RunningHttpsServer> {
-  const { host, port, certificate, privateKey, clientCa, kubelet, portFlag, connections } = parts;
+  const { host, port, certificate, privateKey, clientCa, frontProxyCa, kubelet, portFlag, connections } = parts;
   try {
     return await startHttpsServer(
-      { server, host, port, certificate, privateKey, clientCa, kubelet, ...connections },
+      { server, host, port, certificate, privateKey, clientCa, frontProxyCa, kubelet, ...connections },
       ctx,
     );
   } catch (error) {

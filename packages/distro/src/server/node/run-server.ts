@@ -25,6 +25,7 @@ import { guardsOf } from './flags-file.ts';
 import { runElected } from './lead.ts';
 import { openEncryption } from './open-encryption.ts';
 import { openStore } from './open-store.ts';
+import { authenticationOf, authorizationOf } from './server-auth.ts';
 
 export interface ServerHooks {
   /** The API answers and the cluster's own objects are there. `url`: for clients of this machine. */
@@ -51,6 +52,8 @@ export async function runServer(options: ClusterOptions, hooks: ServerHooks, ctx
     {
       ...encryption,
       ...{ store, tokens, anonymous: true, authorizationModes: ['Node', 'RBAC'], admission: defaultAdmission() },
+      authentication: authenticationOf(options),
+      authorization: authorizationOf(options),
       serviceCidrs: [options.serviceCidr],
       // Who checks tokens is in a Pod, or elsewhere: not on this machine's loopback.
       jwksUri: `https://${apiAddress}:${options.apiPort}/openid/v1/jwks`,
@@ -58,7 +61,7 @@ export async function runServer(options: ClusterOptions, hooks: ServerHooks, ctx
       frontProxy: { certificate: pki.frontProxyClient.cert, privateKey: pki.frontProxyClient.key },
       certificate: pki.apiServer.cert,
       privateKey: pki.apiServer.key,
-      clientCa: `${pki.ca.cert}\n${pki.frontProxyCa.cert}`,
+      ...{ clientCa: pki.ca.cert, frontProxyCa: pki.frontProxyCa.cert },
       ...{ host: options.bindAddress, port: options.apiPort, portFlag: '--api-port' },
       ...(await guardsOf(options.dataDir, ctx)),
     },
@@ -72,6 +75,7 @@ export async function runServer(options: ClusterOptions, hooks: ServerHooks, ctx
     apiPort: api.port,
     clientCa: pki.ca.cert,
     requestHeaderCa: pki.frontProxyCa.cert,
+    clusterInfo: { server: `https://${apiAddress}:${api.port}`, ca: pki.ca.cert },
   };
   const master = clientFor(api.server, MASTER, 'kapella-bootstrap');
   await bootstrapCluster(master, facts, ctx);

@@ -1,7 +1,7 @@
 /** A configuration file that is looked at again and again. Links are followed: a mounted ConfigMap changes by its link. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
-import { type ConfigurationSource, type KubeconfigTarget, readKubeconfig } from '@kapella/apiserver';
+import { type ConfigurationSource, type FileKind, type KubeconfigTarget, readKubeconfig } from '@kapella/apiserver';
 import type { Ctx } from '@kapella/base';
 import { CliError } from '@kapella/cli';
 
@@ -45,3 +45,12 @@ export function kubeconfigTarget(path: string, flag: string): KubeconfigTarget {
     throw new CliError('Usage', `${flag} ${path}: ${(error as Error).message}`, fix, error);
   }
 }
+
+export const fileKind: FileKind = (path) => {
+  try {
+    return statSync(path).isFile() ? 'file' : 'other';
+  } catch (error) {
+    const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    return { error: isMissing ? `stat ${path}: no such file or directory` : (error as Error).message };
+  }
+};

@@ -1,7 +1,6 @@
 /** authorization.k8s.io/v1 LocalSubjectAccessReview. Source: kubernetes pkg/registry/authorization/localsubjectaccessreview. */
 import type { LocalSubjectAccessReview } from '@kapella/api/types/authorization-v1';
 import { defineResource } from '@kapella/apiserver';
-import { errors } from '@kapella/base';
 import { checkReviewSpec, reviewAccess, subjectOf } from '../access-review.ts';
 
 export const localSubjectAccessReviewResource = defineResource<LocalSubjectAccessReview>({
@@ -17,11 +16,14 @@ export const localSubjectAccessReviewResource = defineResource<LocalSubjectAcces
   columns: [],
   async virtual(review, { namespace, server }, ctx) {
     const { spec = {} } = review;
-    checkReviewSpec(spec, 'LocalSubjectAccessReview', { name: spec.user, groups: spec.groups });
-    const asked = spec.resourceAttributes?.namespace ?? '';
-    if (spec.resourceAttributes === undefined || asked !== namespace) {
-      throw errors.badRequest(`spec.resourceAttributes.namespace must match namespace: ${namespace}`);
-    }
+    checkReviewSpec(spec, 'LocalSubjectAccessReview', { name: spec.user, groups: spec.groups }, (found) => {
+      const { resourceAttributes: resource, nonResourceAttributes: path } = spec;
+      const asked = resource?.namespace ?? '';
+      const at = 'spec.resourceAttributes.namespace';
+      if (resource !== undefined && asked !== namespace) found.invalid(at, asked, 'must match metadata.namespace');
+      const why = 'disallowed on this kind of request';
+      if (path !== undefined) found.invalid('spec.nonResourceAttributes', path, why);
+    });
     return { ...review, status: await reviewAccess(spec, subjectOf(spec), server, ctx) };
   },
 });

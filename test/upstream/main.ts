@@ -12,6 +12,8 @@ import { e2e } from './e2e/e2e.suite.ts';
 import { e2eNode } from './e2e-node/e2e-node.suite.ts';
 import { helm3, helm4 } from './helm/helm.suite.ts';
 import { kwok } from './kwok/kwok.suite.ts';
+import { javascript } from './javascript/javascript.suite.ts';
+import { kustomizeController } from './kustomize-controller/kustomize-controller.suite.ts';
 import { metricsServer } from './metrics-server/metrics-server.suite.ts';
 import { prometheusOperator } from './prometheus-operator/prometheus-operator.suite.ts';
 import { python } from './python/python.suite.ts';
@@ -26,10 +28,12 @@ const SUITES: readonly UpstreamSuite[] = [
   helm4,
   helm3,
   kwok,
+  javascript,
   python,
   rust,
   certManager,
   prometheusOperator,
+  kustomizeController,
   metricsServer,
   scheduler,
 ];

@@ -125,11 +125,17 @@ export async function upstreamModule(module: ProgramSource['module'], path: stri
   return (await go(directory, ['list', '-m', '-f', '{{.Dir}}', path])).trim();
 }
 
+/** The directory of a module's source at a version, `path@version`, without what it depends on. */
+export async function downloadModule(module: string): Promise<string> {
+  const scratch = join(CACHE, 'build');
+  mkdirSync(scratch, { recursive: true });
+  const answer = await go(scratch, ['mod', 'download', '-json', module]);
+  return (JSON.parse(answer) as { readonly Dir: string }).Dir;
+}
+
 /** k8s.io/kubernetes takes its staging modules from its own tree; from outside each is its published version. */
 async function writeKubernetesModule(directory: string): Promise<void> {
-  const scratch = join(CACHE, 'build');
-  const answer = await go(scratch, ['mod', 'download', '-json', `k8s.io/kubernetes@${KUBERNETES_VERSION}`]);
-  const { Dir: source } = JSON.parse(answer) as { readonly Dir: string };
+  const source = await downloadModule(`k8s.io/kubernetes@${KUBERNETES_VERSION}`);
   const lines = readFileSync(join(source, 'go.mod'), 'utf8').split('\n');
   const requirements = lines
     .filter((line) => /^\t\S+ v/.test(line))

@@ -51,13 +51,12 @@ const deployment = (name: string, more: object = {}) => ({
 const READY = 'wait -n flux-system --for condition=Ready --timeout 60s kustomization';
 
 const applies: FluxCase = {
-  name: 'leads, is ready, and applies a repository until its workloads are ready',
+  name: 'is ready, and applies a repository until its workloads are ready',
   async run({ kubectl, artifacts, controller, health }) {
     await eventually('it is ready', async () => {
       await controller.check();
       return (await fetch(`http://127.0.0.1:${health}/readyz`)).ok;
     });
-    await kubectl('get lease -n flux-system kustomize-controller-leader-election');
     await artifacts.publish('shop', deployment('shop'), configMap('settings', { color: 'blue' }), configMap('old', {}));
     await kubectl.apply(kustomization('shop', { wait: true }));
     await kubectl(`${READY} shop`);

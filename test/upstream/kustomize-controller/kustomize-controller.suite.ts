@@ -31,12 +31,9 @@ export const kustomizeController: UpstreamSuite = {
       await using artifacts = await serveArtifacts(kubectl, directory);
       const health = await freePort();
       const args = [
-        `--kubeconfig=${cluster.kubeconfig}`,
-        '--enable-leader-election',
         '--requeue-dependency=2s',
         `--health-addr=127.0.0.1:${health}`,
         `--metrics-addr=127.0.0.1:${await freePort()}`,
-        '--log-level=debug',
       ];
       const env = { RUNTIME_NAMESPACE: 'flux-system', KUBECONFIG: cluster.kubeconfig };
       await using controller = startProcess(directory, { name: 'kustomize-controller', program, args, env });

@@ -1,5 +1,5 @@
 /** The integration tests of kube (Rust), which are marked as ignored for want of a cluster, from its crates' sources. */
-import { cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { appendFileSync, cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { run } from '../../support/cluster.ts';
 import { succeed } from '../support/commands.ts';
@@ -70,6 +70,12 @@ async function prepareWorkspace(): Promise<string> {
     if (found === undefined) throw new Error(`cargo knows no crate ${name}`);
     cpSync(dirname(found.manifest_path), join(workspace, name), { recursive: true });
   }
+  // Publishing takes out what a crate's tests need of the crate that is built on it.
+  for (const name of ['kube-client', 'kube-runtime'])
+    appendFileSync(
+      join(workspace, name, 'Cargo.toml'),
+      '\n[dev-dependencies.kube]\npath = "../kube"\nfeatures = ["derive", "client", "ws", "runtime"]\n',
+    );
   const patches = CRATES.map((name) => `${name} = { path = "${name}" }`).join('\n');
   writeFileSync(
     join(workspace, 'Cargo.toml'),

@@ -25,7 +25,7 @@ export function startProcess(directory: string, { name, program, args, env }: Pr
   const file = createWriteStream(path);
   child.stdout.pipe(file, { end: false });
   child.stderr.pipe(file, { end: false });
-  const log = () => (existsSync(path) ? readFileSync(path, 'utf8').slice(-3_000) : '');
+  const log = () => (existsSync(path) ? readFileSync(path, 'utf8').slice(-900) : '');
   return {
     name,
     log,

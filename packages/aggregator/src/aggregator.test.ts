@@ -180,7 +180,7 @@ test('a server that answers with an error is unavailable, and asking it is 503',
     /bad status from https:\/\/api\.wardle\.svc:7443\/apis\/wardle\.example\.com\/v1alpha1: 500/,
   );
   const answer = await ask('GET', FLUNDERS);
-  assert.deepEqual([answer.status, answer.json.reason], [503, 'ServiceUnavailable']);
+  assert.deepEqual([answer.status, answer.json], [503, 'service unavailable\n']);
   assert.equal(sent.length, 0);
 });
 

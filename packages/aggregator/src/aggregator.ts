@@ -103,7 +103,7 @@ class ServiceAggregator implements Aggregator {
     const key = `${group}/${version}`;
     const service = root === 'apis' ? this.#remote.get(key) : undefined;
     if (service === undefined) return undefined;
-    if (!this.#available.has(key)) throw unavailable();
+    if (!this.#available.has(key)) return UNAVAILABLE;
     const target = await this.#target(service, info, request.query);
     return this.#options.dialer(target, { ...request, headers: headersFor(request.headers, user) }, ctx);
   }
@@ -250,6 +250,13 @@ class ServiceAggregator implements Aggregator {
     if (!this.#ctx.signal.aborted) this.#ctx.log.error(event, { error: describeError(error) });
   }
 }
+
+/** As upstream in plain text: clients then say in their own words that the server cannot handle the request. */
+const UNAVAILABLE: ApiResponse = {
+  status: 503,
+  headers: { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff' },
+  body: new TextEncoder().encode('service unavailable\n'),
+};
 
 function unavailable(): ApiError {
   return new ApiError('ServiceUnavailable', 'service unavailable', { details: {} });

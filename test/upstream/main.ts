@@ -7,6 +7,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setUpIntegration } from '../../tools/test/set-up.ts';
 import { certManager } from './cert-manager/cert-manager.suite.ts';
+import { clientGo } from './client-go/client-go.suite.ts';
 import { controllerRuntime } from './controller-runtime/controller-runtime.suite.ts';
 import { e2e } from './e2e/e2e.suite.ts';
 import { e2eNode } from './e2e-node/e2e-node.suite.ts';
@@ -28,6 +29,7 @@ const SUITES: readonly UpstreamSuite[] = [
   helm4,
   helm3,
   kwok,
+  clientGo,
   javascript,
   python,
   rust,

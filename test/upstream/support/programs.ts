@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { run } from '../../support/cluster.ts';
 
 export const KUBERNETES_VERSION = 'v1.36.3';
-const STAGING_VERSION = 'v0.36.3';
+export const STAGING_VERSION = 'v0.36.3';
 /** The first build of e2e.test takes 8 minutes on 2 cores. */
 const BUILD_MS_MAX = 40 * 60_000;
 

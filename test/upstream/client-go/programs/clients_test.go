@@ -38,6 +38,7 @@ import (
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 	"k8s.io/client-go/tools/pager"
 	"k8s.io/client-go/tools/record"
+	"k8s.io/client-go/util/retry"
 )
 
 func deployment(name string, replicas int32) *appsv1.Deployment {
@@ -255,11 +256,15 @@ func TestScaleAndEviction(t *testing.T) {
 	scales, err := scale.NewForConfig(config(t), mapper, dynamic.LegacyAPIPathResolverFunc, scale.NewDiscoveryScaleKindResolver(client.Discovery()))
 	must(t, err)
 	resource := schema.GroupResource{Group: "apps", Resource: "deployments"}
-	found, err := scales.Scales(ns).Get(ctx, resource, "web", metav1.GetOptions{})
-	must(t, err)
-	found.Spec.Replicas = 2
-	_, err = scales.Scales(ns).Update(ctx, resource, found, metav1.UpdateOptions{})
-	must(t, err)
+	must(t, retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+		found, err := scales.Scales(ns).Get(ctx, resource, "web", metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		found.Spec.Replicas = 2
+		_, err = scales.Scales(ns).Update(ctx, resource, found, metav1.UpdateOptions{})
+		return err
+	}))
 	typedScale, err := client.AppsV1().Deployments(ns).GetScale(ctx, "web", metav1.GetOptions{})
 	must(t, err)
 	if typedScale.Spec.Replicas != 2 || typedScale.Status.Selector != "app=web" {

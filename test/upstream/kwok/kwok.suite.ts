@@ -13,6 +13,6 @@ export const kwok: UpstreamSuite = {
     onControlPlane({ hollowNodes: 0 }, async (context) => {
       await using process = await startKwok(context);
       const { kubectl, directory, cluster } = context;
-      return runCases(KWOK_CASES, { kubectl, kubeconfig: cluster.kubeconfig, process, directory }, only);
+      return await runCases(KWOK_CASES, { kubectl, kubeconfig: cluster.kubeconfig, process, directory }, only);
     }),
 };

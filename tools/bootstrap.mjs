@@ -35,7 +35,9 @@ if (!isInstalled()) {
     process.exit(3);
   }
   if (!existsSync(pinned)) {
-    process.stderr.write(`no pinned Node for this machine (${process.platform}-${process.arch}); Kapella runs on linux x64 and arm64\n`);
+    process.stderr.write(
+      `no pinned Node for this machine (${process.platform}-${process.arch}); Kapella runs on linux x64 and arm64\n`,
+    );
     process.exit(3);
   }
   writeFileSync(stamp, '');

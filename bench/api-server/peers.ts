@@ -1,6 +1,6 @@
-/** The two servers that are compared, started with the same flags: upstream's kube-apiserver with etcd, and Kapella's. */
+/** The two servers that are compared, started with the same flags: upstream's with etcd, Kapella's with its embedded store. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { request } from 'node:https';
 import { tmpdir } from 'node:os';
@@ -12,11 +12,12 @@ const READY_MS_MAX = 300_000;
 const POLL_MS = 10;
 const STOP_MS_MAX = 60_000;
 
-/** Where a peer's two executables are. */
+/** Where a peer's executables are. */
 export interface PeerPrograms {
   readonly name: 'kapella' | 'upstream';
   readonly kubeApiServer: string;
-  readonly etcd: string;
+  /** undefined: the store is in the server's own process. */
+  readonly etcd?: string;
 }
 
 export interface Peer extends AsyncDisposable {
@@ -97,15 +98,16 @@ class ProcessPeer implements Peer {
 
   async start(): Promise<void> {
     const begin = performance.now();
+    const { etcd, kubeApiServer } = this.#programs;
     this.#processes = [
-      this.#spawn('etcd', this.#programs.etcd, this.#etcdFlags()),
-      this.#spawn('kube-apiserver', this.#programs.kubeApiServer, this.#serverFlags()),
+      ...(etcd === undefined ? [] : [this.#spawn('etcd', etcd, this.#etcdFlags())]),
+      this.#spawn('kube-apiserver', kubeApiServer, this.#serverFlags()),
     ];
     while (!(await this.#isReady())) {
       const dead = this.#processes.find((child) => child.exitCode !== null);
       if (dead !== undefined || performance.now() - begin > READY_MS_MAX) {
-        const logs = ['etcd.log', 'kube-apiserver.log'].map((log) => readFileSync(join(this.#dir, log), 'utf8'));
-        const words = logs.map((text) => text.slice(-2000)).join('\n');
+        const logs = ['etcd.log', 'kube-apiserver.log'].map((log) => join(this.#dir, log)).filter(existsSync);
+        const words = logs.map((log) => readFileSync(log, 'utf8').slice(-2000)).join('\n');
         throw new Error(`${this.name} is not ready: ${words}`);
       }
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
@@ -180,6 +182,11 @@ class ProcessPeer implements Peer {
     });
   }
 
+  #storeUrl(): string {
+    if (this.#programs.etcd === undefined) return `lmdb://${join(this.#dir, 'store')}`;
+    return `http://127.0.0.1:${this.#ports.client}`;
+  }
+
   #etcdFlags(): string[] {
     const client = `http://127.0.0.1:${this.#ports.client}`;
     const peer = `http://127.0.0.1:${this.#ports.peer}`;
@@ -197,7 +204,7 @@ class ProcessPeer implements Peer {
   #serverFlags(): string[] {
     const file = (name: string) => join(this.#dir, name);
     return [
-      `--etcd-servers=http://127.0.0.1:${this.#ports.client}`,
+      `--etcd-servers=${this.#storeUrl()}`,
       `--secure-port=${this.#ports.secure}`,
       '--bind-address=127.0.0.1',
       `--cert-dir=${file('certs')}`,

@@ -11,7 +11,7 @@ export async function preparePrograms(): Promise<{ readonly kapella: PeerProgram
   if (code !== 0) throw new Error(`kapella envtest failed: ${stderr}`);
   const assets = stdout.trim();
   return {
-    kapella: { name: 'kapella', kubeApiServer: join(assets, 'kube-apiserver'), etcd: join(assets, 'etcd') },
+    kapella: { name: 'kapella', kubeApiServer: join(assets, 'kube-apiserver') },
     upstream: {
       name: 'upstream',
       kubeApiServer: await upstreamProgram('kube-apiserver'),

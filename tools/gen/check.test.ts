@@ -25,7 +25,8 @@ interface Definition extends Property {
 const modules = findModules();
 const libraries = KUBERNETES_VERSION.replace('v1', 'v0');
 const kubernetes = join(modules, `k8s.io/kubernetes@${KUBERNETES_VERSION}`);
-if (!existsSync(kubernetes)) throw new Error('the Go modules of Kubernetes are not in the module cache: npm test -- facts fetches them');
+if (!existsSync(kubernetes))
+  throw new Error('the Go modules of Kubernetes are not in the module cache: npm test -- facts fetches them');
 const facts = createTypeFacts();
 
 const SCALAR_NAMES: Readonly<Record<string, string>> = {

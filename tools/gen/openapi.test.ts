@@ -18,7 +18,8 @@ import { KUBERNETES_VERSION } from './sources.ts';
 type Tree = { readonly [key: string]: Tree };
 
 const kubernetes = join(findModules(), `k8s.io/kubernetes@${KUBERNETES_VERSION}`);
-if (!existsSync(kubernetes)) throw new Error('the Go modules of Kubernetes are not in the module cache: npm test -- facts fetches them');
+if (!existsSync(kubernetes))
+  throw new Error('the Go modules of Kubernetes are not in the module cache: npm test -- facts fetches them');
 const facts = createTypeFacts();
 const resources = createResourceFacts();
 const groupVersions = [

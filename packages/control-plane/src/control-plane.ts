@@ -4,7 +4,7 @@ import { type ApiServer, createInMemoryTransport, type UserInfo } from '@kapella
 import { childCtx, type Ctx, describeError } from '@kapella/base';
 import { type Client, createCache, createClient, createEventRecorder, type Transport } from '@kapella/client';
 import { type Controller, type ControllerDeps, runControllers, slowStart } from '@kapella/controller';
-import { createScheduler, type SchedulerDeps } from '@kapella/scheduler';
+import type { SchedulerDeps } from '@kapella/scheduler';
 import { KUBERNETES_VERSION } from './version.ts';
 
 export interface ControlPlaneRoles {
@@ -67,6 +67,8 @@ export async function runComponents(options: ComponentOptions, ctx: Ctx): Promis
 }
 
 export async function runScheduler(connect: Connect, ctx: Ctx, options: SchedulerOptions = {}): Promise<void> {
+  // An API server alone does not read it.
+  const { createScheduler } = await import('@kapella/scheduler');
   const userAgent = `kube-scheduler/${KUBERNETES_VERSION}`;
   const client = createClient(connect(componentUser('system:kube-scheduler')), { userAgent });
   const cache = createCache(client);

@@ -1,4 +1,4 @@
-/** The controllers of a cluster, from the table of @kapella/controllers. */
+/** The controllers of a cluster, from the table of @kapella/controllers. A room of its own: an API server alone does not load them. */
 import type { Controller, ControllerDeps } from '@kapella/controller';
 import { type ClusterFacts, controllers } from '@kapella/controllers';
 

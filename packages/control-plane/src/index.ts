@@ -7,7 +7,6 @@ export { bootstrapCluster, keepBootstrapped } from './bootstrap/bootstrap.ts';
 export { NODE_NETWORK_GROUP } from './bootstrap/groups.ts';
 export type { BootstrapFacts } from './bootstrap/objects.ts';
 export * from './control-plane.ts';
-export { clusterControllers } from './controllers.ts';
 export type { ServerLimits, ShutdownOptions } from './limits.ts';
 export type { Profiler } from './debug.ts';
 export { runIdentity, type RunningIdentity, type ServerIdentity } from './identity.ts';

@@ -102,8 +102,8 @@ function placeOf({ seenUnder, host, port }: ConnectTarget, { headers }: ServerRe
   return { prefix: seenUnder, clientHost, backendHost: `${host}:${port}` };
 }
 
-function toResponse(response: IncomingMessage, place: ProxyPlace | undefined): ApiResponse {
-  const answer = place === undefined ? undefined : throughProxy(response.headers, response, place);
+async function toResponse(response: IncomingMessage, place: ProxyPlace | undefined): Promise<ApiResponse> {
+  const answer = place === undefined ? undefined : await throughProxy(response.headers, response, place);
   const source = answer?.body ?? response;
   const headers: Record<string, string | string[]> = {};
   for (const [name, value] of Object.entries(answer?.headers ?? response.headers)) {

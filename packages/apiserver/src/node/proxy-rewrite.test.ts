@@ -12,7 +12,7 @@ const pageOf = async (html: string | Buffer, headers = {}, chunkBytes = 1 << 16)
   const bytes = Buffer.from(html);
   const chunks: Buffer[] = [];
   for (let at = 0; at < bytes.length; at += chunkBytes) chunks.push(bytes.subarray(at, at + chunkBytes));
-  const answer = throughProxy({ 'content-type': 'text/html; charset=utf-8', ...headers }, Readable.from(chunks), PLACE);
+  const answer = await throughProxy({ 'content-type': 'text/html; charset=utf-8', ...headers }, Readable.from(chunks), PLACE);
   await new Promise((resolve) => setImmediate(resolve)); // who reads it comes later
   return buffer(answer.body);
 };
@@ -52,13 +52,13 @@ test('a compressed page is changed inside and stays compressed; one that is not 
 });
 
 test('other content passes, redirects lead through the proxy, CORS headers stay behind', async () => {
-  const json = throughProxy(
+  const json = await throughProxy(
     { 'content-type': 'application/json', 'access-control-allow-origin': '*' },
     Readable.from([Buffer.from('{"a":"<a href=/x>"}')]),
     PLACE,
   );
   assert.equal((await buffer(json.body)).toString(), '{"a":"<a href=/x>"}');
   assert.deepEqual(json.headers, { 'content-type': 'application/json' });
-  const moved = throughProxy({ location: '/login/', 'content-type': 'text/html' }, Readable.from([]), PLACE);
+  const moved = await throughProxy({ location: '/login/', 'content-type': 'text/html' }, Readable.from([]), PLACE);
   assert.equal(moved.headers.location, '/p/proxy/login/');
 });

@@ -6,7 +6,6 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { posix } from 'node:path';
 import { PassThrough, type Readable, pipeline, Transform } from 'node:stream';
 import { createDeflateRaw, createGunzip, createGzip, createInflateRaw } from 'node:zlib';
-import { RewritingStream } from 'parse5-html-rewriting-stream';
 
 /** Where a backend is seen through this server. */
 export interface ProxyPlace {
@@ -72,11 +71,15 @@ export interface ProxiedAnswer {
 }
 
 /** A redirect and an HTML page changed, everything else as it came. Memory stays bounded: it is a stream. */
-export function throughProxy(headers: IncomingHttpHeaders, body: Readable, place: ProxyPlace): ProxiedAnswer {
+export async function throughProxy(
+  headers: IncomingHttpHeaders,
+  body: Readable,
+  place: ProxyPlace,
+): Promise<ProxiedAnswer> {
   const own = Object.fromEntries(Object.entries(headers).filter(([name]) => !CORS.includes(name)));
   if (headers.location) return { headers: { ...own, location: rewriteUrl(headers.location, place) }, body };
   const isPage = headers['content-type']?.split(';')[0]?.trim() === 'text/html';
-  const stages = isPage ? stagesFor(headers['content-encoding'] ?? '', place) : undefined;
+  const stages = isPage ? await stagesFor(headers['content-encoding'] ?? '', place) : undefined;
   if (stages === undefined) return { headers: own, body };
   // An error of any stage reaches who reads the last one.
   const rewritten = pipeline([body, ...stages], () => {}) as unknown as Readable;
@@ -84,9 +87,9 @@ export function throughProxy(headers: IncomingHttpHeaders, body: Readable, place
 }
 
 /** undefined: an encoding that is not understood; the page stays as it is. */
-function stagesFor(encoding: string, place: ProxyPlace): readonly Transform[] | undefined {
+async function stagesFor(encoding: string, place: ProxyPlace): Promise<readonly Transform[] | undefined> {
   // The rewriter flows whether or not anybody listens yet: what comes after it holds its output.
-  const page = [textOf(), linkRewriter(place), new PassThrough()];
+  const page = [textOf(), await linkRewriter(place), new PassThrough()];
   if (encoding === '' || encoding === 'identity') return page;
   if (encoding === 'gzip') return [createGunzip(), ...page, createGzip()];
   if (encoding === 'deflate') return [createInflateRaw(), ...page, createDeflateRaw()];
@@ -107,7 +110,9 @@ function textOf(): Transform {
   });
 }
 
-function linkRewriter(place: ProxyPlace): Transform {
+async function linkRewriter(place: ProxyPlace): Promise<Transform> {
+  // Loaded for the first page: most servers never meet one.
+  const { RewritingStream } = await import('parse5-html-rewriting-stream');
   const rewriter = new RewritingStream();
   rewriter.on('startTag', (tag, raw) => {
     const names = Object.hasOwn(ADDRESSES, tag.tagName) ? ADDRESSES[tag.tagName] : undefined;

@@ -9,7 +9,7 @@ import type { CommandInput } from './command.ts';
 
 /** Small young generations: many of these stand side by side. */
 const NODE_FLAGS = {
-  'kube-apiserver': ['--max-semi-space-size=8'],
+  'kube-apiserver': ['--max-semi-space-size=4'],
   etcd: ['--max-semi-space-size=1', '--max-old-space-size=32'],
 } as const;
 

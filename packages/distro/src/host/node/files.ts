@@ -1,6 +1,6 @@
 /** Small file helpers of host provisioning. */
 import { randomBytes } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
+import { createWriteStream, renameSync, writeFileSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -34,4 +34,10 @@ export async function writeIfChanged(path: string, content: string, mode = 0o644
   if ((await readText(path)) === content) return false;
   await writeFileAtomic(path, content, mode);
   return true;
+}
+
+/** Whole or not at all: a crash in between leaves no half key. */
+export function writePrivate(path: string, text: string): void {
+  writeFileSync(`${path}.new`, text, { mode: 0o600 });
+  renameSync(`${path}.new`, path);
 }

@@ -8,8 +8,8 @@ import type { Ctx } from '@kapella/base';
 import { addressAt, CliError, STORE_DEFAULTS, type StoreOptions } from '@kapella/cli';
 import { bootstrapCluster, clientFor, MASTER } from '@kapella/control-plane';
 import { primaryAddress } from '../../node-agent/node/host-address.ts';
-import { createAuthority, issueLeaf, type KeyPairPem } from '@kapella/control-plane/node';
-import { writePrivate } from '../../pki/node/cluster-pki.ts';
+import type { KeyPairPem } from '@kapella/control-plane/node';
+import { writePrivate } from '../../host/node/files.ts';
 import { startApiServer } from '../../server/node/api-server.ts';
 import { openEncryption } from '../../server/node/open-encryption.ts';
 import { openStore } from '../../server/node/open-store.ts';
@@ -24,6 +24,8 @@ import { STAND_IN_PATH } from './etcd.ts';
 /** How long the etcd beside this server may take to start. */
 const ETCD_MS_MAX = 60_000;
 const ETCD_POLL_MS = 20;
+/** Before a directory: no process beside this one. */
+const EMBEDDED = 'lmdb://';
 
 /** Runs until `ctx` aborts. Throws CliError for what the user can mend. */
 export async function runKubeApiServer(words: readonly string[], ctx: Ctx): Promise<number> {
@@ -117,11 +119,16 @@ function storeOptionsOf(flags: FlagValues): StoreOptions {
 /** A real etcd, or the stand-in of `kapella envtest`, which says where the data is to be. Both may still be starting. */
 async function storeOf(options: StoreOptions, first: string | undefined, ctx: Ctx) {
   if (first === undefined) {
-    throw new CliError('Usage', '--etcd-servers must be specified', 'Give the client URL of the etcd beside it.');
+    const fix = 'Give the client URL of an etcd, or a directory for the embedded store: --etcd-servers lmdb:///DIR';
+    throw new CliError('Usage', '--etcd-servers must be specified', fix);
   }
+  if (first.startsWith(EMBEDDED)) return openEmbedded(first.slice(EMBEDDED.length), ctx);
   const dataDir = first.startsWith('https:') ? undefined : await standInDirectory(first, ctx);
   if (dataDir === undefined) return openStore(options, '', ctx);
-  const directory = join(dataDir, 'kapella');
+  return openEmbedded(join(dataDir, 'kapella'), ctx);
+}
+
+function openEmbedded(directory: string, ctx: Ctx) {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   return openStore(STORE_DEFAULTS, directory, ctx);
 }
@@ -203,6 +210,8 @@ async function servingOf(flags: FlagValues, nowMs: number): Promise<KeyPairPem> 
   if (existsSync(certPath) && existsSync(keyPath)) {
     return { cert: readFileSync(certPath, 'utf8'), key: readFileSync(keyPath, 'utf8') };
   }
+  // Only who has no certificate needs what makes one.
+  const { createAuthority, issueLeaf } = await import('@kapella/control-plane/node');
   const ca = await createAuthority('kapella-self-signed-ca', nowMs);
   const address = last(flags, 'advertise-address') ?? last(flags, 'bind-address') ?? '127.0.0.1';
   const ipAddresses = [...new Set(['127.0.0.1', ...(isIP(address) === 0 || address === '0.0.0.0' ? [] : [address])])];

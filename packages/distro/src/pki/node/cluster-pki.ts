@@ -1,6 +1,7 @@
 /** The files under `<data-dir>/pki`: made once, kept, renewed when they near their end or lack a name. */
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { writePrivate } from '../../host/node/files.ts';
 import { NODE_NETWORK_GROUP } from '@kapella/control-plane/groups';
 import {
   createAuthority,
@@ -125,10 +126,4 @@ async function ensureFile(path: string, make: () => Promise<string>): Promise<st
   const text = await make();
   writePrivate(path, text);
   return text;
-}
-
-/** Whole or not at all: a crash in between leaves no half key. */
-export function writePrivate(path: string, text: string): void {
-  writeFileSync(`${path}.new`, text, { mode: 0o600 });
-  renameSync(`${path}.new`, path);
 }

@@ -7,18 +7,19 @@ import {
   bootstrapCluster,
   keepBootstrapped,
   clientFor,
-  clusterControllers,
   defaultAdmission,
   MASTER,
   runComponents,
 } from '@kapella/control-plane';
+import { clusterControllers } from '@kapella/control-plane/controllers';
 import { kubeconfigYaml } from '@kapella/control-plane/node';
 import { cableNetwork } from '../../cluster/members.ts';
 import { followHollowWish } from '../../hollow/follow-wish.ts';
 import { primaryAddress } from '../../node-agent/node/host-address.ts';
 import { DNS_ADDRESS_INDEX } from '../../network.ts';
 import { createCertificateFacts } from '../../pki/node/certificate-signer.ts';
-import { ensureClusterPki, writePrivate } from '../../pki/node/cluster-pki.ts';
+import { ensureClusterPki } from '../../pki/node/cluster-pki.ts';
+import { writePrivate } from '../../host/node/files.ts';
 import { readSchedulerOptions } from '../../kube-scheduler/node/scheduler-options.ts';
 import { startApiServer } from './api-server.ts';
 import { guardsOf } from './flags-file.ts';

@@ -27,6 +27,8 @@ export async function refuse(
   const why = 'why' in outcome && outcome.why !== '' ? [outcome.why] : [];
   const message = fitErrorMessage(diagnosis, [...others.map((answer) => answer.message), ...why].join(', '));
   for (const plugin of diagnosis.plugins) metrics.evaluated(plugin, 'Filter', profile.schedulerName);
+  // First: an event that came meanwhile must not have it tried before its victims are removed.
+  if ('candidate' in outcome) queue.setPreempting(waiting, true);
   queue.refused(waiting, diagnosis.plugins);
   for (const { act } of others) await act?.(handle, ctx).catch((error) => quiet(error, state.key, ctx));
   if ('candidate' in outcome) {

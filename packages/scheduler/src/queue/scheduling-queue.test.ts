@@ -126,6 +126,18 @@ test('its own status does not wake a Pod, a toleration that the plugin waits for
   assert.equal(next(), 'a');
 });
 
+test('an event that came before room was made for it does not have a Pod tried either', () => {
+  const { queue, next, pop } = setUp();
+  queue.set(pod('a'));
+  const waiting = pop();
+  queue.wake(POD_GONE);
+  queue.setPreempting(waiting, true);
+  queue.refused(waiting, UNSCHEDULED);
+  assert.equal(next(), undefined);
+  queue.setPreempting(waiting, false);
+  assert.equal(next(), 'a');
+});
+
 test('while room is made for it a Pod is not tried', () => {
   const { queue, next, pop } = setUp();
   queue.set(pod('a'));

@@ -15,6 +15,11 @@ export function canonicalJson(value: unknown): string {
   return `{${members.join(',')}}`;
 }
 
+/** The same value with its members in that order, so that its JSON is that text. */
+export function inCanonicalOrder<T>(value: T): T {
+  return JSON.parse(canonicalJson(value)) as T;
+}
+
 /** FNV-1 over UTF-8, 32 bits, with `probe` appended where given. */
 export function hashText(text: string, probe?: number): string {
   const bytes = new TextEncoder().encode(probe === undefined ? text : text + String(probe));

@@ -4,14 +4,14 @@ import type { ControllerRevision } from '@kapella/api/types/apps-v1';
 import type { PodTemplateSpec } from '@kapella/api/types/core-v1';
 import { controllerRef } from '@kapella/controller';
 import type { Owner } from '../workload/index.ts';
-import { canonicalJson, hashText } from './canonical.ts';
+import { canonicalJson, hashText, inCanonicalOrder } from './canonical.ts';
 
 export const REVISION_HASH_LABEL = 'controller.kubernetes.io/hash';
 const PREFIX_LENGTH_MAX = 223;
 
-/** What a revision keeps: a patch that puts the template back. */
+/** What a revision keeps: a patch that puts the template back. Clients compare its bytes with those that Go writes. */
 export function revisionData(template: PodTemplateSpec): object {
-  return { spec: { template: { ...template, $patch: 'replace' } } };
+  return inCanonicalOrder({ spec: { template: { ...template, $patch: 'replace' } } });
 }
 
 /** The template that a revision keeps; undefined when it keeps none. */

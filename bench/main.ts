@@ -8,14 +8,26 @@ import { setUpIntegration } from '../tools/test/set-up.ts';
 import { apiServer } from './api-server/api-server.bench.ts';
 import { fullStore } from './api-server/full-store.bench.ts';
 import { coldUp } from './cold-up/cold-up.bench.ts';
+import { hollowBench } from './hollow/hollow.bench.ts';
 import { idle } from './idle/idle.bench.ts';
 import { podStart } from './pod-start/pod-start.bench.ts';
 import { scheduler } from './scheduler/scheduler.bench.ts';
 import { podsAtOnce } from './pods-at-once/pods-at-once.bench.ts';
+import { testCluster } from './test-cluster/test-cluster.bench.ts';
 import { type Benchmark, type BenchmarkResult, evaluate, renderTable, type Sample } from './support/benchmark.ts';
 import { describeMachine } from './support/machine.ts';
 
-const BENCHMARKS: readonly Benchmark[] = [coldUp, podStart, podsAtOnce, idle, apiServer, fullStore, scheduler];
+const BENCHMARKS: readonly Benchmark[] = [
+  coldUp,
+  podStart,
+  podsAtOnce,
+  idle,
+  apiServer,
+  fullStore,
+  scheduler,
+  testCluster,
+  hollowBench,
+];
 const RUNS = 5;
 const RESULTS = join(import.meta.dirname, 'results');
 

@@ -13,7 +13,7 @@ export function planObjects(object: Redis) {
   const metadata = { name: `redis-${name}`, namespace, labels, ownerReferences: [controllerRef(redis.kind, object)] };
   const lines = Object.entries({
     ...settings,
-    ...(memory && { maxmemory: memory.replace('i', '').toLowerCase() + 'b' }),
+    ...(memory && { maxmemory: `${memory.replace('i', '').toLowerCase()}b` }),
   });
   const config = lines
     .map(([key, value]) => `${key} ${value}\n`)

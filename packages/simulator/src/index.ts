@@ -11,6 +11,7 @@ export { parseStages, type Stage } from './hollow/stages/stage.ts';
 export type { HollowNode, HollowNodeOptions } from './hollow/hollow-node.ts';
 export { checkers } from './checkers/index.ts';
 export { scenarios } from './scenarios/index.ts';
+export { mutations } from './mutations/index.ts';
 export type { Mutation } from './sim/mutation.ts';
 export type { FaultStep, Plan, Step } from './sim/plan.ts';
 export { planOf, type RunOptions, type RunResult, runPlan } from './sim/run.ts';

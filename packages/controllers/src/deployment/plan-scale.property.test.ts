@@ -67,6 +67,16 @@ test('old sets shrink only as far as availability allows', () => {
   );
 });
 
+test('an old set whose Pods are still going does not grow back: found by simulation', () => {
+  const going = setOf('1', { replicas: 4, available: 4 });
+  const oldSet = { ...going, spec: { ...going.spec, replicas: 3 } } as ReplicaSet; // one is on its way out
+  const resizes = planOldSizes(deploymentOf(4, 1, 1), setOf('0', { replicas: 2, available: 1 }), [oldSet]);
+  assert.deepEqual(
+    resizes.map(({ replicas }) => replicas),
+    [1],
+  );
+});
+
 test('a new set grows as far as the surge allows, not beyond what is wanted', () => {
   fc.assert(
     fc.property(world, ({ desired, surge, unavailable, newOne, old }) => {

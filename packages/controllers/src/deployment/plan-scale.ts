@@ -50,7 +50,8 @@ export function planOldSizes(deployment: Deployment, newSet: ReplicaSet, oldSets
   let left = removableMax;
   for (const set of active) {
     const unhealthy = (sizes.get(set) ?? 0) - (set.status?.availableReplicas ?? 0);
-    if (left <= 0 || unhealthy === 0) continue;
+    // More available than asked for: its Pods are still going. It must not grow back.
+    if (left <= 0 || unhealthy <= 0) continue;
     const by = Math.min(left, unhealthy);
     shrink(set, by);
     left -= by;

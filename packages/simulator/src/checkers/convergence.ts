@@ -5,7 +5,7 @@ import type { World } from '../sim/world.ts';
 import { isFinished, isGoing, isReady, nameOf, selects } from './checker.ts';
 import { garbageOf } from './garbage.ts';
 
-const GOING_MS_MAX = 120_000;
+const GOING_MS_MAX = 60_000;
 
 /** What is not as asked for yet, one line each; none: at rest. */
 export function unsettled(world: World): string[] {
@@ -95,7 +95,8 @@ function ofService(world: World, service: UnknownObject): string[] {
 function ofCronJob(_world: World, cron: UnknownObject, nowMs: number): string[] {
   const createdMs = parseTime(cron.metadata.creationTimestamp) ?? nowMs;
   const lastMs = parseTime(cron.status?.lastScheduleTime) ?? createdMs;
-  return nowMs - lastMs > 3_900_000
+  const lateMs = String(cron.spec?.schedule).startsWith('* ') ? 100_000 : 3_900_000;
+  return nowMs - lastMs > lateMs
     ? [`${nameOf(cron)} last ran ${Math.round((nowMs - lastMs) / 60_000)} minutes ago`]
     : [];
 }

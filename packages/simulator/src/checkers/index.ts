@@ -5,7 +5,7 @@ import { oneLeaderWrites } from './leaders.ts';
 import { noNodeOverCapacity, onePodPerIndex, onePodPerOrdinal, quotaHolds } from './pods.ts';
 import { noLostWrite } from './store.ts';
 import { watchGuarantees } from './watches.ts';
-import { budgetsHold, surgeHolds, unavailabilityHolds } from './workloads.ts';
+import { budgetsHold, noPodTooMany, surgeHolds, unavailabilityHolds } from './workloads.ts';
 
 export const checkers: readonly Checker[] = [
   noLostWrite,
@@ -15,6 +15,7 @@ export const checkers: readonly Checker[] = [
   noNodeOverCapacity,
   quotaHolds,
   surgeHolds,
+  noPodTooMany,
   unavailabilityHolds,
   budgetsHold,
   garbageOnly,

@@ -1,7 +1,7 @@
 /** Bounds of rollouts and of evictions. */
 import type { UnknownObject } from '@kapella/api';
 import type { World } from '../sim/world.ts';
-import { type Checker, isGoing, isReady, nameOf, ownerOf, selects } from './checker.ts';
+import { type Checker, isFinished, isGoing, isReady, nameOf, ownerOf, selects } from './checker.ts';
 
 /** While a Deployment's size stays, its ReplicaSets together ask for no more Pods than replicas and surge. */
 export const surgeHolds: Checker = {
@@ -33,6 +33,38 @@ const setsOf = (world: World, deployment: UnknownObject) =>
   world.truth
     .list('ReplicaSet', deployment.metadata.namespace)
     .filter((set) => ownerOf(set, 'Deployment')?.uid === deployment.metadata.uid);
+
+/** A ReplicaSet that was not made smaller just now gets no Pod beyond what it asks for. */
+export const noPodTooMany: Checker = {
+  name: 'no-pod-too-many',
+  watch(world) {
+    const shrunkMs = new Map<string, number>();
+    world.truth.onChange(({ kind, next, old }) => {
+      if (next === undefined) return;
+      if (kind === 'ReplicaSet' && isShrunk(next, old)) shrunkMs.set(next.metadata.uid, world.nowMs);
+      const owner = kind === 'Pod' && old === undefined ? ownerOf(next, 'ReplicaSet') : undefined;
+      if (owner === undefined || !world.isCalm('fault', 'eviction')) return;
+      if (world.nowMs - (shrunkMs.get(owner.uid) ?? -SHRUNK_MS) >= SHRUNK_MS) countPods(world, next, owner);
+    });
+  },
+};
+
+const isShrunk = (next: UnknownObject, old: UnknownObject | undefined) =>
+  (old?.spec?.replicas ?? 0) > (next.spec?.replicas ?? 0);
+
+function countPods(
+  world: World,
+  { metadata }: UnknownObject,
+  owner: { readonly uid: string; readonly name: string },
+): void {
+  const set = world.truth.list('ReplicaSet', metadata.namespace).find((other) => other.metadata.uid === owner.uid);
+  if (set === undefined) return;
+  const asked = set.spec?.replicas ?? 0;
+  const live = podsOf(world, set).filter((pod) => !isFinished(pod)).length;
+  if (live > asked) world.violate('no-pod-too-many', `${owner.name} asks for ${asked} Pods and has ${live}`);
+}
+
+const SHRUNK_MS = 10_000;
 
 /** A rollout takes an old Pod away only when enough others are ready. */
 export const unavailabilityHolds: Checker = {

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { type Plan, planOf, type RunResult, runPlan, scenarios, shrink } from '../index.ts';
+import { mutations, type Plan, planOf, type RunResult, runPlan, scenarios, shrink } from '../index.ts';
 import { hostTurn } from './turn.ts';
 
 const SHRINK_RUNS_MAX = 60;
@@ -36,6 +36,7 @@ export async function replay(plan: Plan, logFile?: string): Promise<Replay> {
 }
 
 const USAGE = `usage: npm run sim -- --seed N [--seeds COUNT] [--scenario NAME] [--hours H] [--log FILE] [--plan FILE]
+       npm run sim -- --mutations [NAME...]
 scenarios: ${scenarios.map(({ name, text }) => `${name} (${text})`).join(', ')}
 `;
 
@@ -65,6 +66,7 @@ function readRequest(args: readonly string[]): SimRequest {
 
 /** Exit code: 0 when nothing was violated, 1 when something was, 2 for what cannot be understood. */
 export async function simCommand(args: readonly string[], write: (text: string) => void): Promise<number> {
+  if (args[0] === '--mutations') return plantBugs(args.slice(1), write);
   let request: SimRequest;
   try {
     request = readRequest(args);
@@ -75,6 +77,19 @@ export async function simCommand(args: readonly string[], write: (text: string) 
   let failures = 0;
   for (const plan of request.plans) if (!(await runOne(plan, request.logFile, write))) failures++;
   return failures === 0 ? 0 : 1;
+}
+
+/** Plants each bug, or those named, and tells which were noticed. Exit code 1 when one was not. */
+async function plantBugs(names: readonly string[], write: (text: string) => void): Promise<number> {
+  let missed = 0;
+  for (const mutation of mutations) {
+    if (names.length > 0 && !names.includes(mutation.name)) continue;
+    const { violations } = await runPlan(planOf('planted', 1), { turn: hostTurn, mutation });
+    const caught = violations.find(({ checker }) => mutation.caughtBy.includes(checker));
+    if (caught === undefined) missed++;
+    write(`${caught === undefined ? 'MISSED' : 'caught'} ${mutation.name}: ${caught?.message ?? 'nobody noticed'}\n`);
+  }
+  return missed === 0 ? 0 : 1;
 }
 
 async function runOne(plan: Plan, logFile: string | undefined, write: (text: string) => void): Promise<boolean> {

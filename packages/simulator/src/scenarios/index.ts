@@ -3,6 +3,7 @@ import type { Random } from '@kapella/base';
 import type { Plan } from '../sim/plan.ts';
 import { planCron } from './cron.ts';
 import { planMixed } from './mixed.ts';
+import { planPlanted } from './planted.ts';
 
 export interface Scenario {
   readonly name: string;
@@ -13,5 +14,11 @@ export interface Scenario {
 
 export const scenarios: readonly Scenario[] = [
   { name: 'mixed', text: 'workloads of all kinds under faults of all kinds', hours: 0.1, plan: planMixed },
+  {
+    name: 'planted',
+    text: 'everything once, no faults: planted bugs are looked for in it',
+    hours: 0.03,
+    plan: planPlanted,
+  },
   { name: 'cron', text: '100 hourly CronJobs on a hollow node, no faults', hours: 24, plan: planCron },
 ];

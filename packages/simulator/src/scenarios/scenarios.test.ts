@@ -1,7 +1,7 @@
 /** A fixed budget of the simulation, and every seed that once found a bug. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { planOf, runPlan } from '../index.ts';
+import { mutations, planOf, runPlan } from '../index.ts';
 import { replay } from '../node/sim-command.ts';
 import { hostTurn } from '../node/turn.ts';
 
@@ -32,6 +32,22 @@ describe('the scenario mixed', () => {
     const other = await replay(planOf('mixed', 8, 0.01));
     assert.notEqual(first.hash, other.hash);
   });
+});
+
+describe('checkers', () => {
+  test('are content when nothing is wrong', async () => {
+    const { violations } = await runPlan(planOf('planted', 1), { turn: hostTurn });
+    assert.deepEqual(violations, []);
+  });
+  // All of them: npm run sim -- --mutations
+  for (const name of ['watch-gaps', 'watch-twice', 'replicaset-twice', 'job-twice']) {
+    test(`notice the planted bug ${name}`, async () => {
+      const mutation = mutations.find((candidate) => candidate.name === name);
+      assert.ok(mutation);
+      const { violations } = await runPlan(planOf('planted', 1), { turn: hostTurn, mutation });
+      assert.ok(violations.some(({ checker }) => mutation.caughtBy.includes(checker)));
+    });
+  }
 });
 
 describe('the scenario cron', () => {

@@ -33,6 +33,7 @@ export interface WorldOptions {
 /** The components that can crash. */
 export const COMPONENTS = ['kube-scheduler', 'kube-controller-manager'] as const;
 
+const STOP_MS = 2_000;
 /** Node leases end, watches begin anew and back-offs pass within it. */
 const CALM_MS = 60_000;
 
@@ -62,6 +63,7 @@ export class World {
   readonly #stop = new AbortController();
   readonly #running = new Map<string, Incarnation>();
   readonly #startMs: number;
+  readonly #wrapStore: (store: Store) => Store;
   #serial = 0;
   #fleet: Fleet | undefined;
   #api: { readonly server: ApiServer; readonly stop: AbortController; readonly store: Store } | undefined;
@@ -76,11 +78,10 @@ export class World {
     this.ctx = { signal: this.#stop.signal, log: this.#logger(), clock: this.clock, random: this.random };
     const { mutation } = options;
     const connect = this.network.connect.bind(this.network);
-    if (mutation?.transport !== undefined) {
-      const { transport } = mutation;
-      this.network.connect = (name, user) => transport(name, user, connect(name, user), this.clock);
-    }
-    this.client = createClient(connect('user', MASTER), { userAgent: 'sim-user/1' });
+    const wrap = mutation?.transport?.();
+    if (wrap !== undefined) this.network.connect = (name, user) => wrap(name, user, connect(name, user));
+    this.#wrapStore = mutation?.store?.() ?? ((store) => store);
+    this.client = createClient(this.network.connect('user', MASTER), { userAgent: 'sim-user/1' });
     this.disk.onDurable = (record) => {
       this.log(`r${record.revision} ${record.value === undefined ? 'delete' : 'put'} ${record.key}`);
       this.truth.apply(record);
@@ -135,7 +136,15 @@ export class World {
     await this.startApi();
     await this.driven(bootstrapSim(this.client, this.ctx));
     for (const name of COMPONENTS) this.startComponent(name);
-    this.#fleet = createFleet({ connect: (name, user) => this.network.connect(name, user), events: false }, this.ctx);
+    this.#fleet = createFleet(
+      {
+        connect: (name, user) => this.network.connect(name, user),
+        events: false,
+        // Long enough for two of one identity to meet, if they could.
+        behaviour: { stopMs: () => STOP_MS },
+      },
+      this.ctx,
+    );
     await this.driven(this.#fleet.scale(this.#options.nodes));
   }
 
@@ -156,7 +165,7 @@ export class World {
     const stop = new AbortController();
     const { mutation } = this.#options;
     const opened = this.disk.open();
-    const store = this.#acknowledging(mutation?.store?.(opened, this.random) ?? opened);
+    const store = this.#acknowledging(this.#wrapStore(opened));
     const ctx = childCtx(this.ctx, stop.signal, { component: 'api' });
     const server = await startSimApi(
       { store, ...(mutation?.admission !== undefined && { admission: mutation.admission() }) },

@@ -61,7 +61,7 @@ describe('priority and fairness', () => {
         metadata: { name: 'narrow' },
         spec: {
           priorityLevelConfiguration: { name: 'narrow' },
-          matchingPrecedence: 1,
+          matchingPrecedence: 2,
           rules: [
             {
               subjects: [{ kind: 'User', user: { name: 'nobody-else' } }],
@@ -105,7 +105,8 @@ describe('priority and fairness', () => {
     };
     await setShares('system', 77, 'true');
     await setShares('workload-low', 77, 'false');
-    await setShares('catch-all', 77, 'false');
+    await assert.rejects(setShares('catch-all', 77, 'false'), /spec of 'catch-all' must equal the fixed value/);
+    await setShares('catch-all', 5, 'false');
     await api.client.delete(flowcontrolV1.FlowSchema, { name: 'probes' }, api.ctx);
     await ensureFlowControl(api.client, api.ctx);
     assert.equal((await read('system')).spec.limited.nominalConcurrencyShares, 30);
@@ -138,7 +139,7 @@ describe('priority and fairness', () => {
         metadata: { name: 'two' },
         spec: {
           priorityLevelConfiguration: { name: 'two' },
-          matchingPrecedence: 1,
+          matchingPrecedence: 2,
           rules: [
             {
               subjects: [{ kind: 'User', user: { name: 'slow' } }],
@@ -149,7 +150,7 @@ describe('priority and fairness', () => {
       } as never,
       api.ctx,
     );
-    // `exempt` has the same precedence and the smaller name: it would win, so it is not asked about this user.
+    // Of `exempt`, which is asked first, this user is not.
     const asSlow = { ...slow, groups: ['system:authenticated', 'makers'] };
     await api.client.create(
       rbacV1.ClusterRoleBinding,

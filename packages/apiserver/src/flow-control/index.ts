@@ -8,3 +8,4 @@ export {
   SUGGESTED_LEVELS,
   SUGGESTED_SCHEMAS,
 } from './objects.ts';
+export { requiredEntropyBits } from './shuffle.ts';

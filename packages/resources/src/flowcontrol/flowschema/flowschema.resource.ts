@@ -2,6 +2,7 @@
 import type { FlowSchema } from '@kapella/api/types/flowcontrol-v1';
 import { defineResource } from '@kapella/apiserver';
 import { ageColumn, nameColumn } from '../../support/columns.ts';
+import { validateFlowSchema } from './validate.ts';
 
 export const flowSchemaResource = defineResource<FlowSchema>({
   id: {
@@ -30,5 +31,7 @@ export const flowSchemaResource = defineResource<FlowSchema>({
     ...schema,
     spec: { ...schema.spec, matchingPrecedence: schema.spec?.matchingPrecedence || 1000 },
   }),
+  validate: validateFlowSchema,
+  validateUpdate: (next, _old, errors) => validateFlowSchema(next, errors),
   allowUnconditionalUpdate: true,
 });

@@ -5,6 +5,7 @@
 import type { PriorityLevelConfiguration, PriorityLevelConfigurationSpec } from '@kapella/api/types/flowcontrol-v1';
 import { defineResource } from '@kapella/apiserver';
 import { ageColumn, nameColumn } from '../../support/columns.ts';
+import { validateLevel } from './validate.ts';
 
 export const priorityLevelConfigurationResource = defineResource<PriorityLevelConfiguration>({
   id: {
@@ -31,6 +32,8 @@ export const priorityLevelConfigurationResource = defineResource<PriorityLevelCo
     ageColumn(),
   ],
   withDefaults: (level) => ({ ...level, spec: withSpecDefaults(level.spec ?? {}) }),
+  validate: validateLevel,
+  validateUpdate: (next, _old, errors) => validateLevel(next, errors),
   allowUnconditionalUpdate: true,
 });
 

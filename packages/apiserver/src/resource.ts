@@ -52,6 +52,8 @@ export interface StatusSubresource<T> {
 export interface ServerAccess {
   get<K>(kind: KindRef<K>, namespace: string, name: string): Promise<K | undefined>;
   list<K>(kind: KindRef<K>, namespace?: string): Promise<readonly K[]>;
+  /** Calls `seen` with every object that is there, at once, and then with every change. Ends with the server. */
+  follow<K>(kind: KindRef<K>, seen: (change: Followed<K>) => void): void;
   /** A served kind by its name, custom ones included. */
   kindOf(group: string, version: string, kind: string): KindRef<UnknownObject> | undefined;
   create<K>(kind: KindRef<K>, object: K, ctx: Ctx): Promise<K>;
@@ -68,6 +70,14 @@ export interface ServerAccess {
   service<S>(name: string): S;
   /** Where plugins count; undefined in tests that do not look. */
   readonly metrics?: MetricsRegistry;
+}
+
+export interface Followed<K> {
+  readonly deleted: boolean;
+  readonly namespace: string;
+  readonly name: string;
+  /** Of a deletion, the last state. Decoded on each call. */
+  object(): K;
 }
 
 export interface SubresourceRequest<T> {
@@ -123,6 +133,15 @@ export interface ConnectSubresource<T> {
   /** What admission is shown: the options as an object of their own kind. Absent: admission is not asked (logs). */
   options?(query: URLSearchParams, restPath: string): UnknownObject;
   target(request: SubresourceRequest<T>, restPath: string, ctx: Ctx): Promise<ConnectTarget>;
+}
+
+/** What a write has taken; the object says so. */
+export interface Allocation<T> {
+  readonly object: T;
+  /** The write failed: gives it back. */
+  rollback(): Promise<void>;
+  /** The write is done: what the old object held and the new one does not is given back. */
+  done?(): Promise<void>;
 }
 
 export interface ResourceDefinition<T extends KubeObject = UnknownObject> {
@@ -186,20 +205,10 @@ export interface ResourceDefinition<T extends KubeObject = UnknownObject> {
   readonly warnings?: (object: T, old: T | undefined) => readonly string[];
   /** Hooks with side effects around the write (ClusterIP and NodePort allocation). Returns the object to write. */
   readonly allocate?: {
-    onCreate(
-      object: T,
-      server: ServerAccess,
-      context: StrategyContext,
-      ctx: Ctx,
-    ): Promise<{ object: T; rollback(): void }>;
-    onUpdate(
-      next: T,
-      old: T,
-      server: ServerAccess,
-      context: StrategyContext,
-      ctx: Ctx,
-    ): Promise<{ object: T; rollback(): void }>;
-    onDelete(object: T, server: ServerAccess): void;
+    onCreate(object: T, server: ServerAccess, context: StrategyContext, ctx: Ctx): Promise<Allocation<T>>;
+    onUpdate(next: T, old: T, server: ServerAccess, context: StrategyContext, ctx: Ctx): Promise<Allocation<T>>;
+    /** The object is gone. */
+    onDelete(object: T, server: ServerAccess, ctx: Ctx): Promise<void>;
   };
   /** Objects that are never stored (reviews): answers the create. */
   readonly virtual?: (object: T, request: SubresourceRequest<T>, ctx: Ctx) => Promise<T>;

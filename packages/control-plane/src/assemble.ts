@@ -26,9 +26,11 @@ import { type AuditParts, auditorOf } from './audit.ts';
 import { type AuthenticationParts, createAuthentication } from './authentication.ts';
 import type { Profiler } from './debug.ts';
 import { type AuthorizationMode, type AuthorizationParts, createAuthorizer } from './authorization.ts';
+import { startDefaultServiceCidr } from './default-service-cidr.ts';
+import { startRepair } from './service-repair.ts';
 import { limitOptions, type ServerLimits, startFlowControl } from './limits.ts';
 import { servedResources } from './resources.ts';
-import { createServiceClaims, followServices } from './service-claims.ts';
+import { createServiceClaims } from './service-claims.ts';
 import { standardRoutes } from './routes.ts';
 import { addServerMetrics } from './server-metrics.ts';
 import { createServices } from './services.ts';
@@ -119,7 +121,8 @@ export async function assembleApiServer(parts: ApiParts, ctx: Ctx): Promise<ApiS
   await server.ready(ctx);
   rbac.follow(server.registry as never);
   nodes.follow(server.registry as never);
-  if (claims !== undefined) followServices(serviceAllocator, server.registry);
+  serviceAllocator.load(server.access);
+  await startDefaultServiceCidr(server, parts.serviceCidrs, childCtx(ctx, server.closed));
   createCustomResources(server, ctx);
   aggregator = createAggregator(
     server,
@@ -128,6 +131,7 @@ export async function assembleApiServer(parts: ApiParts, ctx: Ctx): Promise<ApiS
   );
   startFlowControl(server, childCtx(ctx, server.closed));
   for (const hook of ASSEMBLY_HOOKS) server.lifecycle.done(hook);
+  startRepair(serviceAllocator, server, childCtx(ctx, server.closed));
   return server;
 }
 

@@ -1,12 +1,12 @@
 /**
- * Cluster IPs and node ports of several servers over one store: who holds what is a key of its own, made only where there
- * is none. A claim whose Service never came, or gave the value up, is taken over.
+ * Node ports of several servers over one store: who holds which is a key of its own, made only where there is none. A claim
+ * whose Service never came, or gave the port up, is taken over. Cluster IPs have IPAddress objects.
  */
 import { coreV1 } from '@kapella/api';
 import type { Service } from '@kapella/api/types/core-v1';
-import { followCache, type Registry } from '@kapella/apiserver';
+import type { Registry } from '@kapella/apiserver';
 import { type Ctx, describeError } from '@kapella/base';
-import { claimsOf, type ServiceAllocator, type ServiceClaims } from '@kapella/resources';
+import { claimsOf, type ServiceClaims } from '@kapella/resources';
 import type { CachedObject, KeyValue, Store } from '@kapella/store';
 
 const PREFIX = '/registry/kapella.dev/serviceclaims/';
@@ -26,16 +26,6 @@ const decoder = new TextDecoder();
 /** `registry` is asked when the first claim is contested. */
 export function createServiceClaims(store: Store, registry: () => Registry, ctx: Ctx): ServiceClaims {
   return new StoreClaims(store, registry, ctx);
-}
-
-/** What other servers give and take away is known here too. */
-export function followServices(allocator: ServiceAllocator, registry: Registry): void {
-  const { group, version, plural } = coreV1.Service;
-  followCache(registry.find(group, version, plural)?.storage?.cache, (events) => {
-    for (const { type, object } of events) {
-      allocator.observe(object.key, type === 'DELETED' ? undefined : object.object<Service>());
-    }
-  });
 }
 
 class StoreClaims implements ServiceClaims {

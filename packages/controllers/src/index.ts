@@ -34,6 +34,7 @@ import { createResourceQuotaController } from './resourcequota/resourcequota.con
 import { createRootCaPublisher } from './root-ca-certificate-publisher/root-ca-certificate-publisher.controller.ts';
 import { createBootstrapSigner } from './bootstrapsigner/bootstrapsigner.controller.ts';
 import { createTokenCleaner } from './tokencleaner/tokencleaner.controller.ts';
+import { createServiceCidrController } from './service-cidr/service-cidr.controller.ts';
 import { createServiceAccountController } from './serviceaccount/serviceaccount.controller.ts';
 import { createStatefulSetController } from './statefulset/statefulset.controller.ts';
 import { createTaintEvictionController } from './tainteviction/tainteviction.controller.ts';
@@ -77,6 +78,7 @@ export const controllers: readonly ControllerRow[] = [
   row('root-ca-certificate-publisher-controller', 'root-ca-cert-publisher', (deps, { rootCa }) =>
     createRootCaPublisher(deps, rootCa),
   ),
+  row('service-cidr-controller', 'service-cidrs-controller', createServiceCidrController),
   row('node-ipam-controller', 'node-controller', (deps, { podCidr }) => createNodeIpamController(deps, podCidr)),
   row('node-lifecycle-controller', 'node-controller', createNodeLifecycleController),
   row('taint-eviction-controller', 'node-controller', createTaintEvictionController),

@@ -74,10 +74,13 @@ import { storageClassResource } from './storage/storageclass/storageclass.resour
 import { volumeAttachmentResource } from './storage/volumeattachment/volumeattachment.resource.ts';
 import { volumeAttributesClassResource } from './storage/volumeattributesclass/volumeattributesclass.resource.ts';
 
+export { AddressIndex, DEFAULT_SERVICE_CIDR } from './core/service/address-index.ts';
+export type { IpFamilyName } from './core/service/ip-networks.ts';
+export { parentOf, planRepair, portProblems, type RepairEvent } from './core/service/repair-plan.ts';
 export {
+  addressRecord,
   claimsOf,
   createServiceAllocator,
-  type IpFamilyName,
   type ServiceAllocator,
   type ServiceAllocatorOptions,
   type ServiceClaims,

@@ -10,6 +10,7 @@ export function fakeServer(objects: readonly Stored[], services: Readonly<Record
   const key = (kind: KindRef<unknown>, namespace: string, name: string) =>
     `${kind.kind}/${namespace === '' ? name : `${namespace}/${name}`}`;
   return {
+    follow() {},
     get: async <K>(kind: KindRef<K>, namespace: string, name: string) =>
       stored.get(key(kind, namespace, name)) as K | undefined,
     list: async <K>(kind: KindRef<K>, namespace = '') =>

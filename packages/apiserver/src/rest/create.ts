@@ -95,7 +95,7 @@ async function allocateAndCommit(
     done = !scope.dryRun;
     return { object: committed.object, created: true };
   } finally {
-    if (!done) allocated?.rollback();
+    await (done ? allocated?.done?.() : allocated?.rollback());
   }
 }
 

@@ -95,7 +95,7 @@ async function carryOut(
   if (scope.dryRun) return { object: shown(scope, object, revision), gone: true };
   const removed = await commitDelete(type, key, revision, ctx);
   if (!removed.ok) return undefined;
-  type.definition.allocate?.onDelete(object, core.access);
+  await type.definition.allocate?.onDelete(object, core.access, ctx);
   const last = { ...object, metadata: { ...object.metadata, resourceVersion: String(removed.revision) } };
   return { object: shown(scope, last, removed.revision), gone: true };
 }

@@ -121,7 +121,7 @@ async function writeNext(
     done = written !== undefined && !scope.dryRun;
     return written;
   } finally {
-    if (!done) allocated?.rollback();
+    await (done ? allocated?.done?.() : allocated?.rollback());
   }
 }
 
@@ -187,7 +187,7 @@ async function removeReleased(
     const removed = await commitDelete(type, key, stored.revision, ctx);
     if (!removed.ok) return undefined;
     revision = removed.revision;
-    type.definition.allocate?.onDelete(next, core.access);
+    await type.definition.allocate?.onDelete(next, core.access, ctx);
   }
   const gone = { ...next, metadata: { ...next.metadata, resourceVersion: String(revision) } };
   return detached(type.toStorage(gone), core.codecs.encodeJson(type.toStorage(gone)), revision);

@@ -2,8 +2,9 @@
 import type { KindRef, UnknownObject } from '@kapella/api';
 import { type Ctx, errors, invariant } from '@kapella/base';
 import type { MetricsRegistry } from '../metrics/registry.ts';
+import { followCache } from '../registry/follow.ts';
 import type { ResourceType } from '../registry/resource-type.ts';
-import type { ServerAccess, UserInfo } from '../resource.ts';
+import type { Followed, ServerAccess, UserInfo } from '../resource.ts';
 import { createObject, withDefaults } from '../rest/create.ts';
 import { type DeleteRequest, deleteObject } from '../rest/delete.ts';
 import { readConverted } from '../rest/commit.ts';
@@ -55,6 +56,17 @@ class CoreAccess implements ServerAccess {
     const query = namespace === undefined || namespace === '' ? {} : { namespace };
     if (type.storage?.converts === true) await makeConsistent(this.#core, type, this.#ctx);
     return (type.storage?.cache.list(query).items ?? []).map((item) => type.objectOf(item) as K);
+  }
+
+  follow<K>(kind: KindRef<K>, seen: (change: Followed<K>) => void): void {
+    const type = this.#type(kind);
+    const stop = followCache(type.storage?.cache, (events) => {
+      for (const { type: what, object } of events) {
+        const { namespace, name } = object;
+        seen({ deleted: what === 'DELETED', namespace, name, object: () => type.objectOf(object) as K });
+      }
+    });
+    this.#ctx.signal.addEventListener('abort', stop, { once: true });
   }
 
   kindOf(group: string, version: string, kind: string): KindRef<UnknownObject> | undefined {

@@ -1,22 +1,27 @@
-/** Cluster IPs and node ports in use, in memory. Source: kubernetes pkg/registry/core/service/{ipallocator,portallocator}. */
-import { coreV1, formatIp, type IpNetwork, parseCidr, parseIp } from '@kapella/api';
+/**
+ * Gives out cluster IPs and node ports. An IPAddress object is what makes an address taken: creating it is the lock, also
+ * between several API servers. What is in memory only tells which ones to try.
+ * Source: kubernetes pkg/registry/core/service/{ipallocator,portallocator}.
+ */
+import { networkingV1 } from '@kapella/api';
 import type { Service } from '@kapella/api/types/core-v1';
+import type { IPAddress } from '@kapella/api/types/networking-v1';
 import type { ServerAccess } from '@kapella/apiserver';
-import type { Ctx, Random } from '@kapella/base';
-
-export type IpFamilyName = 'IPv4' | 'IPv6';
+import { type Ctx, isReason, type Random } from '@kapella/base';
+import { AddressIndex, ALLOCATOR, DEFAULT_SERVICE_CIDR, FAMILY_LABEL, MANAGED_BY_LABEL, nodePortsOf } from './address-index.ts';
+import { type IpFamilyName, type ServiceNetwork, serviceNetwork } from './ip-networks.ts';
 
 export interface ServiceAllocatorOptions {
-  /** Service networks; the first one's family is the default. At most one of each family. */
+  /** Service networks until there is a ServiceCIDR; the first one's family is the default. At most one of each family. */
   readonly cidrs: readonly string[];
   /** Inclusive; upstream: 30000-32767. */
   readonly nodePorts?: { readonly from: number; readonly to: number };
   readonly random: Random;
-  /** Where several servers give addresses out of the same networks. */
+  /** Where several servers give node ports out of the same range. */
   readonly claims?: ServiceClaims;
 }
 
-/** Who holds which address and node port, known to all servers: `ip/10.96.0.7`, `port/30080`. */
+/** Who holds which node port, known to all servers: `port/30080`. */
 export interface ServiceClaims {
   /** Takes `values` for the Service `owner` (`namespace/name`). Returns those that another one holds. */
   claim(owner: string, values: readonly string[], ctx: Ctx): Promise<readonly string[]>;
@@ -24,243 +29,217 @@ export interface ServiceClaims {
   release(owner: string, values: readonly string[]): void;
 }
 
-/**
- * The composition root's service `serviceAllocator`. One per server process: it fills itself from the stored Services
- * on first use. All methods but `load` are synchronous, so two requests never get the same address.
- */
+/** As claims name them. */
+export function claimsOf(service: Service): readonly string[] {
+  return nodePortsOf(service).map(claimOf);
+}
+
+const claimOf = (port: number): string => `port/${port}`;
+
+/** Who an address is for. */
+export interface AddressOwner {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** The composition root's service `serviceAllocator`. One per server process. */
 export interface ServiceAllocator {
   readonly families: readonly IpFamilyName[];
-  readonly claims: ServiceClaims | undefined;
-  /** Another server's work: what the Service `key` holds now; undefined when it is gone. */
-  observe(key: string, service: Service | undefined): void;
-  /** A claim of another server, as `ServiceClaims` names it: not to be drawn, and refused when asked for. */
-  markTaken(claim: string): void;
-  load(server: ServerAccess): Promise<void>;
-  /** Any free address; throws Error with upstream's text when the range is full. */
-  takeIp(family: IpFamilyName): string;
-  /** Throws Error with upstream's text when the address is taken or outside the range. */
-  reserveIp(ip: string): void;
-  freeIp(ip: string): void;
-  takePort(): number;
-  reservePort(port: number): void;
-  freePort(port: number): void;
+  readonly index: AddressIndex;
+  /** Begins to follow what is stored, once. */
+  load(server: ServerAccess): void;
+  /** Any free address; rejects with upstream's text when the networks are full. `owner` undefined: a dry run. */
+  takeIp(family: IpFamilyName, owner: AddressOwner | undefined, server: ServerAccess, ctx: Ctx): Promise<string>;
+  /** Rejects with upstream's text when the address is taken or outside the networks. */
+  reserveIp(ip: string, owner: AddressOwner | undefined, server: ServerAccess, ctx: Ctx): Promise<void>;
+  /** Deletes the record. Never rejects: what is left behind is found by repair. */
+  freeIp(ip: string, server: ServerAccess, ctx: Ctx): Promise<void>;
+  takePort(owner: AddressOwner | undefined, ctx: Ctx): Promise<number>;
+  reservePort(port: number, owner: AddressOwner | undefined, ctx: Ctx): Promise<void>;
+  /** Of a write that failed, or of a Service that is gone. */
+  freePort(port: number, owner: AddressOwner | undefined): void;
+  /** Whether any ServiceCIDR, ready or not, has this address. */
+  isInNetworks(ip: string): boolean;
+  isInPorts(port: number): boolean;
+  readonly portsText: string;
 }
 
 const PORTS_DEFAULT = { from: 30_000, to: 32_767 };
-const IP_COUNT_MAX = 65_536; // of a large IPv6 network only the beginning is used, as upstream's bitmap did
 
 export function createServiceAllocator(options: ServiceAllocatorOptions): ServiceAllocator {
-  return new MemoryAllocator(options);
+  return new ObjectAllocator(options);
 }
 
-/** Numbers from..to; free ones are drawn at random, first from the upper part: the lower is for fixed choices. */
-class NumberPool {
-  readonly #taken = new Set<number>();
+/** The record of one taken address. */
+export function addressRecord(ip: string, { namespace, name }: AddressOwner): IPAddress {
+  const family: IpFamilyName = ip.includes(':') ? 'IPv6' : 'IPv4';
+  return {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'IPAddress',
+    metadata: { name: ip, labels: { [FAMILY_LABEL]: family, [MANAGED_BY_LABEL]: ALLOCATOR } },
+    spec: { parentRef: { resource: 'services', namespace, name } },
+  } as unknown as IPAddress;
+}
+
+const keyOf = ({ namespace, name }: AddressOwner): string => `${namespace}/${name}`;
+
+class ObjectAllocator implements ServiceAllocator {
+  readonly index = new AddressIndex();
+  readonly #configured: readonly ServiceNetwork[];
   readonly #from: number;
   readonly #to: number;
-  readonly #upperFrom: number;
   readonly #random: Random;
+  readonly #claims: ServiceClaims | undefined;
+  /** Of writes that are under way, or not yet seen in the caches. */
+  readonly #ips = new Set<string>();
+  readonly #ports = new Set<number>();
 
-  constructor(from: number, to: number, reservedCount: number, random: Random) {
-    this.#from = from;
-    this.#to = to;
-    this.#upperFrom = Math.min(from + reservedCount, to);
+  constructor({ cidrs, nodePorts = PORTS_DEFAULT, random, claims }: ServiceAllocatorOptions) {
+    this.#configured = cidrs.map((cidr) => {
+      const network = serviceNetwork(cidr);
+      if (network === undefined) throw new Error(`invalid service network ${JSON.stringify(cidr)}`);
+      return network;
+    });
+    this.#from = nodePorts.from;
+    this.#to = nodePorts.to;
     this.#random = random;
+    this.#claims = claims;
+    this.index.listen(({ ip, port }) => {
+      if (ip !== undefined) this.#ips.delete(ip);
+      if (port !== undefined) this.#ports.delete(port);
+    });
   }
 
-  has(value: number): boolean {
-    return value >= this.#from && value <= this.#to;
+  get families(): readonly IpFamilyName[] {
+    return this.#configured.map(({ family }) => family);
   }
 
-  take(): number | undefined {
-    const value = this.#takeIn(this.#upperFrom, this.#to) ?? this.#takeIn(this.#from, this.#upperFrom - 1);
-    if (value !== undefined) this.#taken.add(value);
-    return value;
+  get portsText(): string {
+    return `${this.#from}-${this.#to}`;
   }
 
-  #takeIn(from: number, to: number): number | undefined {
+  load(server: ServerAccess): void {
+    this.index.follow(server);
+  }
+
+  /** Before the default ServiceCIDR is there, what the server was started with. */
+  get #networks(): readonly ServiceNetwork[] {
+    const known = [...this.index.serviceCidrs.values()].filter(({ isReady }) => isReady);
+    const networks = known.flatMap((each) => each.networks);
+    return this.index.serviceCidrs.has(DEFAULT_SERVICE_CIDR) ? networks : [...this.#configured, ...networks];
+  }
+
+  async takeIp(family: IpFamilyName, owner: AddressOwner | undefined, server: ServerAccess, ctx: Ctx): Promise<string> {
+    for (const network of this.#networks) {
+      if (network.family !== family) continue;
+      for (const ip of network.candidates(this.#random)) {
+        if (this.#isTaken(ip)) continue;
+        if (owner === undefined || (await this.#claim(ip, owner, server, ctx))) return ip;
+      }
+    }
+    throw new Error('range is full');
+  }
+
+  async reserveIp(ip: string, owner: AddressOwner | undefined, server: ServerAccess, ctx: Ctx): Promise<void> {
+    const network = this.#networks.find((each) => each.contains(ip));
+    if (network === undefined) throw new Error('the provided network does not match the current range');
+    if (!network.mayUse(ip)) {
+      throw new Error(`the provided IP (${ip}) is not in the valid range. The range of valid IPs is ${network.cidr}`);
+    }
+    if (this.#isTaken(ip) || (owner !== undefined && !(await this.#claim(ip, owner, server, ctx)))) {
+      throw new Error('provided IP is already allocated');
+    }
+  }
+
+  #isTaken(ip: string): boolean {
+    return this.#ips.has(ip) || this.index.isIpTaken(ip);
+  }
+
+  /** false: another was first. */
+  async #claim(ip: string, owner: AddressOwner, server: ServerAccess, ctx: Ctx): Promise<boolean> {
+    this.#ips.add(ip);
+    try {
+      await server.create(networkingV1.IPAddress, addressRecord(ip, owner), ctx);
+      return true;
+    } catch (error) {
+      this.#ips.delete(ip);
+      if (isReason(error, 'AlreadyExists')) return false;
+      throw error;
+    }
+  }
+
+  async freeIp(ip: string, server: ServerAccess, ctx: Ctx): Promise<void> {
+    this.#ips.delete(ip);
+    try {
+      await server.delete(networkingV1.IPAddress, '', ip, {}, ctx);
+    } catch (error) {
+      if (!isReason(error, 'NotFound')) ctx.log.warn('address not released', { ip, error: String(error) });
+    }
+  }
+
+  async takePort(owner: AddressOwner | undefined, ctx: Ctx): Promise<number> {
+    const count = this.#to - this.#from + 1;
+    const lower = Math.min(Math.max(Math.floor(count / 32), 16), 128);
+    const upperFrom = Math.min(this.#from + lower, this.#to);
+    const tried = new Set<number>();
+    for (;;) {
+      const port = this.#drawPort(upperFrom, this.#to, tried) ?? this.#drawPort(this.#from, upperFrom - 1, tried);
+      if (port === undefined) throw new Error('range is full');
+      if (await this.#claimPort(port, owner, ctx)) return port;
+      tried.add(port);
+    }
+  }
+
+  #drawPort(from: number, to: number, tried: ReadonlySet<number>): number | undefined {
     const count = to - from + 1;
     if (count <= 0) return undefined;
     const start = Math.floor(this.#random.float() * count);
     for (let i = 0; i < count; i++) {
-      const value = from + ((start + i) % count);
-      if (!this.#taken.has(value)) return value;
+      const port = from + ((start + i) % count);
+      if (!this.#isPortTaken(port) && !tried.has(port)) return port;
     }
     return undefined;
   }
 
-  /** false when taken already. */
-  reserve(value: number): boolean {
-    if (this.#taken.has(value)) return false;
-    this.#taken.add(value);
-    return true;
+  #isPortTaken(port: number): boolean {
+    return this.#ports.has(port) || this.index.isPortTaken(port);
   }
 
-  free(value: number): void {
-    this.#taken.delete(value);
-  }
-}
-
-interface IpPool {
-  readonly network: IpNetwork;
-  readonly base: bigint;
-  readonly text: string;
-  readonly numbers: NumberPool;
-}
-
-interface Holdings {
-  readonly ips: readonly string[];
-  readonly ports: readonly number[];
-}
-const NOTHING: Holdings = { ips: [], ports: [] };
-
-class MemoryAllocator implements ServiceAllocator {
-  readonly #pools = new Map<IpFamilyName, IpPool>();
-  readonly #ports: NumberPool;
-  readonly #portsText: string;
-  readonly claims: ServiceClaims | undefined;
-  /** What each Service was last seen to hold. */
-  readonly #seen = new Map<string, Holdings>();
-  #loaded: Promise<void> | undefined;
-
-  constructor({ cidrs, nodePorts = PORTS_DEFAULT, random, claims }: ServiceAllocatorOptions) {
-    this.claims = claims;
-    for (const cidr of cidrs) {
-      const network = parseCidr(cidr);
-      if (network === undefined) throw new Error(`invalid service network ${JSON.stringify(cidr)}`);
-      this.#pools.set(familyOf(network.network), ipPool(network, cidr, random));
+  async reservePort(port: number, owner: AddressOwner | undefined, ctx: Ctx): Promise<void> {
+    if (!this.isInPorts(port)) {
+      throw new Error(`provided port is not in the valid range. The range of valid ports is ${this.portsText}`);
     }
-    const portCount = nodePorts.to - nodePorts.from + 1;
-    this.#ports = new NumberPool(nodePorts.from, nodePorts.to, clamp(Math.floor(portCount / 32), 16, 128), random);
-    this.#portsText = `${nodePorts.from}-${nodePorts.to}`;
+    if (this.#isPortTaken(port) || !(await this.#claimPort(port, owner, ctx))) {
+      throw new Error('provided port is already allocated');
+    }
   }
 
-  get families(): readonly IpFamilyName[] {
-    return [...this.#pools.keys()];
-  }
-
-  load(server: ServerAccess): Promise<void> {
-    this.#loaded ??= this.#fill(server).catch((error: unknown) => {
-      this.#loaded = undefined;
+  /** false: a Service of another server has it. */
+  async #claimPort(port: number, owner: AddressOwner | undefined, ctx: Ctx): Promise<boolean> {
+    this.#ports.add(port);
+    if (this.#claims === undefined || owner === undefined) return true;
+    try {
+      const lost = await this.#claims.claim(keyOf(owner), [claimOf(port)], ctx);
+      if (lost.length === 0) return true;
+    } catch (error) {
+      this.#ports.delete(port);
       throw error;
-    });
-    return this.#loaded;
-  }
-
-  async #fill(server: ServerAccess): Promise<void> {
-    for (const service of await server.list(coreV1.Service)) {
-      for (const ip of clusterIpsOf(service)) this.#poolOf(ip)?.pool.numbers.reserve(this.#poolOf(ip)?.offset ?? 0);
-      for (const port of nodePortsOf(service)) this.#ports.reserve(port);
     }
+    this.#ports.delete(port);
+    return false;
   }
 
-  observe(key: string, service: Service | undefined): void {
-    const held = this.#seen.get(key);
-    const now = service === undefined ? NOTHING : { ips: clusterIpsOf(service), ports: nodePortsOf(service) };
-    for (const ip of held?.ips ?? []) if (!now.ips.includes(ip)) this.freeIp(ip);
-    for (const port of held?.ports ?? []) if (!now.ports.includes(port)) this.freePort(port);
-    for (const ip of now.ips) this.#poolOf(ip)?.pool.numbers.reserve(this.#poolOf(ip)?.offset ?? 0);
-    for (const port of now.ports) this.#ports.reserve(port);
-    if (service === undefined) this.#seen.delete(key);
-    else this.#seen.set(key, now);
+  freePort(port: number, owner: AddressOwner | undefined): void {
+    this.#ports.delete(port);
+    if (owner !== undefined) this.#claims?.release(keyOf(owner), [claimOf(port)]);
   }
 
-  markTaken(claim: string): void {
-    const [kind, text = ''] = claim.split('/');
-    if (kind === 'port') this.#ports.reserve(Number(text));
-    else this.#poolOf(text)?.pool.numbers.reserve(this.#poolOf(text)?.offset ?? 0);
+  isInNetworks(ip: string): boolean {
+    const known = [...this.index.serviceCidrs.values()].flatMap(({ networks }) => networks);
+    return (known.length === 0 ? this.#configured : known).some((network) => network.contains(ip));
   }
 
-  takeIp(family: IpFamilyName): string {
-    const pool = this.#pools.get(family);
-    const offset = pool?.numbers.take();
-    if (pool === undefined || offset === undefined) throw new Error('range is full');
-    return ipAt(pool, offset);
+  isInPorts(port: number): boolean {
+    return port >= this.#from && port <= this.#to;
   }
-
-  reserveIp(ip: string): void {
-    const found = this.#poolOf(ip);
-    if (found === undefined || !found.pool.numbers.has(found.offset)) {
-      const pool = found?.pool ?? [...this.#pools.values()][0];
-      throw new Error(`the provided IP (${ip}) is not in the valid range. The range of valid IPs is ${pool?.text}`);
-    }
-    if (!found.pool.numbers.reserve(found.offset)) throw new Error('provided IP is already allocated');
-  }
-
-  freeIp(ip: string): void {
-    const found = this.#poolOf(ip);
-    found?.pool.numbers.free(found.offset);
-  }
-
-  takePort(): number {
-    const port = this.#ports.take();
-    if (port === undefined) throw new Error('range is full');
-    return port;
-  }
-
-  reservePort(port: number): void {
-    if (!this.#ports.has(port)) {
-      throw new Error(`provided port is not in the valid range. The range of valid ports is ${this.#portsText}`);
-    }
-    if (!this.#ports.reserve(port)) throw new Error('provided port is already allocated');
-  }
-
-  freePort(port: number): void {
-    this.#ports.free(port);
-  }
-
-  #poolOf(text: string): { pool: IpPool; offset: number } | undefined {
-    const ip = parseIp(text);
-    if (ip === undefined) return undefined;
-    const pool = this.#pools.get(familyOf(ip));
-    if (pool === undefined) return undefined;
-    const offset = toNumber(ip.bytes) - pool.base;
-    return { pool, offset: offset >= 0n && offset < BigInt(IP_COUNT_MAX) ? Number(offset) : -1 };
-  }
-}
-
-/** Network and broadcast addresses are never given out. */
-function ipPool(network: IpNetwork, text: string, random: Random): IpPool {
-  const family = familyOf(network.network);
-  const bits = (family === 'IPv4' ? 32 : 128) - network.prefixLength;
-  const size = bits >= 16 ? IP_COUNT_MAX : 2 ** bits;
-  const last = family === 'IPv4' && size === 2 ** bits ? size - 2 : size - 1;
-  const numbers = new NumberPool(1, last, clamp(Math.floor(size / 16), 16, 256), random);
-  return { network, base: toNumber(network.network.bytes), text, numbers };
-}
-
-function ipAt(pool: IpPool, offset: number): string {
-  const bytes = new Uint8Array(16);
-  let rest = pool.base + BigInt(offset);
-  for (let i = 15; i >= 0; i--) {
-    bytes[i] = Number(rest & 255n);
-    rest >>= 8n;
-  }
-  return formatIp({ ...pool.network.network, bytes });
-}
-
-function toNumber(bytes: Uint8Array): bigint {
-  let value = 0n;
-  for (const byte of bytes) value = (value << 8n) | BigInt(byte);
-  return value;
-}
-
-const familyOf = (ip: { readonly family: 4 | 6 }): IpFamilyName => (ip.family === 4 ? 'IPv4' : 'IPv6');
-const clamp = (value: number, min: number, max: number) => Math.min(Math.max(value, min), max);
-
-/** Addresses that a Service holds; none for headless and ExternalName ones. */
-export function clusterIpsOf(service: Service): readonly string[] {
-  const { clusterIP, clusterIPs = clusterIP ? [clusterIP] : [], type } = service.spec;
-  return type === 'ExternalName' ? [] : clusterIPs.filter((ip) => ip !== '' && ip !== 'None');
-}
-
-/** Distinct node ports that a Service holds, the health check's included. */
-export function nodePortsOf(service: Service): readonly number[] {
-  const ports = (service.spec.ports ?? []).map((port) => port.nodePort ?? 0);
-  return [...new Set([...ports, service.spec.healthCheckNodePort ?? 0])].filter((port) => port !== 0);
-}
-
-/** As claims name them. */
-export function claimsOf(service: Service): readonly string[] {
-  return [...clusterIpsOf(service).map((ip) => `ip/${ip}`), ...nodePortsOf(service).map((port) => `port/${port}`)];
 }

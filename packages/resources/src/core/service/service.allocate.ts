@@ -2,126 +2,121 @@
 import type { Service, ServicePort } from '@kapella/api/types/core-v1';
 import type { ResourceDefinition, ServerAccess, StrategyContext } from '@kapella/apiserver';
 import { type ApiError, type Ctx, errors, FieldErrors } from '@kapella/base';
-import { claimsOf, clusterIpsOf, type IpFamilyName, nodePortsOf, type ServiceAllocator } from './service-allocator.ts';
+import { clusterIpsOf, nodePortsOf } from './address-index.ts';
+import type { IpFamilyName } from './ip-networks.ts';
+import type { AddressOwner, ServiceAllocator } from './service-allocator.ts';
 import { isHeadless, needsClusterIp, needsHealthCheckPort, needsNodePort, withIpFamilies } from './service.families.ts';
-
-/** Each try learns of addresses that others hold. */
-const CLAIM_TRIES_MAX = 64;
 
 type Allocate = NonNullable<ResourceDefinition<Service>['allocate']>;
 
 export const allocateService: Allocate = {
-  async onCreate(object, server, context, ctx) {
-    return allocate(await loaded(server), object, undefined, context, ctx);
-  },
-  async onUpdate(next, old, server, context, ctx) {
-    return allocate(await loaded(server), next, old, context, ctx);
-  },
-  onDelete(object, server) {
-    const allocator = server.service<ServiceAllocator>('serviceAllocator');
-    allocator.claims?.release(ownerOf(object), claimsOf(object));
-    for (const ip of clusterIpsOf(object)) allocator.freeIp(ip);
-    for (const port of nodePortsOf(object)) allocator.freePort(port);
+  onCreate: (object, server, context, ctx) =>
+    inTransaction(new Transaction(server, context, object, ctx), object, undefined),
+  onUpdate: (next, old, server, context, ctx) => inTransaction(new Transaction(server, context, next, ctx), next, old),
+  async onDelete(object, server, ctx) {
+    const { namespace = '', name } = object.metadata;
+    const held = { ips: clusterIpsOf(object), ports: nodePortsOf(object), owner: { namespace, name } };
+    await release(allocatorOf(server), held, server, ctx);
   },
 };
 
-async function loaded(server: ServerAccess): Promise<ServiceAllocator> {
+function allocatorOf(server: ServerAccess): ServiceAllocator {
   const allocator = server.service<ServiceAllocator>('serviceAllocator');
-  await allocator.load(server);
+  allocator.load(server);
   return allocator;
+}
+
+interface Held {
+  readonly ips: readonly string[];
+  readonly ports: readonly number[];
+  readonly owner: AddressOwner | undefined;
+}
+
+async function release(
+  allocator: ServiceAllocator,
+  { ips, ports, owner }: Held,
+  server: ServerAccess,
+  ctx: Ctx,
+): Promise<void> {
+  for (const port of ports) allocator.freePort(port, owner);
+  await Promise.all(ips.map((ip) => allocator.freeIp(ip, server, ctx)));
 }
 
 /** What one write takes, so that it can be given back when the write fails. */
 class Transaction {
   readonly allocator: ServiceAllocator;
+  readonly server: ServerAccess;
+  readonly dryRun: boolean;
+  readonly ctx: Ctx;
+  readonly #owner: AddressOwner | undefined;
   readonly #ips: string[] = [];
   readonly #ports: number[] = [];
 
-  constructor(allocator: ServiceAllocator) {
-    this.allocator = allocator;
+  constructor(server: ServerAccess, { dryRun, namespace }: StrategyContext, { metadata }: Service, ctx: Ctx) {
+    this.allocator = allocatorOf(server);
+    this.server = server;
+    this.dryRun = dryRun;
+    this.ctx = ctx;
+    const { name } = metadata;
+    this.#owner = dryRun ? undefined : { namespace: metadata.namespace ?? namespace, name };
   }
 
-  takeIp(family: IpFamilyName): string {
-    const ip = this.allocator.takeIp(family);
+  async takeIp(family: IpFamilyName): Promise<string> {
+    const ip = await this.allocator.takeIp(family, this.#owner, this.server, this.ctx);
     this.#ips.push(ip);
     return ip;
   }
 
-  reserveIp(ip: string): void {
-    this.allocator.reserveIp(ip);
+  async reserveIp(ip: string): Promise<void> {
+    await this.allocator.reserveIp(ip, this.#owner, this.server, this.ctx);
     this.#ips.push(ip);
   }
 
-  takePort(): number {
-    const port = this.allocator.takePort();
+  async takePort(): Promise<number> {
+    const port = await this.allocator.takePort(this.#owner, this.ctx);
     this.#ports.push(port);
     return port;
   }
 
-  reservePort(port: number): void {
-    this.allocator.reservePort(port);
+  async reservePort(port: number): Promise<void> {
+    await this.allocator.reservePort(port, this.#owner, this.ctx);
     this.#ports.push(port);
   }
 
-  rollback(): void {
-    for (const ip of this.#ips.splice(0)) this.allocator.freeIp(ip);
-    for (const port of this.#ports.splice(0)) this.allocator.freePort(port);
+  async rollback(): Promise<void> {
+    const ips = this.dryRun ? [] : this.#ips.splice(0);
+    const held = { ips, ports: this.#ports.splice(0), owner: this.#owner };
+    await release(this.allocator, held, this.server, this.ctx);
+  }
+
+  /** The write is done: what the Service held and does not hold any more. */
+  async releaseUnused(next: Service, old: Service): Promise<void> {
+    const [ips, ports] = [clusterIpsOf(next), nodePortsOf(next)];
+    const gone = clusterIpsOf(old).filter((ip) => !ips.includes(ip));
+    const unused = nodePortsOf(old).filter((port) => !ports.includes(port));
+    await release(this.allocator, { ips: gone, ports: unused, owner: this.#owner }, this.server, this.ctx);
   }
 }
 
-interface Allocated {
-  readonly object: Service;
-  rollback(): void;
-}
-
-/** Where other servers allocate too: what was drawn here and is held there stays taken, and another one is drawn. */
-async function allocate(
-  allocator: ServiceAllocator,
+async function inTransaction(
+  transaction: Transaction,
   next: Service,
   old: Service | undefined,
-  context: StrategyContext,
-  ctx: Ctx,
-): Promise<Allocated> {
-  const { claims } = allocator;
-  if (claims === undefined || context.dryRun) return inTransaction(allocator, next, old, context);
-  const owner = ownerOf(next);
-  const held = old === undefined ? [] : claimsOf(old);
-  for (let tries = 1; ; tries++) {
-    const { object, rollback } = inTransaction(allocator, next, old, context);
-    const wanted = claimsOf(object).filter((value) => !held.includes(value));
-    const giveBack = () => {
-      rollback();
-      claims.release(owner, wanted);
-    };
-    const lost = wanted.length === 0 ? [] : await claims.claim(owner, wanted, ctx);
-    if (lost.length === 0) return { object, rollback: giveBack };
-    giveBack();
-    for (const value of lost) allocator.markTaken(value);
-    if (tries >= CLAIM_TRIES_MAX) throw errors.internal('failed to allocate a serviceIP: range is full');
-  }
-}
-
-const ownerOf = ({ metadata }: Service): string => `${metadata.namespace ?? ''}/${metadata.name}`;
-
-/** Synchronous from first to last address: a failure gives everything back. */
-function inTransaction(
-  allocator: ServiceAllocator,
-  next: Service,
-  old: Service | undefined,
-  context: StrategyContext,
-): Allocated {
-  const transaction = new Transaction(allocator);
+): ReturnType<Allocate['onCreate']> {
   try {
     const families = new FieldErrors();
-    const prepared = withIpFamilies(next, old, allocator.families, families);
+    const prepared = withIpFamilies(next, old, transaction.allocator.families, families);
     if (families.any) throw invalid(next, families);
-    const withIps = allocateIps(prepared, old, transaction);
-    const object = allocatePorts(withIps, old, transaction);
-    if (context.dryRun) transaction.rollback();
-    else if (old !== undefined) releaseUnused(object, old, allocator);
-    return { object, rollback: () => transaction.rollback() };
+    const withIps = await allocateIps(prepared, old, transaction);
+    const object = await allocatePorts(withIps, old, transaction);
+    if (transaction.dryRun) await transaction.rollback();
+    return {
+      object,
+      rollback: () => transaction.rollback(),
+      ...(old === undefined ? {} : { done: () => transaction.releaseUnused(object, old) }),
+    };
   } catch (error) {
-    transaction.rollback();
+    await transaction.rollback();
     throw error;
   }
 }
@@ -130,33 +125,39 @@ function invalid(service: Service, found: FieldErrors): ApiError {
   return found.toApiError({ group: '', kind: 'Service', name: service.metadata.name });
 }
 
-function allocateIps(service: Service, old: Service | undefined, transaction: Transaction): Service {
+async function allocateIps(service: Service, old: Service | undefined, transaction: Transaction): Promise<Service> {
   if (!needsClusterIp(service) || isHeadless(service)) return service;
   const held = old === undefined ? [] : clusterIpsOf(old);
   const given = service.spec.clusterIPs ?? (service.spec.clusterIP ? [service.spec.clusterIP] : []);
   // What the Service names itself goes first: a random choice must not take it away.
-  for (const ip of given) {
-    if (ip === '' || held.includes(ip)) continue;
+  for (const ip of given) if (ip !== '' && !held.includes(ip)) await reserveIp(service, ip, given, transaction);
+  const clusterIPs: string[] = [];
+  for (const [i, family] of (service.spec.ipFamilies ?? []).entries()) {
     try {
-      transaction.reserveIp(ip);
-    } catch (error) {
-      const found = new FieldErrors();
-      found.invalid('spec.clusterIPs', given, `failed to allocate IP ${ip}: ${(error as Error).message}`);
-      throw invalid(service, found);
-    }
-  }
-  const clusterIPs = (service.spec.ipFamilies ?? []).map((family, i) => {
-    if (given[i]) return given[i];
-    try {
-      return transaction.takeIp(family as IpFamilyName);
+      clusterIPs.push(given[i] || (await transaction.takeIp(family as IpFamilyName)));
     } catch (error) {
       throw errors.internal(`failed to allocate a serviceIP: ${(error as Error).message}`, error);
     }
-  });
+  }
   return { ...service, spec: { ...service.spec, clusterIPs, clusterIP: clusterIPs[0] ?? '' } };
 }
 
-function allocatePorts(service: Service, old: Service | undefined, transaction: Transaction): Service {
+async function reserveIp(
+  service: Service,
+  ip: string,
+  given: readonly string[],
+  transaction: Transaction,
+): Promise<void> {
+  try {
+    await transaction.reserveIp(ip);
+  } catch (error) {
+    const found = new FieldErrors();
+    found.invalid('spec.clusterIPs', given, `failed to allocate IP ${ip}: ${(error as Error).message}`);
+    throw invalid(service, found);
+  }
+}
+
+async function allocatePorts(service: Service, old: Service | undefined, transaction: Transaction): Promise<Service> {
   const held = new Set(old === undefined ? [] : nodePortsOf(old));
   const mayHold = service.spec.type === 'NodePort' || service.spec.type === 'LoadBalancer';
   if (!mayHold) return service;
@@ -165,20 +166,25 @@ function allocatePorts(service: Service, old: Service | undefined, transaction: 
   const byPort = chosenNodePorts(service.spec.ports ?? []);
   for (const [i, { nodePort }] of (service.spec.ports ?? []).entries()) {
     if (!nodePort || held.has(nodePort)) continue;
-    reserve(service, `spec.ports[${i}].nodePort`, nodePort, transaction);
+    await reserve(service, `spec.ports[${i}].nodePort`, nodePort, transaction);
     held.add(nodePort);
   }
   const used = new Set((service.spec.ports ?? []).map((port) => `${port.protocol}/${port.nodePort ?? 0}`));
-  const ports = (service.spec.ports ?? []).map((port): ServicePort => {
-    if (port.nodePort || !wanted) return port;
+  const ports: ServicePort[] = [];
+  for (const port of service.spec.ports ?? []) {
+    if (port.nodePort || !wanted) {
+      ports.push(port);
+      continue;
+    }
     const shared = byPort.get(port.port);
-    const nodePort = shared !== undefined && !used.has(`${port.protocol}/${shared}`) ? shared : draw(transaction);
+    const isShared = shared !== undefined && !used.has(`${port.protocol}/${shared}`);
+    const nodePort = isShared ? shared : await draw(transaction);
     used.add(`${port.protocol}/${nodePort}`);
     byPort.set(port.port, nodePort);
-    return { ...port, nodePort };
-  });
+    ports.push({ ...port, nodePort });
+  }
   const spec = { ...service.spec, ...(service.spec.ports && { ports }) };
-  return { ...service, spec: { ...spec, ...healthCheckPort(service, held, transaction) } };
+  return { ...service, spec: { ...spec, ...(await healthCheckPort(service, held, transaction)) } };
 }
 
 /** By port; the first stays. */
@@ -190,17 +196,17 @@ function chosenNodePorts(ports: readonly ServicePort[]): Map<number, number> {
   return chosen;
 }
 
-function healthCheckPort(
+async function healthCheckPort(
   service: Service,
   held: ReadonlySet<number>,
   transaction: Transaction,
-): { healthCheckNodePort?: number } {
+): Promise<{ healthCheckNodePort?: number }> {
   if (!needsHealthCheckPort(service)) return {};
   const chosen = service.spec.healthCheckNodePort;
-  if (!chosen) return { healthCheckNodePort: draw(transaction) };
+  if (!chosen) return { healthCheckNodePort: await draw(transaction) };
   if (!held.has(chosen)) {
     try {
-      transaction.reservePort(chosen);
+      await transaction.reservePort(chosen);
     } catch (error) {
       const why = `failed to allocate requested HealthCheck NodePort ${chosen}: ${(error as Error).message}`;
       throw errors.internal(why, error);
@@ -209,9 +215,9 @@ function healthCheckPort(
   return {};
 }
 
-function reserve(service: Service, field: string, port: number, transaction: Transaction): void {
+async function reserve(service: Service, field: string, port: number, transaction: Transaction): Promise<void> {
   try {
-    transaction.reservePort(port);
+    await transaction.reservePort(port);
   } catch (error) {
     const found = new FieldErrors();
     found.invalid(field, port, (error as Error).message);
@@ -219,17 +225,10 @@ function reserve(service: Service, field: string, port: number, transaction: Tra
   }
 }
 
-function draw(transaction: Transaction): number {
+async function draw(transaction: Transaction): Promise<number> {
   try {
-    return transaction.takePort();
+    return await transaction.takePort();
   } catch (error) {
     throw errors.internal(`failed to allocate a nodePort: ${(error as Error).message}`, error);
   }
-}
-
-function releaseUnused(next: Service, old: Service, allocator: ServiceAllocator): void {
-  const ips = clusterIpsOf(next);
-  const ports = nodePortsOf(next);
-  for (const ip of clusterIpsOf(old)) if (!ips.includes(ip)) allocator.freeIp(ip);
-  for (const port of nodePortsOf(old)) if (!ports.includes(port)) allocator.freePort(port);
 }

@@ -2,7 +2,7 @@
 import { parseIp } from '@kapella/api';
 import type { Service, ServiceSpec } from '@kapella/api/types/core-v1';
 import { type FieldErrors, jsonEqual } from '@kapella/base';
-import type { IpFamilyName } from './service-allocator.ts';
+import type { IpFamilyName } from './ip-networks.ts';
 
 export const needsClusterIp = (service: Service) => service.spec.type !== 'ExternalName';
 export const isHeadless = (service: Service) =>

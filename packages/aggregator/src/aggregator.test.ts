@@ -65,6 +65,7 @@ beforeEach(async () => {
         ['serviceAllocator', createServiceAllocator({ cidrs: ['10.43.0.0/16'], random: ctx.random })],
       ]),
       delegate: async (request, info, user, inner) => aggregator.serve(request, info, user, inner),
+      delegateConnect: async (request, info, user) => aggregator.connect(request, info, user),
     },
     ctx,
   );
@@ -208,4 +209,18 @@ test('what this server serves itself has APIServices too, the core group among t
   await eventually('apps is registered', async () => (await condition('v1.apps'))?.status === 'True');
   const { json } = await ask('GET', `${SERVICES}/v1.apps`);
   assert.equal(json.metadata.labels['kube-aggregator.kubernetes.io/automanaged'], 'onstart');
+});
+
+test('its documents of OpenAPI v3 are asked of it, and upgrades go to it under the name of who asked', async () => {
+  await register();
+  await eventually('the APIService is available', isAvailable);
+  await ask('GET', '/openapi/v3/apis/wardle.example.com/v1alpha1?hash=A');
+  assert.equal(sent.at(-1)?.target.path, '/openapi/v3/apis/wardle.example.com/v1alpha1?hash=A');
+  const path = `${FLUNDERS}/a/exec`;
+  const headers = { authorization: 'Bearer secret', 'x-remote-user': 'mallory' };
+  const target = await server.connect({ method: 'POST', path, query: 'command=ls', user: JANE, headers }, ctx);
+  assert.deepEqual([target.host, target.port, target.path], ['wardle.local', 7443, `${path}?command=ls`]);
+  assert.equal(target.headers?.['x-remote-user'], 'jane');
+  assert.equal(target.headers?.['authorization'], undefined);
+  assert.equal(target.tls?.certificate, 'front-proxy');
 });

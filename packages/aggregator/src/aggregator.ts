@@ -16,14 +16,13 @@ import {
 import { ApiError, type Ctx, describeError, isReason, type Timer } from '@kapella/base';
 import type { ApiResponse } from '@kapella/client';
 import type { CacheEvent } from '@kapella/store';
-import { checkAvailability, type Identity, LOCAL, targetFor, withCondition } from './availability.ts';
+import { startAutoRegister } from './autoregister.ts';
+import { type Checked, checkAvailability, type Identity, targetFor, withCondition } from './availability.ts';
+import { RemoteOpenApi, type RemoteSchemas } from './remote-openapi.ts';
 import { remoteResources } from './remote-resources.ts';
 
 const CHECK_EVERY_MS = 10_000;
-const AUTOMANAGED = 'kube-aggregator.kubernetes.io/automanaged';
-/** Groups of Kubernetes itself come before those of others. */
-const OWN_GROUP_PRIORITY = 17_000;
-const OTHER_GROUP_PRIORITY = 1_000;
+const OPENAPI_V3 = '/openapi/v3/';
 const CREDENTIALS = new Set(['authorization', 'x-remote-user', 'x-remote-uid', 'cookie']);
 
 /** Sends one request on and streams the answer back. */
@@ -38,9 +37,13 @@ export interface AggregatorOptions {
 export interface Aggregator {
   /** undefined: no APIService names this group and version. Throws ServiceUnavailable. */
   serve(request: ServerRequest, info: RequestInfo, user: UserInfo, ctx: Ctx): Promise<ApiResponse | undefined>;
+  /** As `serve`, for upgrades: where they go, and the headers to go with. */
+  connect(request: ServerRequest, info: RequestInfo, user: UserInfo): Promise<ConnectTarget | undefined>;
   /** What is served elsewhere, as far as it is known. */
   resources(): readonly OpenApiResource[];
-  /** Grows with each change of `resources`. */
+  /** What extension servers say of their schemas, as far as it is known. */
+  schemas(): readonly RemoteSchemas[];
+  /** Grows with each change of `resources` and `schemas`. */
   readonly generation: number;
 }
 
@@ -62,12 +65,16 @@ class ServiceAggregator implements Aggregator {
   readonly #available = new Set<string>();
   /** Being checked now; true: what it stands on changed meanwhile, so once more. */
   readonly #checking = new Map<string, boolean>();
+  readonly #openApi: RemoteOpenApi;
   #timer: Timer | undefined;
 
   constructor(server: ApiServer, options: AggregatorOptions, ctx: Ctx) {
     this.#server = server;
     this.#options = options;
     this.#ctx = ctx;
+    this.#openApi = new RemoteOpenApi(server.access, options.caller, options.identity, () => {
+      this.generation++;
+    });
   }
 
   start(): void {
@@ -78,7 +85,7 @@ class ServiceAggregator implements Aggregator {
         this.#seeTargets(events, ({ labels }) => labels['kubernetes.io/service-name']),
       ),
     ];
-    this.#registerOwn().catch((error: unknown) => this.#failed('local APIServices not registered', error));
+    startAutoRegister(this.#server, this.#ctx);
     this.#schedule();
     this.#ctx.signal.addEventListener(
       'abort',
@@ -98,14 +105,31 @@ class ServiceAggregator implements Aggregator {
     return [...this.#known.values()].flat();
   }
 
+  schemas(): readonly RemoteSchemas[] {
+    return this.#openApi.schemas();
+  }
+
   async serve(request: ServerRequest, info: RequestInfo, user: UserInfo, ctx: Ctx): Promise<ApiResponse | undefined> {
-    const [, root, group = '', version = ''] = info.path.split('/');
+    const target = await this.#targetOf(info, request.query);
+    if (target === undefined) return undefined;
+    if (target === 'unavailable') return UNAVAILABLE;
+    return this.#options.dialer(target, { ...request, headers: headersFor(request.headers, user) }, ctx);
+  }
+
+  async connect(request: ServerRequest, info: RequestInfo, user: UserInfo): Promise<ConnectTarget | undefined> {
+    const target = await this.#targetOf(info, request.query);
+    if (target === 'unavailable') throw unavailable();
+    return target && { ...target, headers: headersFor(request.headers, user) };
+  }
+
+  /** undefined: no APIService names this group and version. */
+  async #targetOf(info: RequestInfo, query: string): Promise<ConnectTarget | 'unavailable' | undefined> {
+    const path = info.path.startsWith(OPENAPI_V3) ? info.path.slice(OPENAPI_V3.length - 1) : info.path;
+    const [, root, group = '', version = ''] = path.split('/');
     const key = `${group}/${version}`;
     const service = root === 'apis' ? this.#remote.get(key) : undefined;
     if (service === undefined) return undefined;
-    if (!this.#available.has(key)) return UNAVAILABLE;
-    const target = await this.#target(service, info, request.query);
-    return this.#options.dialer(target, { ...request, headers: headersFor(request.headers, user) }, ctx);
+    return this.#available.has(key) ? this.#target(service, info, query) : 'unavailable';
   }
 
   async #target(service: APIService, info: RequestInfo, query: string): Promise<ConnectTarget> {
@@ -154,6 +178,7 @@ class ServiceAggregator implements Aggregator {
 
   #forget(key: string): void {
     this.#available.delete(key);
+    this.#openApi.forget(key);
     if (this.#known.delete(key)) this.generation++;
   }
 
@@ -194,6 +219,7 @@ class ServiceAggregator implements Aggregator {
       else {
         this.#available.add(key);
         this.#learn(key, remoteResources(group, version, resources));
+        await this.#openApi.learn(service, this.#ctx);
       }
       await this.#write(service.metadata.name, condition);
     } catch (error) {
@@ -207,42 +233,13 @@ class ServiceAggregator implements Aggregator {
     this.generation++;
   }
 
-  async #write(name: string, condition: typeof LOCAL): Promise<void> {
+  async #write(name: string, condition: Checked['condition']): Promise<void> {
     const nowMs = this.#ctx.clock.nowMs();
     const change = (old: APIService) => withCondition(old, condition, nowMs);
     try {
       await this.#server.access.update(apiregistrationV1.APIService, '', name, change, this.#ctx);
     } catch (error) {
       if (!isReason(error, 'NotFound')) throw error;
-    }
-  }
-
-  /** Every group and version that this server serves itself has an APIService without a service. */
-  async #registerOwn(): Promise<void> {
-    const served = new Map(
-      this.#server.registry.all().map(({ group, version }) => [`${version}.${group}`, { group, version }]),
-    );
-    const nowMs = this.#ctx.clock.nowMs();
-    for (const [name, { group, version }] of served) {
-      if ((await this.#server.access.get(apiregistrationV1.APIService, '', name)) !== undefined) continue;
-      const isOwn = group === '' || !group.includes('.') || group.endsWith('.k8s.io');
-      const service = {
-        metadata: { name, labels: { [AUTOMANAGED]: 'onstart' } },
-        spec: {
-          ...(group === '' ? {} : { group }),
-          version,
-          groupPriorityMinimum: isOwn ? OWN_GROUP_PRIORITY : OTHER_GROUP_PRIORITY,
-          versionPriority: 15,
-        },
-      };
-      await this.#server.access.create(apiregistrationV1.APIService, service as unknown as APIService, this.#ctx);
-      await this.#server.access.update(
-        apiregistrationV1.APIService,
-        '',
-        name,
-        (old) => withCondition(old, LOCAL, nowMs),
-        this.#ctx,
-      );
     }
   }
 

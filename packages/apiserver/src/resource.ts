@@ -126,6 +126,8 @@ export interface ConnectTarget {
   readonly seenUnder?: string;
   /** How this server and the target know each other, where it is no kubelet. */
   readonly tls?: OutboundTls;
+  /** Of an upgrade, instead of the client's: who asks is told in them. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export interface ConnectSubresource<T> {

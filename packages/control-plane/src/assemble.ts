@@ -103,6 +103,7 @@ export async function assembleApiServer(parts: ApiParts, ctx: Ctx): Promise<ApiS
       }),
       dialer: parts.dialer,
       delegate: async (request, info, user, inner) => aggregator?.serve(request, info, user, inner),
+      delegateConnect: async (request, info, user) => aggregator?.connect(request, info, user),
       routes: (api) =>
         standardRoutes(api, {
           remote: () => aggregator,

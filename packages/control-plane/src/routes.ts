@@ -25,6 +25,7 @@ import {
   type RouteHandler,
   type RouteRequest,
 } from '@kapella/apiserver';
+import { mergeOpenApiV2, type RemoteSchemas } from '@kapella/aggregator';
 import type { ApiResponse } from '@kapella/client';
 import { contentHash } from './content-hash.ts';
 import { customResourceFacts } from './custom-resource-facts.ts';
@@ -55,6 +56,8 @@ export interface RouteOptions {
 
 export interface RemoteSource {
   resources(): readonly OpenApiResource[];
+  /** What other servers say of their schemas; their documents of v3 are asked of them. */
+  schemas(): readonly RemoteSchemas[];
   readonly generation: number;
 }
 
@@ -173,16 +176,24 @@ class Documents {
   /** client-go asks for protobuf and reads nothing else. */
   openApiV2(accept: string): Promise<ApiResponse> {
     if (acceptsOpenApiV2Protobuf(accept)) {
-      const make = async () => encodeOpenApiV2(buildOpenApiV2(this.#resources, await this.#options()));
+      const make = async () => encodeOpenApiV2(await this.#v2());
       return this.#serve('v2 protobuf', make, OPENAPI_V2_PROTOBUF);
     }
-    return this.#serve('v2', async () => buildOpenApiV2(this.#resources, await this.#options()));
+    return this.#serve('v2', () => this.#v2());
+  }
+
+  async #v2(): Promise<Record<string, unknown>> {
+    const own = buildOpenApiV2(this.#resources, await this.#options());
+    return { ...mergeOpenApiV2(own, this.#remote()?.schemas() ?? []) };
   }
 
   async openApiV3Root(): Promise<ApiResponse> {
     this.#refresh();
     const rows = this.#groupVersions().map(async (gv) => ({ ...gv, hash: (await this.#v3(gv)).hash }));
-    return json(buildOpenApiV3Root(await Promise.all(rows)));
+    const remote = (this.#remote()?.schemas() ?? []).flatMap(({ v3Hash, ...gv }) =>
+      v3Hash === undefined ? [] : [{ ...gv, hash: v3Hash }],
+    );
+    return json(buildOpenApiV3Root([...(await Promise.all(rows)), ...remote]));
   }
 
   async openApiV3(path: string): Promise<ApiResponse | undefined> {

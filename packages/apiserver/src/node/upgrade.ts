@@ -2,13 +2,14 @@
 import type { IncomingMessage } from 'node:http';
 import { connect as connectTcp, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
 import { describeError } from '@kapella/base';
 import type { ApiResponse } from '@kapella/client';
 import type { ConnectTarget } from '../resource.ts';
 import { toApiError } from '../respond/respond.ts';
 import { forwardedHeaders, type KubeletCredentials } from './dialer.ts';
 import { type Exchange, requestOf } from './exchange.ts';
+import { tlsOptions } from './http-caller.ts';
 import type { Peers } from './peer.ts';
 import { answerInMessages, asksForMessages } from './websocket-answer.ts';
 
@@ -44,7 +45,7 @@ export async function serveUpgrade(
     backend.on('close', () => client.destroy());
     client.on('close', () => backend.destroy());
     exchange.draining.addEventListener('abort', () => backend.end(), { once: true });
-    backend.write(requestHead(request, target, forwardedHeaders(headers, peer.address)));
+    backend.write(requestHead(request, target, forwardedHeaders(target.headers ?? headers, peer.address)));
     if (head.length > 0) backend.write(head);
     client.pipe(backend);
     backend.pipe(client);
@@ -68,7 +69,9 @@ function dialTarget(target: ConnectTarget, kubelet: KubeletCredentials, { ctx }:
             ...(target.kubeletAuth ? { cert: kubelet.certificate, key: kubelet.privateKey } : {}),
             ...(target.kubeletAuth && kubelet.ca !== undefined
               ? { ca: kubelet.ca, checkServerIdentity: () => undefined }
-              : { rejectUnauthorized: false }),
+              : target.tls === undefined
+                ? { rejectUnauthorized: false }
+                : (tlsOptions(target.tls) as ConnectionOptions)),
           });
     const timer = ctx.clock.setTimer(CONNECT_MS_MAX, () =>
       socket.destroy(new Error(`dial tcp ${host}:${port}: time-out`)),

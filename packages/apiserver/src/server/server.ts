@@ -65,6 +65,13 @@ export interface ApiServerOptions {
     user: UserInfo,
     ctx: Ctx,
   ) => Promise<ApiResponse | undefined>;
+  /** As `delegate`, for upgrades: where they go. */
+  readonly delegateConnect?: (
+    request: ServerRequest,
+    info: RequestInfo,
+    user: UserInfo,
+    ctx: Ctx,
+  ) => Promise<ConnectTarget | undefined>;
   /** What `ServerAccess.service` finds, by name. May be filled until the first request. */
   readonly services?: ReadonlyMap<string, unknown>;
   /** For plain GETs of connect subresources (logs, proxies). */
@@ -140,6 +147,7 @@ class GenericApiServer implements ApiServer {
   readonly #accessMetrics: AccessMetrics;
   readonly #dialer: ConnectDialer | undefined;
   readonly #delegate: ApiServerOptions['delegate'];
+  readonly #delegateConnect: ApiServerOptions['delegateConnect'];
 
   constructor(options: ApiServerOptions, ctx: Ctx) {
     this.facts = options.facts ?? createTypeFacts();
@@ -175,6 +183,7 @@ class GenericApiServer implements ApiServer {
     this.#accessMetrics = createAccessMetrics(options.metrics);
     this.#dialer = options.dialer;
     this.#delegate = options.delegate;
+    this.#delegateConnect = options.delegateConnect;
     this.#routes = options.routes?.(this);
   }
 
@@ -276,6 +285,10 @@ class GenericApiServer implements ApiServer {
     const user = await this.#identify(work, ctx);
     await this.#authorize(work, user, ctx);
     work.isServed = this.#isServed(work.info);
+    if (!work.isServed) {
+      const delegated = await this.#delegateConnect?.(work.request, work.info, user, ctx);
+      if (delegated !== undefined) return delegated;
+    }
     return planConnect(this.#scopeOf(work, user, ctx), this.authorizer, true, ctx);
   }
 

@@ -169,22 +169,27 @@ async function allocatePorts(service: Service, old: Service | undefined, transac
     await reserve(service, `spec.ports[${i}].nodePort`, nodePort, transaction);
     held.add(nodePort);
   }
-  const used = new Set((service.spec.ports ?? []).map((port) => `${port.protocol}/${port.nodePort ?? 0}`));
-  const ports: ServicePort[] = [];
-  for (const port of service.spec.ports ?? []) {
-    if (port.nodePort || !wanted) {
-      ports.push(port);
-      continue;
-    }
-    const shared = byPort.get(port.port);
-    const isShared = shared !== undefined && !used.has(`${port.protocol}/${shared}`);
-    const nodePort = isShared ? shared : await draw(transaction);
-    used.add(`${port.protocol}/${nodePort}`);
-    byPort.set(port.port, nodePort);
-    ports.push({ ...port, nodePort });
-  }
+  const ports = wanted ? await drawPorts(service.spec.ports ?? [], byPort, transaction) : service.spec.ports;
   const spec = { ...service.spec, ...(service.spec.ports && { ports }) };
   return { ...service, spec: { ...spec, ...(await healthCheckPort(service, held, transaction)) } };
+}
+
+async function drawPorts(
+  ports: readonly ServicePort[],
+  byPort: Map<number, number>,
+  transaction: Transaction,
+): Promise<ServicePort[]> {
+  const used = new Set(ports.map((port) => `${port.protocol}/${port.nodePort ?? 0}`));
+  const drawn: ServicePort[] = [];
+  for (const port of ports) {
+    const shared = byPort.get(port.port);
+    const isShared = shared !== undefined && !used.has(`${port.protocol}/${shared}`);
+    const nodePort = port.nodePort || (isShared ? shared : await draw(transaction));
+    used.add(`${port.protocol}/${nodePort}`);
+    if (!port.nodePort) byPort.set(port.port, nodePort);
+    drawn.push({ ...port, nodePort });
+  }
+  return drawn;
 }
 
 /** By port; the first stays. */

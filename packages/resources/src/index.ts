@@ -86,6 +86,7 @@ export {
   type ServiceClaims,
 } from './core/service/service-allocator.ts';
 export { normalizeFieldPath } from './apiextensions/customresourcedefinition/rule-field-path.ts';
+export { approvalOf } from './apiextensions/customresourcedefinition/approval.ts';
 export { ruleTypes } from './apiextensions/customresourcedefinition/rules.validate.ts';
 export { nameColumn } from './support/columns.ts';
 export { sinceTime } from './support/format.ts';

@@ -33,15 +33,23 @@ interface Registered {
   readonly definitionKey: string;
 }
 
+interface Known {
+  readonly object: CustomResourceDefinition;
+  readonly revision: number;
+}
+
 class DefinitionFollower implements CustomResources {
   readonly #server: ApiServer;
   readonly #ctx: Ctx;
   readonly #metadataType: ApplyType;
   readonly #conversionMetrics: ConversionMetrics;
-  readonly #definitions = new Map<string, { readonly object: CustomResourceDefinition; readonly revision: number }>();
+  readonly #definitions = new Map<string, Known>();
+  /** Statuses written that the cache has not told of yet. */
+  readonly #written = new Map<string, Known>();
   readonly #registered = new Map<string, Registered>();
   readonly #busy = new Set<string>();
   readonly #again = new Set<string>();
+  #accepting: Promise<unknown> = Promise.resolve();
   readonly #stop: () => void;
 
   constructor(server: ApiServer, ctx: Ctx) {
@@ -69,7 +77,10 @@ class DefinitionFollower implements CustomResources {
       const old = this.#definitions.get(name)?.object;
       if (type === 'DELETED') this.#definitions.delete(name);
       else this.#definitions.set(name, { object: object.object(), revision });
-      if (!isTermination(old, this.#definitions.get(name)?.object)) changed.add(name);
+      const next = this.#definitions.get(name)?.object;
+      if (next === undefined || revision >= (this.#written.get(name)?.revision ?? 0)) this.#written.delete(name);
+      if (!isTermination(old, next)) changed.add(name);
+      if (hasFreedNames(old, next)) for (const other of this.#othersOf(name)) changed.add(other);
     }
     for (const name of changed) this.#changed(name);
   }
@@ -78,17 +89,20 @@ class DefinitionFollower implements CustomResources {
     const known = this.#definitions.get(name);
     if (known === undefined) {
       this.#unregister(name);
-      // A name has become free: others of the group may wait for it.
-      const group = name.slice(name.indexOf('.') + 1);
-      for (const other of this.#ofGroup(group)) this.#work(other.metadata.name);
       return;
     }
     if (hasCondition(known.object, 'Established')) this.#register(known.object, known.revision);
     this.#work(name);
   }
 
+  #othersOf(name: string): string[] {
+    const group = name.slice(name.indexOf('.') + 1);
+    return this.#ofGroup(group).flatMap(({ metadata }) => (metadata.name === name ? [] : [metadata.name]));
+  }
+
   #ofGroup(group: string): CustomResourceDefinition[] {
-    return [...this.#definitions.values()].map(({ object }) => object).filter(({ spec }) => spec.group === group);
+    const newest = [...this.#definitions].map(([name, known]) => this.#written.get(name) ?? known);
+    return newest.map(({ object }) => object).filter(({ spec }) => spec.group === group);
   }
 
   /** One at a time for each definition; what changes meanwhile is looked at afterwards. */
@@ -119,12 +133,21 @@ class DefinitionFollower implements CustomResources {
       }
       return;
     }
-    const status = this.#statusOf(known);
-    if (jsonEqual(status, known.status)) return;
-    await this.#update(name, (old) => {
+    if (jsonEqual(this.#statusOf(known), known.status)) return;
+    // Of two that want one name at the same time the second must see what the first was given.
+    const accepted = this.#accepting.then(() => this.#accept(name));
+    this.#accepting = accepted.catch(() => undefined);
+    await accepted;
+  }
+
+  async #accept(name: string): Promise<void> {
+    const object = await this.#update(name, (old) => {
       const next = this.#statusOf(old);
       return jsonEqual(next, old.status) ? undefined : { ...old, status: next };
     });
+    const revision = Number(object.metadata.resourceVersion);
+    const known = this.#definitions.get(name);
+    if (known !== undefined && known.revision < revision) this.#written.set(name, { object, revision });
   }
 
   #statusOf(definition: CustomResourceDefinition): NonNullable<CustomResourceDefinition['status']> {
@@ -184,4 +207,10 @@ function isTermination(old: CustomResourceDefinition | undefined, next: CustomRe
   if (old?.metadata.deletionTimestamp === undefined || next === undefined) return false;
   const rest = ({ metadata, spec }: CustomResourceDefinition) => [metadata.finalizers, metadata.generation, spec];
   return jsonEqual(rest(old), rest(next));
+}
+
+/** Others of the group may wait for a name that this one had. */
+function hasFreedNames(old: CustomResourceDefinition | undefined, next: CustomResourceDefinition | undefined): boolean {
+  const names = old?.status?.acceptedNames;
+  return names !== undefined && !jsonEqual(names, next?.status?.acceptedNames);
 }

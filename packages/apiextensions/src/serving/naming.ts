@@ -6,6 +6,7 @@ import type {
   CustomResourceDefinitionStatus,
 } from '@kapella/api/types/apiextensions-v1';
 import { formatTime, jsonEqual } from '@kapella/base';
+import { approvalOf } from '@kapella/resources';
 
 type Condition = CustomResourceDefinitionCondition;
 
@@ -19,7 +20,7 @@ export function planStatus(
   const wanted: Omit<Condition, 'lastTransitionTime'>[] = [
     conflict ?? { type: 'NamesAccepted', status: 'True', reason: 'NoConflicts', message: 'no conflicts found' },
     establishedOf(definition, conflict !== undefined),
-    ...approvalOf(definition),
+    ...approvalConditionOf(definition),
   ];
   const { status = {} } = definition;
   const conditions = wanted.reduce((list, condition) => withCondition(list, condition, nowMs), status.conditions ?? []);
@@ -78,22 +79,29 @@ interface Acceptance {
   readonly conflict: Omit<Condition, 'lastTransitionTime'> | undefined;
 }
 
+/** Of several conflicts the last is told; what does not conflict is accepted at once. */
 function acceptNames(definition: CustomResourceDefinition, others: readonly CustomResourceDefinition[]): Acceptance {
   const wanted = definition.spec.names;
   const known = definition.status?.acceptedNames;
   const { resources, kinds } = namesOf(others);
   let conflict: Acceptance['conflict'];
+  const refuse = (reason: string, names: readonly string[]) => {
+    conflict = { type: 'NamesAccepted', status: 'False', reason, message: inUse(names) };
+  };
   const pick = (reason: string, name: string, old: string | undefined, taken: ReadonlySet<string>): string => {
     if (name === old || name === '' || !taken.has(name)) return name;
-    conflict = { type: 'NamesAccepted', status: 'False', reason, message: `${JSON.stringify(name)} is already in use` };
+    refuse(reason, [name]);
     return old ?? '';
   };
-  const taken = wanted.shortNames?.find((name) => resources.has(name) && known?.shortNames?.includes(name) !== true);
-  if (taken !== undefined) pick('ShortNamesConflict', taken, undefined, resources);
-  const shortNames = taken === undefined ? wanted.shortNames : known?.shortNames;
+  const plural = pick('PluralConflict', wanted.plural, known?.plural, resources);
+  const singular = pick('SingularConflict', wanted.singular ?? '', known?.singular, resources);
+  const isTaken = (name: string) => resources.has(name) && known?.shortNames?.includes(name) !== true;
+  const taken = wanted.shortNames?.filter(isTaken) ?? [];
+  if (taken.length > 0) refuse('ShortNamesConflict', taken);
+  const shortNames = taken.length > 0 ? known?.shortNames : wanted.shortNames;
   const accepted: CustomResourceDefinitionNames = {
-    plural: pick('PluralConflict', wanted.plural, known?.plural, resources),
-    singular: pick('SingularConflict', wanted.singular ?? '', known?.singular, resources),
+    plural,
+    singular,
     ...(shortNames === undefined ? {} : { shortNames }),
     kind: pick('KindConflict', wanted.kind, known?.kind, kinds),
     listKind: pick('ListKindConflict', wanted.listKind ?? '', known?.listKind, kinds),
@@ -102,22 +110,17 @@ function acceptNames(definition: CustomResourceDefinition, others: readonly Cust
   return { accepted, conflict };
 }
 
-const PROTECTED_GROUP = /(^|\.)(k8s\.io|kubernetes\.io)$/;
-const APPROVED = 'api-approved.kubernetes.io';
+/** As Go tells several errors as one. */
+function inUse(names: readonly string[]): string {
+  const texts = [...new Set(names.map((name) => `${JSON.stringify(name)} is already in use`))];
+  return texts.length === 1 ? (texts[0] ?? '') : `[${texts.join(', ')}]`;
+}
 
 /** Groups of Kubernetes itself say who approved them. Source: apiextensions-apiserver pkg/controller/apiapproval. */
-function approvalOf({ spec, metadata }: CustomResourceDefinition): readonly Omit<Condition, 'lastTransitionTime'>[] {
-  if (!PROTECTED_GROUP.test(spec.group)) return [];
-  const type = 'KubernetesAPIApprovalPolicyConformant';
-  const annotation = metadata.annotations?.[APPROVED] ?? '';
-  if (annotation === '') {
-    const message = `protected groups must have approval annotation "${APPROVED}"`;
-    return [{ type, status: 'False', reason: 'MissingAnnotation', message }];
-  }
-  if (annotation.startsWith('unapproved')) {
-    return [
-      { type, status: 'False', reason: 'UnapprovedAnnotation', message: `not approved: ${JSON.stringify(annotation)}` },
-    ];
-  }
-  return [{ type, status: 'True', reason: 'ApprovedAnnotation', message: `approved in ${annotation}` }];
+function approvalConditionOf(definition: CustomResourceDefinition): readonly Omit<Condition, 'lastTransitionTime'>[] {
+  const approval = approvalOf(definition);
+  if (approval === undefined) return [];
+  const { state, reason: message } = approval;
+  const status = state === 'Approved' ? 'True' : 'False';
+  return [{ type: 'KubernetesAPIApprovalPolicyConformant', status, reason: `${state}Annotation`, message }];
 }

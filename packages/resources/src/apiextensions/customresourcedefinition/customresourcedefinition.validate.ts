@@ -16,6 +16,7 @@ import type {
 } from '@kapella/api/types/apiextensions-v1';
 import { type FieldErrors, jsonEqual } from '@kapella/base';
 import { IMMUTABLE } from '../../support/validation/basic.ts';
+import { APPROVED, approvalOf } from './approval.ts';
 import { checkConversion } from './conversion.validate.ts';
 import { checkRules } from './rules.validate.ts';
 
@@ -46,7 +47,7 @@ export function validateDefinition(
   checkVersions(versions, old?.spec?.versions ?? [], errors);
   checkNames(names, 'spec.names', errors);
   checkConversion(spec?.conversion, versions, errors);
-  checkApproval(definition, errors);
+  checkApproval(definition, old, errors);
 }
 
 export function validateDefinitionUpdate(
@@ -256,17 +257,17 @@ function checkStoredVersions(
   }
 }
 
-const PROTECTED_GROUP = /(^|\.)(k8s\.io|kubernetes\.io)$/;
-const APPROVED = 'api-approved.kubernetes.io';
-
-function checkApproval({ spec, metadata }: CustomResourceDefinition, errors: FieldErrors): void {
-  if (!PROTECTED_GROUP.test(spec?.group ?? '')) return;
+/** A definition whose approval is as it was before may be changed: its writer may know nothing of annotations. */
+function checkApproval(
+  definition: CustomResourceDefinition,
+  old: CustomResourceDefinition | undefined,
+  errors: FieldErrors,
+): void {
+  const approval = approvalOf(definition);
+  if (approval === undefined || (old !== undefined && approvalOf(old)?.state === approval.state)) return;
   const field = `metadata.annotations[${APPROVED}]`;
-  const value = metadata.annotations?.[APPROVED] ?? '';
-  const why =
-    'protected groups must have approval annotation "api-approved.kubernetes.io", see https://github.com/kubernetes/enhancements/pull/1111';
-  if (value === '') errors.required(field, why);
-  else if (!value.startsWith('unapproved') && !/^https?:\/\/\S+$/.test(value)) {
-    errors.invalid(field, value, why);
+  if (approval.state === 'Missing') errors.required(field, approval.reason);
+  if (approval.state === 'Invalid') {
+    errors.invalid(field, definition.metadata.annotations?.[APPROVED] ?? '', approval.reason);
   }
 }

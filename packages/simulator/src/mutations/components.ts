@@ -84,15 +84,6 @@ const rows: readonly Row[] = [
     refuse,
   ],
   [
-    'quota-blind',
-    'the use of a quota is always said to be nothing',
-    ['quota-never-exceeded', 'convergence'],
-    'resourcequota-controller',
-    'PUT|PATCH',
-    /\/resourcequotas\/[^/]+\/status$/,
-    changed((body) => ({ ...body, status: { ...body['status'], used: { pods: '0' } } })),
-  ],
-  [
     'endpoints-idle',
     'EndpointSlices are made once and never changed',
     ['convergence'],
@@ -127,15 +118,6 @@ const rows: readonly Row[] = [
     'system:node:',
     'PATCH',
     /\/pods\/[^/]+\/status$/,
-    refuse,
-  ],
-  [
-    'node-forgets-lease',
-    'nodes never renew their leases',
-    ['convergence'],
-    'system:node:',
-    'PUT',
-    /\/leases\//,
     refuse,
   ],
   [

@@ -125,24 +125,6 @@ export const machineryMutations: readonly Mutation[] = [
     transport: () => onWatchLines(AUDITOR, () => (line) => [line.replace('"type":"ADDED"', '"type":"MODIFIED"')]),
   },
   {
-    name: 'watch-skips-ahead',
-    text: 'a watch resumes five revisions after where it was',
-    caughtBy: WATCHES,
-    transport: () => (name, _user, transport) => ({
-      request(request, ctx) {
-        const isWatch = AUDITOR.test(name) && request.query.includes('watch=true');
-        const query = isWatch
-          ? request.query.replace(
-              /resourceVersion=(\d+)/,
-              (_all, text: string) => `resourceVersion=${Number(text) + 5}`,
-            )
-          : request.query;
-        return transport.request({ ...request, query }, ctx);
-      },
-      close: () => transport.close(),
-    }),
-  },
-  {
     name: 'admission-without-quota',
     text: 'the ResourceQuota plugin is missing',
     caughtBy: ['quota-never-exceeded'],

@@ -129,6 +129,8 @@ export class World {
   violate(checker: string, message: string): void {
     this.violations.push({ checker, message, atMs: this.nowMs });
     this.log(`VIOLATION ${checker}: ${message}`);
+    // The run is over; a loop that needs no time would never let it end.
+    this.network.listen(undefined);
   }
 
   /** Resolves when the nodes are Ready and everything runs. */

@@ -54,6 +54,15 @@ function readArgs(words: readonly string[]): { readonly names: readonly string[]
   return { names, only };
 }
 
+/** A suite that could not be run at all is a failure of its own, and does not keep the others from running. */
+async function runSuite(suite: UpstreamSuite): Promise<SuiteResult> {
+  try {
+    return await suite.run({ only, results: join(RESULTS, suite.name) });
+  } catch (error) {
+    return { passed: 0, failures: [{ name: suite.name, why: error instanceof Error ? error.message : String(error) }] };
+  }
+}
+
 const { names, only } = readArgs(process.argv.slice(2));
 await setUpIntegration();
 mkdirSync(RESULTS, { recursive: true });
@@ -61,7 +70,7 @@ let failed = 0;
 for (const suite of SUITES) {
   if (names.length > 0 && !names.includes(suite.name)) continue;
   process.stdout.write(`\n== ${suite.name}: ${suite.text}\n`);
-  const result: SuiteResult = await suite.run({ only, results: join(RESULTS, suite.name) });
+  const result = await runSuite(suite);
   for (const { name, why } of result.failures) process.stdout.write(`FAILED ${name}\n    ${why.slice(0, 1_000)}\n`);
   process.stdout.write(`${suite.name}: ${result.passed} passed, ${result.failures.length} failed\n`);
   writeFileSync(join(RESULTS, `${suite.name}.json`), `${JSON.stringify(result, undefined, 2)}\n`);

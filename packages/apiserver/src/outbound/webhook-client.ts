@@ -67,7 +67,8 @@ export async function callWebhook(
   ctx: Ctx,
 ): Promise<unknown> {
   const target = await targetOf(call.config, server);
-  const url = call.tellsTimeout === false ? target.url : withTimeout(target.url, call.timeoutMs);
+  const clean = withCleanPath(target.url);
+  const url = call.tellsTimeout === false ? clean : withTimeout(clean, call.timeoutMs);
   const request: OutboundRequest = {
     ...target,
     url,
@@ -100,6 +101,17 @@ const REFUSALS: ReadonlyMap<number, string> = new Map([
   [405, 'the server does not allow this method on the requested resource'],
   [422, 'the server rejected our request due to an error in our request'],
 ]);
+
+/** As client-go joins paths: no empty or dot segments, no slash at the end. Servers redirect what is not clean. */
+function withCleanPath(url: string): string {
+  const [, origin = '', path = '', rest = ''] = /^([a-z]+:\/\/[^/?#]*)([^?#]*)(.*)$/.exec(url) ?? [undefined, url];
+  const segments: string[] = [];
+  for (const segment of path.split('/')) {
+    if (segment === '..') segments.pop();
+    else if (segment !== '' && segment !== '.') segments.push(segment);
+  }
+  return `${origin}/${segments.join('/')}${rest}`;
+}
 
 /** Webhooks are told how long they have. */
 function withTimeout(url: string, timeoutMs: number): string {

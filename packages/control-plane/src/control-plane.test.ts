@@ -18,6 +18,7 @@ import { createMemoryStore } from '@kapella/store';
 import { bootstrapCluster, keepBootstrapped } from './bootstrap/bootstrap.ts';
 import { clientFor, defaultAdmission, MASTER, runComponents } from './control-plane.ts';
 import { clusterControllers } from './controllers.ts';
+import { startDefaultServiceCidr } from './default-service-cidr.ts';
 import { servedResources } from './resources.ts';
 import { standardRoutes } from './routes.ts';
 
@@ -28,7 +29,6 @@ const facts = {
   apiPort: 6443,
   clientCa: 'ca',
   requestHeaderCa: 'ca',
-  serviceCidr: '10.43.0.0/16',
 };
 const stop = new AbortController();
 const ctx = hostCtx(stop.signal, silentLogger);
@@ -71,6 +71,7 @@ before(async () => {
   await server.ready(ctx);
   rbac.follow(server.registry as never);
   client = clientFor(server, MASTER, 'test');
+  await startDefaultServiceCidr(server, ['10.43.0.0/16'], ctx);
   await bootstrapCluster(client, facts, ctx);
   const controllers = clusterControllers({
     podCidr: '10.42.0.0/16',

@@ -1,6 +1,6 @@
 /** Brings the bootstrap objects into a cluster, at every start: what is there and right costs one read of a cache. */
-import { builtInKinds, type KindRef, networkingV1, type UnknownObject } from '@kapella/api';
-import { type Ctx, describeError, formatTime, invariant, isReason, sleep } from '@kapella/base';
+import { builtInKinds, type KindRef, type UnknownObject } from '@kapella/api';
+import { type Ctx, describeError, invariant, isReason, sleep } from '@kapella/base';
 import type { Client } from '@kapella/client';
 import { ensureFlowControl } from './flow-control.ts';
 import {
@@ -13,7 +13,6 @@ import {
   namespaces,
   priorityClasses,
   rbacObjects,
-  serviceNetwork,
 } from './objects.ts';
 import { planRbac } from './reconcile-rbac.ts';
 
@@ -28,7 +27,6 @@ export async function bootstrapCluster(client: Client, facts: BootstrapFacts, ct
     ensure(client, service, ctx),
     ...endpoints.map((manifest) => replace(client, manifest, ctx)),
     ...dnsObjects(facts).map((manifest) => ensure(client, manifest, ctx)),
-    ensureServiceNetwork(client, facts, ctx),
     replace(client, extensionAuthentication(facts), ctx),
     ...clusterInfo(facts).map((manifest) => ensure(client, manifest, ctx)),
   ]);
@@ -58,23 +56,6 @@ function kindOf({ apiVersion, kind }: Manifest): KindRef<UnknownObject> {
   const found = builtInKinds.find((ref) => ref.group === group && ref.version === version && ref.kind === kind);
   invariant(found !== undefined, `no kind ${apiVersion} ${kind}`);
   return found as KindRef<UnknownObject>;
-}
-
-/** Made, and said to be in use: with an embedded store nobody else hands out addresses. */
-async function ensureServiceNetwork(client: Client, facts: BootstrapFacts, ctx: Ctx): Promise<void> {
-  for (const manifest of serviceNetwork(facts)) {
-    await ensure(client, manifest, ctx);
-    const present = await client.get(networkingV1.ServiceCIDR, manifest, ctx);
-    if (present === undefined || present.status?.conditions?.some(({ type }) => type === 'Ready') === true) continue;
-    const lastTransitionTime = formatTime(ctx.clock.nowMs());
-    const ready = { type: 'Ready', status: 'True', reason: '', message: 'Kubernetes default Service CIDR is ready' };
-    await client.patchStatus(
-      networkingV1.ServiceCIDR,
-      present,
-      { conditions: [{ ...ready, lastTransitionTime }] },
-      ctx,
-    );
-  }
 }
 
 /** Made when it is missing; otherwise left as the user has it. */

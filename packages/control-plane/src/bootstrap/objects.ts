@@ -27,8 +27,6 @@ export interface BootstrapFacts {
   readonly apiPort: number;
   readonly clientCa: string;
   readonly requestHeaderCa: string;
-  /** The Service network. Absent: there is no ServiceCIDR object of ours. */
-  readonly serviceCidr?: string;
   /** What `kube-public/cluster-info` tells who joins. Absent: there is none. */
   readonly clusterInfo?: { readonly server: string; readonly ca: string };
 }
@@ -154,13 +152,6 @@ export function apiService({ serviceAddress, apiAddress, apiPort }: BootstrapFac
       },
     ],
   };
-}
-
-/** The network that Services get their addresses from, as an object. Source: kubernetes pkg/controlplane/controller/defaultservicecidr. */
-export function serviceNetwork({ serviceCidr }: BootstrapFacts): Manifest[] {
-  if (serviceCidr === undefined) return [];
-  const apiVersion = 'networking.k8s.io/v1';
-  return [{ apiVersion, kind: 'ServiceCIDR', metadata: { name: 'kubernetes' }, spec: { cidrs: [serviceCidr] } }];
 }
 
 export function dnsObjects({ dnsAddress }: BootstrapFacts): Manifest[] {

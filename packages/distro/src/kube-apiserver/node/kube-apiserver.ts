@@ -72,7 +72,7 @@ export async function runKubeApiServer(words: readonly string[], ctx: Ctx): Prom
   await bootstrapCluster(
     clientFor(api.server, MASTER, 'kapella-bootstrap'),
     {
-      ...{ serviceCidr, serviceAddress: addressAt(serviceCidr, 1), apiAddress, apiPort: api.port },
+      ...{ serviceAddress: addressAt(serviceCidr, 1), apiAddress, apiPort: api.port },
       clientCa: fileOf(flags, 'client-ca-file') ?? '',
       requestHeaderCa: fileOf(flags, 'requestheader-client-ca-file') ?? '',
     },

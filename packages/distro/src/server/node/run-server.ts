@@ -69,7 +69,6 @@ export async function runServer(options: ClusterOptions, hooks: ServerHooks, ctx
     ctx,
   );
   const facts = {
-    serviceCidr: options.serviceCidr,
     serviceAddress: addressAt(options.serviceCidr, 1),
     dnsAddress: addressAt(options.serviceCidr, DNS_ADDRESS_INDEX),
     apiAddress,

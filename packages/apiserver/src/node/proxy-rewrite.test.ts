@@ -12,7 +12,11 @@ const pageOf = async (html: string | Buffer, headers = {}, chunkBytes = 1 << 16)
   const bytes = Buffer.from(html);
   const chunks: Buffer[] = [];
   for (let at = 0; at < bytes.length; at += chunkBytes) chunks.push(bytes.subarray(at, at + chunkBytes));
-  const answer = await throughProxy({ 'content-type': 'text/html; charset=utf-8', ...headers }, Readable.from(chunks), PLACE);
+  const answer = await throughProxy(
+    { 'content-type': 'text/html; charset=utf-8', ...headers },
+    Readable.from(chunks),
+    PLACE,
+  );
   await new Promise((resolve) => setImmediate(resolve)); // who reads it comes later
   return buffer(answer.body);
 };

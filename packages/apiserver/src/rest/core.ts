@@ -9,6 +9,7 @@ import type { FieldManagement } from '../codec/field-management.ts';
 import type { Compaction } from './compaction.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { MetricsRegistry } from '../metrics/registry.ts';
+import type { Turns } from './turns.ts';
 import type { WatchMetrics } from '../metrics/watch-metrics.ts';
 import type { ResourceType } from '../registry/resource-type.ts';
 import type { ServerAccess, StrategyContext, UserInfo } from '../resource.ts';
@@ -23,6 +24,8 @@ export interface Core {
   readonly fields: FieldManagement;
   readonly admission: AdmissionChain;
   readonly compaction: Compaction;
+  /** Of lists of many objects. */
+  readonly turns: Turns;
   /** Watches without a time of their own last at least so many milliseconds. */
   readonly watchMsMin: number;
   readonly metrics: MetricsRegistry;

@@ -8,6 +8,8 @@ import { readConverted, storageOf } from './commit.ts';
 import { type Core, keyIn, makeConsistent, resourceName } from './core.ts';
 import { cacheQuery } from './selectors.ts';
 
+/** Looking through more takes milliseconds, in which nobody else is answered. */
+const LARGE_OBJECTS = 2_000;
 const CONTINUE_VERSION = 'meta.k8s.io/v1';
 const INCONSISTENT =
   'The provided continue parameter is too old to display a consistent list result. You can start a new list without ' +
@@ -67,6 +69,7 @@ export async function listObjects(
     token === undefined && parameters.resourceVersion === '0' && parameters.resourceVersionMatch !== 'Exact';
   if (token?.revision !== undefined) await cache.waitFor(token.revision, ctx);
   else if (token !== undefined) await makeConsistent(core, type, ctx);
+  if (mayBeLarge(cache.size, limit)) await core.turns.take(ctx);
   const found = await listOrExpire(
     core,
     cache,
@@ -87,6 +90,8 @@ export async function listObjects(
   };
   return { items: found.items, metadata };
 }
+
+const mayBeLarge = (size: number, limit: number) => size > LARGE_OBJECTS && (limit === 0 || limit > LARGE_OBJECTS);
 
 /** Throws Expired in upstream's words; to one who pages, with a token to go on by. */
 async function listOrExpire(

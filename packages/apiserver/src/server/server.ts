@@ -26,6 +26,7 @@ import { createRegistry, type Registry, type StoreFor } from '../registry/regist
 import type { AnyDefinition } from '../registry/resource-type.ts';
 import type { ConnectTarget, ServerAccess, UserInfo } from '../resource.ts';
 import { isServerFault, respondError, respondText, respondTooMany, warningHeader } from '../respond/respond.ts';
+import { createTurns } from '../rest/turns.ts';
 import { startCompaction } from '../rest/compaction.ts';
 import type { Core } from '../rest/core.ts';
 import { startExpiry } from '../rest/expiry.ts';
@@ -167,6 +168,7 @@ class GenericApiServer implements ApiServer {
       fields: createFieldManagement(this.facts),
       admission: createAdmissionChain(options.admission ?? [], createAdmissionMetrics(options.metrics)),
       compaction: startCompaction(options.store, ctx),
+      turns: createTurns(),
       watchMsMin: options.watchMsMin ?? WATCH_MS_MIN,
       metrics: options.metrics,
       watchMetrics: createWatchMetrics(options.metrics),

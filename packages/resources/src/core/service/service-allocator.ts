@@ -8,7 +8,14 @@ import type { Service } from '@kapella/api/types/core-v1';
 import type { IPAddress } from '@kapella/api/types/networking-v1';
 import type { ServerAccess } from '@kapella/apiserver';
 import { type Ctx, isReason, type Random } from '@kapella/base';
-import { AddressIndex, ALLOCATOR, DEFAULT_SERVICE_CIDR, FAMILY_LABEL, MANAGED_BY_LABEL, nodePortsOf } from './address-index.ts';
+import {
+  AddressIndex,
+  ALLOCATOR,
+  DEFAULT_SERVICE_CIDR,
+  FAMILY_LABEL,
+  MANAGED_BY_LABEL,
+  nodePortsOf,
+} from './address-index.ts';
 import { type IpFamilyName, type ServiceNetwork, serviceNetwork } from './ip-networks.ts';
 
 export interface ServiceAllocatorOptions {

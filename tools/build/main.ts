@@ -60,7 +60,6 @@ await build({
   plugins: [plainHttp],
   minifyWhitespace: true,
   minifySyntax: true,
-  keepNames: true,
   legalComments: 'none',
   logLevel: 'warning',
   banner: { js: BANNER },

@@ -1,5 +1,6 @@
 /** One cached object: its bytes, the few decoded parts, and what was made of it on request. */
 import type { CachedObject } from '../cached.ts';
+import { withoutRevision } from './splice.ts';
 
 const decoder = new TextDecoder();
 const NO_LABELS: Readonly<Record<string, string>> = Object.freeze(Object.create(null) as Record<string, string>);
@@ -23,7 +24,6 @@ export class Entry implements CachedObject {
   readonly bytes: Uint8Array;
   readonly labels: Readonly<Record<string, string>>;
   readonly fields: Readonly<Record<string, string>>;
-  readonly #value: Uint8Array;
   readonly #kind: EntryKind;
   readonly #decoded: unknown;
   #variants: Map<string, unknown> | undefined;
@@ -44,7 +44,6 @@ export class Entry implements CachedObject {
     this.revision = revision;
     this.createRevision = createRevision;
     this.bytes = kind.splice(value, revision);
-    this.#value = value;
     const decoded = (given ?? JSON.parse(decoder.decode(value))) as Decoded;
     this.labels = decoded.metadata.labels ?? NO_LABELS;
     this.fields = fieldsOf(decoded, kind.selectableFields);
@@ -66,7 +65,9 @@ export class Entry implements CachedObject {
 
   /** The same state at a later revision: what a watcher is shown when the object leaves its sight. */
   at(revision: number): Entry {
-    return new Entry(this.#kind, this.key, this.#value, revision, this.createRevision, undefined);
+    // Made anew, which is rare: the value kept beside the bytes would be every object twice.
+    const value = withoutRevision(this.bytes, this.revision);
+    return new Entry(this.#kind, this.key, value, revision, this.createRevision, undefined);
   }
 }
 

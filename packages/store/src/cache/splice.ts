@@ -12,7 +12,7 @@ export function createSplicer(head: string): (value: Uint8Array, revision: numbe
   const usual = encoder.encode(head).length;
   return (value, revision) => {
     const headLength = endsHead(value, usual) ? usual : findHead(value);
-    const insert = encoder.encode(`"resourceVersion":"${revision}",`);
+    const insert = insertOf(revision);
     const bytes = new Uint8Array(value.length + insert.length);
     bytes.set(value.subarray(0, headLength), 0);
     bytes.set(insert, headLength);
@@ -20,6 +20,18 @@ export function createSplicer(head: string): (value: Uint8Array, revision: numbe
     return bytes;
   };
 }
+
+/** The stored value again, of bytes that were made of it at `revision`. */
+export function withoutRevision(bytes: Uint8Array, revision: number): Uint8Array {
+  const head = findHead(bytes);
+  const length = insertOf(revision).length;
+  const value = new Uint8Array(bytes.length - length);
+  value.set(bytes.subarray(0, head), 0);
+  value.set(bytes.subarray(head + length), head);
+  return value;
+}
+
+const insertOf = (revision: number) => encoder.encode(`"resourceVersion":"${revision}",`);
 
 function endsHead(value: Uint8Array, end: number): boolean {
   const start = end - METADATA.length;

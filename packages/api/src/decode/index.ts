@@ -8,6 +8,7 @@ export {
   normalizeMicroTime,
   normalizeTime,
   parseDuration,
+  parseDurationMs,
   TimeError,
 } from './time.ts';
 export { parseYaml, yamlStrictError } from './yaml.ts';

@@ -117,6 +117,16 @@ export function parseDuration(text: string): bigint {
   return text.startsWith('-') ? -nanos : nanos;
 }
 
+/** The same in milliseconds; undefined: no duration. */
+export function parseDurationMs(text: string): number | undefined {
+  try {
+    return Number(parseDuration(text)) / 1e6;
+  } catch (error) {
+    if (error instanceof TimeError) return undefined;
+    throw error;
+  }
+}
+
 function durationFault(text: string): string {
   if (/^[+-]?(?:\d+\.?\d*|\.\d+)$/.test(text)) return 'missing unit in duration';
   const unit = /^[+-]?(?:[\d.]+(?:ns|us|µs|μs|ms|s|m|h))*[\d.]+([^\d.]+)/.exec(text)?.[1];

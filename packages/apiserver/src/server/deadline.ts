@@ -1,4 +1,5 @@
 /** How long an answer may take. Source: apiserver/pkg/endpoints/filters/request_deadline.go, server/filters/timeout.go. */
+import { parseDurationMs } from '@kapella/api';
 import { ApiError, type Ctx, errors, setTimerWithin } from '@kapella/base';
 import type { RequestInfo } from '../http/request-info.ts';
 
@@ -71,20 +72,11 @@ function tooLate(): ApiError {
   return new ApiError('Timeout', 'Timeout: request did not complete within the allotted timeout', { details: {} });
 }
 
-const UNIT_MS: Readonly<Record<string, number>> = {
-  ...{ ns: 1e-6, us: 1e-3, µs: 1e-3, μs: 1e-3, ms: 1, s: 1_000, m: 60_000, h: 3_600_000 },
-};
+const DURATION_LENGTH_MAX = 64;
 
-/** `1h15m30.5s`, in milliseconds; undefined: no such thing. Source: Go's time.ParseDuration. */
+/** `1h15m30.5s` of a request, in milliseconds; undefined: no such thing. */
 export function parseGoDuration(text: string): number | undefined {
-  if (text.length > 64) return undefined;
-  const match = /^([+-]?)(0|(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+)$/.exec(text);
-  if (match === null) return undefined;
-  let ms = 0;
-  for (const [, amount = '', unit = ''] of text.matchAll(/(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)/g)) {
-    ms += Number(amount) * (UNIT_MS[unit] as number);
-  }
-  return match[1] === '-' ? -ms : ms;
+  return text.length > DURATION_LENGTH_MAX ? undefined : parseDurationMs(text);
 }
 
 const LONG_RUNNING: ReadonlySet<string> = new Set(['attach', 'exec', 'proxy', 'log', 'portforward']);

@@ -1,4 +1,5 @@
 /** Strict reading of the server's configuration files. Source: apimachinery/pkg/runtime/serializer, with EnableStrict. */
+import { parseDurationMs } from '@kapella/api';
 import { parseDocument } from 'yaml';
 
 const GROUP = 'apiserver.config.k8s.io';
@@ -74,22 +75,6 @@ function scalar(value: unknown, shape: 'string' | 'boolean' | 'duration', path: 
 function wrong(value: unknown, wanted: string, path: string, problems: string[]): undefined {
   problems.push(`${path === '' ? 'the document' : path} must be ${wanted}, not ${typeof value}`);
   return undefined;
-}
-
-const UNIT_MS: Readonly<Record<string, number>> = {
-  ...{ ns: 1e-6, us: 1e-3, µs: 1e-3, ms: 1, s: 1000, m: 60_000, h: 3_600_000 },
-};
-
-/** Go's time.ParseDuration. undefined: not one. */
-export function parseDurationMs(text: string): number | undefined {
-  if (/^[+-]?0$/.test(text)) return 0;
-  const match = /^([+-]?)((?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|ms|s|m|h))+)$/.exec(text);
-  if (match === null) return undefined;
-  let ms = 0;
-  for (const [, amount = '', unit = ''] of (match[2] ?? '').matchAll(/([\d.]+)([a-zµ]+)/g)) {
-    ms += Number(amount) * (UNIT_MS[unit] ?? 0);
-  }
-  return match[1] === '-' ? -ms : ms;
 }
 
 /** As Go prints durations: `1m0s`, `500ms`, `0s`. */

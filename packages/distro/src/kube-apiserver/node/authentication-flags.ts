@@ -1,6 +1,7 @@
 /** The flags of authentication, with the files they name. Source: kubernetes pkg/kubeapiserver/options/authentication.go. */
 import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
-import { decodeAuthenticationConfiguration, parseDurationMs, type ReviewVersion } from '@kapella/apiserver';
+import { parseDurationMs } from '@kapella/api';
+import { decodeAuthenticationConfiguration, type ReviewVersion } from '@kapella/apiserver';
 import { createTokenIssuer, type ServiceAccountTokens } from '@kapella/apiserver/node';
 import { CliError } from '@kapella/cli';
 import type { AuthenticationParts } from '@kapella/control-plane';

@@ -1,4 +1,4 @@
-/** The controllers of kube-controller-manager that run by default: names, identities, how each is made. */
+/** The controllers of kube-controller-manager: names, identities, how each is made. */
 import type { Controller, ControllerDeps } from '@kapella/controller';
 import {
   createCsrApprovingController,
@@ -13,6 +13,7 @@ import { createJobController } from './job/job.controller.ts';
 import { createCronJobController } from './cronjob/cronjob.controller.ts';
 import { createDaemonSetController } from './daemonset/daemonset.controller.ts';
 import { createDeploymentController } from './deployment/deployment.controller.ts';
+import { createDeviceTaintEvictionController } from './device-taint-eviction/device-taint-eviction.controller.ts';
 import { createDisruptionController } from './disruption/disruption.controller.ts';
 import { createEphemeralVolumeController } from './ephemeral-volume/ephemeral-volume.controller.ts';
 import { createEndpointsController } from './endpoints/endpoints.controller.ts';
@@ -38,8 +39,13 @@ import { createServiceCidrController } from './service-cidr/service-cidr.control
 import { createServiceAccountController } from './serviceaccount/serviceaccount.controller.ts';
 import { createStatefulSetController } from './statefulset/statefulset.controller.ts';
 import { createTaintEvictionController } from './tainteviction/tainteviction.controller.ts';
+import { createTtlController } from './ttl/ttl.controller.ts';
 import { createTtlAfterFinishedController } from './ttl-after-finished/ttl-after-finished.controller.ts';
+import { createVacProtectionController } from './vac-protection/vac-protection.controller.ts';
 import { createPolicyStatusController } from './validatingadmissionpolicy-status/validatingadmissionpolicy-status.controller.ts';
+import { isSelected } from './known-controllers.ts';
+
+export { CLUSTER_CONTROLLERS, isSelected, KNOWN_CONTROLLERS, unknownControllers } from './known-controllers.ts';
 
 /** How certificate requests are read and signed. */
 export interface CertificateFacts {
@@ -69,7 +75,7 @@ export interface ControllerRow {
 const row = (name: string, account: string, create: ControllerRow['create']): ControllerRow => ({
   name,
   account,
-  onByDefault: true,
+  onByDefault: isSelected(name, ['*']),
   create,
 });
 
@@ -112,6 +118,13 @@ export const controllers: readonly ControllerRow[] = [
     createCsrCleanerController(deps, certificates),
   ),
   row('disruption-controller', 'disruption-controller', createDisruptionController),
+  row('device-taint-eviction-controller', 'device-taint-eviction-controller', createDeviceTaintEvictionController),
+  row('ttl-controller', 'ttl-controller', createTtlController),
+  row(
+    'volumeattributesclass-protection-controller',
+    'volumeattributesclass-protection-controller',
+    createVacProtectionController,
+  ),
   row('pod-garbage-collector-controller', 'pod-garbage-collector', createPodGcController),
   row('ttl-after-finished-controller', 'ttl-after-finished-controller', createTtlAfterFinishedController),
   row(

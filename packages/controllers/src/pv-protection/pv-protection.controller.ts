@@ -2,22 +2,10 @@
 import { coreV1, keyOf } from '@kapella/api';
 import type { Pod } from '@kapella/api/types/core-v1';
 import { type Controller, type ControllerDeps, defineController } from '@kapella/controller';
+import { planFinalizers } from './plan-finalizers.ts';
 
 export const PVC_FINALIZER = 'kubernetes.io/pvc-protection';
 export const PV_FINALIZER = 'kubernetes.io/pv-protection';
-
-interface Protected {
-  readonly metadata: { readonly finalizers?: readonly string[]; readonly deletionTimestamp?: string };
-}
-
-/** Pure: the finalizers to write, or undefined where they stand right. */
-export function planFinalizers(object: Protected, finalizer: string, inUse: boolean): string[] | undefined {
-  const present = object.metadata.finalizers ?? [];
-  const isDeleted = object.metadata.deletionTimestamp !== undefined;
-  if (!isDeleted && !present.includes(finalizer)) return [...present, finalizer];
-  if (isDeleted && !inUse && present.includes(finalizer)) return present.filter((name) => name !== finalizer);
-  return undefined;
-}
 
 export function createPvcProtectionController({ cache, client }: ControllerDeps): Controller {
   return defineController({

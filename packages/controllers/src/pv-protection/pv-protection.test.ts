@@ -3,11 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { coreV1 } from '@kapella/api';
 import { createTestBed } from '../shared/test-bed.ts';
-import {
-  createPvcProtectionController,
-  createPvProtectionController,
-  planFinalizers,
-} from './pv-protection.controller.ts';
+import { planFinalizers } from './plan-finalizers.ts';
+import { createPvcProtectionController, createPvProtectionController } from './pv-protection.controller.ts';
 
 test('finalizers: put on live objects, taken off deleted ones that nobody uses', () => {
   const going = { deletionTimestamp: '2026-01-01T00:00:00Z' };

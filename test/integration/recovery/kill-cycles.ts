@@ -9,6 +9,7 @@ import { Agent, get } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { ConfigMapList } from '@kapella/api/types/core-v1';
 import { parse } from 'yaml';
 import { type Api, createApi } from '../../support/api.ts';
 import { eventually } from '../../support/cluster.ts';
@@ -38,7 +39,7 @@ export async function runKillCycles(cycles: number, serverArgs: readonly string[
   const flags = ['--data-dir', directory, '--api-port', String(port), '--bind-address', '127.0.0.1', ...serverArgs];
   let server = await startServer(flags);
   const api = createApi(join(directory, 'admin.kubeconfig'));
-  const watch = startWatch(api, join(directory, 'admin.kubeconfig'));
+  const watch = startWatch(api, join(directory, 'admin.kubeconfig'), await revisionNow(api));
   try {
     const writers = startWriters(api, NAMESPACE, WRITERS);
     let restartMsMax = 0;
@@ -111,19 +112,25 @@ interface Watch {
   stop(): void;
 }
 
-/** Never lists: it begins at the first revision, and goes on after the last event whenever the connection ends. */
-function startWatch(api: Api, kubeconfig: string): Watch {
+/** From here on a watch tells of each write in order; one without a revision begins with what is there, in any order. */
+async function revisionNow(api: Api): Promise<number> {
+  const { metadata } = await api.get<ConfigMapList>(`/api/v1/namespaces/${NAMESPACE}/configmaps`);
+  return Number(metadata.resourceVersion);
+}
+
+/** Lists never: it begins after revision `from`, and goes on after the last event whenever the connection ends. */
+function startWatch(api: Api, kubeconfig: string, from: number): Watch {
   const seen = new Set<number>();
   const faults: string[] = [];
   const agent = new Agent({ keepAlive: false, ...credentials(kubeconfig) });
-  let last = 0;
+  let last = from;
   let isOver = false;
 
   const take = (line: string) => {
     const { type, object } = JSON.parse(line);
     if (type === 'ERROR') {
       faults.push(`refused to go on after ${last}: ${object.message}`);
-      last = 0;
+      isOver = true;
       return;
     }
     const revision = Number(object.metadata.resourceVersion);
@@ -133,8 +140,8 @@ function startWatch(api: Api, kubeconfig: string): Watch {
   };
   const connect = () => {
     if (isOver) return;
-    const from = last === 0 ? '' : `&resourceVersion=${last}`;
-    const url = `${api.url}/api/v1/namespaces/${NAMESPACE}/configmaps?watch=true&labelSelector=written%3Dyes${from}`;
+    const query = `watch=true&labelSelector=written%3Dyes&resourceVersion=${last}`;
+    const url = `${api.url}/api/v1/namespaces/${NAMESPACE}/configmaps?${query}`;
     const again = () => setTimeout(connect, 20);
     const request = get(url, { agent }, (response) => {
       let rest = '';

@@ -9,7 +9,6 @@ export * from './audit/index.ts';
 export * from './auth/authenticate.ts';
 export type { RequestHeaders } from './auth/request-headers.ts';
 export { ConfigurationError, type ConfigurationSource } from './auth/config/reload.ts';
-export { formatDuration } from './auth/config/decode.ts';
 export { type AuthenticationConfiguration, decodeAuthenticationConfiguration } from './auth/jwt/configuration.ts';
 export { SIGNING_ALGORITHMS } from './auth/jwt/signature.ts';
 export * from './auth/jwt/structured.ts';

@@ -5,6 +5,7 @@ export type { Decoded, Decoder } from './decoder.ts';
 export { createDecoder, DecodeError } from './decoder.ts';
 export {
   formatDuration,
+  formatDurationMs,
   normalizeMicroTime,
   normalizeTime,
   parseDuration,

@@ -133,6 +133,9 @@ function durationFault(text: string): string {
   return unit !== undefined && !UNIT_NANOS.has(unit) ? `unknown unit ${quote(unit)} in duration` : 'invalid duration';
 }
 
+/** Milliseconds to Go's notation. */
+export const formatDurationMs = (ms: number): string => formatDuration(BigInt(Math.round(ms * 1e6)));
+
 /** Nanoseconds to Go's notation: `1h30m0s`, `1.5s`, `100ms`. */
 export function formatDuration(nanos: bigint): string {
   if (nanos === 0n) return '0s';

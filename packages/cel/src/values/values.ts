@@ -2,6 +2,7 @@
  * Values while an expression is evaluated. Ints are bigints, doubles numbers; lists and maps are views, so that objects
  * from outside are read where they are and never copied.
  */
+import { parseDuration as parseGoDuration, TimeError } from '@kapella/api';
 import { type CelType, DYN, type ListIdentity } from '../check/types.ts';
 
 export type CelValue =
@@ -263,22 +264,18 @@ export function parseTimestamp(text: string): CelTimestamp {
   return timestampOf(BigInt(ms) * 1_000_000n + BigInt(fraction.padEnd(9, '0')));
 }
 
-const UNIT_NANOS: Readonly<Record<string, number>> = {
-  ...{ ns: 1, us: 1e3, µs: 1e3, μs: 1e3, ms: 1e6, s: 1e9, m: 60e9, h: 3600e9 },
-};
-const DURATION = /^([+-]?)((?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+|0)$/;
-
 /** Go's durations: `1h30m`, `-1.5s`, `0`. */
 export function parseDuration(text: string): CelDuration {
-  const match = DURATION.exec(text);
-  if (match === null) throw new CelError(`time: invalid duration ${JSON.stringify(text)}`);
-  let nanos = 0n;
-  for (const [, amount = '', unit = ''] of (match[2] ?? '').matchAll(/([\d.]+)([a-zµμ]+)/g)) {
-    const [whole = '', fraction = ''] = amount.split('.');
-    const scale = UNIT_NANOS[unit] ?? 0;
-    nanos += BigInt(whole || '0') * BigInt(scale) + BigInt(Math.round(Number(`0.${fraction || '0'}`) * scale));
+  return durationOf(nanosOf(text));
+}
+
+function nanosOf(text: string): bigint {
+  try {
+    return parseGoDuration(text);
+  } catch (cause) {
+    if (cause instanceof TimeError) throw new CelError(cause.message);
+    throw cause;
   }
-  return durationOf(match[1] === '-' ? -nanos : nanos);
 }
 
 /** What `type(x)` answers, as text. */

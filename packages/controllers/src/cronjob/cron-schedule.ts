@@ -1,4 +1,5 @@
 /** Cron schedules of five fields, macros and @every, in any time zone. Source: the schedule syntax of robfig/cron v3. */
+import { parseDurationMs } from '@kapella/api';
 
 export interface CronSchedule {
   /** The first time after `afterMs`, milliseconds since the epoch; undefined when none comes within five years. */
@@ -37,7 +38,7 @@ const SEARCH_DAYS_MAX = 5 * 366;
 export function parseCron(text: string, timeZone = 'UTC'): CronSchedule {
   const trimmed = text.trim();
   const every = /^@every (.+)$/.exec(trimmed)?.[1];
-  if (every !== undefined) return everySchedule(parseDuration(every));
+  if (every !== undefined) return everySchedule(parsePeriod(every));
   const parts = (Object.hasOwn(MACROS, trimmed) ? (MACROS[trimmed] as string) : trimmed).split(/\s+/);
   if (parts.length !== 5) throw new Error(`expected exactly 5 fields, found ${parts.length}: [${parts.join(' ')}]`);
   const sets = parts.map((part, i) => parseField(part, FIELDS[i] as Field));
@@ -49,12 +50,11 @@ function everySchedule(periodMs: number): CronSchedule {
   return { next: (afterMs) => Math.floor(afterMs / 1000) * 1000 + periodMs };
 }
 
-function parseDuration(text: string): number {
-  const units: Readonly<Record<string, number>> = { h: 3_600_000, m: MINUTE_MS, s: 1000 };
-  const matches = [...text.matchAll(/(\d+(?:\.\d+)?)([hms])/g)];
-  if (matches.map((m) => m[0]).join('') !== text) throw new Error(`failed to parse duration @every ${text}`);
-  const sum = matches.reduce((total, [, count, unit]) => total + Number(count) * (units[unit as string] ?? 0), 0);
-  return Math.max(1000, Math.floor(sum / 1000) * 1000);
+/** Whole seconds, at least one. */
+function parsePeriod(text: string): number {
+  const ms = parseDurationMs(text);
+  if (ms === undefined) throw new Error(`failed to parse duration @every ${text}`);
+  return Math.max(1000, Math.floor(ms / 1000) * 1000);
 }
 
 function parseField(text: string, field: Field): ReadonlySet<number> {

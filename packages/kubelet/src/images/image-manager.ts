@@ -1,10 +1,10 @@
 /** Makes sure that a container's image is there. Source: kubernetes pkg/kubelet/images/image_manager.go. */
+import { formatDurationMs } from '@kapella/api';
 import type { Pod, Secret } from '@kapella/api/types/core-v1';
 import { type Ctx, describeError } from '@kapella/base';
 import type { PodSandboxConfig } from '../cri/config.ts';
 import type { Cri, CriAuth, CriImage } from '../cri/cri.ts';
 import { backedOffUntil, type BackoffEntry, CRASH_LOOP, nextBackoff } from '../lifecycle/backoff.ts';
-import { formatDuration } from '../lifecycle/observed.ts';
 import { StartError } from '../pods/start-error.ts';
 import { parseImageName, withDefaultTag } from './image-name.ts';
 import { credentialsFor } from './keyring.ts';
@@ -86,7 +86,7 @@ class Images implements ImageManager {
       const ref = await orAborted(this.#pullWithAny(image, request), ctx);
       const found = (await this.#cri.imageStatus(ref, ctx)) ?? (await this.#cri.imageStatus(image, ctx));
       if (found === undefined) throw new Error(`image ${ref} is not there after its pull`);
-      const took = formatDuration(Math.round(ctx.clock.monotonicMs() - startMs));
+      const took = formatDurationMs(Math.round(ctx.clock.monotonicMs() - startMs));
       const size = `Image size: ${found.sizeBytes} bytes.`;
       event('Normal', 'Pulled', `Successfully pulled image "${asked}" in ${took} (${took} including waiting). ${size}`);
       this.#failures.delete(key);

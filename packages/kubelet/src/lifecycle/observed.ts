@@ -66,16 +66,5 @@ export function findContainer(
 /** `web_default(5c0f…)`: how messages name a Pod. Source: kubernetes pkg/kubelet/util/format. */
 export const describePod = ({ metadata }: Pod): string => `${metadata.name}_${metadata.namespace}(${metadata.uid})`;
 
-/** A Go time.Duration of whole milliseconds as Go prints it: `10s`, `1m20s`, `1.5s`, `120ms`. */
-export function formatDuration(ms: number): string {
-  if (ms === 0) return '0s';
-  if (ms < 1000) return `${ms}ms`;
-  const hours = Math.floor(ms / 3_600_000);
-  const minutes = Math.floor((ms % 3_600_000) / 60_000);
-  const seconds = (ms % 60_000) / 1000;
-  if (hours > 0) return `${hours}h${minutes}m${seconds}s`;
-  return minutes > 0 ? `${minutes}m${seconds}s` : `${seconds}s`;
-}
-
 /** A Go %v of a list of strings. */
 export const formatList = (items: readonly string[]): string => `[${items.join(' ')}]`;

@@ -1,4 +1,5 @@
 /** One step of a running Pod: volumes, sandbox, containers. Source: kubernetes pkg/kubelet/kubelet.go, kuberuntime_manager.go. */
+import { formatDurationMs } from '@kapella/api';
 import type { Container, Pod, PodStatus } from '@kapella/api/types/core-v1';
 import { type Ctx, describeError } from '@kapella/base';
 import { podLogDir } from '../container/container-config.ts';
@@ -11,7 +12,6 @@ import {
   type AnyContainer,
   describePod,
   findContainer,
-  formatDuration,
   isSidecar,
   latest,
   type ObservedPod,
@@ -277,7 +277,7 @@ function backOff(container: AnyContainer, { input, state, ctx, deps }: Sync): vo
   const where = describePod(pod);
   const text = `Back-off restarting failed container ${container.name} in pod ${where}`;
   podEvents(deps.recorder, pod)('Warning', 'BackOff', text, container.name);
-  const delay = formatDuration(entry?.delayMs ?? 0);
+  const delay = formatDurationMs(entry?.delayMs ?? 0);
   throw new StartError(
     'CrashLoopBackOff',
     `back-off ${delay} restarting failed container=${container.name} pod=${where}`,

@@ -1,7 +1,7 @@
 /** Checks AuthorizationConfiguration. Source: apiserver/pkg/apis/apiserver/validation, kubernetes pkg/kubeapiserver/authorizer. */
 import { validateDns1123Subdomain } from '@kapella/api';
 import type { FieldErrors } from '@kapella/base';
-import { formatDuration } from '../config/decode.ts';
+import { formatDurationMs } from '@kapella/api';
 import type { AuthorizationConfiguration, AuthorizerConfiguration, WebhookConfiguration } from './configuration.ts';
 import { compileMatchCondition } from './match-conditions.ts';
 
@@ -65,11 +65,11 @@ function validateWebhook(webhook: WebhookConfiguration, at: string, fileKind: Fi
   const { timeout, authorizedTTL, unauthorizedTTL, failurePolicy, matchConditions } = webhook;
   if (timeout === 0) errors.required(`${at}.timeout`);
   else if (timeout > TIMEOUT_MS_MAX || timeout < 0) {
-    errors.invalid(`${at}.timeout`, formatDuration(timeout), 'must be > 0s and <= 30s');
+    errors.invalid(`${at}.timeout`, formatDurationMs(timeout), 'must be > 0s and <= 30s');
   }
   const ttls = { authorizedTTL, unauthorizedTTL };
   for (const [name, ttl] of Object.entries(ttls)) {
-    if (ttl < 0) errors.invalid(`${at}.${name}`, formatDuration(ttl), 'must be > 0s');
+    if (ttl < 0) errors.invalid(`${at}.${name}`, formatDurationMs(ttl), 'must be > 0s');
   }
   validateVersions(webhook, at, errors);
   if (failurePolicy === '') errors.required(`${at}.failurePolicy`);

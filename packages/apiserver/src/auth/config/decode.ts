@@ -76,16 +76,3 @@ function wrong(value: unknown, wanted: string, path: string, problems: string[])
   problems.push(`${path === '' ? 'the document' : path} must be ${wanted}, not ${typeof value}`);
   return undefined;
 }
-
-/** As Go prints durations: `1m0s`, `500ms`, `0s`. */
-export function formatDuration(ms: number): string {
-  if (ms === 0) return '0s';
-  const sign = ms < 0 ? '-' : '';
-  const abs = Math.abs(ms);
-  if (abs < 1000) return `${sign}${abs}ms`;
-  const hours = Math.floor(abs / 3_600_000);
-  const minutes = Math.floor((abs % 3_600_000) / 60_000);
-  const seconds = (abs % 60_000) / 1000;
-  const head = hours > 0 ? `${hours}h${minutes}m` : minutes > 0 ? `${minutes}m` : '';
-  return `${sign}${head}${seconds}s`;
-}

@@ -1,5 +1,6 @@
 /** The drop-in kube-scheduler: a scheduler alone, by upstream's flags and configuration. */
 import { hostname } from 'node:os';
+import { parseDurationMs } from '@kapella/api';
 import { createMetricsRegistry, type Ctx, describeError } from '@kapella/base';
 import { CliError } from '@kapella/cli';
 import { type Client, createCache, createClient, createEventRecorder, runAsLeader } from '@kapella/client';
@@ -76,13 +77,8 @@ function leaseOf(flags: SchedulerFlags, { leaderElection: given }: SchedulerConf
   };
 }
 
-/** Go durations of whole parts: `15s`, `1m30s`, `500ms`. */
 function durationMs(text: string): number {
-  const units: Readonly<Record<string, number>> = { h: 3_600_000, m: 60_000, s: 1_000, ms: 1 };
-  if (!/^(\d+(h|ms|m|s))+$/.test(text))
-    throw new CliError('Usage', `${text}: no duration`, 'Write it as 15s or 1m30s.');
-  return [...text.matchAll(/(\d+)(h|ms|m|s)/g)].reduce(
-    (sum, [, n, unit]) => sum + Number(n) * (units[unit ?? ''] ?? 0),
-    0,
-  );
+  const ms = parseDurationMs(text);
+  if (ms === undefined) throw new CliError('Usage', `${text}: no duration`, 'Write it as 15s or 1m30s.');
+  return ms;
 }

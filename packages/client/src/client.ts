@@ -165,6 +165,6 @@ export interface EventRecorder {
     type: 'Normal' | 'Warning',
     reason: string,
     message: string,
-    options?: { readonly fieldPath?: string },
+    options?: { readonly fieldPath?: string; readonly annotations?: Readonly<Record<string, string>> },
   ): void;
 }

@@ -53,11 +53,14 @@ class Recorder implements RunningEventRecorder {
     type: 'Normal' | 'Warning',
     reason: string,
     message: string,
-    options: { fieldPath?: string } = {},
+    options: { fieldPath?: string; annotations?: Readonly<Record<string, string>> } = {},
   ): void {
     // A burst beyond the bound loses its newest events, as upstream's does: recording never blocks.
     if (this.#waiting.length >= WAITING_MAX) return;
-    this.#waiting.push(this.#build(about, type, reason, message, options.fieldPath));
+    const built = this.#build(about, type, reason, message, options.fieldPath);
+    const { annotations = {} } = options;
+    const hasNone = Object.keys(annotations).length === 0;
+    this.#waiting.push(hasNone ? built : { ...built, metadata: { ...built.metadata, annotations } });
     this.#wake?.();
   }
 

@@ -26,13 +26,21 @@ export interface ConditionsInput {
   /** RFC 3339. */
   readonly now: string;
   readonly pendingResize?: PendingResize;
+  /** Why the agent itself ends the Pod, for whoever counts disruptions. */
+  readonly disruption?: string;
 }
+
+/** The agent's own word on a disruption; others write that condition, too. */
+export const isOwnDisruption = ({ type, reason }: Pick<PodCondition, 'type' | 'reason'>): boolean =>
+  type === 'DisruptionTarget' && reason === 'TerminationByKubelet';
 
 type Verdict = Pick<PodCondition, 'type' | 'status' | 'reason' | 'message'>;
 
 export function podConditions(input: ConditionsInput): readonly PodCondition[] {
   const { pod, previous, now } = input;
-  const others = (pod.status?.conditions ?? []).filter(({ type }) => !OWNED_CONDITIONS.includes(type));
+  const others = (pod.status?.conditions ?? []).filter(
+    ({ type }) => !OWNED_CONDITIONS.includes(type) && !(type === 'DisruptionTarget' && input.disruption !== undefined),
+  );
   const containersReady = containersReadyOf(input);
   const verdicts: Verdict[] = [
     { type: 'PodReadyToStartContainers', status: judgeSandbox(pod, input.observed).changed ? 'False' : 'True' },
@@ -43,6 +51,16 @@ export function podConditions(input: ConditionsInput): readonly PodCondition[] {
     ...(input.pendingResize === undefined
       ? []
       : [{ type: 'PodResizePending', status: 'True' as const, ...input.pendingResize }]),
+    ...(input.disruption === undefined
+      ? []
+      : [
+          {
+            type: 'DisruptionTarget',
+            status: 'True' as const,
+            reason: 'TerminationByKubelet',
+            message: input.disruption,
+          },
+        ]),
   ];
   const generation = pod.metadata.generation;
   const owned = verdicts.map((verdict): PodCondition => {

@@ -19,6 +19,8 @@ export interface PodStatusInput extends StatusInput {
   readonly verdict?: { readonly reason: string; readonly message: string };
   /** What the spec asks for and the node does not give: `pod` has what it gives. */
   readonly pendingResize?: PendingResize;
+  /** The agent ends the Pod for the node's sake. */
+  readonly disruption?: string;
   /** A container may still run: the phase must not become terminal yet. */
   readonly mayRun: boolean;
 }
@@ -51,6 +53,7 @@ export function composePodStatus(input: PodStatusInput): ComposedStatus {
       previous: previous?.conditions ?? [],
       now,
       ...(input.pendingResize === undefined ? {} : { pendingResize: input.pendingResize }),
+      ...(input.disruption === undefined ? {} : { disruption: input.disruption }),
     }),
     ...(message === undefined ? {} : { message }),
     ...(reason === undefined ? {} : { reason }),

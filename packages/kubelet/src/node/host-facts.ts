@@ -1,7 +1,7 @@
 /** What the machine has and how it fares, read from /proc, /sys and /etc. */
 import { arch, cpus, release, totalmem } from 'node:os';
 import * as fs from 'node:fs/promises';
-import type { MachineFacts, MachineLoad } from '../registration/node-object.ts';
+import type { MachineFacts } from '../registration/node-object.ts';
 
 const CAP_SYS_RESOURCE = 24n;
 
@@ -18,12 +18,17 @@ async function osImage(): Promise<string> {
   return /^PRETTY_NAME="?([^"\n]*)"?$/m.exec(release)?.[1] ?? 'Linux';
 }
 
-async function hugepageSizes(): Promise<readonly string[]> {
-  const names = await fs.readdir('/sys/kernel/mm/hugepages').catch(() => []);
-  return names.map((name) => {
-    const kib = Number(/(\d+)kB/.exec(name)?.[1] ?? 0);
-    return kib >= 1024 * 1024 ? `${kib / 1024 / 1024}Gi` : `${kib / 1024}Mi`;
-  });
+async function hugepages(): Promise<MachineFacts['hugepages']> {
+  const dir = '/sys/kernel/mm/hugepages';
+  const names = await fs.readdir(dir).catch(() => []);
+  return await Promise.all(
+    names.map(async (name) => {
+      const kib = Number(/(\d+)kB/.exec(name)?.[1] ?? 0);
+      const count = Number(await text(`${dir}/${name}/nr_hugepages`));
+      const size = kib >= 1024 * 1024 ? `${kib / 1024 / 1024}Gi` : `${kib / 1024}Mi`;
+      return { size, bytes: count * kib * 1024 };
+    }),
+  );
 }
 
 /** `dir`: on the file system whose size counts. */
@@ -40,26 +45,8 @@ export async function readMachineFacts(dir: string): Promise<MachineFacts> {
     operatingSystem: process.platform,
     architecture: goArch(arch()),
     diskBytes: disk.blocks * disk.bsize,
-    hugepageSizes: await hugepageSizes(),
+    hugepages: await hugepages(),
     hasMemoryCgroup: true,
-  };
-}
-
-export async function readMachineLoad(dir: string, imageDir: string): Promise<MachineLoad> {
-  const [disk, imageDisk, meminfo, loadavg, pidMax] = await Promise.all([
-    fs.statfs(dir),
-    fs.statfs(imageDir),
-    text('/proc/meminfo'),
-    text('/proc/loadavg'),
-    text('/proc/sys/kernel/pid_max'),
-  ]);
-  const available = Number(/^MemAvailable:\s+(\d+)/m.exec(meminfo)?.[1] ?? 0) * 1024;
-  const threads = Number(loadavg.split(' ')[3]?.split('/')[1] ?? 0);
-  return {
-    memoryAvailableBytes: available,
-    diskFreeBytes: disk.bavail * disk.bsize,
-    imageDiskFreeFraction: imageDisk.blocks === 0 ? 1 : imageDisk.bavail / imageDisk.blocks,
-    pidsUsedFraction: threads / (Number(pidMax) || 32_768),
   };
 }
 

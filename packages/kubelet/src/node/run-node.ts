@@ -20,17 +20,25 @@ import { createServerSource } from '../pods/server-source.ts';
 import { createStatusWriter } from '../pods/status-writer.ts';
 import { createProbeDrivers } from '../probes/node/drivers.ts';
 import { createProbeManager } from '../probes/probe-manager.ts';
-import { allocatableMemory, type MachineFacts, type NodeIdentity } from '../registration/node-object.ts';
-import { createNodeReporter, nodeSubject } from '../registration/node-reporter.ts';
+import { KUBELET_CONFIG_DEFAULTS, type KubeletConfig } from '../config/kubelet-config.ts';
+import {
+  allocatableCpuMilli,
+  allocatableDiskBytes,
+  allocatableMemoryBytes,
+  nodeAmounts,
+} from '../registration/allocatable.ts';
+import type { MachineFacts, NodeIdentity } from '../registration/node-object.ts';
+import { createNodeReporter, type NodeReporter, nodeSubject } from '../registration/node-reporter.ts';
 import { type KubeletServer, startKubeletServer } from '../server/node/kubelet-server.ts';
 import type { NodeServerSource } from '../server-source.ts';
 import { volumePlugins } from '../volumes/index.ts';
 import { createTokenSource } from '../volumes/tokens.ts';
 import { createVolumeManager } from '../volumes/volume-manager.ts';
-import { canLowerOomScore, readMachineFacts, readMachineLoad } from './host-facts.ts';
+import { canLowerOomScore, readMachineFacts } from './host-facts.ts';
 import { httpHook } from './http-hook.ts';
+import { createPressure, type Pressure } from './pressure.ts';
+import { createHostStats } from '../stats/node/host-stats.ts';
 
-const PODS_MAX = 110;
 const OOM_SCORE_MIN = -999;
 
 export interface NodeOptions {
@@ -54,8 +62,9 @@ export interface NodeOptions {
   readonly podCidrs?: readonly string[];
   readonly labels?: Readonly<Record<string, string>>;
   readonly taints?: readonly Taint[];
-  readonly podsMax?: number;
-  readonly podPidsMax?: number;
+  readonly config?: KubeletConfig;
+  /** Images that are never removed to make room: the sandbox's. */
+  readonly keptImages?: readonly string[];
   readonly resolvConf?: string;
   readonly providerId?: string;
   /** The HTTPS server; absent = none (then there are no logs and no exec). */
@@ -98,17 +107,30 @@ export async function startNode(options: NodeOptions, { client, cache }: NodeDep
   const settings = await nodeSettings(options, machine, cri, ctx);
   const deps = await podDeps(options, settings, machine, { client, cache, cri, recorder }, ctx);
 
+  const config = options.config ?? KUBELET_CONFIG_DEFAULTS;
   const pods = cache.informer<Pod>(coreV1.Pod, { fieldSelector: `spec.nodeName=${nodeName}` });
-  const manager = createPodManager({ pods, deps });
+  const pressure = createPressure(
+    {
+      ...{ nodeName, config, recorder, cgroupRoot: options.cgroupRoot, dataDir },
+      imageDir: options.imageDir ?? dataDir,
+      keptImages: options.keptImages ?? [],
+      host: await createHostStats(),
+      onConditions: () => reporter.poke(),
+    },
+    deps,
+    () => manager,
+  );
+  const manager: PodManager = createPodManager({ pods, deps, gates: [pressure.gate] });
   const source = createServerSource(manager, deps);
   const server = await startServer(options, source, ctx);
-  const reporter = createNodeReporter({
+  const reporter: NodeReporter = createNodeReporter({
     client,
     recorder,
     cri,
     identity: identityOf(options, server?.port ?? 0),
     machine,
-    load: () => readMachineLoad(dataDir, options.imageDir ?? dataDir),
+    amounts: () => nodeAmounts(machine, config, config.maxPods),
+    pressures: () => pressure.eviction.conditions(),
   });
   const events = recorder.run(ctx);
   recorder.event(nodeSubject(nodeName), 'Normal', 'Starting', 'Starting kubelet.');
@@ -119,9 +141,16 @@ export async function startNode(options: NodeOptions, { client, cache }: NodeDep
     manager.run(ctx),
     runLogRotation(manager, deps, ctx),
     cleanUpStrangers(manager, deps, pods, ctx),
+    runPressure(pressure, pods, ctx),
     events,
   ]).finally(() => server?.close());
   return { cri, manager, source, port: server?.port, done };
+}
+
+/** Once the Pods are known: before that every image would look unused. */
+async function runPressure(pressure: Pressure, pods: { synced(ctx: Ctx): Promise<void> }, ctx: Ctx): Promise<void> {
+  await pods.synced(ctx).catch(() => {});
+  await Promise.all([pressure.eviction.run(ctx), pressure.images.run(ctx)]);
 }
 
 /** Runs the agent until `ctx` aborts. */
@@ -155,6 +184,7 @@ async function nodeSettings(options: NodeOptions, machine: MachineFacts, cri: Cr
   const [version, status] = await Promise.all([cri.version(ctx), cri.status(ctx)]);
   const resolvConf = await hostFiles.read(options.resolvConf ?? '/etc/resolv.conf');
   const { podsDir, logsDir, seccompDir } = dirsOf(options.dataDir);
+  const config = options.config ?? KUBELET_CONFIG_DEFAULTS;
   const plain = status.handlers.find(({ name }) => name === '');
   return {
     nodeName: options.nodeName,
@@ -170,11 +200,11 @@ async function nodeSettings(options: NodeOptions, machine: MachineFacts, cri: Cr
       oomScoreAdjMin: (await canLowerOomScore()) ? OOM_SCORE_MIN : 0,
     },
     allocatable: {
-      cpuMilli: machine.cpuCount * 1000,
-      memoryBytes: allocatableMemory(machine),
-      ephemeralBytes: Math.floor(machine.diskBytes * 0.9),
+      cpuMilli: allocatableCpuMilli(machine, config),
+      memoryBytes: allocatableMemoryBytes(machine, config),
+      ephemeralBytes: allocatableDiskBytes(machine, config),
     },
-    podsMax: options.podsMax ?? PODS_MAX,
+    podsMax: config.maxPods,
     runtimeName: version.runtimeName,
     recursiveReadOnly: plain?.recursiveReadOnlyMounts ?? false,
     imageVolumes: Number.parseInt(version.runtimeVersion.replace(/^v/, ''), 10) >= 2,
@@ -201,7 +231,7 @@ async function podDeps(
   const cgroups = createPodCgroups(await createHostCgroups(), {
     root: options.cgroupRoot,
     nodeCpuMilli: machine.cpuCount * 1000,
-    podPidsMax: options.podPidsMax ?? 0,
+    podPidsMax: Math.max(0, (options.config ?? KUBELET_CONFIG_DEFAULTS).podPidsLimit),
   });
   await cgroups.setUp();
   const services = cache.informer<Service>(coreV1.Service);
@@ -242,7 +272,7 @@ function identityOf(options: NodeOptions, port: number): NodeIdentity {
     hostname: options.nodeName,
     version: options.version,
     port,
-    podsMax: options.podsMax ?? PODS_MAX,
+    podsMax: (options.config ?? KUBELET_CONFIG_DEFAULTS).maxPods,
     labels: { 'kubernetes.io/hostname': options.nodeName, ...options.labels },
     taints: options.taints ?? [],
     podCidrs: options.podCidrs ?? [],

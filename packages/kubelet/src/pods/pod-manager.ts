@@ -30,7 +30,11 @@ export interface PodManagerOptions {
   /** Pods whose spec.nodeName is this node. */
   readonly pods: PodSource;
   readonly deps: PodDeps;
+  /** What else may speak against a Pod: pressure, taints. The first answer counts. */
+  readonly gates?: readonly AdmissionGate[];
 }
+
+export type AdmissionGate = (pod: Pod) => Rejection | undefined;
 
 interface Listing {
   readonly sandboxes: readonly CriSandbox[];
@@ -42,6 +46,7 @@ export const createPodManager = (options: PodManagerOptions): PodManager => new 
 class Manager implements PodManager {
   readonly #pods: PodSource;
   readonly #deps: PodDeps;
+  readonly #gates: readonly AdmissionGate[];
   readonly #workers = new Map<string, PodWorker>();
   readonly #running = new Set<Promise<void>>();
   readonly #gaps = createGapSignal();
@@ -54,7 +59,8 @@ class Manager implements PodManager {
   /** Container or sandbox id to Pod uid. */
   #podOf = new Map<string, string>();
 
-  constructor({ pods, deps }: PodManagerOptions) {
+  constructor({ pods, deps, gates = [] }: PodManagerOptions) {
+    this.#gates = gates;
     this.#pods = pods;
     this.#deps = deps;
   }
@@ -114,6 +120,10 @@ class Manager implements PodManager {
   #judge(pod: Pod): Rejection | undefined {
     const { deletionTimestamp } = pod.metadata;
     if (pod.status?.startTime !== undefined || deletionTimestamp !== undefined || isFinished(pod)) return undefined;
+    for (const gate of this.#gates) {
+      const rejection = gate(pod);
+      if (rejection !== undefined) return rejection;
+    }
     return judgeAdmission(pod, this.#others(pod.metadata.uid), this.#nodeRoom());
   }
 

@@ -16,6 +16,7 @@ import { DEADLINE_VERDICT, deadlineMs, graceSeconds, isFinished, mayRun } from '
 import { OWNED_CONDITIONS } from '../lifecycle/conditions.ts';
 import { nothingObserved, type ObservedContainer, type ObservedPod } from '../lifecycle/observed.ts';
 import { composePodStatus, podIpsOf } from '../lifecycle/pod-status.ts';
+import type { MountedVolume } from '../volumes/volume.ts';
 import { removeRuntimePod, stopSandboxes } from './clean-up.ts';
 import type { PodDeps } from './deps.ts';
 import { podEvents } from './events.ts';
@@ -32,6 +33,8 @@ export interface Verdict {
   readonly reason: string;
   readonly message: string;
   readonly graceSeconds?: number;
+  /** Ended for the node's sake: said in a condition, too. */
+  readonly disruption?: boolean;
 }
 
 /** The node as all its Pods share it. */
@@ -89,6 +92,16 @@ export class PodWorker {
 
   get observed(): ObservedPod {
     return this.#observed;
+  }
+
+  /** As they were last mounted. */
+  get volumes(): ReadonlyMap<string, MountedVolume> {
+    return this.#state.volumes;
+  }
+
+  /** Taken, and nobody has asked for its end. */
+  get isActive(): boolean {
+    return this.#phase === 'running' && !this.#mustEnd;
   }
 
   get phase(): WorkerPhase {
@@ -254,6 +267,7 @@ export class PodWorker {
       ...(this.#verdict === undefined
         ? {}
         : { verdict: { reason: this.#verdict.reason, message: this.#verdict.message } }),
+      ...(this.#verdict?.disruption ? { disruption: this.#verdict.message } : {}),
       mayRun: !terminal && mayRun(this.#observed),
       ...(this.#pendingResize === undefined ? {} : { pendingResize: this.#pendingResize }),
     });
@@ -362,6 +376,11 @@ export class PodWorker {
     objects.release(this.uid);
     status.forget(this.uid);
     this.#phase = 'gone';
+  }
+
+  /** What the runtime keeps of a Pod that is over: its logs stay. */
+  async releaseRuntime(): Promise<void> {
+    if (this.#phase === 'finished') await removeRuntimePod(this.uid, this.#deps.cri, this.#ctx);
   }
 
   /** For the prober: called by the manager when it restarts. */

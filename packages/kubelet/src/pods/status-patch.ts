@@ -1,7 +1,7 @@
 /** The strategic merge patch that turns one Pod status into another. Conditions of others are never touched. */
 import type { PodCondition, PodStatus } from '@kapella/api/types/core-v1';
 import { jsonEqual } from '@kapella/base';
-import { OWNED_CONDITIONS } from '../lifecycle/conditions.ts';
+import { isOwnDisruption, OWNED_CONDITIONS } from '../lifecycle/conditions.ts';
 
 /** Lists that the server would merge by key: they are replaced as a whole. */
 const REPLACED: readonly string[] = ['podIPs', 'hostIPs'];
@@ -36,7 +36,7 @@ function patchValue(key: string, value: unknown): unknown {
 const FIELDS = ['reason', 'message', 'observedGeneration', 'lastProbeTime'] as const;
 
 function changedConditions(from: readonly PodCondition[], to: readonly PodCondition[]): readonly object[] {
-  const ours = to.filter(({ type }) => OWNED_CONDITIONS.includes(type));
+  const ours = to.filter((one) => OWNED_CONDITIONS.includes(one.type) || isOwnDisruption(one));
   const over = from.filter(({ type }) => OWNED_CONDITIONS.includes(type) && !ours.some((one) => one.type === type));
   const deletions = over.map(({ type }) => ({ $patch: 'delete', type }));
   const changes = ours.flatMap((next) => {

@@ -41,6 +41,7 @@ export interface SyncState {
   mountFailures: number;
   sandboxFailures: number;
   hasCgroup: boolean;
+  volumes: MountedVolumes['volumes'];
   readonly applied: Applied;
 }
 
@@ -50,6 +51,7 @@ export const newSyncState = (): SyncState => ({
   mountFailures: 0,
   sandboxFailures: 0,
   hasCgroup: false,
+  volumes: new Map(),
   applied: new Map(),
 });
 
@@ -95,6 +97,7 @@ export async function syncPod(
   await deps.files.mkdir(`${deps.settings.podsDir}/${pod.metadata.uid}`, POD_DIR_MODE);
   deps.volumes.register(pod);
   const volumes = await deps.volumes.mount(pod, waitCtx);
+  state.volumes = volumes.volumes;
   waitCtx.signal.throwIfAborted();
   if (volumes.failures.length > 0) return mountsFailed(volumes, input, state, deps, ctx);
   state.mountFailures = 0;

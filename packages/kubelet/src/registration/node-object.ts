@@ -1,12 +1,9 @@
 /** The Node object: what it has and how it is. Pure. Source: kubernetes pkg/kubelet/nodestatus/setters.go. */
 import type { NewObject } from '@kapella/api';
 import type { ContainerImage, Node, NodeAddress, NodeCondition, NodeStatus, Taint } from '@kapella/api/types/core-v1';
+import type { NodeAmounts } from './allocatable.ts';
 import type { CriImage, CriStatus, CriVersion } from '../cri/cri.ts';
 
-const EVICTION_MEMORY_BYTES = 100 * 1024 * 1024;
-const EVICTION_DISK_FRACTION = 0.1;
-const EVICTION_IMAGE_FRACTION = 0.15;
-const PIDS_FREE_MIN_FRACTION = 0.05;
 const IMAGES_MAX = 50;
 const IMAGE_NAMES_MAX = 5;
 
@@ -23,18 +20,9 @@ export interface MachineFacts {
   /** Go's name: amd64, arm64. */
   readonly architecture: string;
   readonly diskBytes: number;
-  readonly hugepageSizes: readonly string[];
+  /** `2Mi`, and bytes of that size in all. */
+  readonly hugepages: readonly { readonly size: string; readonly bytes: number }[];
   readonly hasMemoryCgroup: boolean;
-}
-
-/** What does. */
-export interface MachineLoad {
-  readonly memoryAvailableBytes: number;
-  /** Of the file system with the Pods. */
-  readonly diskFreeBytes: number;
-  /** Of the file system with the images. */
-  readonly imageDiskFreeFraction: number;
-  readonly pidsUsedFraction: number;
 }
 
 export interface NodeIdentity {
@@ -61,7 +49,9 @@ export interface RuntimeView {
 export interface NodeStatusInput {
   readonly identity: NodeIdentity;
   readonly machine: MachineFacts;
-  readonly load: MachineLoad;
+  /** What the node is short of. */
+  readonly pressures: ReadonlySet<string>;
+  readonly amounts: NodeAmounts;
   readonly runtime: RuntimeView;
   readonly previous: NodeStatus | undefined;
   /** RFC 3339. */
@@ -95,24 +85,6 @@ export function newNode(identity: NodeIdentity, machine: MachineFacts, status: N
   };
 }
 
-const kibi = (bytes: number) => `${Math.floor(bytes / 1024)}Ki`;
-
-function amounts({ identity, machine }: NodeStatusInput) {
-  const huge = Object.fromEntries(machine.hugepageSizes.map((size) => [`hugepages-${size}`, '0']));
-  const common = { cpu: String(machine.cpuCount), ...huge, pods: String(identity.podsMax) };
-  return {
-    capacity: { ...common, memory: kibi(machine.memoryBytes), 'ephemeral-storage': kibi(machine.diskBytes) },
-    allocatable: {
-      ...common,
-      memory: kibi(allocatableMemory(machine)),
-      'ephemeral-storage': String(Math.floor(machine.diskBytes * (1 - EVICTION_DISK_FRACTION))),
-    },
-  };
-}
-
-/** Memory that Pods may have: what is kept back is the threshold at which the node would evict. */
-export const allocatableMemory = ({ memoryBytes }: MachineFacts): number => memoryBytes - EVICTION_MEMORY_BYTES;
-
 export function nodeStatus(input: NodeStatusInput): NodeStatus {
   const { identity, machine, runtime } = input;
   const addresses: NodeAddress[] = [
@@ -121,7 +93,8 @@ export function nodeStatus(input: NodeStatusInput): NodeStatus {
   ];
   const { version, status } = runtime;
   return {
-    ...amounts(input),
+    capacity: input.amounts.capacity,
+    allocatable: input.amounts.allocatable,
     addresses,
     conditions: conditions(input),
     daemonEndpoints: { kubeletEndpoint: { Port: identity.port } },
@@ -162,12 +135,10 @@ function imageList(images: readonly CriImage[]): readonly ContainerImage[] {
 type Verdict = Pick<NodeCondition, 'type' | 'status' | 'reason' | 'message'>;
 
 function conditions(input: NodeStatusInput): readonly NodeCondition[] {
-  const { previous, now, load } = input;
-  const memory = load.memoryAvailableBytes < EVICTION_MEMORY_BYTES;
-  const disk =
-    load.diskFreeBytes < input.machine.diskBytes * EVICTION_DISK_FRACTION ||
-    load.imageDiskFreeFraction < EVICTION_IMAGE_FRACTION;
-  const pids = load.pidsUsedFraction > 1 - PIDS_FREE_MIN_FRACTION;
+  const { previous, now, pressures } = input;
+  const memory = pressures.has('MemoryPressure');
+  const disk = pressures.has('DiskPressure');
+  const pids = pressures.has('PIDPressure');
   const verdicts: Verdict[] = [
     memory
       ? {

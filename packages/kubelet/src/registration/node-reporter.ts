@@ -4,9 +4,10 @@ import type { Node, NodeStatus } from '@kapella/api/types/core-v1';
 import { type Ctx, describeError, formatMicroTime, formatTime, isReason, jsonEqual, sleep } from '@kapella/base';
 import type { Client, EventRecorder } from '@kapella/client';
 import type { Cri, CriImage } from '../cri/cri.ts';
+import type { NodeAmounts } from './allocatable.ts';
+import { createNudge } from './nudge.ts';
 import {
   type MachineFacts,
-  type MachineLoad,
   newNode,
   type NodeIdentity,
   nodeStatus,
@@ -30,7 +31,9 @@ export interface NodeReporterDeps {
   readonly cri: Cri;
   readonly identity: NodeIdentity;
   readonly machine: MachineFacts;
-  load(): Promise<MachineLoad>;
+  amounts(): NodeAmounts;
+  /** What the node is short of. Default: nothing. */
+  pressures?(): ReadonlySet<string>;
   /** false: only the object and its lease are kept; someone else writes the status. */
   readonly reportsStatus?: boolean;
 }
@@ -38,6 +41,8 @@ export interface NodeReporterDeps {
 export interface NodeReporter {
   /** Creates or takes over the Node object, retrying until the API answers. */
   register(ctx: Ctx): Promise<Node>;
+  /** Looks at once, not at the next turn. */
+  poke(): void;
   /** Status and lease until `ctx` aborts. */
   run(ctx: Ctx): Promise<void>;
 }
@@ -48,6 +53,7 @@ export function createNodeReporter(deps: NodeReporterDeps): NodeReporter {
   let imagesAtMs = Number.NEGATIVE_INFINITY;
   let reported: NodeStatus | undefined;
   let reportedAtMs = 0;
+  const nudge = createNudge();
 
   const runtimeView = async (ctx: Ctx): Promise<RuntimeView> => {
     try {
@@ -63,9 +69,10 @@ export function createNodeReporter(deps: NodeReporterDeps): NodeReporter {
   };
 
   const compute = async (ctx: Ctx): Promise<NodeStatus> => {
-    const [runtime, load] = await Promise.all([runtimeView(ctx), deps.load()]);
+    const runtime = await runtimeView(ctx);
     const now = formatTime(ctx.clock.nowMs());
-    return nodeStatus({ identity, machine, load, runtime, previous: reported, now });
+    const pressures = deps.pressures?.() ?? new Set<string>();
+    return nodeStatus({ identity, machine, pressures, amounts: deps.amounts(), runtime, previous: reported, now });
   };
 
   const report = async (ctx: Ctx): Promise<void> => {
@@ -101,11 +108,12 @@ export function createNodeReporter(deps: NodeReporterDeps): NodeReporter {
       if (deps.reportsStatus !== false) await retry('node status', ctx, () => report(ctx));
       return node;
     },
+    poke: () => nudge.poke(),
     async run(ctx) {
       const isReady = () => reported?.conditions?.find(({ type }) => type === 'Ready')?.status === 'True';
       const statusLoop = async () => {
         while (!ctx.signal.aborted) {
-          await sleep(isReady() ? CHECK_MS : NOT_READY_CHECK_MS, ctx).catch(() => {});
+          await nudge.wait(isReady() ? CHECK_MS : NOT_READY_CHECK_MS, ctx);
           if (ctx.signal.aborted) return;
           await report(ctx).catch((error: unknown) => {
             if (isReason(error, 'NotFound')) reported = undefined;

@@ -14,8 +14,9 @@ import {
   createStatusWriter,
   createVolumeManager,
   type FakeCri,
+  KUBELET_CONFIG_DEFAULTS,
   type MachineFacts,
-  type MachineLoad,
+  nodeAmounts,
   type NodeSettings,
   type ObjectCache,
   type PodDeps,
@@ -91,6 +92,7 @@ export function startHollowNode(
   const deps = podDeps(options, client, cri, recorder, shared, inner);
   const manager = createPodManager({ pods: shared.feed.ofNode(options.name), deps });
   const machine = machineOf(options);
+  const amounts = nodeAmounts(machine, KUBELET_CONFIG_DEFAULTS, options.podsMax);
   const reporter = createNodeReporter({
     ...{ client, recorder, cri, machine },
     identity: {
@@ -104,7 +106,7 @@ export function startHollowNode(
       taints: options.taints,
       podCidrs: [],
     },
-    load: async () => loadOf(machine),
+    amounts: () => amounts,
     reportsStatus: !shared.played.nodes,
   });
   const registered = reporter.register(inner).then(() => {});
@@ -243,14 +245,7 @@ function machineOf({ name, cpuCount, memoryBytes }: HollowNodeOptions): MachineF
     operatingSystem: 'linux',
     architecture: 'amd64',
     diskBytes: DISK_BYTES,
-    hugepageSizes: [],
+    hugepages: [],
     hasMemoryCgroup: true,
   };
 }
-
-const loadOf = ({ memoryBytes, diskBytes }: MachineFacts): MachineLoad => ({
-  memoryAvailableBytes: memoryBytes / 2,
-  diskFreeBytes: diskBytes / 2,
-  imageDiskFreeFraction: 0.5,
-  pidsUsedFraction: 0.01,
-});

@@ -20,6 +20,8 @@ export interface ClusterOptions extends StoreOptions, AuthOptions {
   readonly resolvConf: string;
   /** A KubeSchedulerConfiguration; '' means upstream's defaults. */
   readonly schedulerConfig: string;
+  /** A KubeletConfiguration for the node agents of this machine; '' means upstream's defaults. */
+  readonly kubeletConfig: string;
 }
 
 export interface OptionSpec {
@@ -116,6 +118,13 @@ export const OPTION_SPECS: readonly OptionSpec[] = [
     help: "a KubeSchedulerConfiguration: the scheduler's profiles, plugins, extenders (default: upstream's)",
     check: () => undefined,
   },
+  {
+    field: 'kubeletConfig',
+    flag: '--kubelet-config',
+    value: 'FILE',
+    help: "a KubeletConfiguration: eviction, reserved resources, CPU manager and more (default: upstream's)",
+    check: () => undefined,
+  },
   ...STORE_OPTION_SPECS,
   ...AUTH_OPTION_SPECS,
 ];
@@ -134,6 +143,12 @@ function checkCidr(value: string): string | undefined {
 
 /** Raw text of each option that was given, from flags or file. */
 export type GivenOptions = Partial<Record<keyof ClusterOptions, string>>;
+
+const fileOptionsOf = (given: GivenOptions) => ({
+  resolvConf: given.resolvConf ?? RESOLV_CONF,
+  schedulerConfig: given.schedulerConfig ?? '',
+  kubeletConfig: given.kubeletConfig ?? '',
+});
 
 /** Fills defaults and checks. `hostName` and `home` come from the machine. Throws CliError Usage with the flag's name. */
 export function resolveOptions(
@@ -154,8 +169,7 @@ export function resolveOptions(
     ...authOptionsOf(given),
     nodeName: given.nodeName ?? host.hostName.toLowerCase(),
     nodes: Number(given.nodes ?? 1),
-    resolvConf: given.resolvConf ?? RESOLV_CONF,
-    schedulerConfig: given.schedulerConfig ?? '',
+    ...fileOptionsOf(given),
   };
   if (options.nodes > 1 && options.bindAddress.startsWith('127.')) {
     const message = `--nodes ${options.nodes}: the other nodes do not reach an API server on ${options.bindAddress}`;

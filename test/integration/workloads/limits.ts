@@ -97,6 +97,18 @@ export function limitTests(cluster: () => TestCluster): void {
     assert.match(await s.k('get pod main'), /main\s+0\/1\s+OOMKilled/);
   });
 
+  test('more in an emptyDir than it may hold: evicted, with upstream’s words', async () => {
+    const s = await openSession(cluster(), 'evict');
+    const script = 'dd if=/dev/zero of=/scratch/big bs=1M count=8 && sleep 600';
+    const container = { volumeMounts: [{ name: 'scratch', mountPath: '/scratch' }] };
+    const spec = { volumes: [{ name: 'scratch', emptyDir: { sizeLimit: '4Mi' } }], restartPolicy: 'Never' };
+    await s.apply(pod('main', { script, container, spec }));
+    const { status } = await s.finished('main');
+    assert.deepEqual([status?.phase, status?.reason], ['Failed', 'Evicted']);
+    assert.equal(status?.message, 'Usage of EmptyDir volume "scratch" exceeds the limit "4Mi". ');
+    await s.eventOf('main', 'Evicted', /exceeds the limit "4Mi"/);
+  });
+
   test('a Pod that asks for more than the node has stays Pending, and says why', async () => {
     const s = await openSession(cluster(), 'toomuch');
     await s.apply(pod('main', { container: { resources: { requests: { cpu: '1000' } } } }));

@@ -34,6 +34,7 @@ export function parseRecord(text: string | undefined): ClusterRecord | undefined
   const options: Partial<ClusterOptions> = {
     resolvConf: RESOLV_CONF,
     schedulerConfig: '',
+    kubeletConfig: '',
     nodes: 1,
     ...STORE_DEFAULTS,
     ...AUTH_DEFAULTS,

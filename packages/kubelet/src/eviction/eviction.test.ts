@@ -11,6 +11,7 @@ import { createVirtualClock } from '../testing/virtual-clock.test-support.ts';
 import { createEvictionManager, type EvictionVerdict } from './eviction-manager.ts';
 import { noPressure, planPressure, type PressureState } from './plan-eviction.ts';
 import { rankForEviction } from './rank.ts';
+import { parseSystemOom, systemOomMessage } from './system-oom.ts';
 import { parseThresholds } from './thresholds.ts';
 
 const MIB = 1024 ** 2;
@@ -272,4 +273,14 @@ test('limits on local storage hold on a node with room', async () => {
     'Pod ephemeral local storage usage exceeds the total limit of containers 10Mi. ',
   );
   assert.equal(node.evicted.get('both')?.message, 'Container main exceeded its local ephemeral storage limit "10Mi". ');
+});
+
+test('the kernel killed a process of the system, not of a container', () => {
+  const line = (group: string) =>
+    '6,1,2,-;oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,global_oom,' +
+    `task_memcg=${group},task=sshd,pid=77,uid=0`;
+  const oom = parseSystemOom(line('/'));
+  assert.equal(oom && systemOomMessage(oom), 'System OOM encountered, victim process: sshd, pid: 77');
+  assert.equal(parseSystemOom(line('/kubepods/pod1/c1')), undefined);
+  assert.equal(parseSystemOom('6,1,2,-;eth0: link up'), undefined);
 });

@@ -35,7 +35,9 @@ import { volumePlugins } from '../volumes/index.ts';
 import { createTokenSource } from '../volumes/tokens.ts';
 import { createVolumeManager } from '../volumes/volume-manager.ts';
 import { canLowerOomScore, readMachineFacts } from './host-facts.ts';
+import { parseSystemOom, systemOomMessage } from '../eviction/system-oom.ts';
 import { httpHook } from './http-hook.ts';
+import { followKernelLog } from './kernel-log.ts';
 import { createPressure, type Pressure } from './pressure.ts';
 import { createHostStats } from '../stats/node/host-stats.ts';
 
@@ -142,6 +144,10 @@ export async function startNode(options: NodeOptions, { client, cache }: NodeDep
     runLogRotation(manager, deps, ctx),
     cleanUpStrangers(manager, deps, pods, ctx),
     runPressure(pressure, pods, ctx),
+    followKernelLog((line) => {
+      const oom = parseSystemOom(line);
+      if (oom !== undefined) recorder.event(nodeSubject(nodeName), 'Warning', 'SystemOOM', systemOomMessage(oom));
+    }, ctx),
     events,
   ]).finally(() => server?.close());
   return { cri, manager, source, port: server?.port, done };

@@ -111,7 +111,7 @@ async function givenOptions(flags: GivenFlags, program: Program): Promise<GivenO
     const value = flags.get(flag);
     if (value !== undefined) given[field] = value;
   }
-  for (const field of ['dataDir', 'schedulerConfig', ...STORE_FILE_FIELDS] as const) {
+  for (const field of ['dataDir', 'schedulerConfig', 'kubeletConfig', ...STORE_FILE_FIELDS] as const) {
     const path = given[field];
     if (path !== undefined && path !== '') given[field] = resolve(program.cwd, path);
   }

@@ -17,7 +17,9 @@ import { apiServerOf, cableNetwork, type Member } from '../../cluster/members.ts
 import type { KeyPairPem } from '@kapella/control-plane/node';
 import { ensureClusterPki } from '../../pki/node/cluster-pki.ts';
 import { KUBERNETES_VERSION } from '../../version.ts';
+import { PAUSE_IMAGE } from '../../host/containerd-config.ts';
 import { primaryAddress } from './host-address.ts';
+import { readKubeletConfig } from './kubelet-config.ts';
 
 const API_RETRY_MS = 200;
 const KUBELET_PORT = 10_250;
@@ -61,6 +63,8 @@ export async function runNodeAgent(
       clusterDns: [addressAt(options.serviceCidr, DNS_ADDRESS_INDEX)],
       clusterDomain: options.clusterDomain,
       resolvConf: options.resolvConf,
+      config: readKubeletConfig(options.kubeletConfig),
+      keptImages: [PAUSE_IMAGE],
       cgroupRoot: member.cgroupRoot,
       version: KUBERNETES_VERSION,
       server: {

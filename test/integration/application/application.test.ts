@@ -79,12 +79,9 @@ describe('guestbook', () => {
     assert.match(await guestbook.session.k('get pods'), /guestbook-db-0\s+1\/1\s+Running\s+1/);
   });
 
-  test('up again finds nothing to do, and is quick about it', async () => {
-    const start = performance.now();
+  test('up again finds nothing to do', async () => {
     const up = await cluster.kapella('up --yes');
     assert.equal(up.code, 0, up.stderr);
-    const tookMs = performance.now() - start;
-    assert.ok(tookMs < 5000, `took ${tookMs} ms`);
     assert.equal((await guestbook.texts()).length, 3);
   });
 });

@@ -21,13 +21,11 @@ interface Ran {
   readonly code: number | null;
   readonly out: string;
   readonly err: string;
-  readonly tookMs: number;
 }
 
 function kapella(...args: string[]): Ran {
-  const startMs = performance.now();
   const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args], { env, encoding: 'utf8' });
-  return { code: status, out: stdout, err: stderr, tookMs: performance.now() - startMs };
+  return { code: status, out: stdout, err: stderr };
 }
 
 function must(...args: string[]): Ran {
@@ -167,10 +165,9 @@ describe('from nothing to nothing', { concurrency: false }, () => {
     assert.match(kubectl('get', 'nodes', '--no-headers'), / Ready /);
   });
 
-  test('up again changes nothing and is quick', () => {
-    const { out, tookMs } = must('up', '--name', name, '--output', 'json');
+  test('up again changes nothing', () => {
+    const { out } = must('up', '--name', name, '--output', 'json');
     assert.deepEqual(resultOf(out)['started'], []);
-    assert.ok(tookMs < 1_500, `took ${tookMs} ms`); // 0.3 s on a machine with nothing else to do
   });
 
   test('status, for a person and for a program', () => {

@@ -198,10 +198,10 @@ test('an upstream that is closed: SERVFAIL at once', async () => {
     index: new RecordIndex(),
     zone,
     isReady: () => true,
-    upstreams: () => [createUpstream('127.0.0.1', 1, 2_000)],
+    upstreams: () => [createUpstream('127.0.0.1', 1, 20_000)],
     counts: new Map(),
   });
   const startMs = performance.now();
   assert.equal((await chain({ name: 'example.com', type: 'A', wantsDnssec: false }, ctx)).code, 'SERVFAIL');
-  assert.ok(performance.now() - startMs < 1_500);
+  assert.ok(performance.now() - startMs < 15_000, 'and not when its time is over');
 });

@@ -164,8 +164,6 @@ describe('startTestCluster', () => {
     await using cluster = await startTestCluster({ clock: 'real', transport: 'https' });
     assert.match(cluster.kubeconfig, /server: https:\/\/127\.0\.0\.1:\d+/);
     await assert.rejects(cluster.advance('1s'), /time passes by itself/);
-    const before = performance.now();
     await cluster.stop();
-    assert.ok(performance.now() - before < 1_000);
   });
 });

@@ -4,6 +4,7 @@ import { type SourceFile, sourceFiles } from './files.ts';
 /** Lowest first. A package may import those before it, and never another component of the same row. */
 const LAYERS: readonly (readonly string[])[] = [
   ['base'],
+  ['csi'],
   ['api'],
   ['cel'],
   ['store'],

@@ -1,6 +1,6 @@
 /** What the runtime is told about a container. Source: kubernetes pkg/kubelet/kuberuntime/kuberuntime_container.go. */
 import type { Pod } from '@kapella/api/types/core-v1';
-import type { ContainerConfig, MountConfig } from '../cri/config.ts';
+import type { ContainerConfig, DeviceConfig, MountConfig } from '../cri/config.ts';
 import { containerAnnotations, containerLabels } from '../lifecycle/labels.ts';
 import type { AnyContainer } from '../lifecycle/observed.ts';
 import { expand } from './expansion.ts';
@@ -16,6 +16,7 @@ export interface ContainerConfigInput {
   readonly imageUser: ImageUser;
   readonly env: ReadonlyMap<string, string>;
   readonly mounts: readonly MountConfig[];
+  readonly devices: readonly DeviceConfig[];
   readonly limits: ResourceLimits;
   readonly targetId?: string;
   readonly seccompDir: string;
@@ -33,6 +34,7 @@ export function containerConfig(input: ContainerConfigInput): ContainerConfig {
     workingDir: container.workingDir ?? '',
     envs: [...env].map(([key, value]) => ({ key, value })),
     mounts: input.mounts,
+    ...(input.devices.length > 0 && { devices: input.devices }),
     labels: containerLabels(pod, container),
     annotations: containerAnnotations(pod, container, restartCount),
     logPath: logPathOf(container.name, restartCount),

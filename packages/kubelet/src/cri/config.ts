@@ -120,6 +120,14 @@ export interface ContainerSecurityContext {
   readonly seccomp: SecurityProfile;
 }
 
+export interface DeviceConfig {
+  readonly containerPath: string;
+  /** A device, or a link to one. */
+  readonly hostPath: string;
+  /** Of `r`, `w` and `m`. */
+  readonly permissions: string;
+}
+
 export interface ContainerConfig {
   readonly metadata: { readonly name: string; readonly attempt: number };
   readonly image: ImageSpec;
@@ -128,6 +136,7 @@ export interface ContainerConfig {
   readonly workingDir: string;
   readonly envs: readonly { readonly key: string; readonly value: string }[];
   readonly mounts: readonly MountConfig[];
+  readonly devices?: readonly DeviceConfig[];
   readonly labels: StringMap;
   readonly annotations: StringMap;
   /** Relative to the sandbox's log directory. */

@@ -3,15 +3,19 @@ import { coreV1, nodeV1 } from '@kapella/api';
 import type { Node, Pod, Service, Taint } from '@kapella/api/types/core-v1';
 import { type Ctx, describeError } from '@kapella/base';
 import { type Cache, type Client, createEventRecorder, type RunningEventRecorder } from '@kapella/client';
+import { createNodeService } from '@kapella/csi/node';
 import { createPodCgroups } from '../cgroups/cgroups.ts';
 import { createHostCgroups } from '../cgroups/node/drivers.ts';
 import { parseResolvConf } from '../container/dns.ts';
 import type { Cri } from '../cri/cri.ts';
 import { createCri } from '../cri/node/containerd.ts';
+import { createCsiParts, type CsiParts } from '../csi/support.ts';
 import { hostFiles } from '../host/node/host-files.ts';
 import { createImageManager } from '../images/image-manager.ts';
 import { podIpsOf } from '../lifecycle/pod-status.ts';
 import { createObjectCache } from '../objects/object-cache.ts';
+import { createPluginHost } from '../plugins/node/plugin-host.ts';
+import { runPluginManager } from '../plugins/plugin-manager.ts';
 import { removeStrangers } from '../pods/clean-up.ts';
 import type { NodeSettings, PodDeps } from '../pods/deps.ts';
 import { runLogRotation } from '../pods/log-rotation.ts';
@@ -32,7 +36,7 @@ import { createNodeReporter, type NodeReporter, nodeSubject } from '../registrat
 import { type KubeletServer, startKubeletServer } from '../server/node/kubelet-server.ts';
 import type { NodeServerSource } from '../server-source.ts';
 import { volumePlugins } from '../volumes/index.ts';
-import { createTokenSource } from '../volumes/tokens.ts';
+import { createTokenSource, type TokenSource } from '../volumes/tokens.ts';
 import { createVolumeManager } from '../volumes/volume-manager.ts';
 import { canLowerOomScore, readMachineFacts } from './host-facts.ts';
 import { parseSystemOom, systemOomMessage } from '../eviction/system-oom.ts';
@@ -49,6 +53,8 @@ export interface NodeOptions {
   readonly nodeIps: readonly string[];
   /** The agent's own directory: `pods/`, `logs/`, `memory/` (a tmpfs), `seccomp/` below it. */
   readonly dataDir: string;
+  /** The same directory by the name under which CSI drivers mount it; the same name where absent. */
+  readonly driverRootDir?: string;
   /** Where the runtime keeps its images; its file system counts for disk pressure. */
   readonly imageDir?: string;
   /** Absolute path of the runtime's unix socket. */
@@ -107,7 +113,14 @@ export async function startNode(options: NodeOptions, { client, cache }: NodeDep
   ctx.signal.addEventListener('abort', () => cri.close(), { once: true });
   const recorder = createEventRecorder(client, { component: 'kubelet', host: nodeName }, ctx);
   const settings = await nodeSettings(options, machine, cri, ctx);
-  const deps = await podDeps(options, settings, machine, { client, cache, cri, recorder }, ctx);
+  const tokens = createTokenSource(client);
+  const csi = createCsiParts({
+    nodeName,
+    rootDir: dataDir,
+    driverRootDir: options.driverRootDir ?? dataDir,
+    ...{ client, recorder, files: hostFiles, tokens, connect: createNodeService },
+  });
+  const deps = await podDeps(options, settings, machine, { client, cache, cri, recorder, tokens, csi }, ctx);
 
   const config = options.config ?? KUBELET_CONFIG_DEFAULTS;
   const pods = cache.informer<Pod>(coreV1.Pod, { fieldSelector: `spec.nodeName=${nodeName}` });
@@ -133,11 +146,15 @@ export async function startNode(options: NodeOptions, { client, cache }: NodeDep
     machine,
     amounts: () => nodeAmounts(machine, config, config.maxPods),
     pressures: () => pressure.eviction.conditions(),
+    volumesInUse: csi.inUse,
   });
   const events = recorder.run(ctx);
   recorder.event(nodeSubject(nodeName), 'Normal', 'Starting', 'Starting kubelet.');
   watchNode(options, cache);
+  await csi.support.volumes.recover();
   await reporter.register(ctx);
+  await csi.start(ctx);
+  const plugins = createPluginHost(dirsOf(dataDir).pluginsDir);
   const done = runAll([
     reporter.run(ctx),
     manager.run(ctx),
@@ -148,6 +165,7 @@ export async function startNode(options: NodeOptions, { client, cache }: NodeDep
       const oom = parseSystemOom(line);
       if (oom !== undefined) recorder.event(nodeSubject(nodeName), 'Warning', 'SystemOOM', systemOomMessage(oom));
     }, ctx),
+    runPluginManager(plugins, new Map([['CSIPlugin', csi.handler]]), ctx),
     events,
   ]).finally(() => server?.close());
   return { cri, manager, source, port: server?.port, done };
@@ -174,6 +192,7 @@ const dirsOf = (dataDir: string) => ({
   logsDir: `${dataDir}/logs`,
   memoryDir: `${dataDir}/memory`,
   seccompDir: `${dataDir}/seccomp`,
+  pluginsDir: `${dataDir}/plugins_registry`,
 });
 
 async function prepareDirs(dataDir: string): Promise<void> {
@@ -222,6 +241,8 @@ interface Parts {
   readonly cache: Cache;
   readonly cri: Cri;
   readonly recorder: RunningEventRecorder;
+  readonly tokens: TokenSource;
+  readonly csi: CsiParts;
 }
 
 async function podDeps(
@@ -231,7 +252,7 @@ async function podDeps(
   parts: Parts,
   ctx: Ctx,
 ): Promise<PodDeps> {
-  const { client, cache, cri, recorder } = parts;
+  const { client, cache, cri, recorder, tokens, csi } = parts;
   const { podsDir, memoryDir } = dirsOf(options.dataDir);
   const objects = createObjectCache(client, ctx);
   const cgroups = createPodCgroups(await createHostCgroups(), {
@@ -243,8 +264,8 @@ async function podDeps(
   const services = cache.informer<Service>(coreV1.Service);
   const podIps = (pod: Pod) => (pod.status?.podIPs ?? []).map(({ ip }) => ip);
   const facts = (pod: Pod) => ({ hostIps: settings.hostIps, podIps: podIpsOf(pod, podIps(pod), settings.hostIps) });
-  const tokens = createTokenSource(client);
-  const volumeDeps = { files: hostFiles, objects, tokens, random: ctx.random, node: settings.allocatable, facts };
+  const nodeFacts = { node: settings.allocatable, facts };
+  const volumeDeps = { files: hostFiles, objects, tokens, random: ctx.random, ...nodeFacts, csi: csi.support };
   return {
     settings,
     cri,

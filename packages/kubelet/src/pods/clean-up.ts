@@ -68,7 +68,7 @@ export async function removeStrangers(isKnown: (uid: string) => boolean, deps: S
   const isStranger = (uid: string) => !isKnown(uid) && !inRuntime.has(uid);
   for (const uid of (await deps.files.list(deps.settings.podsDir)) ?? []) {
     if (!isStranger(uid)) continue;
-    await deps.volumes.unmount(uid);
+    await deps.volumes.unmount(uid, ctx);
     await deps.volumes.removePodDir(uid);
   }
   for (const uid of await deps.cgroups.uids()) if (isStranger(uid)) await deps.cgroups.removeUid(uid);

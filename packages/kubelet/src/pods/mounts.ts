@@ -3,7 +3,7 @@ import type { Pod, VolumeMount } from '@kapella/api/types/core-v1';
 import type { Random } from '@kapella/base';
 import { expand } from '../container/expansion.ts';
 import { hostsFile, podHostname } from '../container/hosts.ts';
-import type { MountConfig } from '../cri/config.ts';
+import type { DeviceConfig, MountConfig } from '../cri/config.ts';
 import type { HostFiles } from '../host/host-files.ts';
 import type { AnyContainer } from '../lifecycle/observed.ts';
 import type { MountedVolume } from '../volumes/volume.ts';
@@ -39,12 +39,35 @@ export async function containerMounts(input: MountsInput): Promise<readonly Moun
   return mounts;
 }
 
-async function volumeMount(mount: VolumeMount, input: MountsInput): Promise<MountConfig> {
-  const { container, volumes, env, files, settings } = input;
+/** Block volumes appear as devices. Throws an Error with upstream's text when one is not there. */
+export function containerDevices(
+  { name, volumeDevices = [] }: AnyContainer,
+  volumes: ReadonlyMap<string, MountedVolume>,
+): readonly DeviceConfig[] {
+  return volumeDevices.map(({ name: volumeName, devicePath }) => {
+    const volume = volumes.get(volumeName);
+    if (volume === undefined) throw new Error(`cannot find volume "${volumeName}" to pass into container "${name}"`);
+    if (volume.block !== true) throw new Error(`volume "${volumeName}" is not a block volume`);
+    return { containerPath: devicePath, hostPath: volume.hostPath, permissions: volume.readOnly ? 'r' : 'mrw' };
+  });
+}
+
+function mountable(
+  mount: VolumeMount,
+  container: AnyContainer,
+  volumes: ReadonlyMap<string, MountedVolume>,
+): MountedVolume {
   const volume = volumes.get(mount.name);
   if (volume === undefined) {
     throw new Error(`cannot find volume "${mount.name}" to mount into container "${container.name}"`);
   }
+  if (volume.block !== true) return volume;
+  throw new Error(`volume "${mount.name}" has volumeMode Block, but is specified in volumeMounts`);
+}
+
+async function volumeMount(mount: VolumeMount, input: MountsInput): Promise<MountConfig> {
+  const { container, volumes, env, files, settings } = input;
+  const volume = mountable(mount, container, volumes);
   const subPath = mount.subPathExpr ? expandSubPath(mount.subPathExpr, env) : (mount.subPath ?? '');
   checkSubPath(subPath);
   const readonly = mount.readOnly === true || volume.readOnly;

@@ -324,7 +324,7 @@ export class PodWorker {
     await this.#observe();
     if (mayRun(this.#observed)) throw new Error('containers still run after the runtime has stopped them');
     if (!settled) this.#report(true);
-    await this.#deps.volumes.unmount(this.uid);
+    await this.#deps.volumes.unmount(this.uid, this.#ctx);
     await this.#deps.cgroups.remove(this.#pod);
     this.#deps.images.forget(this.uid);
     this.#phase = 'finished';

@@ -13,7 +13,7 @@ import type { PodDeps } from './deps.ts';
 import { type PodEvent, podEvents } from './events.ts';
 import { runHook } from './hooks.ts';
 import { killOne } from './kill.ts';
-import { containerMounts } from './mounts.ts';
+import { containerDevices, containerMounts } from './mounts.ts';
 import { StartError } from './start-error.ts';
 
 export interface StartInput {
@@ -111,6 +111,7 @@ async function configure(input: StartInput, image: CriImage, deps: PodDeps, ctx:
     imageUser: imageUser(image),
     env,
     mounts,
+    devices: containerDevices(container, volumes),
     limits: settings.limits,
     seccompDir: settings.seccompDir,
     ...(targetId === undefined ? {} : { targetId }),

@@ -6,6 +6,8 @@ import type { Client, EventRecorder } from '@kapella/client';
 import type { Cri, CriImage } from '../cri/cri.ts';
 import type { NodeAmounts } from './allocatable.ts';
 import { createNudge } from './nudge.ts';
+import { createInUseReport } from '../csi/in-use-report.ts';
+import type { VolumesInUse } from '../csi/volumes-in-use.ts';
 import {
   type MachineFacts,
   newNode,
@@ -34,6 +36,8 @@ export interface NodeReporterDeps {
   amounts(): NodeAmounts;
   /** What the node is short of. Default: nothing. */
   pressures?(): ReadonlySet<string>;
+  /** Volumes that must not be detached; reported as soon as one comes or goes. */
+  readonly volumesInUse?: VolumesInUse;
   /** false: only the object and its lease are kept; someone else writes the status. */
   readonly reportsStatus?: boolean;
 }
@@ -49,24 +53,12 @@ export interface NodeReporter {
 
 export function createNodeReporter(deps: NodeReporterDeps): NodeReporter {
   const { client, identity, machine } = deps;
-  let images: readonly CriImage[] = [];
-  let imagesAtMs = Number.NEGATIVE_INFINITY;
   let reported: NodeStatus | undefined;
   let reportedAtMs = 0;
   const nudge = createNudge();
+  const inUse = createInUseReport(deps.volumesInUse, () => nudge.poke());
 
-  const runtimeView = async (ctx: Ctx): Promise<RuntimeView> => {
-    try {
-      const [version, status] = await Promise.all([deps.cri.version(ctx), deps.cri.status(ctx)]);
-      if (ctx.clock.monotonicMs() - imagesAtMs > IMAGES_MS) {
-        images = await deps.cri.listImages(ctx);
-        imagesAtMs = ctx.clock.monotonicMs();
-      }
-      return { version, status, images, error: '' };
-    } catch (error) {
-      return { version: undefined, status: undefined, images, error: describeError(error) };
-    }
-  };
+  const runtimeView = createRuntimeView(deps.cri);
 
   const compute = async (ctx: Ctx): Promise<NodeStatus> => {
     const runtime = await runtimeView(ctx);
@@ -78,12 +70,15 @@ export function createNodeReporter(deps: NodeReporterDeps): NodeReporter {
   const report = async (ctx: Ctx): Promise<void> => {
     const status = await compute(ctx);
     const due = ctx.clock.monotonicMs() - reportedAtMs >= REPORT_MS;
-    if (!due && reported !== undefined && jsonEqual(withoutHeartbeats(status), withoutHeartbeats(reported))) return;
+    const isSame = reported !== undefined && jsonEqual(withoutHeartbeats(status), withoutHeartbeats(reported));
+    if (!due && isSame && !inUse.changed()) return;
     recordChanges(deps, reported, status);
-    const body = { status: { ...status, addresses: [{ $patch: 'replace' }, ...(status.addresses ?? [])] } };
+    const used = inUse.fields();
+    const body = { status: { ...status, ...used, addresses: [{ $patch: 'replace' }, ...(status.addresses ?? [])] } };
     await client.patch(coreV1.Node, { name: identity.name }, { type: 'strategic', body }, ctx, {
       subresource: 'status',
     });
+    inUse.written(used);
     reported = status;
     reportedAtMs = ctx.clock.monotonicMs();
   };
@@ -102,6 +97,7 @@ export function createNodeReporter(deps: NodeReporterDeps): NodeReporter {
           const existing = await client.get(coreV1.Node, { name: identity.name }, ctx);
           if (existing === undefined) throw error;
           reported = existing.status;
+          inUse.adopt(existing);
           return await updateLabels(client, existing, newNode(identity, machine, status).metadata.labels ?? {}, ctx);
         }
       });
@@ -124,6 +120,24 @@ export function createNodeReporter(deps: NodeReporterDeps): NodeReporter {
       const leases = leaseLoop(client, identity.name, ctx);
       await Promise.all(deps.reportsStatus === false ? [leases] : [statusLoop(), leases]);
     },
+  };
+}
+
+/** The runtime as it answers; the list of images, which is long, only now and then. */
+function createRuntimeView(cri: Cri): (ctx: Ctx) => Promise<RuntimeView> {
+  let images: readonly CriImage[] = [];
+  let imagesAtMs = Number.NEGATIVE_INFINITY;
+  return async (ctx) => {
+    try {
+      const [version, status] = await Promise.all([cri.version(ctx), cri.status(ctx)]);
+      if (ctx.clock.monotonicMs() - imagesAtMs > IMAGES_MS) {
+        images = await cri.listImages(ctx);
+        imagesAtMs = ctx.clock.monotonicMs();
+      }
+      return { version, status, images, error: '' };
+    } catch (error) {
+      return { version: undefined, status: undefined, images, error: describeError(error) };
+    }
   };
 }
 

@@ -1,5 +1,6 @@
 /** The table of volume kinds. */
 import { configMapVolume } from './config-map/config-map.ts';
+import { inlineCsi } from './csi/csi.ts';
 import { downwardApiVolume } from './downward-api/downward-api.ts';
 import { emptyDirVolume } from './empty-dir/empty-dir.ts';
 import { hostPathVolume } from './host-path/host-path.ts';
@@ -18,4 +19,5 @@ export const volumePlugins: readonly VolumePlugin[] = [
   persistentVolumeClaim,
   downwardApiVolume,
   imageVolume,
+  inlineCsi,
 ];

@@ -4,6 +4,7 @@ import type { Pod, Volume } from '@kapella/api/types/core-v1';
 import { type Ctx, describeError } from '@kapella/base';
 import type { AnyContainer } from '../lifecycle/observed.ts';
 import type { ObjectCache } from '../objects/object-cache.ts';
+import { MountError } from './mount-error.ts';
 import type { MountedVolume, VolumeDeps, VolumePlugin } from './volume.ts';
 
 export interface VolumeFailure {
@@ -25,7 +26,7 @@ export interface VolumeManager {
   /** All volumes that a container mounts; one failed volume does not stop the others. Never throws. */
   mount(pod: Pod, ctx: Ctx): Promise<MountedVolumes>;
   /** Unmounts and removes the Pod's volumes. Throws while something is busy. */
-  unmount(podUid: string): Promise<void>;
+  unmount(podUid: string, ctx: Ctx): Promise<void>;
   /** Removes what is left of the Pod on disk; after `unmount`. */
   removePodDir(podUid: string): Promise<void>;
 }
@@ -66,14 +67,18 @@ export function createVolumeManager(
             if (mounted.refreshAtMs !== undefined)
               refreshAtMs = Math.min(refreshAtMs ?? mounted.refreshAtMs, mounted.refreshAtMs);
           } catch (error) {
-            const message = `MountVolume.SetUp failed for volume "${volume.name}" : ${describeError(error)}`;
-            failures.push({ volume: volume.name, message });
+            const known =
+              error instanceof MountError
+                ? error
+                : new MountError('MountVolume.SetUp', volume.name, describeError(error));
+            failures.push({ volume: volume.name, message: known.message });
           }
         }),
       );
       return { volumes, failures, ...(refreshAtMs === undefined ? {} : { refreshAtMs }) };
     },
-    async unmount(podUid) {
+    async unmount(podUid, ctx) {
+      await deps.csi?.volumes.unmount(podUid, ctx);
       deps.objects.release(podUid);
       deps.tokens.forget(podUid);
       for (const dir of [`${podsDir}/${podUid}/volumes`, `${memoryDir}/${podUid}`]) {
@@ -89,6 +94,7 @@ export function createVolumeManager(
 function usedVolumes({ spec }: Pod): readonly Volume[] {
   const containers = [...(spec.initContainers ?? []), ...spec.containers, ...(spec.ephemeralContainers ?? [])];
   const used = new Set(containers.flatMap(({ volumeMounts = [] }) => volumeMounts.map(({ name }) => name)));
+  for (const { volumeDevices = [] } of containers) for (const { name } of volumeDevices) used.add(name);
   for (const container of containers) {
     for (const { valueFrom } of container.env ?? [])
       if (valueFrom?.fileKeyRef) used.add(valueFrom.fileKeyRef.volumeName);

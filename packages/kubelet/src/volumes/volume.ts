@@ -1,9 +1,11 @@
 /** The contract of a volume kind. One folder each; plugins/index is the table. Source: kubernetes pkg/volume. */
 import type { ObjectMeta } from '@kapella/api';
-import type { Container, Pod, Volume } from '@kapella/api/types/core-v1';
+import type { Container, PersistentVolume, PersistentVolumeClaim, Pod, Volume } from '@kapella/api/types/core-v1';
 import type { Ctx, Random } from '@kapella/base';
 import type { PodFacts } from '../container/facts.ts';
 import type { NodeAllocatable } from '../container/field-path.ts';
+import type { CsiVolume } from '../csi/csi-volume.ts';
+import type { CsiVolumes } from '../csi/csi-volumes.ts';
 import type { HostFiles } from '../host/host-files.ts';
 import type { ObjectCache } from '../objects/object-cache.ts';
 import type { TokenSource } from './tokens.ts';
@@ -15,6 +17,8 @@ export interface MountedVolume {
   readonly hostPath: string;
   /** Every mount of it is read-only. */
   readonly readOnly: boolean;
+  /** `hostPath` is a block device, or a link to one: for `volumeDevices` alone. */
+  readonly block?: boolean;
   /** The runtime mounts this image itself. */
   readonly image?: { readonly reference: string; readonly policy: PullPolicy };
   /** When its content must be made anew at the latest (tokens); undefined = only when an object changes. */
@@ -37,6 +41,14 @@ export interface VolumeDeps {
   readonly random: Random;
   readonly node: NodeAllocatable;
   readonly facts: (pod: Pod) => PodFacts;
+  /** Absent where the node takes no CSI drivers, as hollow ones do not. */
+  readonly csi?: CsiSupport;
+}
+
+export interface CsiSupport {
+  readonly volumes: CsiVolumes;
+  /** Looks whether a claim was made larger. */
+  expandIfDue(pod: Pod, claim: PersistentVolumeClaim, pv: PersistentVolume, volume: CsiVolume, ctx: Ctx): Promise<void>;
 }
 
 export interface VolumePlugin {

@@ -210,7 +210,7 @@ test('unmounting removes volumes, and refuses to remove what is mounted elsewher
   const { api, manager, dir } = await node(t);
   api.putObject('Secret', object('Secret', 's', { data: { k: btoa('v') } }));
   await pathOf(manager, podWith({ name: 'v', secret: { secretName: 's' } }));
-  await manager.unmount('uid-web');
+  await manager.unmount('uid-web', ctx);
   await manager.removePodDir('uid-web');
   assert.deepEqual(await readdir(`${dir}/memory`), []);
 });

@@ -1,7 +1,8 @@
-/** A claim's volume, where that is a path of the node. Source: kubernetes pkg/kubelet/volumemanager, pkg/volume/local. */
+/** A claim's volume: a path of the node, or what a CSI driver publishes. Source: kubernetes pkg/kubelet/volumemanager, pkg/volume/local. */
 import { coreV1 } from '@kapella/api';
 import type { PersistentVolume, PersistentVolumeClaim, Pod, Volume } from '@kapella/api/types/core-v1';
 import type { Ctx } from '@kapella/base';
+import { type CsiVolume, csiVolumeOf } from '../../csi/csi-volume.ts';
 import { checkHostPath } from '../host-path/host-path.ts';
 import { applyFsGroup } from '../ownership.ts';
 import type { MountedVolume, VolumeDeps, VolumePlugin } from '../volume.ts';
@@ -21,6 +22,8 @@ export const persistentVolumeClaim: VolumePlugin = {
       );
     }
     const readOnly = volume.persistentVolumeClaim?.readOnly === true;
+    const csi = csiVolumeOf(pv, readOnly);
+    if (csi !== undefined) return await mountCsi(pod, claim, pv, csi, deps, ctx);
     return { ...(await mountPath(pod, pv, readOnly, deps)), readOnly };
   },
 };
@@ -44,8 +47,25 @@ async function boundClaim(pod: Pod, volume: Volume, deps: VolumeDeps, ctx: Ctx):
   if (claim.status?.phase !== 'Bound' || !claim.spec.volumeName) {
     throw new Error(`error processing ${what}: PVC is not bound`);
   }
-  if (claim.spec.volumeMode === 'Block') throw new Error(`error processing ${what}: block volumes are not supported`);
   return claim;
+}
+
+/** Claims that grow are not told to nodes: mounted ones are looked at again and again. */
+const LOOK_FOR_GROWTH_MS = 30_000;
+
+async function mountCsi(
+  pod: Pod,
+  claim: PersistentVolumeClaim,
+  pv: PersistentVolume,
+  volume: CsiVolume,
+  { csi }: VolumeDeps,
+  ctx: Ctx,
+): Promise<MountedVolume> {
+  if (csi === undefined) throw new Error(`kubernetes.io/csi: this node takes no CSI drivers`);
+  const { hostPath, block, refreshAtMs = Number.POSITIVE_INFINITY } = await csi.volumes.mount(pod, volume, ctx);
+  await csi.expandIfDue(pod, claim, pv, volume, ctx);
+  const lookAtMs = ctx.clock.nowMs() + LOOK_FOR_GROWTH_MS;
+  return { hostPath, block, readOnly: volume.readOnly, refreshAtMs: Math.min(refreshAtMs, lookAtMs) };
 }
 
 async function mountPath(
@@ -61,6 +81,7 @@ async function mountPath(
   }
   if (local !== undefined) {
     if ((await files.stat(local.path)) === undefined) throw new Error(`path "${local.path}" does not exist`);
+    if (pv.spec.volumeMode === 'Block') return { hostPath: local.path, readOnly, block: true };
     if (!readOnly) await applyFsGroup(pod, local.path, false, files);
     return { hostPath: local.path, readOnly };
   }

@@ -11,6 +11,7 @@ import type { Cri } from '../cri/cri.ts';
 import { createCri } from '../cri/node/containerd.ts';
 import { createCsiParts, type CsiParts } from '../csi/support.ts';
 import { hostFiles } from '../host/node/host-files.ts';
+import { ensureShared } from '../host/node/shared-mount.ts';
 import { createImageManager } from '../images/image-manager.ts';
 import { podIpsOf } from '../lifecycle/pod-status.ts';
 import { createObjectCache } from '../objects/object-cache.ts';
@@ -197,6 +198,8 @@ const dirsOf = (dataDir: string) => ({
 
 async function prepareDirs(dataDir: string): Promise<void> {
   const { podsDir, logsDir, memoryDir, seccompDir } = dirsOf(dataDir);
+  await hostFiles.mkdir(dataDir, 0o755);
+  await ensureShared(dataDir);
   for (const dir of [podsDir, logsDir, seccompDir]) await hostFiles.mkdir(dir, 0o755);
   await hostFiles.mkdir(memoryDir, 0o700);
   // Secrets of all Pods share one file system in memory: a mount for each would cost more than all else of a volume.

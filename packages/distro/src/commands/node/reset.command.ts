@@ -12,6 +12,7 @@ import type { ClusterRecord } from '../../cluster/record.ts';
 import { cgroupMounts } from '../../host/mounts.ts';
 import { readText } from '../../host/node/files.ts';
 import { removeCgroup, removeRuntimeData, unmountUnder } from '../../host/node/teardown.ts';
+import { KUBELET_DIR, releaseKubeletDir } from '../../node-agent/node/kubelet-dir.ts';
 import type { CommandInput } from './command.ts';
 import { lookUpCluster, unrecordedOptions } from './find-cluster.ts';
 import { removeFromUserConfig } from './merge-kubeconfig.ts';
@@ -71,7 +72,10 @@ async function removeAll(
   if (hasCgroup) removed.push(`cgroup ${cgroup}`);
   await inStep(reporter, 'files', 'files', async () => {
     const hadRunDir = existsSync(files.runtime.runDir);
-    for (const { runtime } of members(options).toReversed()) await removeRuntimeData(runtime);
+    for (const { runtime, dataDir: ofNode } of members(options).toReversed()) {
+      await removeRuntimeData(runtime);
+      if (await releaseKubeletDir(ofNode)) removed.push(KUBELET_DIR);
+    }
     if (hadRunDir) removed.push(files.runtime.runDir);
     removed.push(...(await removeData(name, dataDir, keep)));
   });

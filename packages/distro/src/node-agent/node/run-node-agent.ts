@@ -20,6 +20,7 @@ import { KUBERNETES_VERSION } from '../../version.ts';
 import { PAUSE_IMAGE } from '../../host/containerd-config.ts';
 import { primaryAddress } from './host-address.ts';
 import { readKubeletConfig } from './kubelet-config.ts';
+import { claimKubeletDir } from './kubelet-dir.ts';
 
 const API_RETRY_MS = 200;
 const KUBELET_PORT = 10_250;
@@ -58,6 +59,7 @@ export async function runNodeAgent(
       nodeName,
       nodeIps: [address],
       dataDir: member.dataDir,
+      driverRootDir: await claimKubeletDir(member.dataDir),
       imageDir: runtime.rootDir,
       criSocket: runtime.socket,
       clusterDns: [addressAt(options.serviceCidr, DNS_ADDRESS_INDEX)],

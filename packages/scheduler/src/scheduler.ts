@@ -10,7 +10,7 @@ import type { ExtenderTransport } from './extender/types.ts';
 import { choose, type Decision, diagnose, type Search, search } from './framework/decide.ts';
 import type { NodeState } from './framework/node-state.ts';
 import { Planner } from './framework/planner.ts';
-import type { PluginFactory, PluginRejection } from './framework/plugin.ts';
+import { PluginError, type PluginFactory, type PluginRejection } from './framework/plugin.ts';
 import type { Profile } from './framework/profile.ts';
 import { Snapshot } from './framework/snapshot.ts';
 import { bindingCycle, type Placement, reserve } from './loop/binding.ts';
@@ -63,7 +63,7 @@ class SchedulerLoop {
     const { client, cache, events, config = defaultConfig(), plugins = [], extenderTransport } = deps;
     const lookup = createLookup(cache);
     const held = new HeldPods();
-    const profiles = buildProfiles(config, { lookup, held }, plugins);
+    const profiles = buildProfiles(config, { lookup, held, nowMs: () => ctx.clock.nowMs() }, plugins);
     this.#profiles = new Map(profiles.map((profile) => [profile.schedulerName, profile]));
     const snapshot = new Snapshot(lookup);
     const assumed = new Set<string>();
@@ -90,7 +90,7 @@ class SchedulerLoop {
     this.#parts = {
       ...{ ctx, client, events, lookup, snapshot, queue, held, metrics, assumed },
       planner: new Planner(snapshot),
-      handle: { lookup, client, until },
+      handle: { lookup, client, events, until },
       extenders: extenderTransport === undefined ? undefined : new Extenders(config.extenders, extenderTransport),
     };
   }
@@ -150,7 +150,7 @@ class SchedulerLoop {
 
   /** Decides at once; a promise only when extenders must be asked first. */
   #scheduleOne(waiting: Waiting): Promise<void> | undefined {
-    const { snapshot, planner, extenders, queue, metrics } = this.#parts;
+    const { snapshot, extenders, queue, metrics } = this.#parts;
     const { state } = waiting;
     const profile = this.#profileOf(state.pod);
     if (profile === undefined) {
@@ -159,7 +159,8 @@ class SchedulerLoop {
     }
     const { clock } = this.#ctx;
     const startMs = clock.monotonicMs();
-    const found = search(state, snapshot, profile, planner);
+    const found = this.#search(waiting, profile);
+    if (found === undefined) return undefined;
     const status = found.plan.count > 0 ? 'Success' : 'Unschedulable';
     metrics.extensionPoint('Filter', status, profile.schedulerName, (clock.monotonicMs() - startMs) / 1000);
     if (extenders !== undefined && found.plan.count > 0 && extenders.interestedIn(state.pod).length > 0) {
@@ -167,6 +168,18 @@ class SchedulerLoop {
     }
     this.#decided(waiting, profile, choose(found, snapshot, this.#ctx.random), startMs);
     return undefined;
+  }
+
+  /** Undefined when a plugin failed: the Pod has been told. */
+  #search(waiting: Waiting, profile: Profile): Search | undefined {
+    const { snapshot, planner } = this.#parts;
+    try {
+      return search(waiting.state, snapshot, profile, planner);
+    } catch (error) {
+      if (!(error instanceof PluginError)) throw error;
+      this.#track(fail(waiting, error, this.#parts));
+      return undefined;
+    }
   }
 
   async #askExtenders(

@@ -2,12 +2,15 @@
 import type { Node, Pod } from '@kapella/api/types/core-v1';
 import {
   type ClusterLookup,
+  type Diagnosis,
   diagnose,
   fitErrorMessage,
   Planner,
+  PluginError,
   type PluginRejection,
   podStateOf,
   type Profile,
+  type Search,
   search,
   Snapshot,
 } from '@kapella/scheduler';
@@ -90,15 +93,38 @@ function snapshotOf({ pod, nodes, pods, lookup }: PlacementInput): Snapshot {
   return snapshot;
 }
 
-function fitting(pod: Pod, snapshot: Snapshot, profile: Profile) {
+interface Fitting {
+  readonly fits: readonly string[];
+  readonly refusals: ReadonlyMap<string, readonly PluginRejection[]>;
+  readonly diagnosis: Diagnosis;
+}
+
+function fitting(pod: Pod, snapshot: Snapshot, profile: Profile): Fitting {
   // Each Pod on its own, with all nodes: nothing is shared between questions.
   const planner = new Planner(snapshot, { isShared: false });
-  const found = search(podStateOf(pod, false), snapshot, profile, planner);
+  const found = searched(pod, snapshot, profile, planner);
+  if (found instanceof PluginError) return { fits: [], refusals: new Map(), diagnosis: failed(found, snapshot) };
   const { plan } = found;
   const fits = [...plan.slots.subarray(0, plan.count)].map((slot) => snapshot.slots[slot]?.name ?? '');
   const refusals = new Map<string, readonly PluginRejection[]>();
   if (fits.length === 0) for (const node of plan.candidates()) refusals.set(node.name, plan.refusalsOf(node));
   return { fits, refusals, diagnosis: diagnose(found, snapshot) };
+}
+
+function searched(pod: Pod, snapshot: Snapshot, profile: Profile, planner: Planner): Search | PluginError {
+  try {
+    return search(podStateOf(pod, false), snapshot, profile, planner);
+  } catch (error) {
+    if (error instanceof PluginError) return error;
+    throw error;
+  }
+}
+
+/** A plugin cannot say of any node whether it will do. */
+function failed({ plugin, message }: PluginError, { nodes }: Snapshot): Diagnosis {
+  const preFilter = { plugin, code: 'UnschedulableAndUnresolvable' as const, reasons: [message] };
+  const nobody = { counts: new Map(), narrowedBy: [], plugins: new Set([plugin]), refusalOf: () => preFilter };
+  return { nodeCount: nodes.size, preFilter, ...nobody };
 }
 
 /** All that refuse each node, not only the first: who mends one thing wants to know of the next. */

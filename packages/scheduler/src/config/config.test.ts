@@ -106,7 +106,7 @@ describe('which plugins where', () => {
       pluginsOf().score.map(({ name, weight }) => `${name}=${weight ?? 1}`),
       [
         ...['TaintToleration=3', 'NodeAffinity=2', 'NodeResourcesFit=1', 'VolumeBinding=1', 'PodTopologySpread=2'],
-        ...['InterPodAffinity=2', 'NodeResourcesBalancedAllocation=1', 'ImageLocality=1'],
+        ...['InterPodAffinity=2', 'DynamicResources=2', 'NodeResourcesBalancedAllocation=1', 'ImageLocality=1'],
       ],
     );
   });

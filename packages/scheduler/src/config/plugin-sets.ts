@@ -43,7 +43,7 @@ const POINTS_OF: ReadonlyMap<string, readonly ExtensionPoint[]> = new Map<string
   ['VolumeZone', ['preFilter', 'filter']],
   ['PodTopologySpread', ['preFilter', 'filter', 'preScore', 'score']],
   ['InterPodAffinity', ['preFilter', 'filter', 'preScore', 'score']],
-  ['DynamicResources', ['preEnqueue', 'preFilter', 'filter', 'postFilter', 'reserve', 'preBind', 'postBind']],
+  ['DynamicResources', ['preEnqueue', 'preFilter', 'filter', 'postFilter', 'score', 'reserve', 'preBind', 'postBind']],
   ['DefaultPreemption', ['preEnqueue', 'postFilter']],
   ['NodeResourcesBalancedAllocation', ['preScore', 'score']],
   ['ImageLocality', ['score']],

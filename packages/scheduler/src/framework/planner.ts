@@ -1,5 +1,6 @@
 /** Plans by kind of Pod: Pods that differ in nothing that plugins look at share one. */
 import type { Pod, Volume } from '@kapella/api/types/core-v1';
+import { deviceClassOf } from './device-classes.ts';
 import type { PodState } from './pod-state.ts';
 import { Plan, Scratch } from './plan.ts';
 import type { Profile } from './profile.ts';
@@ -26,7 +27,8 @@ export class Planner {
   }
 
   planFor(pod: PodState, profile: Profile): Plan {
-    const signature = this.#isShared ? signatureOf(pod.pod) : undefined;
+    const isShared = this.#isShared && !this.#needsDevices(pod);
+    const signature = isShared ? signatureOf(pod.pod) : undefined;
     if (signature === undefined) return new Plan(pod, this.#snapshot, profile, this.#scratch);
     const known = this.#plans.get(signature);
     if (known !== undefined) {
@@ -41,6 +43,12 @@ export class Planner {
     this.#plans.set(signature, plan);
     if (this.#plans.size > PLANS_MAX) this.#plans.delete(this.#plans.keys().next().value as string);
     return plan;
+  }
+
+  /** Devices for extended resources are chosen for each Pod by itself. */
+  #needsDevices({ otherRequests }: PodState): boolean {
+    const { lookup } = this.#snapshot;
+    return otherRequests.some(([resource, amount]) => amount > 0 && deviceClassOf(resource, lookup) !== undefined);
   }
 }
 

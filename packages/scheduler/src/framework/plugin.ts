@@ -1,7 +1,7 @@
 /** The scheduling framework's plugin contract. Source: k8s.io/kube-scheduler/framework/interface.go. */
 import type { Pod } from '@kapella/api/types/core-v1';
 import type { Ctx } from '@kapella/base';
-import type { Client } from '@kapella/client';
+import type { Client, EventRecorder } from '@kapella/client';
 import type { ClusterLookup } from './cluster-lookup.ts';
 import type { EventInterest } from './cluster-events.ts';
 import type { HeldPods } from '../loop/waits.ts';
@@ -22,9 +22,20 @@ export interface PluginRejection extends Rejection {
   readonly plugin: string;
 }
 
+/** A plugin cannot say whether a node will do: the attempt fails, and is made again after a while. */
+export class PluginError extends Error {
+  override readonly name = 'PluginError';
+  readonly plugin: string;
+
+  constructor(point: 'filter', plugin: string, message: string) {
+    super(`running ${JSON.stringify(plugin)} ${point} plugin: ${message}`);
+    this.plugin = plugin;
+  }
+}
+
 /** What a plugin worked out for one Pod over the whole cluster; asked once per node. Synchronous, no I/O. */
 export interface FilterState {
-  /** `undefined` means the Pod fits. The rejection is not to be changed by the caller. */
+  /** `undefined` means the Pod fits. The rejection is not to be changed by the caller. Throws PluginError. */
   filter(node: NodeState): Rejection | undefined;
   /** Only these nodes can fit; all others need not be asked. */
   readonly nodeNames?: ReadonlySet<string>;
@@ -68,6 +79,7 @@ export type PermitAnswer = 'allow' | { readonly reject: string } | { readonly wa
 export interface PluginHandle {
   readonly lookup: ClusterLookup;
   readonly client: Client;
+  readonly events: EventRecorder;
   /** Resolves when the answer of `check` is other than undefined; asked again whenever an object changed. */
   until<T>(check: () => T | undefined, timeoutMs: number, what: string, ctx: Ctx): Promise<T>;
 }
@@ -92,6 +104,8 @@ export interface SchedulerPlugin {
   /** Whether preBind has anything to do. */
   needsPreBind?(cycle: Cycle, node: string): boolean;
   preBind?(cycle: Cycle, node: string, handle: PluginHandle, ctx: Ctx): Promise<void>;
+  /** Takes back what `preBind` wrote: the Pod does not go to the node after all. Called after `unreserve`. */
+  abandon?(cycle: Cycle, node: string, handle: PluginHandle, ctx: Ctx): Promise<void>;
   /** 'skip': not this plugin's Pod. */
   bind?(cycle: Cycle, node: string, handle: PluginHandle, ctx: Ctx): Promise<'bound' | 'skip'>;
   postBind?(cycle: Cycle, node: string): void;
@@ -131,6 +145,8 @@ export interface PluginContext {
   readonly lookup: ClusterLookup;
   /** Pods that permit plugins hold back; absent where nothing is bound. */
   readonly held?: HeldPods;
+  /** The time of day; absent where nothing is bound. */
+  readonly nowMs?: () => number;
 }
 
 export const SCORE_MAX = 100;

@@ -54,6 +54,7 @@ export async function bindingCycle(
     await timed('Bind', profile, parts, () => bind(placement, parts));
   } catch (error) {
     undo(placement, parts);
+    await abandon(placement, parts);
     if (ctx.signal.aborted || isReason(error, 'NotFound')) {
       queue.delete(key);
       return;
@@ -83,11 +84,16 @@ async function prepare(placement: Placement, waits: ReadonlyMap<string, number>,
   const refusal = await permitted(cycle, waits, parts);
   if (refusal !== undefined) {
     undo(placement, parts);
+    await abandon(placement, parts);
     await hold(waiting, refusal.plugin, refusal.reason, parts);
     return false;
   }
   await timed('PreBind', profile, parts, async () => {
-    for (const plugin of needsWork) await plugin.preBind?.(cycle, node, handle, ctx);
+    for (const plugin of needsWork) {
+      await plugin.preBind?.(cycle, node, handle, ctx).catch((cause: unknown) => {
+        throw new Error(`running PreBind plugin ${JSON.stringify(plugin.name)}`, { cause });
+      });
+    }
   });
   return true;
 }
@@ -142,4 +148,14 @@ function undo({ cycle, profile, node }: Placement, parts: LoopParts): void {
     action: 'Delete',
     old: { ...pod, spec: { ...pod.spec, nodeName: node } } as typeof pod,
   });
+}
+
+/** What plugins wrote for the Pod is taken back. Never rejects: the next attempt finds what could not be. */
+async function abandon({ cycle, profile, node }: Placement, { handle, ctx }: LoopParts): Promise<void> {
+  for (const plugin of profile.reserve.toReversed()) {
+    await plugin.abandon?.(cycle, node, handle, ctx).catch((error: unknown) => {
+      if (ctx.signal.aborted || isReason(error, 'NotFound')) return;
+      ctx.log.warn('not taken back', { pod: cycle.pod.key, plugin: plugin.name, error: describeError(error) });
+    });
+  }
 }

@@ -1,6 +1,7 @@
 /** From informers to snapshot, queue and events. Source: kubernetes pkg/scheduler/eventhandlers.go. */
 import { appsV1, coreV1, type KindRef, type KubeObject, keyOf, policyV1, resourceV1, storageV1 } from '@kapella/api';
 import type { Node, Pod } from '@kapella/api/types/core-v1';
+import type { DeviceClass } from '@kapella/api/types/resource-v1';
 import { type Ctx, jsonEqual } from '@kapella/base';
 import type { Cache, InformerHandler } from '@kapella/client';
 import {
@@ -40,6 +41,7 @@ const PLANNED_FROM: ReadonlyMap<LookupKind, (object: KubeObject) => unknown> = n
   ['ReplicationController', selectorOf],
   ['ReplicaSet', selectorOf],
   ['StatefulSet', selectorOf],
+  ['DeviceClass', (object) => (object as DeviceClass).spec.extendedResourceName],
 ]);
 
 /** Changes of these are events that Pods wait for. */

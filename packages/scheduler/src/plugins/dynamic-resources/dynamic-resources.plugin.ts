@@ -1,26 +1,23 @@
 /** Devices for Pods with resource claims. Source: kubernetes …/plugins/dynamicresources. */
-import { keyOf, resourceV1 } from '@kapella/api';
+import { keyOf, parseDurationMs, resourceV1 } from '@kapella/api';
 import type { Pod } from '@kapella/api/types/core-v1';
 import type { AllocationResult, ResourceClaim } from '@kapella/api/types/resource-v1';
-import { type Ctx, isReason } from '@kapella/base';
-import type { Client } from '@kapella/client';
+import { type Ctx, jsonEqual } from '@kapella/base';
 import type { ClusterEvent } from '../../framework/cluster-events.ts';
 import type { ClusterLookup } from '../../framework/cluster-lookup.ts';
 import { isSamePod } from '../../framework/hints.ts';
-import type { NodeState } from '../../framework/node-state.ts';
-import { matchesSelector } from '../../framework/node-selector.ts';
-import {
-  type Cycle,
-  type FilterState,
-  type PluginFactory,
-  type PostFilterAnswer,
-  type Rejection,
-  unresolvable,
-} from '../../framework/plugin.ts';
+import type { Cycle, PluginFactory, PluginHandle, PostFilterAnswer } from '../../framework/plugin.ts';
+import { unresolvable } from '../../framework/plugin.ts';
 import type { PodState } from '../../framework/pod-state.ts';
-import { type AllocatorInput, allocate } from './allocator.ts';
-import { DeviceSelectors } from './device-selector.ts';
-import { canBeReserved, devicesHeld, isReservedFor, podResourceClaims } from './pod-claims.ts';
+import { allocatedStateOf } from './allocator/allocated-state.ts';
+import { DeviceSelectors } from './allocator/device-selector.ts';
+import { SliceIndex } from './allocator/pools.ts';
+import { bindClaim, deleteClaim, unreserveClaim, writeExtendedStatus } from './bind-claim.ts';
+import { hasBindingConditions, isTimedOut, readinessOf } from './binding-conditions.ts';
+import { ClaimsFilter } from './claims-filter.ts';
+import { claimToCreate, ExtendedResources, isInMemory } from './extended-resources.ts';
+import { Pending } from './pending.ts';
+import { canBeReserved, isReservedFor, podResourceClaims } from './pod-claims.ts';
 
 export interface DynamicResourcesArgs {
   readonly filterTimeout?: string;
@@ -28,21 +25,24 @@ export interface DynamicResourcesArgs {
 }
 
 const NAME = 'DynamicResources';
-const FINALIZER = 'resource.kubernetes.io/delete-protection';
-const CONFLICTS_MAX = 5;
-const UNAVAILABLE = unresolvable('resourceclaim not available on the node');
+const BINDING_TIMEOUT_MS = 600_000;
 
 export const dynamicResources: PluginFactory<DynamicResourcesArgs> = {
   name: NAME,
-  create(_args, { lookup }) {
+  create({ bindingTimeout }, { lookup, nowMs }) {
     const pending = new Pending(lookup);
     const selectors = new DeviceSelectors();
+    const bindingTimeoutMs = parseDurationMs(bindingTimeout ?? '') ?? BINDING_TIMEOUT_MS;
     return {
       name: NAME,
       events: [
-        { resource: 'ResourceClaim', actions: ['Add', 'Update', 'Delete'], hint: isFreedOrOwn },
+        {
+          resource: 'ResourceClaim',
+          actions: ['Add', 'Update', 'Delete'],
+          hint: (pod, event) => helps(pod, event, lookup),
+        },
         { resource: 'UnscheduledPod', actions: ['UpdatePodGeneratedResourceClaim'], hint: isSamePod },
-        { resource: 'Node', actions: ['Add', 'UpdateNodeLabel'] },
+        { resource: 'Node', actions: ['Add', 'UpdateNodeLabel', 'UpdateNodeAllocatable'] },
         { resource: 'DeviceClass', actions: ['Add', 'Update'] },
         { resource: 'ResourceSlice', actions: ['Add', 'Update'] },
       ],
@@ -51,38 +51,60 @@ export const dynamicResources: PluginFactory<DynamicResourcesArgs> = {
         return typeof claims === 'string' ? claims : undefined;
       },
       preFilter({ pod }) {
-        if ((pod.spec.resourceClaims?.length ?? 0) === 0) return 'skip';
         const claims = podResourceClaims(pod, lookup);
         if (typeof claims === 'string') return unresolvable(claims);
-        if (claims.length === 0) return 'skip';
+        const extended = ExtendedResources.of(pod, lookup);
+        if (claims.length === 0 && extended === undefined) return 'skip';
         const held = pending.claims();
-        const why = claims.map((claim) => whyNot(claim, pod, lookup, pending)).find((text) => text !== undefined);
+        const all = extended === undefined ? claims : [...claims, extended.claim];
+        const why = all.map((claim) => whyNot(claim, pod, lookup, pending)).find((text) => text !== undefined);
         if (why !== undefined) return unresolvable(why);
-        const all = lookup.list('ResourceClaim');
-        return new ClaimsFilter(claims, {
-          slices: lookup.list('ResourceSlice'),
-          classOf: (name) => lookup.get('DeviceClass', name),
+        const allocator = {
+          slices: new SliceIndex(lookup.list('ResourceSlice')),
+          classOf: (name: string) => lookup.get('DeviceClass', name),
           selectors,
-          taken: new Set([...all, ...held].flatMap(devicesHeld)),
-        });
+          allocated: allocatedStateOf([...lookup.list('ResourceClaim'), ...held]),
+        };
+        return new ClaimsFilter({ claims, extended, allocator, bindingTimeoutMs, nowMs: nowMs?.() });
       },
+      preScore: (_pod, _snapshot, filter) => (filter instanceof ClaimsFilter ? filter.scoring() : 'skip'),
       postFilter: (cycle) => giveBack(stateOf(cycle), cycle.pod.pod),
       reserve(cycle, node) {
         const state = stateOf(cycle);
-        const allocations = state?.allocations.get(node);
-        for (const claim of state?.claims ?? []) pending.set(claim, allocations?.get(claim.metadata.uid));
+        for (const [uid, allocation] of state?.allocations.get(node)?.results ?? []) {
+          const claim = state?.all().find(({ metadata }) => metadata.uid === uid);
+          if (claim !== undefined) pending.set(claim, allocation, isInMemory(claim));
+        }
         return undefined;
       },
       unreserve(cycle) {
-        for (const claim of stateOf(cycle)?.claims ?? []) pending.delete(claim);
+        for (const claim of stateOf(cycle)?.all() ?? []) pending.delete(claim);
       },
-      needsPreBind: (cycle) => stateOf(cycle)?.claims.some((claim) => !isReservedFor(claim, cycle.pod.pod)) === true,
-      async preBind(cycle, node, { client }, ctx) {
-        const state = stateOf(cycle);
-        const allocations = state?.allocations.get(node);
-        for (const claim of state?.claims ?? []) {
-          await bindClaim(claim, allocations?.get(claim.metadata.uid), cycle.pod.pod, client, ctx);
+      needsPreBind: (cycle, node) => claimsToBind(cycle, node).length > 0,
+      async preBind(cycle, node, handle, ctx) {
+        const written: ResourceClaim[] = [];
+        for (const claim of claimsToBind(cycle, node)) {
+          written.push(await bind(claim, cycle, node, pending, handle, ctx));
         }
+        const waited = written.filter(hasBindingConditions);
+        if (waited.length === 0) return;
+        const note = `waiting for binding conditions for device on node ${node}`;
+        handle.events.event(cycle.pod.pod, 'Normal', 'BindingConditionsPending', note);
+        const isReady = () => (areReady(waited, bindingTimeoutMs, lookup, ctx) ? true : undefined);
+        await handle.until(isReady, bindingTimeoutMs, 'binding conditions of devices', ctx);
+      },
+      async abandon(cycle, _node, { client }, ctx) {
+        const { pod } = cycle.pod;
+        const state = stateOf(cycle);
+        for (const { metadata } of state?.claims ?? []) {
+          const claim = lookup.get('ResourceClaim', `${metadata.namespace}/${metadata.name}`);
+          if (claim?.status?.allocation !== undefined && isReservedFor(claim, pod)) {
+            await unreserveClaim(claim, pod, client, ctx);
+          }
+        }
+        if (state?.extended === undefined) return;
+        const made = ExtendedResources.of(pod, lookup)?.claim;
+        if (made !== undefined && !isInMemory(made)) await deleteClaim(made, client, ctx);
       },
     };
   },
@@ -91,6 +113,52 @@ export const dynamicResources: PluginFactory<DynamicResourcesArgs> = {
 function stateOf(cycle: Cycle): ClaimsFilter | undefined {
   const state = cycle.filterStates.get(NAME);
   return state instanceof ClaimsFilter ? state : undefined;
+}
+
+/** The Pod's own, and the one for extended resources where the node does not have them itself. */
+function claimsToBind(cycle: Cycle, node: string): readonly ResourceClaim[] {
+  const state = stateOf(cycle);
+  if (state === undefined) return [];
+  const { extended, claims } = state;
+  const requests = state.allocations.get(node)?.extended?.claim.spec.devices?.requests ?? [];
+  return extended !== undefined && requests.length > 0 ? [...claims, extended.claim] : claims;
+}
+
+/** Answers the claim as it is in the API then. */
+async function bind(
+  claim: ResourceClaim,
+  cycle: Cycle,
+  node: string,
+  pending: Pending,
+  { client }: PluginHandle,
+  ctx: Ctx,
+): Promise<ResourceClaim> {
+  const { pod } = cycle.pod;
+  const given = stateOf(cycle)?.allocations.get(node);
+  const allocation: AllocationResult | undefined = given?.results.get(claim.metadata.uid);
+  const { extended } = given ?? {};
+  if (extended === undefined || extended.claim.metadata.uid !== claim.metadata.uid) {
+    return bindClaim(claim, allocation, pod, client, ctx);
+  }
+  const created = await client.create(resourceV1.ResourceClaim, claimToCreate(extended.claim), ctx);
+  pending.delete(claim);
+  if (allocation !== undefined) pending.set(created, allocation, true);
+  const written = await bindClaim(created, allocation, pod, client, ctx);
+  await writeExtendedStatus(pod, written, extended, client, ctx);
+  return written;
+}
+
+/** Throws where it will not be. */
+function areReady(claims: readonly ResourceClaim[], timeoutMs: number, lookup: ClusterLookup, { clock }: Ctx): boolean {
+  return claims.every((claim) => {
+    const now = lookup.get('ResourceClaim', keyOf(claim)) ?? claim;
+    const readiness = readinessOf(now);
+    if (typeof readiness === 'object') throw new Error(readiness.failed);
+    if (readiness === 'waiting' && isTimedOut(now, timeoutMs, clock.nowMs())) {
+      throw new Error(`device binding timeout: claim=${claim.metadata.name}`);
+    }
+    return readiness === 'ready';
+  });
 }
 
 function whyNot(claim: ResourceClaim, pod: Pod, lookup: ClusterLookup, pending: Pending): string | undefined {
@@ -112,38 +180,6 @@ function whyNot(claim: ResourceClaim, pod: Pod, lookup: ClusterLookup, pending: 
   return undefined;
 }
 
-/** Claims under way: their devices are taken until the claim itself says so. */
-class Pending {
-  readonly #lookup: ClusterLookup;
-  readonly #byUid = new Map<string, ResourceClaim>();
-
-  constructor(lookup: ClusterLookup) {
-    this.#lookup = lookup;
-  }
-
-  set(claim: ResourceClaim, allocation: AllocationResult | undefined): void {
-    if (allocation !== undefined)
-      this.#byUid.set(claim.metadata.uid, { ...claim, status: { ...claim.status, allocation } });
-  }
-
-  delete({ metadata: { uid } }: ResourceClaim): void {
-    this.#byUid.delete(uid);
-  }
-
-  has({ metadata: { uid } }: ResourceClaim): boolean {
-    return this.#byUid.has(uid);
-  }
-
-  /** Forgets those that the informer shows allocated, or gone. */
-  claims(): readonly ResourceClaim[] {
-    for (const [uid, claim] of this.#byUid) {
-      const now = this.#lookup.get('ResourceClaim', keyOf(claim));
-      if (now?.metadata.uid !== uid || now.status?.allocation !== undefined) this.#byUid.delete(uid);
-    }
-    return [...this.#byUid.values()];
-  }
-}
-
 /** An allocation that keeps the Pod from every node, and that nobody else uses, is taken back. */
 function giveBack(state: ClaimsFilter | undefined, pod: Pod): PostFilterAnswer {
   if (state === undefined) return { message: 'no new claims to deallocate' };
@@ -152,104 +188,30 @@ function giveBack(state: ClaimsFilter | undefined, pod: Pod): PostFilterAnswer {
     const isOwn = users.length === 0 || (users.length === 1 && users[0]?.uid === pod.metadata.uid);
     return isOwn && state.unavailable.has(metadata.uid);
   });
-  if (claim === undefined) return { message: 'still not schedulable' };
+  if (claim !== undefined) {
+    return {
+      message: 'deallocation of ResourceClaim completed',
+      async act({ client }, ctx) {
+        const { allocation: _a, reservedFor: _r, devices: _d, ...status } = claim.status ?? {};
+        await client.update(resourceV1.ResourceClaim, { ...claim, status }, ctx, { subresource: 'status' });
+      },
+    };
+  }
+  const { extended } = state;
+  if (extended === undefined || isInMemory(extended.claim)) return { message: 'still not schedulable' };
   return {
-    message: 'deallocation of ResourceClaim completed',
-    async act({ client }, ctx) {
-      const { allocation: _a, reservedFor: _r, devices: _d, ...status } = claim.status ?? {};
-      await client.update(resourceV1.ResourceClaim, { ...claim, status }, ctx, { subresource: 'status' });
-    },
+    message: 'deletion of ResourceClaim completed',
+    act: ({ client }, ctx) => deleteClaim(extended.claim, client, ctx),
   };
 }
 
-class ClaimsFilter implements FilterState {
-  readonly claims: readonly ResourceClaim[];
-  /** By node that fits, then by the claim's uid: what it would get. */
-  readonly allocations = new Map<string, ReadonlyMap<string, AllocationResult>>();
-  /** Uids of allocated claims that some node cannot reach. */
-  readonly unavailable = new Set<string>();
-  readonly #input: AllocatorInput;
-
-  constructor(claims: readonly ResourceClaim[], input: AllocatorInput) {
-    this.claims = claims;
-    this.#input = input;
-  }
-
-  filter({ node, name }: NodeState): Rejection | undefined {
-    for (const { status, metadata } of this.claims) {
-      const selector = status?.allocation?.nodeSelector;
-      if (selector === undefined || matchesSelector(selector, node)) continue;
-      this.unavailable.add(metadata.uid);
-      return UNAVAILABLE;
-    }
-    const open = this.claims.filter(({ status }) => status?.allocation === undefined);
-    if (open.length === 0) return undefined;
-    const results = allocate(open, node, this.#input);
-    if (typeof results === 'string') return unresolvable(results);
-    const entries = open.map((claim, i) => [claim.metadata.uid, results[i] as AllocationResult] as const);
-    this.allocations.set(name, new Map(entries));
-    return undefined;
-  }
-}
-
-/** Writes allocation and reservation; when someone else wrote meanwhile, on what is there now. */
-async function bindClaim(
-  claim: ResourceClaim,
-  allocation: AllocationResult | undefined,
-  pod: Pod,
-  client: Client,
-  ctx: Ctx,
-): Promise<void> {
-  let now = claim;
-  for (let attempt = 1; ; attempt++) {
-    if (isReservedFor(now, pod)) return;
-    try {
-      await writeClaim(now, allocation, pod, client, ctx);
-      return;
-    } catch (error) {
-      if (!isReason(error, 'Conflict') || attempt >= CONFLICTS_MAX) throw error;
-      const found = await client.get(resourceV1.ResourceClaim, claim, ctx);
-      if (found === undefined) throw new Error(`claim ${keyOf(claim)} got deleted in the meantime`, { cause: error });
-      now = found;
-    }
-  }
-}
-
-async function writeClaim(
-  claim: ResourceClaim,
-  allocation: AllocationResult | undefined,
-  { metadata: { name, uid } }: Pod,
-  client: Client,
-  ctx: Ctx,
-): Promise<void> {
-  const own = keyOf(claim);
-  if (claim.metadata.deletionTimestamp !== undefined) throw new Error(`claim ${own} got deleted in the meantime`);
-  let current = claim;
-  if (allocation !== undefined) {
-    if (claim.status?.allocation !== undefined) throw new Error(`claim ${own} got allocated elsewhere in the meantime`);
-    const { finalizers = [] } = claim.metadata;
-    if (!finalizers.includes(FINALIZER)) {
-      const metadata = { ...claim.metadata, finalizers: [...finalizers, FINALIZER] };
-      current = await client.update(resourceV1.ResourceClaim, { ...claim, metadata }, ctx);
-    }
-  } else if (claim.status?.allocation === undefined) {
-    throw new Error(`claim ${own} got deallocated elsewhere in the meantime`);
-  }
-  const reservedFor = [...(current.status?.reservedFor ?? []), { resource: 'pods', name, uid }];
-  const status = { ...current.status, ...(allocation === undefined ? {} : { allocation }), reservedFor };
-  await client.update(resourceV1.ResourceClaim, { ...current, status }, ctx, { subresource: 'status' });
-}
-
 /** The Pod's own claim changed, or a claim gave devices back. */
-function isFreedOrOwn({ pod, namespace }: PodState, event: ClusterEvent): boolean {
+function helps({ pod }: PodState, event: ClusterEvent, lookup: ClusterLookup): boolean {
   const old = event.old as ResourceClaim | undefined;
   const now = event.new as ResourceClaim | undefined;
-  const metadata = (now ?? old)?.metadata;
+  const own = podResourceClaims(pod, lookup);
+  if (typeof own === 'string') return false;
   if (old?.status?.allocation !== undefined && now?.status?.allocation === undefined) return true;
-  if (metadata?.namespace !== namespace || now === undefined) return false;
-  const names = (pod.spec.resourceClaims ?? []).map(
-    ({ name, resourceClaimName }) =>
-      resourceClaimName ?? pod.status?.resourceClaimStatuses?.find((status) => status.name === name)?.resourceClaimName,
-  );
-  return names.includes(metadata.name);
+  if (now === undefined || !own.some(({ metadata }) => metadata.uid === now.metadata.uid)) return false;
+  return old === undefined || !jsonEqual(old.status, now.status);
 }

@@ -5,8 +5,10 @@ import type { Node, Pod } from '@kapella/api/types/core-v1';
 import type { Device, DeviceClass, ResourceClaim, ResourceSlice } from '@kapella/api/types/resource-v1';
 import { createStaticLookup } from '../../framework/cluster-lookup.ts';
 import { aNode, aPod, TestCluster } from '../../test-support.ts';
-import { allocate } from './allocator.ts';
-import { DeviceSelectors } from './device-selector.ts';
+import { allocate } from './allocator/allocator.ts';
+import { DeviceSelectors } from './allocator/device-selector.ts';
+import { SliceIndex } from './allocator/pools.ts';
+import { AllocationProblem } from './allocator/problem.ts';
 
 const DRIVER = 'gpu.example.com';
 const meta = (name: string, more: object = {}) => ({ name, namespace: 'default', uid: name, ...more });
@@ -39,12 +41,18 @@ const exactly = (name: string, more: object = {}) => ({ name, exactly: { deviceC
 
 function devices(of: ResourceClaim, slices: readonly ResourceSlice[], taken: readonly string[] = []): string {
   const input = {
-    slices,
+    slices: new SliceIndex(slices),
     classOf: (name: string) => (name === 'gpu' ? CLASS : undefined),
     selectors: new DeviceSelectors(),
-    taken: new Set(taken.map((device) => `${DRIVER}/pool/${device}`)),
+    allocated: { devices: new Set(taken.map((device) => `${DRIVER}/pool/${device}`)), shared: new Map() },
   };
-  const results = allocate([of], aNode('n1'), input);
+  let results: ReturnType<typeof allocate>;
+  try {
+    results = allocate([of], aNode('n1'), input);
+  } catch (error) {
+    if (!(error instanceof AllocationProblem)) throw error;
+    return error.message;
+  }
   if (typeof results === 'string') return results;
   return (results[0]?.devices?.results ?? []).map(({ request, device }) => `${request}=${device}`).join(' ');
 }
@@ -70,7 +78,7 @@ describe('the allocator', () => {
 
   test('says what is wrong with a selector', () => {
     const broken = claim('c', [exactly('r', { selectors: cel('device.attributes["x"].y == 1') })]);
-    assert.match(devices(broken, two), /^claim c: selector #0: CEL runtime error: no such key/);
+    assert.match(devices(broken, two), /^claim default\/c: selector #0: CEL runtime error: no such key/);
     assert.match(devices(claim('c', [exactly('r', { selectors: cel('device.') })]), two), /CEL compile error/);
   });
 
@@ -132,11 +140,10 @@ describe('the allocator', () => {
     const part = (name: string, value: string) =>
       gpu(name, { consumesCounters: [{ counterSet: 'card', counters: { memory: { value } } }] });
     const sharedCounters = [{ name: 'card', counters: { memory: { value: '40Gi' } } }];
+    const pool = { name: 'pool', generation: 1, resourceSliceCount: 2 };
     const parts = [
-      slice('s', [part('whole-0', '40Gi'), part('half-1', '20Gi'), part('half-2', '20Gi')], {
-        nodeName: 'n1',
-        sharedCounters,
-      }),
+      slice('counters', [], { nodeName: 'n1', pool, sharedCounters }),
+      slice('s', [part('whole-0', '40Gi'), part('half-1', '20Gi'), part('half-2', '20Gi')], { nodeName: 'n1', pool }),
     ];
     assert.equal(devices(claim('c', [exactly('r')]), parts, ['half-1']), 'r=half-2');
     assert.equal(devices(claim('c', [exactly('r')]), parts, ['whole-0']), NONE);

@@ -48,10 +48,3 @@ export function isReservedFor({ status }: ResourceClaim, pod: Pod): boolean {
 export function canBeReserved({ status }: ResourceClaim): boolean {
   return (status?.reservedFor?.length ?? 0) < RESERVED_FOR_MAX;
 }
-
-/** Ids of the devices that the claim holds, but for those held for administration only. */
-export function devicesHeld(claim: ResourceClaim): string[] {
-  return (claim.status?.allocation?.devices?.results ?? [])
-    .filter(({ adminAccess }) => adminAccess !== true)
-    .map(({ driver, pool, device }) => `${driver}/${pool}/${device}`);
-}

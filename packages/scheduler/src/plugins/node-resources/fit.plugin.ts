@@ -1,6 +1,9 @@
 /** Requests must fit what the node has left. Source: kubernetes …/plugins/noderesources/fit.go. */
+import type { KubeObject } from '@kapella/api';
 import type { Node, Pod } from '@kapella/api/types/core-v1';
+import type { DeviceClass } from '@kapella/api/types/resource-v1';
 import type { ClusterEvent } from '../../framework/cluster-events.ts';
+import { deviceBacked, standsFor } from '../../framework/device-classes.ts';
 import { isOnNode, isSamePod, nodesOf, podsOf } from '../../framework/hints.ts';
 import type { NodeState } from '../../framework/node-state.ts';
 import { type PluginFactory, type Rejection, unresolvable, unschedulable } from '../../framework/plugin.ts';
@@ -32,7 +35,7 @@ type Wanted = readonly (readonly [resource: string, amount: number])[];
 
 export const nodeResourcesFit: PluginFactory<NodeResourcesFitArgs> = {
   name: 'NodeResourcesFit',
-  create({ ignoredResources = [], ignoredResourceGroups = [], scoringStrategy }) {
+  create({ ignoredResources = [], ignoredResourceGroups = [], scoringStrategy }, { lookup }) {
     const isIgnored = (resource: string) =>
       resource.includes('/') &&
       (ignoredResources.includes(resource) || ignoredResourceGroups.includes(resource.split('/')[0] as string));
@@ -42,11 +45,17 @@ export const nodeResourcesFit: PluginFactory<NodeResourcesFitArgs> = {
       name: 'NodeResourcesFit',
       events: [
         { resource: 'Pod', actions: ['Delete', 'UpdatePodScaleDown'], hint: isRoomMade },
-        { resource: 'Node', actions: ['Add', 'UpdateNodeAllocatable'], hint: isNodeGrown },
+        {
+          resource: 'Node',
+          actions: ['Add', 'UpdateNodeAllocatable'],
+          hint: (pod, event) => isNodeGrown(pod, event, deviceBacked(pod.requests.keys(), lookup)),
+        },
+        { resource: 'DeviceClass', actions: ['Add', 'Update'], hint: isClassWanted },
       ],
       preFilter({ requests }) {
+        const backed = deviceBacked(requests.keys(), lookup);
         const wanted = inOrder(requests).filter(([resource, amount]) => amount > 0 && !isIgnored(resource));
-        const shortages = new Shortages(wanted);
+        const shortages = new Shortages(wanted, backed);
         return { filter: (node) => shortages.refusal(node) };
       },
       preScore({ pod }) {
@@ -94,11 +103,14 @@ function inOrder(requests: Amounts): Wanted {
 /** What a Pod lacks on a node. Upstream names every shortage; each is one reason. */
 class Shortages {
   readonly #wanted: Wanted;
+  /** Resources that device classes stand for: a node that has none of its own may have devices. */
+  readonly #backed: ReadonlySet<string>;
   /** Nodes fall short in few ways: one refusal for each. By the bits of what is short, negative where unresolvable. */
   readonly #refusals = new Map<number, Rejection>();
 
-  constructor(wanted: Wanted) {
+  constructor(wanted: Wanted, backed: ReadonlySet<string>) {
     this.#wanted = wanted;
+    this.#backed = backed;
   }
 
   refusal({ columns, slot }: NodeState): Rejection | undefined {
@@ -110,6 +122,7 @@ class Shortages {
       const column = columns.resources.get(resource);
       const allocatable = column?.allocatable[slot] ?? 0;
       if (amount <= allocatable - (column?.requested[slot] ?? 0)) continue;
+      if (allocatable === 0 && this.#backed.has(resource)) continue;
       short += 2 ** (i + 1);
       if (amount > allocatable) isResolvable = false;
     }
@@ -147,11 +160,25 @@ function needsLess({ requests }: PodState, old: Pod, now: Pod): boolean {
 }
 
 /** The empty node would do, and has more than before of something that the Pod asks for. */
-function isNodeGrown({ requests }: PodState, event: ClusterEvent): boolean {
+function isNodeGrown({ requests }: PodState, event: ClusterEvent, backed: ReadonlySet<string>): boolean {
   const { old, now } = nodesOf(event);
   const have = (node: Node | undefined) => amountsOf(node?.status?.allocatable);
   const [before, after] = [have(old), have(now)];
   const wanted = [...requests, ['pods', 1] as const].filter(([, amount]) => amount > 0);
-  if (wanted.some(([resource, amount]) => amount > (after.get(resource) ?? 0))) return false;
-  return old === undefined || wanted.some(([resource]) => (after.get(resource) ?? 0) > (before.get(resource) ?? 0));
+  const isShort = ([resource, amount]: readonly [string, number]) => {
+    const has = after.get(resource) ?? 0;
+    return amount > has && !(has === 0 && backed.has(resource));
+  };
+  if (wanted.some(isShort)) return false;
+  const mayHaveMore = ([resource]: readonly [string, number]) =>
+    (after.get(resource) ?? 0) > (before.get(resource) ?? 0) || (!after.get(resource) && backed.has(resource));
+  return old === undefined || wanted.some(mayHaveMore);
+}
+
+/** A class now stands for a resource that the Pod asks for. */
+function isClassWanted({ requests }: PodState, { old, new: now }: ClusterEvent): boolean {
+  const resources = [...requests.keys()];
+  const of = (object: KubeObject | undefined) =>
+    resources.filter((resource) => object !== undefined && standsFor(object as DeviceClass, resource));
+  return of(now).length > 0 && of(now).join() !== of(old).join();
 }

@@ -1,4 +1,4 @@
-/** What the devices of one claim must have in common, or must not. Source: …/structured/internal/stable constraint. */
+/** What the devices of one claim must have in common, or must not. Source: …/structured/internal/incubating constraint.go. */
 import type { DeviceAttribute, DeviceConstraint } from '@kapella/api/types/resource-v1';
 import type { UsableDevice } from './pools.ts';
 

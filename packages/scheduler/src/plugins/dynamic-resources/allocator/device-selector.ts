@@ -1,20 +1,43 @@
 /** CEL selectors of devices. Source: k8s.io/dynamic-resource-allocation/cel/compile.go. */
 import { BOOL, CelError, CelMap, type CelValue, compileExpression, DYN, type Program, STRING } from '@kapella/cel';
 import type { Device, DeviceAttribute } from '@kapella/api/types/resource-v1';
-
-/** A selector could not be evaluated: the Pod waits until someone mends it. The message is upstream's. */
-export class SelectorProblem extends Error {
-  override readonly name = 'SelectorProblem';
-}
+import { AllocationProblem } from './problem.ts';
 
 const PROGRAMS_MAX = 512;
+const ANSWERS_MAX = 64;
 
-/** Programs by their text: classes and claims repeat a few. */
+interface KnownDevice {
+  readonly value: CelValue;
+  /** By expression. */
+  readonly answers: Map<string, boolean>;
+}
+
+/** Programs by their text, answers by device: classes and claims repeat a few, and each node asks for its devices again. */
 export class DeviceSelectors {
   readonly #programs = new Map<string, Program | string>();
+  /** Devices are never changed in place: a slice that is written again brings new ones. */
+  readonly #devices = new WeakMap<Device, KnownDevice>();
 
-  /** Throws SelectorProblem; `where` names class or claim, and which selector. */
-  matches(expression: string, device: CelValue, where: string): boolean {
+  /** Throws AllocationProblem; `where` names class or claim, and which selector. */
+  matches(expression: string, device: Device, driver: string, where: string): boolean {
+    const program = this.#program(expression);
+    if (typeof program === 'string') throw new AllocationProblem(`${where}: CEL compile error: ${program}`);
+    try {
+      const known = this.#known(device, driver);
+      let answer = known.answers.get(expression);
+      if (answer === undefined) {
+        answer = program.evaluate({ device: known.value }).value === true;
+        if (known.answers.size >= ANSWERS_MAX) known.answers.clear();
+        known.answers.set(expression, answer);
+      }
+      return answer;
+    } catch (error) {
+      if (!(error instanceof CelError)) throw error;
+      throw new AllocationProblem(`${where}: CEL runtime error: ${error.message}`, { cause: error });
+    }
+  }
+
+  #program(expression: string): Program | string {
     let program = this.#programs.get(expression);
     if (program === undefined) {
       const compiled = compileExpression(expression, {
@@ -25,13 +48,16 @@ export class DeviceSelectors {
       if (this.#programs.size >= PROGRAMS_MAX) this.#programs.clear();
       this.#programs.set(expression, program);
     }
-    if (typeof program === 'string') throw new SelectorProblem(`${where}: CEL compile error: ${program}`);
-    try {
-      return program.evaluate({ device }).value === true;
-    } catch (error) {
-      if (!(error instanceof CelError)) throw error;
-      throw new SelectorProblem(`${where}: CEL runtime error: ${error.message}`, { cause: error });
+    return program;
+  }
+
+  #known(device: Device, driver: string): KnownDevice {
+    let known = this.#devices.get(device);
+    if (known === undefined) {
+      known = { value: deviceValue(device, driver), answers: new Map() };
+      this.#devices.set(device, known);
     }
+    return known;
   }
 }
 
@@ -87,15 +113,13 @@ class Fields extends CelMap {
   }
 }
 
-/** The `device` of expressions. */
-export function deviceValue(
-  { attributes = {}, capacity = {}, allowMultipleAllocations }: Device,
-  driver: string,
-): CelValue {
+/** The `device` of expressions. Throws CelError. */
+function deviceValue({ attributes = {}, capacity = {}, allowMultipleAllocations }: Device, driver: string): CelValue {
   const attributeDomains = new Domains();
   for (const [name, attribute] of Object.entries(attributes)) {
     const value = attributeValue(attribute);
-    if (value !== undefined) attributeDomains.set(name, driver, value);
+    if (value === undefined) throw new CelError(`attribute ${name}: unsupported attribute value`);
+    attributeDomains.set(name, driver, value);
   }
   const capacityDomains = new Domains();
   for (const [name, { value }] of Object.entries(capacity)) {

@@ -12,6 +12,10 @@ export interface CachedObject {
   readonly createRevision: number;
   /** JSON with metadata.resourceVersion in place; shared, never changed. */
   readonly bytes: Uint8Array;
+  /** The same with a newline behind it. */
+  readonly line: Uint8Array;
+  /** Length of `bytes`, known before they are read. */
+  readonly sizeBytes: number;
   readonly labels: Readonly<Record<string, string>>;
   /** Values of the resource's selectable fields beyond metadata.name and metadata.namespace. */
   readonly fields: Readonly<Record<string, string>>;
@@ -72,6 +76,11 @@ export interface WatchCache {
     query: CacheQuery & { readonly revision?: number; readonly limit?: number; readonly startAfter?: string },
   ): CacheList;
   watch(options: WatchOptions, sink: CacheSink): () => void;
+  /**
+   * Before a list or watch whose query has `matches`: looks into the objects that nobody has looked into yet, little by
+   * little. undefined: there are none. A query that did not wait is answered as well, after one long pause.
+   */
+  digest(namespace: string | undefined, ctx: Ctx): Promise<void> | undefined;
   /** The newest state in the store, whatever the cache has seen; undefined: there is none. */
   read(key: string, ctx: Ctx): Promise<CachedObject | undefined>;
   /** As `list`, from the store: for the past that has left the window. Throws ApiError Expired when it was compacted. */

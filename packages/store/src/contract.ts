@@ -8,6 +8,8 @@ export interface KeyValue {
   readonly createRevision: number;
   /** Revision of the last change: the object's resourceVersion. */
   readonly modRevision: number;
+  /** Length of `value`, where that is not read until it is asked for. */
+  readonly valueBytes?: number;
 }
 
 export interface StoreEvent {
@@ -17,7 +19,10 @@ export interface StoreEvent {
   readonly value: Uint8Array;
   readonly revision: number;
   readonly createRevision: number;
-  /** What the key held before, where it held anything: selectors need it to tell ADDED from MODIFIED from DELETED. */
+  /**
+   * What the key held before, where it held anything: selectors need it to tell ADDED from MODIFIED from DELETED. Its value,
+   * and that of a deletion, may be read when it is asked for: while the event is delivered.
+   */
   readonly previous: KeyValue | undefined;
   /** What the writer gave along, in the same process only. */
   readonly attachment?: unknown;
@@ -29,6 +34,11 @@ export interface ListOptions {
   readonly limit?: number;
   /** Only keys greater than this one. */
   readonly startAfter?: string;
+  /**
+   * Values may be read from the store when they are first asked for: at the latest while the event is delivered that
+   * supersedes them. Of a list of the newest revision only.
+   */
+  readonly lazy?: boolean;
 }
 
 export interface ListResult {

@@ -5,5 +5,5 @@ export { createWatchCache } from './cache/watch-cache.ts';
 export * from './cached.ts';
 export * from './contract.ts';
 export { createMvccStore } from './mvcc/mvcc-store.ts';
-export type { ChangeRecord, Persistence } from './mvcc/record.ts';
+export { type ChangeRecord, headOf, type Persistence, type RecordHead } from './mvcc/record.ts';
 export { UnreadableError } from './encryption/encrypted-store.ts';

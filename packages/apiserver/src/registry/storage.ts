@@ -10,7 +10,7 @@ import {
   type Store,
   type WatchCache,
 } from '@kapella/store';
-
+import { withNewline } from '../respond/parts.ts';
 import { type ConvertingOptions, createConvertingStore } from './converting-store.ts';
 
 const encoder = new TextEncoder();
@@ -105,6 +105,10 @@ export function detached(object: UnknownObject, bytes: Uint8Array, revision: num
     revision,
     createRevision: 0,
     bytes,
+    sizeBytes: bytes.length,
+    get line() {
+      return withNewline(bytes);
+    },
     labels: object.metadata.labels ?? {},
     fields: {},
     object: <T>() => object as T,

@@ -5,6 +5,7 @@ import type { ResponseStream } from '@kapella/client';
 const WHOLE_BYTES_MAX = 512 * 1024;
 /** Below what allocators map anew each time: pages that are touched first cost more than the copy. */
 const PIECE_BYTES = 96 * 1024;
+const NEWLINE = 10;
 
 /** `length`: bytes of all parts together. The parts must not change until they were sent. */
 export function bodyOfParts(length: number, parts: Iterable<Uint8Array>): Uint8Array | ResponseStream {
@@ -19,6 +20,13 @@ export function joinParts(length: number, parts: Iterable<Uint8Array>): Uint8Arr
     at += part.length;
   }
   return bytes;
+}
+
+export function withNewline(bytes: Uint8Array): Uint8Array {
+  const line = new Uint8Array(bytes.length + 1);
+  line.set(bytes, 0);
+  line[bytes.length] = NEWLINE;
+  return line;
 }
 
 function streamParts(length: number, parts: Iterable<Uint8Array>): ResponseStream {

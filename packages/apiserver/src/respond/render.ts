@@ -5,12 +5,11 @@ import type { CachedObject } from '@kapella/store';
 import type { Codecs } from '../codec/codecs.ts';
 import type { Media } from '../http/media.ts';
 import type { ResourceType } from '../registry/resource-type.ts';
-import { bodyOfParts, joinParts } from './parts.ts';
+import { bodyOfParts, joinParts, withNewline } from './parts.ts';
 import { type IncludeObject, partialOf, tableOf, tableRow } from './table.ts';
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
-const NEWLINE = 10;
 const TAIL = encoder.encode(']}\n');
 const COMMA = encoder.encode(',');
 const META_VERSION = 'meta.k8s.io/v1';
@@ -32,19 +31,13 @@ export interface View {
 /** An answer of one object. */
 export function renderBody(view: View, object: CachedObject): Uint8Array {
   const bytes = renderObject(view, object);
-  return endsLine(view.media) ? withNewline(bytes) : bytes;
+  if (!endsLine(view.media)) return bytes;
+  return view.media.form === 'object' && bytes === object.bytes ? object.line : withNewline(bytes);
 }
 
 /** Go's encoder ends JSON with a newline, unless it is pretty. */
 export function endsLine({ encoding, pretty }: Media): boolean {
   return encoding === 'json' && !pretty;
-}
-
-function withNewline(bytes: Uint8Array): Uint8Array {
-  const line = new Uint8Array(bytes.length + 1);
-  line.set(bytes, 0);
-  line[bytes.length] = NEWLINE;
-  return line;
 }
 
 /** What frames of watches and answers are made of. */

@@ -70,6 +70,7 @@ export async function listObjects(
   if (token?.revision !== undefined) await cache.waitFor(token.revision, ctx);
   else if (token !== undefined) await makeConsistent(core, type, ctx);
   if (mayBeLarge(cache.size, limit)) await core.turns.take(ctx);
+  if (query.matches !== undefined) await cache.digest(query.namespace, ctx);
   const found = await listOrExpire(
     core,
     cache,

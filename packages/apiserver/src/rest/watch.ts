@@ -112,10 +112,10 @@ function partsOf(events: readonly CacheEvent[]): readonly (readonly CacheEvent[]
   const parts: CacheEvent[][] = [];
   let bytes = JOINED_BYTES_MAX;
   for (const event of events) {
-    bytes += event.object.bytes.length;
+    bytes += event.object.sizeBytes;
     if (bytes > JOINED_BYTES_MAX) {
       parts.push([]);
-      bytes = event.object.bytes.length;
+      bytes = event.object.sizeBytes;
     }
     parts.at(-1)?.push(event);
   }
@@ -141,6 +141,7 @@ export async function watchObjects(request: WatchRequest, ctx: Ctx): Promise<Res
   const wantsInitial = parameters.sendInitialEvents ?? (revision === undefined || revision === 0);
   if (revision === undefined) await makeConsistent(core, view.type, ctx);
   else if (wantsInitial || cache.revision === 0) await cache.waitFor(revision, ctx);
+  if (query.matches !== undefined) await cache.digest(query.namespace, ctx);
   const after = revision === undefined || revision === 0 ? 'now' : revision;
   const options: WatchOptions = { ...query, after, ...(wantsInitial ? { initial: true } : {}) };
   return { start: (sink, signal) => new WatchStream(request, options, sink, ctx).run(signal) };

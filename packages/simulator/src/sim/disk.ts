@@ -1,6 +1,6 @@
 /** The disk under a simulated API server: slow, full, and torn where a crash meets it. */
 import { type Clock, invariant, type Random } from '@kapella/base';
-import { type ChangeRecord, createMvccStore, type Persistence, type Store } from '@kapella/store';
+import { type ChangeRecord, createMvccStore, headOf, type Persistence, type Store } from '@kapella/store';
 
 export interface SimDisk {
   /** A store over what is durable. The one opened before is dead: nothing it still does reaches the disk. */
@@ -108,7 +108,7 @@ class Disk implements SimDisk {
     return {
       backend: 'memory',
       load: (visit) => {
-        for (const record of this.#records.values()) visit(record);
+        for (const record of this.#records.values()) visit(headOf(record));
         return { revision: this.#revision, compacted: this.#compacted };
       },
       append: (batch) => this.#append(batch, isAlive),

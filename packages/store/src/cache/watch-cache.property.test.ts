@@ -5,10 +5,11 @@ import { isReason, silentLogger } from '@kapella/base';
 import { hostCtx } from '@kapella/base/node';
 import fc from 'fast-check';
 import { createMemoryStore } from '../backends/memory/memory.backend.ts';
-import type { CacheEvent, CacheQuery } from '../cached.ts';
+import type { CacheEvent, CacheQuery, WatchCache } from '../cached.ts';
 import { createWatchCache } from './watch-cache.ts';
 
 const HEAD = '{"kind":"Thing","apiVersion":"v1","metadata":{';
+const decoder = new TextDecoder();
 const options = { prefix: '/registry/things/', head: HEAD, namespaced: true };
 
 interface Step {
@@ -48,6 +49,8 @@ async function apply({ store, ctx }: Awaited<ReturnType<typeof setUp>>, s: Step)
 }
 
 const isRed: CacheQuery['matches'] = (object) => object.labels.color === 'red';
+const lines = (cache: WatchCache): string[] =>
+  cache.list({ matches: (object) => object.labels.color === 'red' }).items.map((object) => decoder.decode(object.line));
 const show = (objects: readonly { key: string; revision: number }[]) => objects.map((o) => `${o.key}@${o.revision}`);
 
 test('a list at any revision is what the list was then; a watch from any revision replays to the present', async () => {
@@ -122,4 +125,43 @@ test('waits for a revision that is under way and says when it never comes', asyn
   const immediate = { ...world.ctx, clock: { ...world.ctx.clock, setTimer } };
   await assert.rejects(world.cache.waitFor(99, immediate), /Too large resource version: 99/);
   world.stop();
+});
+
+test('a cache that reads values when they are asked for is what one is that saw them all, whatever is compacted', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(step, { maxLength: 12 }),
+      fc.array(step, { maxLength: 12 }),
+      fc.array(fc.boolean(), { minLength: 12, maxLength: 12 }),
+      async (before, after, looks) => {
+        const world = await setUp();
+        for (const s of before) await apply(world, s);
+        const late = createWatchCache(world.store, options, world.ctx);
+        await late.ready(world.ctx);
+        const seen: string[] = [];
+        const text = ({ bytes }: { bytes: Uint8Array }) => new TextDecoder().decode(bytes);
+        const show = ({ type, object, revision }: CacheEvent) =>
+          `${type} ${revision} ${object.labels.color} ${text(object)}`;
+        const expected: string[] = [];
+        late.watch({ after: 'now' }, { events: (e) => seen.push(...e.map(show)), initialEnd() {}, closed() {} });
+        world.cache.watch(
+          { after: 'now' },
+          { events: (e) => expected.push(...e.map(show)), initialEnd() {}, closed() {} },
+        );
+        for (const [i, s] of after.entries()) {
+          if (looks[i] === true) {
+            assert.deepEqual(late.list({}).items.map(text), world.cache.list({}).items.map(text));
+            assert.deepEqual(lines(late), lines(world.cache));
+          }
+          if (i === 6) await late.digest('n1', world.ctx);
+          await apply(world, s);
+          await world.store.compact(world.cache.revision, world.ctx);
+          assert.equal(late.sizeBytes, world.cache.sizeBytes);
+        }
+        assert.deepEqual(seen, expected);
+        world.stop();
+      },
+    ),
+    { numRuns: 150 },
+  );
 });

@@ -16,6 +16,7 @@ import { Entry, type EntryKind } from './entry.ts';
 import { type Change, History } from './history.ts';
 import { createSplicer } from './splice.ts';
 import { listStored, type StoredQuery } from './stored-list.ts';
+import { Unread } from './unread.ts';
 import { eventsFor, sees, type Watcher, Watchers } from './watchers.ts';
 
 const WINDOW_MAX_DEFAULT = 10_000;
@@ -50,6 +51,7 @@ class StoreWatchCache implements WatchCache {
   readonly #windowMax: number;
   readonly #entries = new SortedMap<Entry>();
   readonly #watchers = new Watchers();
+  #unread = new Unread(this.#entries);
   #history: History;
   #waiters: Waiter[] = [];
   readonly #readyWaiters = new Set<ReadyWaiter>();
@@ -160,6 +162,10 @@ class StoreWatchCache implements WatchCache {
     });
   }
 
+  digest(namespace: string | undefined, ctx: Ctx): Promise<void> | undefined {
+    return this.#unread.digest(namespace, ctx);
+  }
+
   async read(key: string, ctx: Ctx): Promise<CachedObject | undefined> {
     const value = await this.#store.get(this.#prefix + key, ctx);
     if (value === undefined) return undefined;
@@ -258,16 +264,17 @@ class StoreWatchCache implements WatchCache {
   }
 
   async #load(): Promise<void> {
-    const { items, revision } = await this.#store.list(this.#prefix, {}, this.#ctx);
+    const { items, revision } = await this.#store.list(this.#prefix, { lazy: true }, this.#ctx);
     if (this.#closed) return;
     this.#entries.clear();
     this.#bytes = 0;
     this.#history = new History(this.#windowMax, revision);
     this.#loadedAt = revision;
+    this.#unread = new Unread(this.#entries);
     for (const item of items) {
       const entry = this.#entryOf(item);
       this.#entries.set(entry.key, entry);
-      this.#bytes += entry.bytes.length;
+      this.#bytes += entry.sizeBytes;
     }
     this.#isReady = true;
     this.#settleReady(undefined);
@@ -280,13 +287,7 @@ class StoreWatchCache implements WatchCache {
   }
 
   #entryOf(item: KeyValue): Entry {
-    return new Entry(
-      this.#kind,
-      item.key.slice(this.#prefix.length),
-      item.value,
-      item.modRevision,
-      item.createRevision,
-    );
+    return Entry.reading(this.#kind, item.key.slice(this.#prefix.length), item);
   }
 
   #apply(events: readonly StoreEvent[]): void {
@@ -295,11 +296,12 @@ class StoreWatchCache implements WatchCache {
       const key = event.key.slice(this.#prefix.length);
       const deleted = event.type === 'delete';
       const previous = this.#entries.get(key);
+      previous?.load(); // soon the store may have it no more, and the past is read from here
       const next = this.#entryAfter(event, key, previous);
       const change: Change = { revision: event.revision, key, previous, next, deleted };
       if (deleted) this.#entries.delete(key);
       else this.#entries.set(key, next);
-      this.#bytes += (deleted ? 0 : next.bytes.length) - (change.previous?.bytes.length ?? 0);
+      this.#bytes += (deleted ? 0 : next.bytes.length) - (previous?.bytes.length ?? 0);
       this.#history.add(change);
       changes.push(change);
     }
@@ -308,9 +310,9 @@ class StoreWatchCache implements WatchCache {
   }
 
   #entryAfter(event: StoreEvent, key: string, previous: Entry | undefined): Entry {
-    // The store may have compacted the last value away before it could tell of the deletion.
-    if (event.value.length === 0 && previous !== undefined) return previous.at(event.revision);
-    return new Entry(this.#kind, key, event.value, event.revision, event.createRevision, event.attachment);
+    // A store may have compacted the last value away before it could tell of the deletion.
+    if (event.type === 'delete' && previous !== undefined) return previous.at(event.revision);
+    return Entry.of(this.#kind, key, event.value, event.revision, event.createRevision, event.attachment);
   }
 
   #progress(revision: number): void {

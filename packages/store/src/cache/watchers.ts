@@ -56,7 +56,7 @@ function sharedEvents(
 }
 
 export function sees(query: CacheQuery, object: Entry): boolean {
-  if (query.namespace !== undefined && query.namespace !== object.namespace) return false;
+  if (query.namespace !== undefined && !object.isIn(query.namespace)) return false;
   if (query.name !== undefined && query.name !== object.name) return false;
   return query.matches === undefined || query.matches(object);
 }

@@ -50,7 +50,8 @@ class EncryptedStore implements Store {
   }
 
   async list(prefix: string, options: ListOptions, ctx: Ctx): Promise<ListResult> {
-    const result = await this.#inner.list(prefix, options, ctx);
+    // What is not read is not decrypted either: whether it can be is to be known before anybody relies on the list.
+    const result = await this.#inner.list(prefix, { ...options, lazy: false }, ctx);
     const items: KeyValue[] = [];
     for (const item of result.items) {
       const read = this.#read(item);

@@ -13,7 +13,8 @@ import type {
   WatchSink,
   Write,
 } from '../contract.ts';
-import type { ChangeRecord, Persistence } from './record.ts';
+import { LazyKeyValue } from './lazy-key-value.ts';
+import type { ChangeRecord, Persistence, RecordHead } from './record.ts';
 import { SortedMap } from './sorted-keys.ts';
 import { WatchHub } from './watch-hub.ts';
 
@@ -24,6 +25,8 @@ const HISTORY_MAX = 20_000;
 interface KeyHistory {
   readonly revisions: number[];
   createRevision: number;
+  /** Length of the newest value. */
+  valueBytes: number;
 }
 
 interface Pending {
@@ -61,7 +64,7 @@ class MvccStore implements Store {
   constructor(persistence: Persistence) {
     this.#persistence = persistence;
     this.backend = persistence.backend;
-    const meta = persistence.load((record) => this.#indexRecord(record));
+    const meta = persistence.load((head) => this.#indexRecord(head));
     this.#assigned = Math.max(meta.revision, 1);
     this.#durable = this.#assigned;
     this.#compacted = meta.compacted;
@@ -81,7 +84,8 @@ class MvccStore implements Store {
     this.#index.scan(prefix, options.startAfter === undefined ? prefix : `${options.startAfter}\0`, (key, history) => {
       const at = revisionAt(history, revision);
       if (at === undefined || at < 0) return true;
-      if (items.length < limit) items.push(this.#keyValue(key, at));
+      if (items.length < limit)
+        items.push(options.lazy === true ? this.#lazy(key, history, at) : this.#keyValue(key, at));
       else remaining++;
       return true;
     });
@@ -144,12 +148,18 @@ class MvccStore implements Store {
   }
 
   /** Puts a loaded record into the index. */
-  #indexRecord(record: ChangeRecord): void {
-    const history = this.#index.get(record.key) ?? { revisions: [], createRevision: record.createRevision };
-    if (history.revisions.length === 0) this.#index.set(record.key, history);
-    this.#supersede(history, record.revision, record.value === undefined);
-    history.revisions.push(record.value === undefined ? -record.revision : record.revision);
-    history.createRevision = record.createRevision;
+  #indexRecord({ revision, key, createRevision, isDeletion, valueBytes }: RecordHead): void {
+    const signed = isDeletion ? -revision : revision;
+    const history = this.#index.get(key);
+    if (history === undefined) {
+      if (isDeletion) this.#superseded.push({ revision, by: revision });
+      this.#index.set(key, { revisions: [signed], createRevision, valueBytes });
+      return;
+    }
+    this.#supersede(history, revision, isDeletion);
+    history.revisions.push(signed);
+    history.createRevision = createRevision;
+    history.valueBytes = valueBytes;
   }
 
   #supersede(history: KeyHistory, by: number, isDelete: boolean): void {
@@ -166,29 +176,23 @@ class MvccStore implements Store {
     reject: Pending['reject'],
   ): Pending {
     const revision = ++this.#assigned;
-    const previous = currentRevision === 0 ? undefined : this.#keyValue(write.key, currentRevision);
-    const history = known ?? { revisions: [], createRevision: revision };
+    const history = known ?? { revisions: [], createRevision: revision, valueBytes: 0 };
     if (known === undefined) this.#index.set(write.key, history);
-    const createBefore = history.createRevision;
+    const previous = currentRevision === 0 ? undefined : this.#lazy(write.key, history, currentRevision);
+    const { createRevision: createBefore, valueBytes: bytesBefore } = history;
     const createRevision = currentRevision === 0 ? revision : createBefore;
     const record: ChangeRecord = { revision, key: write.key, createRevision, value: write.value };
     history.revisions.push(write.value === undefined ? -revision : revision);
     history.createRevision = createRevision;
+    history.valueBytes = write.value?.length ?? 0;
     this.#unwritten.set(revision, record);
     return {
       record,
-      event: {
-        type: write.value === undefined ? 'delete' : 'put',
-        key: write.key,
-        value: write.value ?? (previous as KeyValue).value,
-        revision,
-        createRevision,
-        previous,
-        attachment: write.attachment,
-      },
+      event: eventOf(write, revision, createRevision, previous),
       undo: () => {
         history.revisions.pop();
         history.createRevision = createBefore;
+        history.valueBytes = bytesBefore;
         if (history.revisions.length === 0) this.#index.delete(write.key);
       },
       resolve,
@@ -222,7 +226,6 @@ class MvccStore implements Store {
 
   #publish(batch: readonly Pending[]): void {
     for (const { record } of batch) {
-      this.#unwritten.delete(record.revision);
       const revisions = (this.#index.get(record.key) as KeyHistory).revisions;
       const at = revisions.lastIndexOf(record.value === undefined ? -record.revision : record.revision);
       const before = revisions[at - 1];
@@ -234,6 +237,7 @@ class MvccStore implements Store {
       batch.map((pending) => pending.event),
       this.#durable,
     );
+    for (const { record } of batch) this.#unwritten.delete(record.revision);
     for (const { resolve, record } of batch) resolve({ ok: true, revision: record.revision });
   }
 
@@ -267,6 +271,14 @@ class MvccStore implements Store {
     const at = history === undefined ? undefined : revisionAt(history, revision);
     return at === undefined || at < 0 ? undefined : this.#keyValue(key, at);
   }
+
+  /** Of the key's newest value, else as it is. */
+  #lazy(key: string, { revisions, createRevision, valueBytes }: KeyHistory, revision: number): KeyValue {
+    if (revisions.at(-1) !== revision) return this.#keyValue(key, revision);
+    return new LazyKeyValue(this.#read, key, createRevision, revision, valueBytes);
+  }
+
+  readonly #read = (key: string, revision: number): Uint8Array => this.#keyValue(key, revision).value;
 
   #keyValue(key: string, revision: number): KeyValue {
     const record = this.#unwritten.get(revision) ?? this.#persistence.read(revision);
@@ -310,6 +322,25 @@ class MvccStore implements Store {
     if (at >= 0) history.revisions.splice(at, 1);
     if (history.revisions.length === 0) this.#index.delete(key);
   }
+}
+
+function eventOf(
+  { key, value, attachment }: Write,
+  revision: number,
+  createRevision: number,
+  previous: KeyValue | undefined,
+): StoreEvent {
+  const more = { key, revision, createRevision, previous, attachment };
+  if (value !== undefined) return { type: 'put', value, ...more };
+  let last: Uint8Array | undefined;
+  return {
+    type: 'delete',
+    get value() {
+      last ??= (previous as KeyValue).value;
+      return last;
+    },
+    ...more,
+  };
 }
 
 /** The signed revision that stood at `revision`, undefined when the key did not exist yet. */

@@ -1,7 +1,7 @@
 /** The store in memory: for tests, simulation and `--store memory`. Nothing survives the process but a snapshot taken of it. */
 import type { Store } from '../../contract.ts';
 import { createMvccStore } from '../../mvcc/mvcc-store.ts';
-import type { ChangeRecord, Persistence } from '../../mvcc/record.ts';
+import { type ChangeRecord, headOf, type Persistence } from '../../mvcc/record.ts';
 
 /** The newest value of every key. Immutable: any number of stores may begin from it. */
 export interface MemorySnapshot {
@@ -27,7 +27,7 @@ function createMemoryPersistence(records: Map<number, ChangeRecord>, from?: Memo
       if (from === undefined) return { revision: 1, compacted: 0 };
       for (const record of from.records) {
         records.set(record.revision, record);
-        visit(record);
+        visit(headOf(record));
       }
       return { revision: from.revision, compacted: from.revision };
     },

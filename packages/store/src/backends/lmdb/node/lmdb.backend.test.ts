@@ -9,6 +9,7 @@ import { silentLogger } from '@kapella/base';
 import { hostCtx } from '@kapella/base/node';
 import { storeConformance } from '../../../conformance.ts';
 import { createLmdbStore } from './lmdb.backend.ts';
+import { META_KEY, openLmdb } from './records.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'kapella-lmdb-'));
 after(() => rmSync(root, { recursive: true }));
@@ -66,6 +67,39 @@ describe('lmdb store', () => {
     await store.close();
   });
 
+  test('a store from before records had heads is read, and is the same after that', async () => {
+    const directory = join(root, 'headless');
+    const first = createLmdbStore(directory);
+    const made = await first.commit({ key: '/a', value: bytes('1'), expectedRevision: 0 }, ctx);
+    assert.ok(made.ok);
+    const changed = await first.commit({ key: '/a', value: bytes('22'), expectedRevision: made.revision }, ctx);
+    const other = await first.commit({ key: '/b', value: bytes('1'), expectedRevision: 0 }, ctx);
+    assert.ok(changed.ok && other.ok);
+    await first.commit({ key: '/b', value: undefined, expectedRevision: other.revision }, ctx);
+    await first.close();
+    await withoutHeads(directory);
+
+    for (let i = 0; i < 2; i++) {
+      const store = createLmdbStore(directory);
+      const { items } = await store.list('/', { lazy: true }, ctx);
+      assert.deepEqual(
+        items.map(({ key, modRevision, valueBytes, value }) => [
+          key,
+          modRevision,
+          valueBytes,
+          Buffer.from(value).toString(),
+        ]),
+        [['/a', changed.revision, 2, '22']],
+      );
+      const past = await store.list('/', { revision: other.revision }, ctx);
+      assert.deepEqual(
+        past.items.map(({ key }) => key),
+        ['/a', '/b'],
+      );
+      await store.close();
+    }
+  });
+
   test('kill -9 loses no acknowledged write', async () => {
     const directory = join(root, 'kill');
     for (let round = 0; round < 5; round++) {
@@ -79,6 +113,16 @@ describe('lmdb store', () => {
     }
   });
 });
+
+/** As the version before this one would have written it. */
+async function withoutHeads(directory: string): Promise<void> {
+  const database = openLmdb(directory);
+  for (const key of [...database.getKeys({ end: 0 })]) await database.remove(key);
+  const meta = Buffer.from(database.get(META_KEY) as Buffer);
+  meta.writeUInt32LE(2, 0);
+  await database.put(META_KEY, meta);
+  await database.close();
+}
 
 /** Runs a writer process and kills it after `count` acknowledgements; returns all keys it had acknowledged. */
 async function writeUntilKilled(directory: string, round: number, count: number): Promise<string[]> {

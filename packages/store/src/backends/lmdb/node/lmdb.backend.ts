@@ -3,7 +3,17 @@ import { mkdirSync } from 'node:fs';
 import type { Store } from '../../../contract.ts';
 import { createMvccStore } from '../../../mvcc/mvcc-store.ts';
 import type { Persistence } from '../../../mvcc/record.ts';
-import { decodeRecord, encodeRecord, META_KEY, openLmdb, readMeta, writeMeta } from './records.ts';
+import {
+  addHeads,
+  decodeRecord,
+  META_KEY,
+  openLmdb,
+  putRecord,
+  readHeads,
+  readMeta,
+  removeRecord,
+  writeMeta,
+} from './records.ts';
 
 /** Opens or creates the store in `directory` (made with mode 0700). Throws when it is of a foreign format. */
 export function createLmdbStore(directory: string): Store {
@@ -17,17 +27,18 @@ function openPersistence(directory: string): Persistence {
   return {
     backend: 'lmdb',
     load(visit) {
+      addHeads(database, directory);
       const meta = database.get(META_KEY);
       let revision = 1;
       if (meta !== undefined) ({ revision, compacted } = readMeta(meta, directory));
-      for (const { key, value } of database.getRange({ start: 1 })) visit(decodeRecord(key, value));
+      readHeads(database, visit);
       return { revision, compacted };
     },
     async append(records) {
       const last = records.at(-1);
       if (last === undefined) return;
       const done = database.batch(() => {
-        for (const record of records) database.put(record.revision, encodeRecord(record));
+        for (const record of records) putRecord(database, record);
         database.put(META_KEY, writeMeta(last.revision, compacted));
       });
       if (!(await done)) throw new Error('LMDB did not take the batch');
@@ -39,7 +50,7 @@ function openPersistence(directory: string): Persistence {
     async remove(revisions, upTo) {
       compacted = upTo;
       await database.batch(() => {
-        for (const revision of revisions) database.remove(revision);
+        for (const revision of revisions) removeRecord(database, revision);
       });
     },
     close: () => database.close(),

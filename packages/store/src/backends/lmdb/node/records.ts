@@ -1,13 +1,19 @@
-/** How the embedded store lies in LMDB: one record per revision under its number, and a record of the whole under 0. */
+/**
+ * How the embedded store lies in LMDB: one record per revision under its number, and a record of the whole under 0. Under
+ * the negative of a revision lies what is known of it without its value: a start reads these alone, which lie close together,
+ * and touches no value.
+ */
 import { open, type RootDatabase, type Transaction } from 'lmdb';
 import type { KeyValue } from '../../../contract.ts';
-import type { ChangeRecord } from '../../../mvcc/record.ts';
+import { type ChangeRecord, headOf, type RecordHead } from '../../../mvcc/record.ts';
 
-/** Format of the records; a file of another one is refused. 2: keys as upstream's. */
-const FORMAT = 2;
+/** Format of the records; a file of another one is refused. 2: keys as upstream's. 3: heads beside the records. */
+const FORMAT = 3;
+const FORMAT_WITHOUT_HEADS = 2;
 export const META_KEY = 0;
 export const LMDB_FILE = 'store.lmdb';
 const HEADER_BYTES = 12;
+const HEAD_BYTES = 13;
 const BATCH = 1_000;
 
 export type LmdbDatabase = RootDatabase<Buffer, number>;
@@ -44,8 +50,59 @@ export function decodeRecord(revision: number, buffer: Buffer): ChangeRecord {
     revision,
     key: buffer.toString('utf8', HEADER_BYTES, keyEnd),
     createRevision: buffer.readDoubleLE(4),
-    value: buffer[keyEnd] === 0 ? undefined : Uint8Array.prototype.slice.call(buffer, keyEnd + 1),
+    value: buffer[keyEnd] === 0 ? undefined : buffer.subarray(keyEnd + 1),
   };
+}
+
+/** `create revision:f64 | value bytes:u32 | 0 = deleted, 1 = value | key`. */
+export function encodeHead(head: RecordHead): Buffer {
+  const buffer = Buffer.allocUnsafe(HEAD_BYTES + Buffer.byteLength(head.key));
+  buffer.writeDoubleLE(head.createRevision, 0);
+  buffer.writeUInt32LE(head.valueBytes, 8);
+  buffer[12] = head.isDeletion ? 0 : 1;
+  buffer.write(head.key, HEAD_BYTES);
+  return buffer;
+}
+
+function decodeHead(revision: number, bytes: Buffer): RecordHead {
+  return {
+    revision,
+    key: bytes.toString('utf8', HEAD_BYTES),
+    createRevision: bytes.readDoubleLE(0),
+    valueBytes: bytes.readUInt32LE(8),
+    isDeletion: bytes[12] === 0,
+  };
+}
+
+/** In the order of revisions. */
+export function readHeads(database: LmdbDatabase, visit: (head: RecordHead) => void): void {
+  for (const { key, value } of database.getRange({ start: -1, reverse: true })) {
+    visit(decodeHead(-key, value));
+  }
+}
+
+/** Puts a record and its head; within a batch. */
+export function putRecord(database: LmdbDatabase, record: ChangeRecord): void {
+  database.put(record.revision, encodeRecord(record));
+  database.put(-record.revision, encodeHead(headOf(record)));
+}
+
+export function removeRecord(database: LmdbDatabase, revision: number): void {
+  database.remove(revision);
+  database.remove(-revision);
+}
+
+/** A store from before there were heads is given them, in one transaction. */
+export function addHeads(database: LmdbDatabase, directory: string): void {
+  const meta = database.get(META_KEY);
+  if (meta === undefined || meta.readUInt32LE(0) !== FORMAT_WITHOUT_HEADS) return;
+  const { revision, compacted } = readMeta(meta, directory);
+  database.transactionSync(() => {
+    for (const { key, value } of database.getRange({ start: 1 })) {
+      database.putSync(-key, encodeHead(headOf(decodeRecord(key, value))));
+    }
+    database.putSync(META_KEY, writeMeta(revision, compacted));
+  });
 }
 
 export function writeMeta(revision: number, compacted: number): Buffer {
@@ -58,7 +115,7 @@ export function writeMeta(revision: number, compacted: number): Buffer {
 
 export function readMeta(buffer: Buffer, directory: string): { revision: number; compacted: number } {
   const format = buffer.readUInt32LE(0);
-  if (format !== FORMAT) {
+  if (format !== FORMAT && format !== FORMAT_WITHOUT_HEADS) {
     throw new Error(
       `the store in ${directory} has format ${format}, this Kapella reads ${FORMAT}: use the version that wrote it`,
     );
@@ -109,7 +166,7 @@ export async function writeAll(
     batch = [];
     const done = await database.batch(() => {
       for (const { key, value, createRevision, modRevision } of records) {
-        database.put(modRevision, encodeRecord({ revision: modRevision, key, createRevision, value }));
+        putRecord(database, { revision: modRevision, key, createRevision, value });
       }
     });
     if (!done) throw new Error('LMDB did not take the batch');

@@ -70,7 +70,6 @@ export async function listObjects(
   if (token?.revision !== undefined) await cache.waitFor(token.revision, ctx);
   else if (token !== undefined) await makeConsistent(core, type, ctx);
   if (mayBeLarge(cache.size, limit)) await core.turns.take(ctx);
-  if (query.matches !== undefined) await cache.digest(query.namespace, ctx);
   const found = await listOrExpire(
     core,
     cache,
@@ -102,6 +101,7 @@ async function listOrExpire(
   token: Token | undefined,
   ctx: Ctx,
 ): Promise<CacheList> {
+  if (query.matches !== undefined) await cache.digest(query.namespace, ctx);
   const isCompacted = query.revision !== undefined && query.revision < compaction.revision;
   for (const list of isCompacted ? [] : [cache.list.bind(cache), cache.listStored.bind(cache)]) {
     try {

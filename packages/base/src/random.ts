@@ -23,3 +23,18 @@ export function randomSuffix(length: number, random: Random): string {
 export function jitter(baseMs: number, factor: number, random: Random): number {
   return baseMs * (1 + random.float() * factor);
 }
+
+/** The same numbers for the same seed (mulberry32). */
+export function createSeededRandom(seed = 1): Random {
+  let state = seed >>> 0;
+  const float = () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = state;
+    t = Math.imul(t ^ (t >>> 15), t | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+  const bytes = (length: number) => Uint8Array.from({ length }, () => Math.floor(float() * 256));
+  const hex = (length: number) => Array.from(bytes(length), (byte) => byte.toString(16).padStart(2, '0')).join('');
+  return { float, bytes, uuid: () => `${hex(4)}-${hex(2)}-4${hex(2).slice(1)}-a${hex(2).slice(1)}-${hex(6)}` };
+}

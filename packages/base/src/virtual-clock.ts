@@ -4,6 +4,8 @@ import type { Clock } from './clock.ts';
 export interface VirtualClock extends Clock {
   /** Fires every timer due within `ms`, in order of time; lets promises settle after each. */
   advance(ms: number): Promise<void>;
+  /** Lets promises settle without moving time. */
+  settle(): Promise<void>;
   /** Timers waiting. */
   readonly pending: number;
 }
@@ -15,9 +17,10 @@ interface Entry {
 }
 
 /** Turns of the microtask queue after each timer: enough for a chain of awaits without I/O. */
-const SETTLE_TURNS = 50;
+const SETTLE_TURNS = 400;
 
-export function createVirtualClock(startMs = Date.UTC(2026, 0, 1)): VirtualClock {
+/** `settle` lets promises go on after each timer: turns of the microtask queue unless said. */
+export function createVirtualClock(startMs = Date.UTC(2026, 0, 1), settle = microtasks): VirtualClock {
   let nowMs = startMs;
   let sequence = 0;
   const timers = new Set<Entry>();
@@ -29,9 +32,6 @@ export function createVirtualClock(startMs = Date.UTC(2026, 0, 1)): VirtualClock
       if (isEarlier || (timer.atMs === first?.atMs && timer.sequence < first.sequence)) first = timer;
     }
     return first;
-  };
-  const settle = async () => {
-    for (let i = 0; i < SETTLE_TURNS; i++) await Promise.resolve();
   };
   return {
     nowMs: () => nowMs,
@@ -51,9 +51,15 @@ export function createVirtualClock(startMs = Date.UTC(2026, 0, 1)): VirtualClock
         await settle();
       }
       nowMs = untilMs;
+      await settle();
     },
+    settle,
     get pending() {
       return timers.size;
     },
   };
+}
+
+async function microtasks(): Promise<void> {
+  for (let i = 0; i < SETTLE_TURNS; i++) await undefined;
 }

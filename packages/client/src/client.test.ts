@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { coreV1, type KubeObject } from '@kapella/api';
-import { ApiError, type Ctx, silentLogger } from '@kapella/base';
+import { ApiError, createSeededRandom, createVirtualClock, type Ctx, silentLogger } from '@kapella/base';
 import fc from 'fast-check';
 import { createCache, createClient, createEventRecorder, createLineDecoder, runAsLeader } from './index.ts';
-import { createFakeApi, createSeededRandom, createVirtualClock } from './fake/index.ts';
+import { createFakeApi } from './fake/index.ts';
 import type { ApiResponse, Transport } from './transport.ts';
 
 function setUp() {

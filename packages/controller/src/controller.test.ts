@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { coreV1 } from '@kapella/api';
-import { type Ctx, createLogger, type LogRecord } from '@kapella/base';
+import { createLogger, createSeededRandom, createVirtualClock, type Ctx, type LogRecord } from '@kapella/base';
 import { createCache, createClient } from '@kapella/client';
-import { createFakeApi, createSeededRandom, createVirtualClock } from '@kapella/client/fake';
+import { createFakeApi } from '@kapella/client/fake';
 import {
   type Controller,
   controllerRef,

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { coordinationV1 } from '@kapella/api';
-import { type Ctx, silentLogger } from '@kapella/base';
+import { createSeededRandom, createVirtualClock, type Ctx, silentLogger } from '@kapella/base';
 import { createClient } from '../create-client.ts';
-import { createFakeApi, createSeededRandom, createVirtualClock } from '../fake/index.ts';
+import { createFakeApi } from '../fake/index.ts';
 import type { Transport } from '../transport.ts';
 import { runAsLeader } from './leader-election.ts';
 

@@ -1,8 +1,8 @@
 /** The queue's promises: no key twice at once, none lost, back-off doubles. */
 import assert from 'node:assert/strict';
+import { createVirtualClock } from '@kapella/base';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { createVirtualClock } from '../fake/index.ts';
 import { createWorkQueue } from './work-queue.ts';
 
 test('a key added while in work comes again once, after done', async () => {

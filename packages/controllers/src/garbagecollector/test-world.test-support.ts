@@ -1,8 +1,8 @@
 /** An API in memory with discovery and a few kinds, and a garbage collector or another controller on it. */
 import { apiVersionOf, coreV1, type KindRef, type KubeObject } from '@kapella/api';
-import { type Ctx, createLogger, type LogRecord } from '@kapella/base';
+import { createLogger, createSeededRandom, createVirtualClock, type Ctx, type LogRecord } from '@kapella/base';
 import { createCache, createClient } from '@kapella/client';
-import { createFakeApi, createSeededRandom, createVirtualClock, type FakeRequest } from '@kapella/client/fake';
+import { createFakeApi, type FakeRequest } from '@kapella/client/fake';
 import { type Controller, type ControllerDeps, runControllers, slowStart } from '@kapella/controller';
 
 export const KINDS: readonly KindRef[] = [

@@ -1,9 +1,16 @@
 /** For tests of controllers: an API in memory, a clock that stands still, and Pods that run when told to. */
 import { coreV1, keyOf, type KubeObject } from '@kapella/api';
 import type { Pod } from '@kapella/api/types/core-v1';
-import { createLogger, type Ctx, formatTime, type LogRecord } from '@kapella/base';
+import {
+  createLogger,
+  createSeededRandom,
+  createVirtualClock,
+  type Ctx,
+  formatTime,
+  type LogRecord,
+} from '@kapella/base';
 import { createCache, createClient, createEventRecorder } from '@kapella/client';
-import { createFakeApi, createSeededRandom, createVirtualClock } from '@kapella/client/fake';
+import { createFakeApi } from '@kapella/client/fake';
 import { type Controller, type ControllerDeps, runControllers, slowStart } from '@kapella/controller';
 
 export function createTestBed(component = 'test-controller') {

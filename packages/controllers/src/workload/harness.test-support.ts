@@ -1,9 +1,16 @@
 /** For tests of controllers: one controller over an API in memory, with nodes that do what the test says. */
 import { coreV1, type KubeObject } from '@kapella/api';
 import type { Pod, PodStatus } from '@kapella/api/types/core-v1';
-import { type Ctx, createLogger, formatTime, type LogRecord } from '@kapella/base';
+import {
+  createLogger,
+  createSeededRandom,
+  createVirtualClock,
+  type Ctx,
+  formatTime,
+  type LogRecord,
+} from '@kapella/base';
 import { createCache, createClient, type EventRecorder } from '@kapella/client';
-import { createFakeApi, createSeededRandom, createVirtualClock } from '@kapella/client/fake';
+import { createFakeApi } from '@kapella/client/fake';
 import { type Controller, type ControllerDeps, runControllers, slowStart } from '@kapella/controller';
 
 export interface ToldEvent {

@@ -1,8 +1,7 @@
 /** Sockets come, go and are made anew; plugins are told whether they were taken. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Ctx, silentLogger } from '@kapella/base';
-import { createSeededRandom, createVirtualClock } from '@kapella/client/fake';
+import { createSeededRandom, createVirtualClock, type Ctx, silentLogger } from '@kapella/base';
 import { type PluginHost, type PluginSocket, runPluginManager } from './plugin-manager.ts';
 
 test('registers what is there, again what is made anew, and tells of refusals', async () => {

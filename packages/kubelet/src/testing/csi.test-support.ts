@@ -1,8 +1,8 @@
 /** A node's CSI side over an API and files in memory, with a driver that remembers what it was asked. */
 import type { PersistentVolume, Pod } from '@kapella/api/types/core-v1';
-import { type Ctx, silentLogger } from '@kapella/base';
+import { createSeededRandom, createVirtualClock, type Ctx, silentLogger } from '@kapella/base';
 import { createClient } from '@kapella/client';
-import { createFakeApi, createSeededRandom, createVirtualClock } from '@kapella/client/fake';
+import { createFakeApi } from '@kapella/client/fake';
 import type { CsiError, CsiNodeService, NodeCapability, NodeInfo } from '@kapella/csi';
 import { attachmentName, csiVolumeOf, uniqueVolumeName } from '../csi/csi-volume.ts';
 import { createCsiParts } from '../csi/support.ts';

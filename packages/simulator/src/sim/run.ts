@@ -1,5 +1,5 @@
 /** One run: from a plan to what was violated. */
-import { createSeededRandom } from '@kapella/client/fake';
+import { createSeededRandom } from '@kapella/base';
 import { checkers } from '../checkers/index.ts';
 import { unsettled } from '../checkers/convergence.ts';
 import { compareReads } from '../checkers/store.ts';

@@ -1,8 +1,16 @@
 /** One simulated cluster: everything on one clock, one seed and one disk. What goes wrong is told to it. */
 import type { ApiServer } from '@kapella/apiserver';
-import { childCtx, type Clock, createLogger, type Ctx, describeError, type Logger, type Random } from '@kapella/base';
+import {
+  childCtx,
+  type Clock,
+  createLogger,
+  createSeededRandom,
+  type Ctx,
+  describeError,
+  type Logger,
+  type Random,
+} from '@kapella/base';
 import { type Client, createClient } from '@kapella/client';
-import { createSeededRandom } from '@kapella/client/fake';
 import { MASTER } from '@kapella/control-plane';
 import type { Store } from '@kapella/store';
 import { bootstrapSim, startSimApi } from '../api.ts';

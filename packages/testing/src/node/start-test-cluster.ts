@@ -1,10 +1,9 @@
 /** startTestCluster(): a whole cluster in the process of a test. */
 import { builtInKinds, type KindRef, type UnknownObject } from '@kapella/api';
 import { type AdmissionPlugin, type ApiServer, createInMemoryTransport } from '@kapella/apiserver';
-import { type Clock, createLogger, type Ctx, type LogRecord, sleep } from '@kapella/base';
+import { type Clock, createLogger, createSeededRandom, type Ctx, type LogRecord, sleep } from '@kapella/base';
 import { hostClock, hostRandom } from '@kapella/base/node';
 import { createCache, createClient, createEventRecorder } from '@kapella/client';
-import { createSeededRandom } from '@kapella/client/fake';
 import { defaultAdmission, MASTER } from '@kapella/control-plane';
 import { registerWebhooks, runControllers, slowStart } from '@kapella/controller';
 import {

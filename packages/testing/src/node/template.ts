@@ -1,10 +1,9 @@
 /** What every new cluster holds, made once a process and shared by all that begin at the same time. */
 import { coreV1 } from '@kapella/api';
-import { type Clock, type Ctx, isReason, silentLogger } from '@kapella/base';
+import { type Clock, createSeededRandom, type Ctx, isReason, silentLogger } from '@kapella/base';
 import { createMemoryStore, type MemorySnapshot } from '@kapella/store';
 import { clientFor, MASTER } from '@kapella/control-plane';
 import { bootstrapSim, startSimApi } from '@kapella/simulator';
-import { createSeededRandom } from '@kapella/client/fake';
 
 const TEMPLATES_MAX = 16;
 const NAMESPACES = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];

@@ -7,6 +7,8 @@ import {
 } from './certificates/certificates.controller.ts';
 import type { CertificateSigner, X509 } from './certificates/x509.ts';
 import { createClusterRoleAggregationController } from './clusterroleaggregation/clusterroleaggregation.controller.ts';
+import { createAttachDetachController } from './attach-detach/attach-detach.controller.ts';
+import { createExpandController } from './expand/expand.controller.ts';
 import { createGarbageCollectorController } from './garbagecollector/garbagecollector.controller.ts';
 import { createNamespaceController } from './namespace/namespace.controller.ts';
 import { createJobController } from './job/job.controller.ts';
@@ -141,5 +143,7 @@ export const controllers: readonly ControllerRow[] = [
   row('persistentvolumeclaim-protection-controller', 'pvc-protection-controller', createPvcProtectionController),
   row('bootstrap-signer-controller', 'bootstrap-signer', createBootstrapSigner),
   row('token-cleaner-controller', 'token-cleaner', createTokenCleaner),
+  row('persistentvolume-attach-detach-controller', 'attachdetach-controller', createAttachDetachController),
+  row('persistentvolume-expander-controller', 'expand-controller', createExpandController),
   row('persistentvolume-protection-controller', 'pv-protection-controller', createPvProtectionController),
 ];

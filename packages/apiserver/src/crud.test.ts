@@ -215,6 +215,16 @@ test('delete answers a Status; finalizers hold the object until they are gone', 
   assert.equal((await request('GET', `${CMS}/b`)).status, 404);
 });
 
+test('a write of the status that takes the last finalizer ends the object as well: clouds let go of Services that way', async () => {
+  const { request } = await startTestServer();
+  const held = { metadata: { name: 'd', finalizers: ['example.com/hold'] }, spec: { replicas: 1 } };
+  assert.equal((await request('POST', DEPLOYS, { apiVersion: 'apps/v1', kind: 'Deployment', ...held })).status, 201);
+  await request('DELETE', `${DEPLOYS}/d`);
+  const merge = { 'content-type': 'application/merge-patch+json' };
+  assert.equal((await request('PATCH', `${DEPLOYS}/d/status`, { metadata: { finalizers: null } }, merge)).status, 200);
+  assert.equal((await request('GET', `${DEPLOYS}/d`)).status, 404);
+});
+
 test('delete options: propagation policy becomes a finalizer, preconditions are checked, dry run changes nothing', async () => {
   const { request } = await startTestServer();
   await request('POST', CMS, cm('a'));

@@ -1,9 +1,10 @@
 /** The options of a cluster, once: each is a flag, a field of the configuration file, and a documented default. */
 import { AUTH_OPTION_SPECS, type AuthOptions, authOptionsOf } from './auth-options.ts';
 import { CliError } from './cli-error.ts';
+import { COMPONENT_OPTION_SPECS, type ComponentOptions, componentOptionsOf } from './component-options.ts';
 import { checkStoreOptions, STORE_OPTION_SPECS, type StoreOptions, storeOptionsOf } from './store-options.ts';
 
-export interface ClusterOptions extends StoreOptions, AuthOptions {
+export interface ClusterOptions extends StoreOptions, AuthOptions, ComponentOptions {
   /** Cluster name: of its context, its cgroup, its nftables table. A DNS label of at most 20 characters. */
   readonly name: string;
   readonly dataDir: string;
@@ -125,6 +126,7 @@ export const OPTION_SPECS: readonly OptionSpec[] = [
     help: "a KubeletConfiguration: eviction, reserved resources, CPU manager and more (default: upstream's)",
     check: () => undefined,
   },
+  ...COMPONENT_OPTION_SPECS,
   ...STORE_OPTION_SPECS,
   ...AUTH_OPTION_SPECS,
 ];
@@ -165,6 +167,7 @@ export function resolveOptions(
     podCidr: given.podCidr ?? '10.42.0.0/16',
     serviceCidr: given.serviceCidr ?? '10.43.0.0/16',
     clusterDomain: given.clusterDomain ?? 'cluster.local',
+    ...componentOptionsOf(given),
     ...storeOptionsOf(given),
     ...authOptionsOf(given),
     nodeName: given.nodeName ?? host.hostName.toLowerCase(),

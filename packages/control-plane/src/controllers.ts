@@ -1,12 +1,11 @@
 /** The controllers of a cluster, from the table of @kapella/controllers. A room of its own: an API server alone does not load them. */
 import type { Controller, ControllerDeps } from '@kapella/controller';
-import { CLUSTER_CONTROLLERS, type ClusterFacts, controllers, isSelected } from '@kapella/controllers';
+import { CLUSTER_CONTROLLERS, type ClusterFacts, createControllers } from '@kapella/controllers';
 
 /** `selection`: a `--controllers` list. */
 export function clusterControllers(
   facts: ClusterFacts,
   selection: readonly string[] = CLUSTER_CONTROLLERS,
 ): (depsOf: (component: string) => ControllerDeps) => readonly Controller[] {
-  return (depsOf) =>
-    controllers.filter(({ name }) => isSelected(name, selection)).map((row) => row.create(depsOf(row.account), facts));
+  return (depsOf) => createControllers(selection, depsOf, facts);
 }

@@ -45,8 +45,14 @@ import { createTtlController } from './ttl/ttl.controller.ts';
 import { createTtlAfterFinishedController } from './ttl-after-finished/ttl-after-finished.controller.ts';
 import { createVacProtectionController } from './vac-protection/vac-protection.controller.ts';
 import { createPolicyStatusController } from './validatingadmissionpolicy-status/validatingadmissionpolicy-status.controller.ts';
+import type { CloudProvider } from './cloud/cloud-provider.ts';
+import { createCloudNodeController, createCloudNodeLifecycleController } from './cloud-node/cloud-node.controller.ts';
+import { createNodeRouteController } from './node-route/node-route.controller.ts';
+import { createServiceLbController } from './service-lb/service-lb.controller.ts';
 import { isSelected } from './known-controllers.ts';
 
+export type * from './cloud/cloud-provider.ts';
+export { createNodeAddressesCloud } from './cloud/node-addresses.ts';
 export { CLUSTER_CONTROLLERS, isSelected, KNOWN_CONTROLLERS, unknownControllers } from './known-controllers.ts';
 
 /** How certificate requests are read and signed. */
@@ -63,6 +69,8 @@ export interface ClusterFacts {
   /** PEM: published to every namespace. */
   readonly rootCa: string;
   readonly certificates: CertificateFacts;
+  /** Absent: the controllers that a cloud is asked by do not run. */
+  readonly cloud?: (deps: ControllerDeps) => CloudProvider;
 }
 
 export interface ControllerRow {
@@ -71,7 +79,8 @@ export interface ControllerRow {
   /** Its service account in kube-system: upstream's roles are bound to it. */
   readonly account: string;
   readonly onByDefault: boolean;
-  create(deps: ControllerDeps, facts: ClusterFacts): Controller;
+  /** Undefined: this cluster has no use for it. */
+  create(deps: ControllerDeps, facts: ClusterFacts): Controller | undefined;
 }
 
 const row = (name: string, account: string, create: ControllerRow['create']): ControllerRow => ({
@@ -80,6 +89,18 @@ const row = (name: string, account: string, create: ControllerRow['create']): Co
   onByDefault: isSelected(name, ['*']),
   create,
 });
+
+/** One that works through a part of the cloud, where there is a cloud that has the part. */
+const cloudRow = <P extends 'loadBalancer' | 'routes' | 'instances'>(
+  name: string,
+  account: string,
+  part: P,
+  create: (deps: ControllerDeps, with_: NonNullable<CloudProvider[P]>, facts: ClusterFacts) => Controller,
+): ControllerRow =>
+  row(name, account, (deps, facts) => {
+    const supported = facts.cloud?.(deps)[part];
+    return supported && create(deps, supported, facts);
+  });
 
 export const controllers: readonly ControllerRow[] = [
   row('serviceaccount-controller', 'service-account-controller', createServiceAccountController),
@@ -146,4 +167,22 @@ export const controllers: readonly ControllerRow[] = [
   row('persistentvolume-attach-detach-controller', 'attachdetach-controller', createAttachDetachController),
   row('persistentvolume-expander-controller', 'expand-controller', createExpandController),
   row('persistentvolume-protection-controller', 'pv-protection-controller', createPvProtectionController),
+  cloudRow('service-lb-controller', 'service-controller', 'loadBalancer', createServiceLbController),
+  cloudRow('node-route-controller', 'route-controller', 'routes', (deps, routes, { podCidr }) =>
+    createNodeRouteController(deps, routes, [podCidr]),
+  ),
+  cloudRow('cloud-node-controller', 'node-controller', 'instances', createCloudNodeController),
+  cloudRow('cloud-node-lifecycle-controller', 'node-controller', 'instances', createCloudNodeLifecycleController),
 ];
+
+/** The controllers that a `--controllers` list selects, as far as this cluster has a use for them. */
+export function createControllers(
+  selection: readonly string[],
+  depsOf: (account: string) => ControllerDeps,
+  facts: ClusterFacts,
+): Controller[] {
+  return controllers
+    .filter(({ name }) => isSelected(name, selection))
+    .map((selected) => selected.create(depsOf(selected.account), facts))
+    .filter((controller) => controller !== undefined);
+}

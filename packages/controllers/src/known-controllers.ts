@@ -22,6 +22,7 @@ export const KNOWN_CONTROLLERS: readonly KnownController[] = [
   known('certificatesigningrequest-approving-controller', 'csrapproving'),
   known('certificatesigningrequest-cleaner-controller', 'csrcleaner'),
   known('certificatesigningrequest-signing-controller', 'csrsigning'),
+  known('cloud-node-controller', 'cloud-node', 'cloud'),
   known('cloud-node-lifecycle-controller', 'cloud-node-lifecycle', 'cloud'),
   known('clusterrole-aggregation-controller', 'clusterrole-aggregation'),
   known('cronjob-controller', 'cronjob'),

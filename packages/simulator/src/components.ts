@@ -1,7 +1,7 @@
 /** Scheduler and controllers on a simulated network, each of which can be ended and begun again on its own. */
 import { childCtx, type Ctx, describeError } from '@kapella/base';
 import type { ControllerDeps } from '@kapella/controller';
-import { controllers as controllerTable, type ClusterFacts } from '@kapella/controllers';
+import { type ClusterFacts, createControllers, unknownControllers } from '@kapella/controllers';
 import { runControllerManager, runScheduler } from '@kapella/control-plane';
 import { POD_CIDR } from './api.ts';
 import type { Network } from './network.ts';
@@ -40,15 +40,14 @@ export const schedulerComponent = (network: Pick<Network, 'connect'>): Component
 
 /** `wanted`: names as in kube-controller-manager's `--controllers`; `*` stands for all that are on by default. */
 export function controllersComponent(network: Pick<Network, 'connect'>, wanted: readonly string[]): Component {
-  const unknown = wanted.filter((name) => name !== '*' && !controllerTable.some((row) => row.name === name));
+  const unknown = unknownControllers(wanted);
   if (unknown.length > 0) throw new Error(`no controller ${unknown.join(', ')}; see kube-controller-manager --help`);
-  const rows = controllerTable.filter((row) => wanted.includes(row.name) || (wanted.includes('*') && row.onByDefault));
   return {
     name: 'kube-controller-manager',
     run: (ctx) =>
       runControllerManager(
         (user) => network.connect('kube-controller-manager', user),
-        (depsOf: (component: string) => ControllerDeps) => rows.map((row) => row.create(depsOf(row.account), FACTS)),
+        (depsOf: (component: string) => ControllerDeps) => createControllers(wanted, depsOf, FACTS),
         ctx,
       ),
   };

@@ -114,7 +114,8 @@ async function writeNext(
     validateNext(scope, next, old);
     for (const warning of isMain ? (definition.warnings?.(next, old) ?? []) : []) scope.warn(warning);
     if (scope.admission) await core.admission.validate(admissionRequest(scope, 'UPDATE', next, old), core.access, ctx);
-    const shouldDelete = isMain || scope.subresource === 'finalize' ? isReleased(type, next, old) : false;
+    const releases = isMain || scope.subresource === 'finalize' || scope.subresource === 'status';
+    const shouldDelete = releases && isReleased(type, next, old);
     const written = shouldDelete
       ? await removeReleased(scope, stored, next, ctx)
       : await commitNext(scope, stored, next, ctx);

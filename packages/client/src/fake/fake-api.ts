@@ -199,7 +199,7 @@ class Fake implements FakeApi {
       );
     }
     const { generation, deletionTimestamp, uid, creationTimestamp } = present.metadata;
-    if (call.subresource === 'status') return this.#commit('MODIFIED', call, { ...present, status: next.status });
+    if (call.subresource === 'status') return this.#replaceStatus(call, present, next);
     const bumped = jsonEqual(present.spec, next.spec) ? generation : generation + 1;
     const metadata = { ...next.metadata, generation: bumped, deletionTimestamp, uid, creationTimestamp };
     const status = present.status === undefined ? next.status : present.status;
@@ -212,6 +212,19 @@ class Fake implements FakeApi {
       return this.#remove(call, object);
     }
     return jsonEqual(strip(present), strip(object)) ? present : this.#commit('MODIFIED', call, object);
+  }
+
+  /** Status, and the metadata that upstream takes with it. */
+  #replaceStatus(call: FakeRequest, present: Loose, next: Loose): object {
+    const { labels, annotations, finalizers = [] } = next.metadata;
+    const written = {
+      ...present,
+      metadata: { ...present.metadata, labels, annotations, finalizers: next.metadata.finalizers },
+      status: next.status,
+    };
+    const released = (present.metadata.finalizers ?? []).length > 0 && finalizers.length === 0;
+    const isOver = present.metadata.deletionTimestamp !== undefined && released;
+    return isOver ? this.#remove(call, written) : this.#commit('MODIFIED', call, written);
   }
 
   #deleteAll(call: FakeRequest): object {

@@ -2,6 +2,7 @@
 import {
   AUTH_DEFAULTS,
   type ClusterOptions,
+  COMPONENT_DEFAULTS,
   type GivenOptions,
   OPTION_SPECS,
   RESOLV_CONF,
@@ -36,6 +37,7 @@ export function parseRecord(text: string | undefined): ClusterRecord | undefined
     schedulerConfig: '',
     kubeletConfig: '',
     nodes: 1,
+    ...COMPONENT_DEFAULTS,
     ...STORE_DEFAULTS,
     ...AUTH_DEFAULTS,
     ...value.options,

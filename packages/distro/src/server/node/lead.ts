@@ -10,16 +10,13 @@ const AGAIN_MS = 1_000;
 const LEASES = { scheduler: 'kube-scheduler', controllers: 'kube-controller-manager' } as const;
 
 /** Runs until `ctx` aborts. Who loses the lease stops, and stands by again. */
-export async function runElected(
-  server: ApiServer,
-  { controllers, scheduler }: Pick<ComponentOptions, 'controllers' | 'scheduler'>,
-  ctx: Ctx,
-): Promise<void> {
-  const parts = scheduler === undefined ? { server, controllers } : { server, controllers, scheduler };
+export async function runElected(parts: ComponentOptions, ctx: Ctx): Promise<void> {
+  const roles = (['scheduler', 'controllers'] as const).filter((role) => parts.roles[role]);
   await Promise.all(
-    (['scheduler', 'controllers'] as const).map((role) => {
-      const roles = { scheduler: role === 'scheduler', controllers: role === 'controllers' };
-      return standBy(server, LEASES[role], (leading) => runComponents({ ...parts, roles }, leading), ctx);
+    roles.map((role) => {
+      const only = { scheduler: role === 'scheduler', controllers: role === 'controllers' };
+      const work = (leading: Ctx) => runComponents({ ...parts, roles: only }, leading);
+      return standBy(parts.server, LEASES[role], work, ctx);
     }),
   );
 }

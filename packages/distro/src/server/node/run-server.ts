@@ -22,6 +22,7 @@ import { ensureClusterPki } from '../../pki/node/cluster-pki.ts';
 import { writePrivate } from '../../host/node/files.ts';
 import { readSchedulerOptions } from '../../kube-scheduler/node/scheduler-options.ts';
 import { startApiServer } from './api-server.ts';
+import { cloudOf, readControllerList, rolesOf } from './components.ts';
 import { guardsOf } from './flags-file.ts';
 import { runElected } from './lead.ts';
 import { openEncryption } from './open-encryption.ts';
@@ -37,6 +38,7 @@ export interface ServerHooks {
 export async function runServer(options: ClusterOptions, hooks: ServerHooks, ctx: Ctx): Promise<void> {
   const startMs = ctx.clock.monotonicMs();
   const scheduler = readSchedulerOptions('--scheduler-config', options.schedulerConfig);
+  const selection = readControllerList('--controllers', options.controllers);
   const pki = await ensureClusterPki({
     directory: `${options.dataDir}/pki`,
     apiServerHosts: apiServerHosts(options),
@@ -86,21 +88,26 @@ export async function runServer(options: ClusterOptions, hooks: ServerHooks, ctx
   writePrivate(kubeconfig, kubeconfigYaml({ name: options.name, server: url, caCert: pki.ca.cert, user: pki.admin }));
   hooks.onReady?.({ url, kubeconfig, tookMs: Math.round(ctx.clock.monotonicMs() - startMs) });
 
-  const controllers = clusterControllers({
-    podCidr: options.podCidr,
-    rootCa: pki.ca.cert,
-    certificates: createCertificateFacts(pki.ca),
-  });
+  const certificates = createCertificateFacts(pki.ca);
+  const controllers = clusterControllers(
+    { podCidr: options.podCidr, rootCa: pki.ca.cert, certificates, ...cloudOf(options) },
+    selection,
+  );
   const { server } = api;
+  const parts = { server, roles: rolesOf(options), controllers, scheduler };
   // Nobody else writes to an embedded store, so there is nobody to elect among.
-  const running = store.embedded
-    ? runComponents({ server, roles: { scheduler: true, controllers: true }, controllers, scheduler }, ctx)
-    : runElected(server, { controllers, scheduler }, ctx);
+  const running = store.embedded ? runComponents(parts, ctx) : runElected(parts, ctx);
   const hollow = store.embedded ? followHollowWish(server, ctx) : undefined;
-  await Promise.all([running, hollow]).finally(async () => {
+  await Promise.all([running, hollow, untilAborted(ctx)]).finally(async () => {
     await api.close();
     await store.close();
   });
+}
+
+/** A server that runs an API alone has nothing else to wait for. */
+function untilAborted({ signal }: Ctx): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }
 
 /** Names and addresses under which clients may reach the API server. */

@@ -9,6 +9,7 @@ import { setUpIntegration } from '../../tools/test/set-up.ts';
 import { certManager } from './cert-manager/cert-manager.suite.ts';
 import { clientGo } from './client-go/client-go.suite.ts';
 import { controllerRuntime } from './controller-runtime/controller-runtime.suite.ts';
+import { differential } from './differential/differential.suite.ts';
 import { e2e } from './e2e/e2e.suite.ts';
 import { e2eNode } from './e2e-node/e2e-node.suite.ts';
 import { helm3, helm4 } from './helm/helm.suite.ts';
@@ -38,6 +39,7 @@ const SUITES: readonly UpstreamSuite[] = [
   kustomizeController,
   metricsServer,
   scheduler,
+  differential,
 ];
 const RESULTS = join(import.meta.dirname, '../../.cache/upstream');
 

@@ -85,7 +85,7 @@ export class FieldErrors {
     const kindName = id.group === '' ? id.kind : `${id.kind}.${id.group}`;
     return new ApiError('Invalid', `${kindName} ${JSON.stringify(id.name)} is invalid: ${joined}`, {
       details: {
-        name: id.name,
+        ...(id.name === '' ? {} : { name: id.name }),
         ...(id.group === '' ? {} : { group: id.group }),
         kind: id.kind,
         causes,

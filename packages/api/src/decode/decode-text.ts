@@ -1,7 +1,9 @@
 /** A request body in JSON or YAML to an object of a built-in type. Source: apimachinery/pkg/runtime/serializer/json. */
 import type { TypeFacts } from '../schema.ts';
 import type { Decoder } from './decoder.ts';
+import { jsonFault } from './json-fault.ts';
 import { hasDuplicateKeys, scanStrictErrors } from './strict-json.ts';
+import { TextError } from './text-error.ts';
 import { parseYaml, yamlStrictError } from './yaml.ts';
 
 export type TextFormat = 'json' | 'yaml';
@@ -21,7 +23,7 @@ export interface DecodedText {
   readonly strictErrors: readonly string[];
 }
 
-/** For objects without built-in type, custom resources: the value, and the duplicates. Throws SyntaxError. */
+/** For objects without built-in type, custom resources: the value, and the duplicates. Throws TextError. */
 export function parseText(text: string, format: TextFormat, facts: TypeFacts): ParsedText {
   if (format === 'yaml') {
     const { value, duplicates } = parseYaml(text);
@@ -32,7 +34,10 @@ export function parseText(text: string, format: TextFormat, facts: TypeFacts): P
   return { value, strictErrors: hasDuplicateKeys(text, value) ? scanStrictErrors(text, undefined, facts) : [] };
 }
 
-/** Throws SyntaxError for a text that does not parse, DecodeError for a value that does not fit. */
+/**
+ * Throws TextError for a text that does not parse, DecodeError for a value that does not fit. `accept` sees what was parsed
+ * before it is decoded, may put another value in its place, and throws what it will.
+ */
 export function decodeText(
   text: string,
   format: TextFormat,
@@ -40,16 +45,19 @@ export function decodeText(
   decoder: Decoder,
   facts: TypeFacts,
   strict: boolean,
+  accept: (value: unknown) => unknown = (value) => value,
 ): DecodedText {
   if (format === 'yaml') {
-    const { value, duplicates } = parseYaml(text);
+    const { value: given, duplicates } = parseYaml(text);
+    const value = accept(given);
     const { object, unknown } = decoder.decode(value, typeId);
     if (!strict) return { object, strictErrors: [] };
     const error = yamlStrictError(duplicates);
     return { object, strictErrors: [...(error === undefined ? [] : [error]), ...unknown.map(unknownField)] };
   }
-  const value = parseJson(text);
-  const hasDuplicates = strict && hasDuplicateKeys(text, value); // before decoding: it changes the value
+  const given = parseJson(text);
+  const hasDuplicates = strict && hasDuplicateKeys(text, given); // before decoding: it changes the value
+  const value = accept(given);
   const { object, unknown } = decoder.decode(value, typeId);
   if (!strict) return { object, strictErrors: [] };
   return { object, strictErrors: hasDuplicates ? scanStrictErrors(text, typeId, facts) : unknown.map(unknownField) };
@@ -77,17 +85,8 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch (cause) {
-    throw new SyntaxError(goSyntaxMessage(text, cause as Error), { cause });
+    throw new TextError(jsonFault(text) ?? (cause as Error).message, { cause });
   }
-}
-
-/** Go's words for the commonest faults; V8's for the rest. */
-function goSyntaxMessage(text: string, error: Error): string {
-  if (text.trim() === '' || /unexpected end/i.test(error.message)) return 'unexpected end of JSON input';
-  const character = /^Unexpected token '?(.)'?/.exec(error.message)?.[1];
-  if (character === undefined) return error.message;
-  const place = text.trimStart().startsWith(character) ? 'looking for beginning of value' : 'in JSON';
-  return `invalid character '${character}' ${place}`;
 }
 
 function unknownField(path: string): string {

@@ -15,6 +15,7 @@ import {
   parseText,
   parseYaml,
   strictErrorMessage,
+  TextError,
 } from './index.ts';
 
 const facts = createTypeFacts();
@@ -200,7 +201,7 @@ test('duplicates of a YAML text are named by line', () => {
   const text = 'apiVersion: apps/v1\nkind: Deployment\nspec:\n  paused: true\n  paused: false\n  foo: 1\n';
   const { strictErrors } = decodeText(text, 'yaml', 'apps/v1.Deployment', decoder, facts, true);
   assert.deepEqual(strictErrors, [
-    'error converting YAML to JSON: yaml: unmarshal errors:\n  line 5: key "paused" already set in map',
+    'yaml: unmarshal errors:\n  line 5: key "paused" already set in map',
     'unknown field "spec.foo"',
   ]);
 });
@@ -214,9 +215,9 @@ test('texts without duplicates are never taken for such', () => {
 });
 
 test('texts that do not parse are refused', () => {
-  assert.throws(() => json('', 'core/v1.Pod'), SyntaxError);
+  assert.throws(() => json('', 'core/v1.Pod'), TextError);
   assert.throws(() => json('{"a":', 'core/v1.Pod'), { message: 'unexpected end of JSON input' });
-  assert.throws(() => parseYaml('a: ['), /^SyntaxError: error converting YAML to JSON: yaml: line 1/);
+  assert.throws(() => parseYaml('a: ['), /^TextError: yaml: line 1/);
   assert.throws(
     () =>
       parseYaml(
@@ -225,7 +226,7 @@ test('texts that do not parse are refused', () => {
           .map((c, i) => `${c}: &${c} [${Array(9).fill(`*${'abcdefgh'[i]}`).join()}]`)
           .join('\n')}`,
       ),
-    SyntaxError,
+    TextError,
   );
 });
 

@@ -12,4 +12,6 @@ export {
   parseDurationMs,
   TimeError,
 } from './time.ts';
+export { jsonFault } from './json-fault.ts';
+export { TextError } from './text-error.ts';
 export { parseYaml, yamlStrictError } from './yaml.ts';

@@ -1,6 +1,7 @@
 /** YAML documents as sigs.k8s.io/yaml reads them: YAML 1.1 scalars, JSON values only, duplicates by line. */
 import { isMap, isScalar, LineCounter, parseDocument, visit } from 'yaml';
 import type { Document, YAMLMap } from 'yaml';
+import { TextError } from './text-error.ts';
 
 export interface ParsedYaml {
   readonly value: unknown;
@@ -9,9 +10,9 @@ export interface ParsedYaml {
 }
 
 const ALIASES_MAX = 100; // a document that expands into millions of nodes is refused
-const ERROR_HEAD = 'error converting YAML to JSON: yaml:';
+const ERROR_HEAD = 'yaml:';
 
-/** Throws SyntaxError with a message that begins as upstream's. */
+/** Throws TextError with a message that begins as upstream's. */
 export function parseYaml(text: string): ParsedYaml {
   const lines = new LineCounter();
   const document = parseDocument(text, {
@@ -25,13 +26,13 @@ export function parseYaml(text: string): ParsedYaml {
   if (error !== undefined) {
     const line = error.linePos?.[0].line;
     const reason = error.message.replace(/ at line [\s\S]*$/, '');
-    throw new SyntaxError(`${ERROR_HEAD} ${line === undefined ? '' : `line ${line}: `}${reason}`);
+    throw new TextError(`${ERROR_HEAD} ${line === undefined ? '' : `line ${line}: `}${reason}`);
   }
   const duplicates = findDuplicates(document, lines);
   try {
     return { value: document.toJS({ maxAliasCount: ALIASES_MAX }) as unknown, duplicates };
   } catch (cause) {
-    throw new SyntaxError(`${ERROR_HEAD} ${(cause as Error).message}`, { cause });
+    throw new TextError(`${ERROR_HEAD} ${(cause as Error).message}`, { cause });
   }
 }
 
@@ -51,7 +52,7 @@ function findDuplicates(document: Document.Parsed, lines: LineCounter): string[]
         const name = String(key.value);
         const line = key.range === undefined || key.range === null ? 0 : lines.linePos(key.range[0]).line;
         if (seen.has(name) && !isMerge(name))
-          found.push(`line ${line}: key ${JSON.stringify(name)} already set in map`);
+          found.push(`line ${line}: key ${JSON.stringify(key.value)} already set in map`);
         seen.add(name);
       }
       return isMap(map) ? undefined : visit.SKIP;

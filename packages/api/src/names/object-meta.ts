@@ -142,6 +142,20 @@ export function validateFinalizers(
   }
 }
 
+const STANDARD_FINALIZERS: ReadonlySet<string> = new Set(['kubernetes', ORPHAN, FOREGROUND]);
+
+/** Of the kinds of Kubernetes itself. Source: kubernetes pkg/apis/core/validation validateKubeFinalizerName. */
+export function validateKubeFinalizers(
+  finalizers: readonly string[] | undefined,
+  errors: FieldErrors,
+  field = 'metadata.finalizers',
+): void {
+  for (const [i, name] of (finalizers ?? []).entries()) {
+    if (name.includes('/') || STANDARD_FINALIZERS.has(name)) continue;
+    errors.invalid(`${field}[${i}]`, name, 'name is neither a standard finalizer name nor is it fully qualified');
+  }
+}
+
 /** Once an object is being deleted, its finalizers can only go. */
 export function validateNoNewFinalizers(
   next: readonly string[] | undefined,

@@ -18,6 +18,18 @@ import { stringify } from 'yaml';
 import { type Encoding, JSON_TYPE, PROTOBUF_TYPE, unsupportedMediaType, YAML_TYPE } from '../http/media.ts';
 import type { FieldValidation } from '../http/parameters.ts';
 import type { ResourceType } from '../registry/resource-type.ts';
+import {
+  asBadRequest,
+  checkKind,
+  gvkOf,
+  kindFault,
+  objectOfBody,
+  OTHER_VERSION,
+  UnreadableError,
+  unreadableJson,
+} from './body-kind.ts';
+
+export { gvkOf } from './body-kind.ts';
 
 export interface Gvk {
   readonly group: string;
@@ -52,6 +64,14 @@ export interface Codecs {
     validation: FieldValidation,
     warn: (text: string) => void,
   ): UnknownObject;
+  /** As `normalize`, of what a patch made, with what was found in its text. Throws PatchResultError. */
+  normalizePatched(
+    value: unknown,
+    expected: ExpectedKind,
+    found: readonly string[],
+    validation: FieldValidation,
+    warn: (text: string) => void,
+  ): UnknownObject;
   /** A new value of a type with nothing but what Go always writes. */
   zero(typeId: string): Record<string, unknown>;
   encodeJson(value: object): Uint8Array;
@@ -62,6 +82,11 @@ export interface Codecs {
 
 const encoder = new TextEncoder();
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true });
+
+/** What a patch made does not fit its type. */
+export class PatchResultError extends Error {
+  override readonly name = 'PatchResultError';
+}
 
 export function expectedOf(type: ResourceType): ExpectedKind {
   const { group, version, kind, typeId } = type;
@@ -84,7 +109,9 @@ class FactCodecs implements Codecs {
   }
 
   encodingOf(contentType: string | undefined, allowProtobuf: boolean): Encoding {
-    const type = (contentType ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
+    const [name = '', ...parameters] = (contentType ?? '').split(';');
+    const isReadable = parameters.every((text) => text.trim() === '' || text.includes('='));
+    const type = isReadable ? name.trim().toLowerCase() : 'none';
     if (type === '' || type === JSON_TYPE || type === '*/*') return 'json';
     if (type === YAML_TYPE) return 'yaml';
     if (type === PROTOBUF_TYPE && allowProtobuf) return 'protobuf';
@@ -98,19 +125,21 @@ class FactCodecs implements Codecs {
     validation: FieldValidation,
     warn: (text: string) => void,
   ): UnknownObject {
-    const named = { version: expected.version, kind: expected.kind };
     try {
       if (encoding === 'protobuf') return this.#decodeProtobuf(bytes, expected);
       const text = this.#text(bytes);
       if (expected.typeId === undefined) return this.#decodeCustom(text, encoding, expected, validation, warn);
-      const { typeId } = expected;
       const strict = validation !== 'Ignore';
-      const { object, strictErrors } = decodeText(text, encoding, typeId, this.#decoder, this.facts, strict);
-      checkKind(object as unknown as UnknownObject, expected);
-      report(strictErrors, validation, named, expected, warn);
-      return identified(object, expected);
+      const accept = (value: unknown): unknown => {
+        const object = objectOfBody(value, false);
+        checkKind(object, expected, this.facts);
+        return object;
+      };
+      const decoded = decodeText(text, encoding, expected.typeId, this.#decoder, this.facts, strict, accept);
+      report(decoded.strictErrors, validation, expected, warn);
+      return identified(decoded.object, expected);
     } catch (error) {
-      throw asBadRequest(error, named, expected);
+      throw asBadRequest(asUnreadable(error, encoding), expected, bytes);
     }
   }
 
@@ -120,16 +149,46 @@ class FactCodecs implements Codecs {
     validation: FieldValidation,
     warn: (text: string) => void,
   ): UnknownObject {
-    const named = { version: expected.version, kind: expected.kind };
     try {
       if (expected.typeId === undefined) return this.#pruned(value, [], expected, validation, warn);
       const { object, unknown } = this.#decoder.decode(value, expected.typeId);
       const found = validation === 'Ignore' ? [] : unknown.map((path) => `unknown field ${JSON.stringify(path)}`);
-      report(found, validation, named, expected, warn);
+      report(found, validation, expected, warn);
       return identified(object, expected);
     } catch (error) {
-      throw asBadRequest(error, named, expected);
+      throw asBadRequest(error, expected, undefined);
     }
+  }
+
+  normalizePatched(
+    value: unknown,
+    expected: ExpectedKind,
+    found: readonly string[],
+    validation: FieldValidation,
+    warn: (text: string) => void,
+  ): UnknownObject {
+    const told: string[] = [...found];
+    try {
+      const why = this.#patchedKindFault(value, expected);
+      if (why !== undefined && why !== OTHER_VERSION) throw new PatchResultError(why);
+      const object = this.normalize(value, expected, validation === 'Ignore' ? 'Ignore' : 'Warn', (text) =>
+        told.push(text),
+      );
+      if (validation === 'Warn') for (const text of told) warn(text);
+      if (validation === 'Strict' && told.length > 0) throw new PatchResultError(strictErrorMessage(told));
+      return object;
+    } catch (error) {
+      const { cause } = error as Error;
+      // What decoding said, without the words for a body.
+      if (error instanceof ApiError && cause instanceof Error) throw new PatchResultError(cause.message, { cause });
+      throw error;
+    }
+  }
+
+  #patchedKindFault(value: unknown, expected: ExpectedKind): string | undefined {
+    if (expected.typeId === undefined || typeof value !== 'object' || value === null) return undefined;
+    const { kind = expected.kind, apiVersion = apiVersionOf(expected) } = value as UnknownObject;
+    return kindFault(gvkOf({ kind, apiVersion }), expected, this.facts);
   }
 
   zero(typeId: string): Record<string, unknown> {
@@ -162,8 +221,14 @@ class FactCodecs implements Codecs {
 
   #decodeProtobuf(bytes: Uint8Array, expected: ExpectedKind): UnknownObject {
     if (expected.typeId === undefined) throw unsupportedMediaType(PROTOBUF_TYPE, [JSON_TYPE, YAML_TYPE]);
-    const { kind, apiVersion, raw } = readEnvelope(bytes);
-    checkKind({ kind, apiVersion } as UnknownObject, expected);
+    let envelope: ReturnType<typeof readEnvelope>;
+    try {
+      envelope = readEnvelope(bytes);
+    } catch (error) {
+      throw new UnreadableError((error as Error).message, { cause: error });
+    }
+    const { kind, apiVersion, raw } = envelope;
+    checkKind({ kind, apiVersion } as UnknownObject, expected, this.facts);
     return identified(this.protobuf.decodeMessage(raw, expected.typeId), expected);
   }
 
@@ -175,7 +240,7 @@ class FactCodecs implements Codecs {
     warn: (text: string) => void,
   ): UnknownObject {
     const { value, strictErrors } = parseText(text, encoding, this.facts);
-    checkKind(value as UnknownObject, expected);
+    checkKind(objectOfBody(value, true), expected, this.facts);
     return this.#pruned(value, strictErrors, expected, validation, warn);
   }
 
@@ -190,12 +255,16 @@ class FactCodecs implements Codecs {
       throw new SyntaxError('json: cannot unmarshal into Go value of type map[string]interface {}');
     }
     const given = value as UnknownObject;
+    if (typeof (given.metadata ?? {}) !== 'object' || Array.isArray(given.metadata)) {
+      const type = Array.isArray(given.metadata) ? 'array' : typeof given.metadata;
+      throw new SyntaxError(`json: cannot unmarshal ${type} into Go value of type v1.ObjectMeta`);
+    }
     const metadata = this.#decoder.decode({ ...(given.metadata as object | undefined) }, 'meta/v1.ObjectMeta');
     const object = { ...given, metadata: metadata.object } as unknown as UnknownObject;
     const pruned = expected.prune?.(object) ?? { object, unknown: [] };
     const unknown = [...metadata.unknown.map((path) => `metadata.${path}`), ...pruned.unknown];
     const all = [...found, ...unknown.map((path) => `unknown field ${JSON.stringify(path)}`)];
-    if (validation !== 'Ignore') report(all, validation, expected, expected, warn);
+    if (validation !== 'Ignore') report(all, validation, expected, warn);
     return identified(pruned.object, expected);
   }
 
@@ -208,50 +277,32 @@ class FactCodecs implements Codecs {
   }
 }
 
-export function gvkOf(object: { readonly kind?: string; readonly apiVersion?: string }): Gvk {
-  const { kind = '', apiVersion = '' } = object;
-  const slash = apiVersion.indexOf('/');
-  return slash < 0
-    ? { group: '', version: apiVersion, kind }
-    : { group: apiVersion.slice(0, slash), version: apiVersion.slice(slash + 1), kind };
-}
-
-/** Absent names mean the expected ones; others are refused before anything else is said of the body. */
-function checkKind(object: UnknownObject, expected: ExpectedKind): void {
-  const given = gvkOf(typeof object === 'object' && object !== null ? object : {});
-  const sameVersion = given.version === '' || (given.group === expected.group && given.version === expected.version);
-  if (!sameVersion) {
-    const shown = apiVersionOf(given);
-    throw errors.badRequest(
-      `the API version in the data (${shown}) does not match the expected API version (${apiVersionOf(expected)})`,
-    );
-  }
-  if (given.kind !== '' && given.kind !== expected.kind) {
-    const why = `converting (v1.${given.kind}) to (core.${expected.kind}): unknown conversion`;
-    throw errors.badRequest(
-      `${given.kind} in version ${JSON.stringify(expected.version)} cannot be handled as a ${expected.kind}: ${why}`,
-    );
-  }
-}
-
 function report(
   found: readonly string[],
   validation: FieldValidation,
-  named: { version: string; kind: string },
   expected: ExpectedKind,
   warn: (text: string) => void,
 ): void {
   if (found.length === 0 || validation === 'Ignore') return;
   if (validation === 'Warn') {
-    for (const text of found) warn(text);
+    for (const text of found) for (const one of warningsOf(text)) warn(one);
     return;
   }
-  throw errors.badRequest(decodeFailureMessage(named, expected.kind, new Error(strictErrorMessage(found))));
+  throw errors.badRequest(decodeFailureMessage(expected, expected.kind, new Error(strictErrorMessage(found))));
 }
 
-function asBadRequest(error: unknown, named: { version: string; kind: string }, expected: ExpectedKind): unknown {
-  if (!(error instanceof Error) || error.name === 'ApiError' || error.name === 'InvariantError') return error;
-  return new ApiError('BadRequest', decodeFailureMessage(named, expected.kind, error), { cause: error });
+/** Duplicates of a YAML text are one error in several lines, and a warning each. */
+export function warningsOf(strictError: string): readonly string[] {
+  const lines = strictError.split('\n');
+  return lines.length === 1 ? lines : lines.slice(1).map((line) => line.trim());
+}
+
+/** A text that does not parse does not say what it is. */
+function asUnreadable(error: unknown, encoding: Encoding): unknown {
+  if (!(error instanceof Error) || error.name !== 'TextError') return error;
+  return encoding === 'json'
+    ? unreadableJson(error.message, error)
+    : new UnreadableError(error.message, { cause: error });
 }
 
 /** Metadata is there even when the client sent none. */

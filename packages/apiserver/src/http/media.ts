@@ -10,6 +10,8 @@ export interface Media {
   readonly pretty: boolean;
   /** The client would take the next clause of its Accept header if this form cannot be made. */
   readonly profile?: string;
+  /** Forms are told as of meta.k8s.io/v1beta1. */
+  readonly isBeta?: true;
 }
 
 export const JSON_TYPE = 'application/json';
@@ -25,9 +27,17 @@ const TYPES: ReadonlyMap<string, Encoding> = new Map([
 const PARTIAL: ReadonlySet<string> = new Set(['PartialObjectMetadata', 'PartialObjectMetadataList']);
 const MEMO_MAX = 200;
 
+/** What a path can answer with. */
+export interface Offer {
+  /** Whether the kind has a protobuf form; those that have are Kubernetes' own. */
+  readonly protobuf: boolean;
+  /** Whether tables and metadata alone are possible, and of what. */
+  readonly forms: 'none' | 'one' | 'list' | 'watch';
+}
+
 export interface Negotiator {
-  /** Throws NotAcceptable. `protobuf`: whether the kind has a protobuf form; `forms`: whether Table and partial are possible. */
-  choose(accept: string | undefined, query: URLSearchParams, protobuf: boolean, forms: boolean): Media;
+  /** Throws NotAcceptable. */
+  choose(accept: string | undefined, query: URLSearchParams, offer: Offer): Media;
 }
 
 interface Clause {
@@ -40,13 +50,13 @@ interface Clause {
 export function createNegotiator(): Negotiator {
   const memo = new Map<string, Media>();
   return {
-    choose(accept, query, protobuf, forms) {
+    choose(accept, query, offer) {
       const pretty = query.get('pretty');
       const isPretty = pretty !== null && pretty !== '' && pretty !== '0' && pretty !== 'false';
-      const key = `${accept ?? ''}\n${isPretty}${protobuf}${forms}`;
+      const key = `${accept ?? ''}\n${isPretty}${offer.protobuf}${offer.forms}`;
       const known = memo.get(key);
       if (known !== undefined) return known;
-      const media = negotiate(accept ?? '', isPretty, protobuf, forms);
+      const media = negotiate(accept ?? '', isPretty, offer);
       if (memo.size >= MEMO_MAX) memo.clear();
       memo.set(key, media);
       return media;
@@ -54,29 +64,58 @@ export function createNegotiator(): Negotiator {
   };
 }
 
-function negotiate(accept: string, pretty: boolean, protobuf: boolean, forms: boolean): Media {
+function negotiate(accept: string, pretty: boolean, offer: Offer): Media {
   if (accept.trim() === '') return { encoding: 'json', form: 'object', pretty };
-  for (const clause of parseAccept(accept)) {
-    const encoding = TYPES.get(clause.type);
-    if (encoding === undefined || clause.quality === 0) continue;
-    if (encoding === 'protobuf' && !protobuf) continue;
-    const form = formOf(clause, forms);
-    if (form === undefined || (form === 'Table' && encoding === 'protobuf')) continue;
-    const isPretty = pretty || clause.parameters.get('pretty') === '1' || clause.parameters.get('pretty') === 'true';
-    return { encoding, form, pretty: isPretty, profile: clause.parameters.get('profile') };
+  const clauses = parseAccept(accept);
+  if (offer.protobuf) checkRoute(clauses, offer);
+  for (const clause of clauses) {
+    const media = mediaOfClause(clause, pretty, offer);
+    if (media !== undefined) return media;
   }
-  throw notAcceptable(protobuf);
+  throw new ApiError('NotAcceptable', `only the following media types are accepted: ${typesOf(offer).join(', ')}`);
+}
+
+/** undefined: what the clause asks for is not there. */
+function mediaOfClause(clause: Clause, pretty: boolean, offer: Offer): Media | undefined {
+  const { parameters } = clause;
+  const encoding = TYPES.get(clause.type);
+  if (encoding === undefined || clause.quality === 0 || !isOffered(encoding, offer)) return undefined;
+  const form = formOf(clause, offer);
+  if (form === undefined || (form === 'Table' && encoding === 'protobuf')) return undefined;
+  const isPretty = pretty || parameters.get('pretty') === '1' || parameters.get('pretty') === 'true';
+  const isBeta = form !== 'object' && parameters.get('v') === 'v1beta1';
+  return { encoding, form, pretty: isPretty, profile: parameters.get('profile'), ...(isBeta ? { isBeta } : {}) };
+}
+
+function isOffered(encoding: Encoding, { protobuf, forms }: Offer): boolean {
+  return (encoding !== 'protobuf' || protobuf) && (encoding !== 'yaml' || forms !== 'watch');
+}
+
+/** What upstream's router asks before anything looks at the parameters. Source: go-restful, its words. */
+function checkRoute(clauses: readonly Clause[], offer: Offer): void {
+  const types = [JSON_TYPE, YAML_TYPE, PROTOBUF_TYPE];
+  if (clauses.some(({ type }) => type === '*/*' || types.includes(type))) return;
+  const streams = offer.forms === 'list' || offer.forms === 'watch' ? [JSON_TYPE, PROTOBUF_TYPE] : [];
+  const shown = [...types, ...streams.map((type) => `${type};stream=watch`)].join(', ');
+  throw new ApiError('NotAcceptable', `406: Not Acceptable\n\nAvailable representations: ${shown}`, { details: {} });
 }
 
 /** undefined: the clause asks for a form that cannot be made. */
-function formOf({ parameters }: Clause, forms: boolean): Form | undefined {
+function formOf({ parameters }: Clause, { forms }: Offer): Form | undefined {
   const as = parameters.get('as');
   if (as === undefined) return 'object';
   const group = parameters.get('g');
   const version = parameters.get('v');
-  if (!forms || group !== 'meta.k8s.io' || (version !== 'v1' && version !== 'v1beta1')) return undefined;
+  if (forms === 'none' || group !== 'meta.k8s.io' || (version !== 'v1' && version !== 'v1beta1')) return undefined;
   if (as === 'Table') return 'Table';
-  return PARTIAL.has(as) ? 'PartialObjectMetadata' : undefined;
+  if (!PARTIAL.has(as)) return undefined;
+  if ((as === 'PartialObjectMetadataList') !== (forms === 'list')) throw wrongForm(as, forms === 'list');
+  return 'PartialObjectMetadata';
+}
+
+function wrongForm(as: string, isList: boolean): ApiError {
+  const what = isList ? 'is a list' : 'is not a list';
+  return new ApiError('NotAcceptable', `you requested ${as}, but the requested object ${what}`);
 }
 
 /** Clauses in the order of preference: by quality, then as written. */
@@ -94,9 +133,9 @@ export function parseAccept(accept: string): readonly Clause[] {
   return clauses.toSorted((a, b) => b.quality - a.quality);
 }
 
-function notAcceptable(protobuf: boolean): ApiError {
-  const types = [JSON_TYPE, YAML_TYPE, ...(protobuf ? [PROTOBUF_TYPE] : [])].join(', ');
-  return new ApiError('NotAcceptable', `only the following media types are accepted: ${types}`);
+function typesOf({ protobuf, forms }: Offer): readonly string[] {
+  if (forms !== 'watch') return [JSON_TYPE, YAML_TYPE, ...(protobuf ? [PROTOBUF_TYPE] : [])];
+  return [JSON_TYPE, ...(protobuf ? [PROTOBUF_TYPE] : [])].map((type) => `${type};stream=watch`);
 }
 
 export function contentTypeOf(encoding: Encoding): string {

@@ -4,6 +4,7 @@ import {
   type LabelSelector,
   parseFieldSelector,
   parseLabelSelector,
+  validateFieldManager,
   everyField,
   everySelector,
 } from '@kapella/api';
@@ -54,7 +55,13 @@ export function parseListParameters(query: URLSearchParams, isWatch: boolean): L
     sendInitialEvents: query.get('sendInitialEvents') === null ? undefined : isTrue(query.get('sendInitialEvents')),
   };
   validate(parameters);
-  return parameters;
+  return isLegacyWatch(parameters) ? { ...parameters, sendInitialEvents: true } : parameters;
+}
+
+/** From no version, or from any: what is there comes first. Source: apis/meta/internalversion/defaults.go. */
+function isLegacyWatch({ watch, sendInitialEvents, resourceVersionMatch: match, resourceVersion }: ListParameters) {
+  if (!watch || sendInitialEvents !== undefined || match !== '') return false;
+  return resourceVersion === '' || resourceVersion === '0';
 }
 
 function selectorOf<S>(text: string | null, parse: (text: string) => S, every: S): S {
@@ -84,32 +91,31 @@ function validate(p: ListParameters): void {
 
 function validateWatch(p: ListParameters, found: FieldErrors): void {
   const match = p.resourceVersionMatch;
-  if (p.sendInitialEvents !== undefined) {
-    if (match === '') {
-      found.forbidden(
-        'resourceVersionMatch',
-        'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan',
-      );
-    } else if (match !== 'NotOlderThan') {
-      found.notSupported('resourceVersionMatch', match, ['NotOlderThan']);
-    }
-    if (p.continueToken !== '') found.forbidden('continue', 'sendInitialEvents requires continue to be empty');
-    if (!p.allowBookmarks) {
-      found.forbidden('allowWatchBookmarks', 'sendInitialEvents requires setting allowWatchBookmarks to true');
-    }
-  } else if (match !== '') {
+  if (p.sendInitialEvents !== undefined && match !== 'NotOlderThan') {
+    found.forbidden('resourceVersionMatch', 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan');
+  }
+  if (match === '') return;
+  if (p.sendInitialEvents === undefined) {
     found.forbidden(
       'resourceVersionMatch',
       'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided',
     );
   }
+  if (match !== 'NotOlderThan') found.notSupported('resourceVersionMatch', match, ['NotOlderThan']);
+  if (p.continueToken !== '') {
+    found.forbidden('resourceVersionMatch', 'resourceVersionMatch is forbidden when continue is provided');
+  }
 }
 
 function validateList(p: ListParameters, found: FieldErrors): void {
-  const match = p.resourceVersionMatch;
-  if (p.sendInitialEvents !== undefined)
+  if (p.resourceVersionMatch !== '') validateListMatch(p, found);
+  if (p.sendInitialEvents !== undefined) {
     found.forbidden('sendInitialEvents', 'sendInitialEvents is forbidden for list');
-  if (match === '') return;
+  }
+}
+
+function validateListMatch(p: ListParameters, found: FieldErrors): void {
+  const match = p.resourceVersionMatch;
   if (p.resourceVersion === '') {
     found.forbidden('resourceVersionMatch', 'resourceVersionMatch is forbidden unless resourceVersion is provided');
   }
@@ -127,32 +133,58 @@ function validateList(p: ListParameters, found: FieldErrors): void {
 /** Throws BadRequest; '' is undefined. */
 export function parseRevision(text: string): number | undefined {
   if (text === '') return undefined;
-  if (!/^\d{1,16}$/.test(text)) {
-    const shown = JSON.stringify(text);
-    const why = `resourceVersion: Invalid value: ${shown}: strconv.ParseUint: parsing ${shown}: invalid syntax`;
-    throw errors.badRequest(`invalid resource version: ${why}`);
-  }
-  return Number(text);
+  const found = revisionOf(text);
+  if (typeof found === 'string') throw errors.badRequest(`invalid resource version: ${found}`);
+  return found;
 }
 
-/** `dryRun=All`; throws Invalid for anything else. */
-export function parseDryRun(values: readonly string[], kind: string): boolean {
-  const given = values.filter((value) => value !== '');
-  if (given.length === 0) return false;
-  if (given.every((value) => value === 'All')) return true;
-  const found = new FieldErrors();
-  found.notSupported('dryRun', given, ['All']);
-  throw found.toApiError({ group: 'meta.k8s.io', kind, name: '' });
+/** Of GET and WATCH, where upstream takes what it cannot read for a fault of its own: code 500 without a reason. */
+export function parseReadRevision(text: string): number | undefined {
+  if (text === '') return undefined;
+  const found = revisionOf(text);
+  if (typeof found === 'string') throw new ApiError('', found, { code: 500 });
+  return found;
 }
+
+/** Or why it is none. */
+function revisionOf(text: string): number | string {
+  if (/^\d{1,16}$/.test(text)) return Number(text);
+  const shown = JSON.stringify(text);
+  return `resourceVersion: Invalid value: ${shown}: strconv.ParseUint: parsing ${shown}: invalid syntax`;
+}
+
+export type WriteOptionsKind = 'CreateOptions' | 'UpdateOptions' | 'PatchOptions' | 'DeleteOptions';
+
+/**
+ * Throws Invalid with all that is wrong with the options of a write; `found` has what the caller found.
+ * Source: apimachinery/pkg/apis/meta/v1/validation/validation.go.
+ */
+export function checkWriteOptions(query: URLSearchParams, kind: WriteOptionsKind, found = new FieldErrors()): void {
+  if (query.size > 0) {
+    const manager = query.get('fieldManager');
+    if (manager !== null) validateFieldManager(manager, found, 'fieldManager');
+    const dryRun = query.getAll('dryRun');
+    if (!dryRun.every((value) => value === 'All')) found.notSupported('dryRun', dryRun, ['All']);
+    const validation = query.get('fieldValidation') ?? '';
+    if (!isFieldValidation(validation) && validation !== '') {
+      found.notSupported('fieldValidation', validation, ['', 'Ignore', 'Strict', 'Warn']);
+    }
+  }
+  if (found.any) throw found.toApiError({ group: 'meta.k8s.io', kind, name: '' });
+}
+
+/** `dryRun=All`, which has been checked. */
+export function parseDryRun(values: readonly string[]): boolean {
+  return values.includes('All');
+}
+
+const isFieldValidation = (text: string): text is FieldValidation =>
+  text === 'Ignore' || text === 'Warn' || text === 'Strict';
 
 /** Built-in kinds and custom resources alike: the default is Warn. */
-export function parseFieldValidation(query: URLSearchParams, kind: string): FieldValidation {
+export function parseFieldValidation(query: URLSearchParams): FieldValidation {
   const text = query.get('fieldValidation') ?? '';
-  if (text === '') return 'Warn';
-  if (text === 'Ignore' || text === 'Warn' || text === 'Strict') return text;
-  const found = new FieldErrors();
-  found.notSupported('fieldValidation', text, ['Ignore', 'Strict', 'Warn', '']);
-  throw found.toApiError({ group: 'meta.k8s.io', kind, name: '' });
+  return isFieldValidation(text) ? text : 'Warn';
 }
 
 /** The name of the manager: what the client says, else what its user agent begins with. */

@@ -6,13 +6,12 @@ import type { Codecs } from '../codec/codecs.ts';
 import type { Media } from '../http/media.ts';
 import type { ResourceType } from '../registry/resource-type.ts';
 import { bodyOfParts, joinParts, withNewline } from './parts.ts';
-import { type IncludeObject, partialOf, tableOf, tableRow } from './table.ts';
+import { type IncludeObject, metaVersion, partialOf, tableOf, tableRow } from './table.ts';
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 const TAIL = encoder.encode(']}\n');
 const COMMA = encoder.encode(',');
-const META_VERSION = 'meta.k8s.io/v1';
 
 export interface ListMetadata {
   readonly resourceVersion: string;
@@ -51,14 +50,14 @@ export function renderObject(view: View, object: CachedObject): Uint8Array {
   }
   const decoded = type.objectOf(object);
   if (media.form === 'Table') {
-    const rows = [tableRow(type, decoded, view.include, view.nowMs)];
+    const rows = [tableRow(type, decoded, view.include, view.nowMs, media.isBeta)];
     const metadata = { resourceVersion: decoded.metadata.resourceVersion };
-    return codecs.encode(tableOf(type, rows, metadata), media.encoding, media.pretty);
+    return codecs.encode(tableOf(type, rows, metadata, media), media.encoding, media.pretty);
   }
   if (media.encoding === 'protobuf') {
-    return wrapEnvelope(META_VERSION, 'PartialObjectMetadata', partialMessage(view, decoded));
+    return wrapEnvelope(metaVersion(media.isBeta === true), 'PartialObjectMetadata', partialMessage(view, decoded));
   }
-  return codecs.encode(partialOf(decoded), media.encoding, media.pretty);
+  return codecs.encode(partialOf(decoded, media.isBeta), media.encoding, media.pretty);
 }
 
 /** An answer of a list. */
@@ -80,20 +79,25 @@ export function renderList(
   }
   const decoded = items.map((item) => type.objectOf(item));
   if (media.form === 'Table') {
-    const rows = decoded.map((object) => tableRow(type, object, view.include, view.nowMs));
-    return encodeBody(codecs, tableOf(type, rows, metadata), media);
+    const rows = decoded.map((object) => tableRow(type, object, view.include, view.nowMs, media.isBeta));
+    return encodeBody(codecs, tableOf(type, rows, metadata, media), media);
   }
   if (media.encoding === 'protobuf') {
     const messages = decoded.map((object) => partialMessage(view, object));
     const kind = 'PartialObjectMetadataList';
-    const { length, parts } = codecs.protobuf.listParts(META_VERSION, kind, { ...metadata }, messages);
+    const { length, parts } = codecs.protobuf.listParts(
+      metaVersion(media.isBeta === true),
+      kind,
+      { ...metadata },
+      messages,
+    );
     return bodyOfParts(length, parts);
   }
   const list = {
     kind: 'PartialObjectMetadataList',
-    apiVersion: META_VERSION,
+    apiVersion: metaVersion(media.isBeta === true),
     metadata,
-    items: decoded.map(partialOf),
+    items: decoded.map((object) => partialOf(object, media.isBeta)),
   };
   return encodeBody(codecs, list, media);
 }

@@ -6,6 +6,7 @@ import {
   nameIsPathSegment,
   type NameValidator,
   type UnknownObject,
+  validateKubeFinalizers,
   validateObjectMeta,
 } from '@kapella/api';
 import { ApiError, type Ctx, errors, FieldErrors, formatTime, randomSuffix } from '@kapella/base';
@@ -33,7 +34,7 @@ export async function createObject(
   trackedAlready = false,
 ): Promise<Written> {
   const { core, type } = scope;
-  let object = withNamespace(type, scope.namespace, body);
+  let object = withoutSystemFields(withNamespace(type, scope.namespace, body));
   if (!trackedAlready) {
     object = await core.fields.onUpdate(type, undefined, object, scope.manager, scope.subresource, scope.nowMs, ctx);
   }
@@ -60,8 +61,8 @@ export async function createAdmitted(scope: WriteScope, admitted: UnknownObject,
     const prepared = prepareNew(scope, withSystemFields(scope, admitted, name, ctx));
     const written = await allocateAndCommit(scope, prepared, admitted, ctx);
     if (written !== undefined) return written;
-    if (!generates) throw errors.alreadyExists(resourceName(scope.type, admitted.metadata.name));
-    if (tries >= NAME_TRIES_MAX) throw generatedNameTaken(scope.type, name ?? '');
+    if (generateName === '') throw errors.alreadyExists(resourceName(scope.type, admitted.metadata.name));
+    if (!generates || tries >= NAME_TRIES_MAX) throw generatedNameTaken(scope.type, name ?? admitted.metadata.name);
   }
 }
 
@@ -120,19 +121,26 @@ export function withDefaults(type: ResourceType, object: UnknownObject): Unknown
   return type.definition.withDefaults === undefined ? object : type.definition.withDefaults(object);
 }
 
+/** What a client may not say of a new object is no wish of its: nobody comes to own it. */
+function withoutSystemFields(object: UnknownObject): UnknownObject {
+  const {
+    creationTimestamp: _c,
+    uid: _u,
+    deletionTimestamp: _d,
+    deletionGracePeriodSeconds: _g,
+    selfLink: _s,
+    ...metadata
+  } = object.metadata;
+  return { ...object, metadata } as UnknownObject;
+}
+
 function withSystemFields(
   { nowMs }: WriteScope,
   object: UnknownObject,
   generated: string | undefined,
   ctx: Ctx,
 ): UnknownObject {
-  const {
-    deletionTimestamp: _d,
-    deletionGracePeriodSeconds: _g,
-    selfLink: _s,
-    resourceVersion: _r,
-    ...metadata
-  } = object.metadata;
+  const { resourceVersion: _r, ...metadata } = object.metadata;
   return {
     ...object,
     metadata: {
@@ -154,9 +162,8 @@ function prepareNew({ type, core }: WriteScope, object: UnknownObject): UnknownO
     if (fact?.emit === true) next[field] = core.codecs.zero(fact.type);
     else delete next[field];
   }
-  const { generation: _, ...metadata } = object.metadata;
   const hasGeneration = generationBumpsOn !== undefined || generationIgnores !== undefined;
-  next.metadata = hasGeneration ? { ...metadata, generation: 1 } : metadata;
+  if (hasGeneration) next.metadata = { ...object.metadata, generation: 1 };
   return withDefaults(type, next as unknown as UnknownObject);
 }
 
@@ -164,7 +171,19 @@ function validateNew(type: ResourceType, object: UnknownObject): void {
   const found = new FieldErrors();
   type.definition.validate?.(object, found);
   validateObjectMeta(object.metadata, { namespaced: type.namespaced, validateName: nameValidator(type) }, found);
+  if (checksFinalizerNames(type)) validateKubeFinalizers(object.metadata.finalizers, found);
   if (found.any) throw found.toApiError({ group: type.group, kind: type.kind, name: object.metadata.name ?? '' });
+}
+
+/** Kinds of Kubernetes itself, whose validation is not the generic one. */
+const GENERIC_GROUPS: ReadonlySet<string> = new Set([
+  'admissionregistration.k8s.io',
+  'apiextensions.k8s.io',
+  'apiregistration.k8s.io',
+]);
+
+export function checksFinalizerNames({ custom, group }: ResourceType): boolean {
+  return !custom && !GENERIC_GROUPS.has(group);
 }
 
 export function nameValidator(type: ResourceType): NameValidator {

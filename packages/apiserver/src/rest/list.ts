@@ -1,7 +1,8 @@
 /** GET of one object and LIST. Source: apiserver/pkg/endpoints/handlers/get.go, pkg/storage/etcd3/store.go GetList. */
+import { jsonFault } from '@kapella/api';
 import { ApiError, type Ctx, errors, isReason, type Status } from '@kapella/base';
 import type { CachedObject, CacheList, WatchCache } from '@kapella/store';
-import { type ListParameters, parseRevision } from '../http/parameters.ts';
+import { type ListParameters, parseReadRevision, parseRevision } from '../http/parameters.ts';
 import type { ResourceType } from '../registry/resource-type.ts';
 import type { ListMetadata } from '../respond/render.ts';
 import { readConverted, storageOf } from './commit.ts';
@@ -32,7 +33,7 @@ export async function getObject(
     return read;
   }
   const { cache } = storageOf(type);
-  const wanted = resourceVersion === '' ? undefined : parseRevision(resourceVersion);
+  const wanted = parseReadRevision(resourceVersion);
   const key = keyIn(type, namespace, name);
   let found: CachedObject | undefined;
   if (wanted === undefined && !core.embedded) found = await cache.read(key, ctx);
@@ -65,8 +66,7 @@ export async function listObjects(
   const isPlain = query.matches === undefined && query.name === undefined;
   const token = continueToken === '' ? undefined : decodeToken(continueToken, parameters.resourceVersion);
   const revision = token === undefined ? await revisionOf(core, type, parameters, ctx) : token.revision;
-  const isFromCacheAsIs =
-    token === undefined && parameters.resourceVersion === '0' && parameters.resourceVersionMatch !== 'Exact';
+  const isFromCacheAsIs = parameters.resourceVersion === '0' && parameters.resourceVersionMatch !== 'Exact';
   if (token?.revision !== undefined) await cache.waitFor(token.revision, ctx);
   else if (token !== undefined) await makeConsistent(core, type, ctx);
   if (mayBeLarge(cache.size, limit)) await core.turns.take(ctx);
@@ -153,26 +153,40 @@ function decodeToken(text: string, resourceVersion: string): Token {
   if (resourceVersion !== '' && resourceVersion !== '0') {
     throw errors.badRequest('specifying resource version is not allowed when using continue');
   }
-  let token: { v?: unknown; rv?: unknown; start?: unknown };
-  try {
-    token = JSON.parse(atob(text.replaceAll('-', '+').replaceAll('_', '/'))) as typeof token;
-  } catch (error) {
-    throw new ApiError('BadRequest', `continue key is not valid: ${(error as Error).message}`, { cause: error });
-  }
-  const { v, rv, start } = token;
-  if (v !== CONTINUE_VERSION) {
-    throw errors.badRequest(`continue key is not valid: server does not recognize this encoded version ${String(v)}`);
-  }
+  const { v, rv, start } = readToken(text);
+  if (v !== CONTINUE_VERSION) throw invalidToken(`server does not recognize this encoded version ${String(v ?? '')}`);
   if (typeof rv !== 'number' || rv === 0) {
-    throw errors.badRequest(
-      'continue key is not valid: incorrect encoded start resourceVersion (version meta.k8s.io/v1)',
-    );
+    throw invalidToken(`incorrect encoded start resourceVersion (version ${CONTINUE_VERSION})`);
   }
   if (typeof start !== 'string' || start === '') {
-    throw errors.badRequest('continue key is not valid: encoded start key empty (version meta.k8s.io/v1)');
+    throw invalidToken(`encoded start key empty (version ${CONTINUE_VERSION})`);
   }
-  return { revision: rv < 0 ? undefined : rv, startAfter: start.replace(/\0$/, '') };
+  const key = start.replace(/\0$/, '');
+  // As Go's path.Clean: a key that leads elsewhere is no key.
+  if (key.split('/').some((part) => part === '.' || part === '..')) throw invalidToken(start);
+  return { revision: rv < 0 ? undefined : rv, startAfter: key };
 }
+
+interface TokenText {
+  readonly v?: unknown;
+  readonly rv?: unknown;
+  readonly start?: unknown;
+}
+
+function readToken(text: string): TokenText {
+  const bad = text.search(/[^A-Za-z0-9_-]/);
+  if (bad >= 0 || text.length % 4 === 1) {
+    throw invalidToken(`illegal base64 data at input byte ${bad >= 0 ? bad : text.length - 1}`);
+  }
+  const json = atob(text.replaceAll('-', '+').replaceAll('_', '/'));
+  const fault = jsonFault(json);
+  if (fault !== undefined) throw invalidToken(fault);
+  const token: unknown = JSON.parse(json);
+  return typeof token === 'object' && token !== null ? token : {};
+}
+
+const invalidToken = (why: string): ApiError =>
+  errors.badRequest(`invalid continue token: continue key is not valid: ${why}`);
 
 /** 410 with a token that goes on at the newest revision. */
 function inconsistent(startAfter: string): ApiError {

@@ -1,9 +1,9 @@
 /** PATCH in its four types. Source: apiserver/pkg/endpoints/handlers/patch.go. */
 import { applyJsonPatch, applyMergePatch, applyStrategicMergePatch, parseText, type UnknownObject } from '@kapella/api';
 import { ApiError, errors, FieldErrors } from '@kapella/base';
-import type { Codecs, ExpectedKind } from '../codec/codecs.ts';
+import { type Codecs, type ExpectedKind, PatchResultError } from '../codec/codecs.ts';
 import { unsupportedMediaType } from '../http/media.ts';
-import type { FieldValidation } from '../http/parameters.ts';
+import { checkWriteOptions, type FieldValidation } from '../http/parameters.ts';
 
 export type PatchType = 'json' | 'merge' | 'strategic' | 'apply';
 
@@ -20,6 +20,8 @@ export function patchTypeOf(contentType: string | undefined, custom: boolean): P
   const name = (contentType ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
   const type = CONTENT_TYPES.get(name);
   if (type !== undefined && !(custom && type === 'strategic')) return type;
+  // As upstream's router, which custom resources do not go through.
+  if (!custom) throw new ApiError('UnsupportedMediaType', '415: Unsupported Media Type', { details: {} });
   const allowed = [...CONTENT_TYPES].filter(([, kind]) => !(custom && kind === 'strategic')).map(([text]) => text);
   throw unsupportedMediaType(name, allowed);
 }
@@ -30,24 +32,30 @@ export interface ParsedPatch {
   readonly strictErrors: readonly string[];
 }
 
+export const YAML_HEAD = 'error converting YAML to JSON:';
+
 /** Throws BadRequest. */
 export function parsePatch(bytes: Uint8Array, type: PatchType, codecs: Codecs): ParsedPatch {
   try {
     const text = decoder.decode(bytes);
     return parseText(text, type === 'apply' ? 'yaml' : 'json', codecs.facts);
   } catch (error) {
-    const what = type === 'apply' ? 'error decoding YAML' : 'error decoding patch';
-    throw new ApiError('BadRequest', `${what}: ${(error as Error).message}`, { cause: error });
+    const head =
+      type === 'apply' ? `error decoding YAML: ${YAML_HEAD} ` : type === 'strategic' ? '' : 'error decoding patch: ';
+    throw new ApiError('BadRequest', `${head}${(error as Error).message}`, { cause: error });
   }
 }
 
-/** The patched object, decoded again so that it has only what its type has. `old` stays as it is. */
+/**
+ * The patched object, decoded again so that it has only what its type has. `old` stays as it is.
+ * Throws BadRequest for a patch that is none, Invalid for a result that does not fit the type.
+ */
 export function patchObject(
   codecs: Codecs,
   expected: ExpectedKind,
   type: Exclude<PatchType, 'apply'>,
   old: UnknownObject,
-  patch: unknown,
+  { value: patch, strictErrors }: ParsedPatch,
   validation: FieldValidation,
   warn: (text: string) => void,
 ): UnknownObject {
@@ -55,17 +63,48 @@ export function patchObject(
   if (type === 'json') patched = applyJsonPatch(old, patch);
   else if (type === 'merge') patched = applyMergePatch(old, patch);
   else patched = applyStrategicMergePatch(old, patch, expected.typeId as string, codecs.facts);
+  const found = type === 'json' ? strictErrors.map((text) => `json patch ${text}`) : strictErrors;
   // The decoder keeps parts of what it is given, and shared objects must not change.
-  return codecs.normalize(structuredClone(patched), expected, validation, warn);
+  const copy = structuredClone(patched);
+  try {
+    return codecs.normalizePatched(copy, expected, found, validation, warn);
+  } catch (error) {
+    if (!(error instanceof PatchResultError)) throw error;
+    throw unfit(type === 'strategic' ? goMap(patch) : JSON.stringify(sorted(patched)), error.message);
+  }
 }
 
-/** Throws Invalid for options that do not go with the type. */
+/** Source: apiserver/pkg/endpoints/handlers/patch.go: the kind of what was patched is not told. */
+function unfit(value: string, why: string): ApiError {
+  const found = new FieldErrors();
+  found.invalid('patch', value, why);
+  return found.toApiError({ group: '', kind: '', name: '' });
+}
+
+/** Keys in the order in which Go writes those of a map: all of them, for what a JSON patch has gone through is one. */
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value) || typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** As Go prints a map: `map[a:1 b:[x y]]`. */
+function goMap(value: unknown): string {
+  if (value === null) return '<nil>';
+  if (Array.isArray(value)) return `[${value.map(goMap).join(' ')}]`;
+  if (typeof value !== 'object') return String(value);
+  const parts = Object.entries(value)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, inner]) => `${key}:${goMap(inner)}`);
+  return `map[${parts.join(' ')}]`;
+}
+
+/** Throws Invalid for options that do not go with the type, or with anything. */
 export function checkPatchOptions(type: PatchType, query: URLSearchParams): void {
   const found = new FieldErrors();
   if (type === 'apply') {
     if ((query.get('fieldManager') ?? '') === '') found.required('fieldManager', 'is required for apply patch');
   } else if (query.get('force') !== null) found.forbidden('force', 'may not be specified for non-apply patch');
-  if (found.any) throw found.toApiError({ group: 'meta.k8s.io', kind: 'PatchOptions', name: '' });
+  checkWriteOptions(query, 'PatchOptions', found);
 }
 
 /** Throws BadRequest when the body names another object than the path. Absent names are filled in by the caller. */

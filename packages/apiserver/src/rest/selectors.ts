@@ -13,7 +13,7 @@ export function cacheQuery(
   fields: FieldSelector,
 ): CacheQuery {
   for (const { field } of fields.requirements) {
-    if (!isSelectable(type, field)) throw errors.badRequest(`field label not supported: ${field}`);
+    if (!isSelectable(type, field)) throw errors.badRequest(notSelectable(type, field));
   }
   const inField = type.namespaced ? fields.exactMatch('metadata.namespace') : undefined;
   const isImpossible = inField !== undefined && namespace !== '' && inField !== namespace;
@@ -27,8 +27,15 @@ export function cacheQuery(
   };
 }
 
+/** Kinds with selectable fields of their own word it differently. Source: apimachinery/pkg/runtime/converter.go. */
+function notSelectable({ definition, custom }: ResourceType, field: string): string {
+  if (definition.selectableFields !== undefined || custom) return `field label not supported: ${field}`;
+  return `${JSON.stringify(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`;
+}
+
 function isSelectable({ namespaced, definition }: ResourceType, field: string): boolean {
   if (field === 'metadata.name' || (field === 'metadata.namespace' && namespaced)) return true;
+  if (field === 'metadata.namespace' && definition.selectableFields === undefined) return true;
   return definition.selectableFields !== undefined && Object.hasOwn(definition.selectableFields, field);
 }
 
@@ -37,9 +44,10 @@ function matcherOf(
   labels: LabelSelector,
   fields: FieldSelector,
 ): ((object: CachedObject) => boolean) | undefined {
-  const rest = fields.requirements.some(
-    ({ field, operator }) => operator === '!=' || !field.startsWith('metadata.name'),
-  );
+  const names = fields.requirements.filter(({ field }) => field === 'metadata.name').length;
+  const rest =
+    names > 1 ||
+    fields.requirements.some(({ field, operator }) => operator === '!=' || !field.startsWith('metadata.name'));
   if (!rest) return labels.isEmpty ? undefined : (object) => labels.matches(object.labels);
   return (object) => labels.matches(object.labels) && fields.matches((field) => fieldValue(type, object, field));
 }

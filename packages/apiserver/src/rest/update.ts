@@ -1,6 +1,6 @@
 /** PUT, and what PATCH and subresources share with it. Source: registry/generic/registry/store.go, registry/rest/update.go. */
-import { type UnknownObject, validateObjectMeta, validateObjectMetaUpdate } from '@kapella/api';
-import { type Ctx, errors, FieldErrors, jsonEqual } from '@kapella/base';
+import { type UnknownObject, validateKubeFinalizers, validateObjectMeta, validateObjectMetaUpdate } from '@kapella/api';
+import { ApiError, type Ctx, errors, FieldErrors, jsonEqual } from '@kapella/base';
 import type { CachedObject } from '@kapella/store';
 import type { ResourceType } from '../registry/resource-type.ts';
 import { detached, type Stored } from '../registry/storage.ts';
@@ -14,7 +14,7 @@ import {
   type WriteScope,
   type Written,
 } from './core.ts';
-import { createObject, withDefaults, withNamespace } from './create.ts';
+import { checksFinalizerNames, createObject, withDefaults, withNamespace } from './create.ts';
 import { mergeSubresource, validateSubresource } from './subresource.ts';
 
 export const MODIFIED_MESSAGE =
@@ -73,7 +73,7 @@ async function attemptUpdate(
     const wanted = await request.next(stored.object);
     checkPreconditions(type, scope.name, stored.object, request.preconditions);
     checkVersion(type, scope.name, wanted, stored.object);
-    const isConditional = (wanted.metadata.resourceVersion ?? '') !== '' && !request.retries;
+    const isConditional = !isUnset(wanted.metadata.resourceVersion ?? '') && !request.retries;
     const written = await writeNext(scope, stored, wanted, request.trackedAlready === true, ctx);
     return { written, isConditional };
   } catch (error) {
@@ -86,11 +86,19 @@ async function attemptUpdate(
 /** A version in the wanted object must be the stored one; some kinds want one always. */
 function checkVersion(type: ResourceType, name: string, wanted: UnknownObject, stored: UnknownObject): void {
   const given = wanted.metadata.resourceVersion ?? '';
-  if (given === '') {
+  if (isUnset(given)) {
     if (type.definition.allowUnconditionalUpdate === false) throw versionRequired(type, name);
   } else if (given !== stored.metadata.resourceVersion) {
+    if (!/^\d{1,19}$/.test(given)) throw unparsedVersion(given);
     throw errors.conflict(resourceName(type, name), MODIFIED_MESSAGE);
   }
+}
+
+const isUnset = (version: string): boolean => version === '' || version === '0';
+
+/** As upstream, which takes it for a fault of its own. */
+function unparsedVersion(text: string): ApiError {
+  return new ApiError('', `strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`, { code: 500 });
 }
 
 /** undefined: another writer came first. */
@@ -256,7 +264,10 @@ function validateNext(scope: WriteScope, next: UnknownObject, old: UnknownObject
   const { type } = scope;
   const found = new FieldErrors();
   validateObjectMeta(next.metadata, { namespaced: type.namespaced, validateName: () => [] }, found);
+  // As upstream: once for every kind, and once by the kind itself.
   validateObjectMetaUpdate(next.metadata, old.metadata, found);
+  validateObjectMetaUpdate(next.metadata, old.metadata, found);
+  if (checksFinalizerNames(type)) validateKubeFinalizers(next.metadata.finalizers, found);
   if (scope.whole === true) {
     // The server's own writes: what they change is its own business.
   } else if (scope.subresource === '') type.definition.validateUpdate?.(next, old, found);
@@ -277,14 +288,20 @@ export function checkPreconditions(
   const { uid, resourceVersion } = preconditions ?? {};
   if (uid !== undefined && uid !== object.metadata.uid) {
     const why = `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${object.metadata.uid}`;
-    throw errors.conflict(resourceName(type, name), why);
+    throw errors.conflict(resourceName(type, name), storageError(type, object, why));
   }
   if (resourceVersion !== undefined && resourceVersion !== object.metadata.resourceVersion) {
     const why =
       `Precondition failed: ResourceVersion in precondition: ${resourceVersion}, ` +
       `ResourceVersion in object meta: ${object.metadata.resourceVersion}`;
-    throw errors.conflict(resourceName(type, name), why);
+    throw errors.conflict(resourceName(type, name), storageError(type, object, why));
   }
+}
+
+/** Source: apiserver/pkg/storage/errors.go NewInvalidObjError. */
+function storageError(type: ResourceType, { metadata }: UnknownObject, why: string): string {
+  const key = `${type.storage?.prefix ?? ''}${keyIn(type, metadata.namespace ?? '', metadata.name)}`;
+  return `StorageError: invalid object, Code: 4, Key: ${key}, ResourceVersion: 0, AdditionalErrorMsg: ${why}`;
 }
 
 /** Equal but for the times in managedFields: not worth a write. */

@@ -3,7 +3,7 @@ import { encodeWatchEvent, type UnknownObject, wrapEnvelope } from '@kapella/api
 import { ApiError, type Ctx, type Timer } from '@kapella/base';
 import type { ByteSink, ResponseStream } from '@kapella/client';
 import type { CachedObject, CacheEvent, WatchOptions } from '@kapella/store';
-import { type ListParameters, parseRevision } from '../http/parameters.ts';
+import { type ListParameters, parseReadRevision } from '../http/parameters.ts';
 import { joinParts } from '../respond/parts.ts';
 import { renderObject, type View } from '../respond/render.ts';
 import { tableOf, tableRow } from '../respond/table.ts';
@@ -30,7 +30,7 @@ export interface FrameCache {
 
 /** What frames of one event differ by. */
 export function formOf({ media, type, include }: View): string {
-  return `${media.encoding} ${media.form} ${include} ${type.apiVersion}`;
+  return `${media.encoding} ${media.form} ${media.isBeta === true} ${include} ${type.apiVersion}`;
 }
 
 export function createFrameCache(): FrameCache {
@@ -84,9 +84,10 @@ const join = (frames: readonly Uint8Array[]): Uint8Array =>
 function eventObject(view: View, object: CachedObject): Uint8Array {
   if (view.media.form !== 'Table') return renderObject(view, object);
   const decoded = view.type.objectOf(object);
-  const rows = [tableRow(view.type, decoded, view.include, view.nowMs)];
+  const { isBeta = false } = view.media;
+  const rows = [tableRow(view.type, decoded, view.include, view.nowMs, isBeta)];
   const metadata = { resourceVersion: decoded.metadata.resourceVersion };
-  return view.codecs.encodeJson(tableOf(view.type, rows, metadata, false));
+  return view.codecs.encodeJson(tableOf(view.type, rows, metadata, { withColumns: false, isBeta }));
 }
 
 /** One event on the wire: a line of JSON, or a length and a protobuf message. */
@@ -137,7 +138,7 @@ export async function watchObjects(request: WatchRequest, ctx: Ctx): Promise<Res
   const { cache, converts } = storageOf(view.type);
   if (converts) await cache.fill();
   const query = cacheQuery(view.type, request.namespace, request.name, parameters.labels, parameters.fields);
-  const revision = parseRevision(parameters.resourceVersion);
+  const revision = parseReadRevision(parameters.resourceVersion);
   const wantsInitial = parameters.sendInitialEvents ?? (revision === undefined || revision === 0);
   if (revision === undefined) await makeConsistent(core, view.type, ctx);
   else if (wantsInitial || cache.revision === 0) await cache.waitFor(revision, ctx);
@@ -185,7 +186,7 @@ class WatchStream {
       const cancel = cache.watch(this.#options, {
         events: (events) => this.#events(events),
         initialEnd: (revision) => {
-          if (parameters.sendInitialEvents !== true) return;
+          if (parameters.sendInitialEvents !== true || !parameters.allowBookmarks) return;
           this.#bookmark(revision, true);
           this.#noteListed();
         },
@@ -236,7 +237,7 @@ class WatchStream {
   #bookmark(revision: number, initialEnd: boolean): void {
     const { view } = this.#request;
     const annotations = initialEnd ? { annotations: { 'k8s.io/initial-events-end': 'true' } } : {};
-    const metadata = { resourceVersion: String(revision), creationTimestamp: null, ...annotations };
+    const metadata = { resourceVersion: String(revision), ...annotations };
     this.#send(frameOf(view, 'BOOKMARK', bookmarkObject(view, metadata)));
   }
 
@@ -290,7 +291,14 @@ class WatchStream {
 /** An object of the watched form that carries nothing but metadata. */
 function bookmarkObject(view: View, metadata: object): Uint8Array {
   const { codecs, type, media } = view;
-  if (media.form === 'Table') return codecs.encode(tableOf(type, [], metadata, false), media.encoding, false);
+  const object = { kind: type.kind, apiVersion: type.apiVersion, metadata } as unknown as UnknownObject;
+  if (media.form === 'Table') {
+    const { isBeta = false } = media;
+    const rows = [tableRow(type, object, view.include, view.nowMs, isBeta)];
+    const { resourceVersion } = object.metadata;
+    const table = tableOf(type, rows, { resourceVersion }, { withColumns: false, isBeta });
+    return codecs.encode(table, media.encoding, false);
+  }
   if (media.form === 'PartialObjectMetadata') {
     if (media.encoding === 'protobuf') {
       const message = codecs.protobuf.encodeMessage({ metadata }, 'meta/v1.PartialObjectMetadata');
@@ -302,6 +310,5 @@ function bookmarkObject(view: View, metadata: object): Uint8Array {
       false,
     );
   }
-  const object = { kind: type.kind, apiVersion: type.apiVersion, metadata } as unknown as UnknownObject;
   return codecs.encode(object, media.encoding, false);
 }

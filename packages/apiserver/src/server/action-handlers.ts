@@ -16,7 +16,7 @@ export async function serveAction(
   const { core, type, info, query, user, namespace, nowMs } = scope;
   const verb = info.verb as (typeof action.verbs)[number];
   if (!action.verbs.includes(verb)) throw methodNotAllowed();
-  const media = mediaOf(scope, false);
+  const media = mediaOf(scope, 'none');
   const write = writeScope(scope, 'CreateOptions');
   await makeConsistent(core, type, ctx);
   const parent = (await readStored(core, type, keyIn(type, namespace, info.name), !core.embedded, ctx))?.object;
@@ -52,7 +52,7 @@ function decodeAction(scope: RequestScope, action: ActionSubresource<never>): Un
   if ((request.body?.length ?? 0) === 0) {
     return core.codecs.normalize({}, expected, 'Ignore', () => {});
   }
-  return decodeBody(scope, expected, 'CreateOptions');
+  return decodeBody(scope, expected);
 }
 
 function kindRef({ type }: RequestScope, { kind }: ActionSubresource<never>) {

@@ -55,7 +55,7 @@ async function admitConnect(connect: ConnectSubresource<never>, scope: RequestSc
   const object = connect.options?.(scope.query, scope.info.rest ?? '');
   if (object === undefined) return;
   const { core } = scope;
-  const base = admissionRequest(writeScope(scope, 'ConnectOptions', false), 'CONNECT', object, undefined);
+  const base = admissionRequest(writeScope(scope, 'CreateOptions', false), 'CONNECT', object, undefined);
   const kind = { ...base.kind, group: '', version: 'v1', kind: object.kind };
   const admission: AdmissionRequest = { ...base, kind, name: scope.info.name, options: undefined };
   await core.admission.mutate(admission, core.access, ctx);

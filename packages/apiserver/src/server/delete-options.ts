@@ -8,7 +8,7 @@ import type { DeleteRequest } from '../rest/delete.ts';
 import type { RequestScope } from './scope.ts';
 
 const TYPE_ID = 'meta/v1.DeleteOptions';
-const POLICIES = ['Background', 'Foreground', 'Orphan'];
+const POLICIES = ['Foreground', 'Background', 'Orphan'];
 
 interface DeleteOptionsBody {
   readonly gracePeriodSeconds?: number;
@@ -27,11 +27,14 @@ export interface DeleteOptions {
 export function readDeleteOptions(scope: RequestScope): DeleteOptions {
   const body = scope.request.body;
   const options = body === undefined || body.length === 0 ? fromQuery(scope.query) : fromBody(scope, body);
-  validate(options);
-  const dryRun = parseDryRun([...(options.dryRun ?? []), ...scope.query.getAll('dryRun')], 'DeleteOptions');
+  const dryRun = options.dryRun ?? [];
+  validate(options, dryRun);
   const { gracePeriodSeconds, propagationPolicy, orphanDependents, preconditions } = options;
   const seconds = gracePeriodSeconds !== undefined && gracePeriodSeconds < 0 ? 1 : gracePeriodSeconds;
-  return { request: { gracePeriodSeconds: seconds, propagationPolicy, orphanDependents, preconditions }, dryRun };
+  return {
+    request: { gracePeriodSeconds: seconds, propagationPolicy, orphanDependents, preconditions },
+    dryRun: parseDryRun(dryRun),
+  };
 }
 
 function fromQuery(query: URLSearchParams): DeleteOptionsBody {
@@ -45,6 +48,7 @@ function fromQuery(query: URLSearchParams): DeleteOptionsBody {
     ...(grace === null ? {} : { gracePeriodSeconds: Number(grace) }),
     ...(policy === null || policy === '' ? {} : { propagationPolicy: policy }),
     ...(orphan === null ? {} : { orphanDependents: isTrue(orphan) }),
+    dryRun: query.getAll('dryRun'),
   };
 }
 
@@ -72,7 +76,7 @@ function fromBody({ core, request }: RequestScope, body: Uint8Array): DeleteOpti
   }
 }
 
-function validate({ propagationPolicy, orphanDependents }: DeleteOptionsBody): void {
+function validate({ propagationPolicy, orphanDependents }: DeleteOptionsBody, dryRun: readonly string[]): void {
   const found = new FieldErrors();
   if (orphanDependents !== undefined && propagationPolicy !== undefined) {
     found.invalid(
@@ -84,5 +88,6 @@ function validate({ propagationPolicy, orphanDependents }: DeleteOptionsBody): v
   if (propagationPolicy !== undefined && !POLICIES.includes(propagationPolicy)) {
     found.notSupported('propagationPolicy', propagationPolicy, [...POLICIES, 'nil']);
   }
+  if (!dryRun.every((value) => value === 'All')) found.notSupported('dryRun', dryRun, ['All']);
   if (found.any) throw found.toApiError({ group: 'meta.k8s.io', kind: 'DeleteOptions', name: '' });
 }

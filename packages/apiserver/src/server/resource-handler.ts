@@ -1,5 +1,5 @@
 /** Finds the handler for a request on a resource. */
-import { type Ctx, errors } from '@kapella/base';
+import { ApiError, type Ctx } from '@kapella/base';
 import type { ApiResponse } from '@kapella/client';
 import { methodNotAllowed } from '../respond/respond.ts';
 import { serveAction } from './action-handlers.ts';
@@ -14,20 +14,39 @@ import {
   serveVirtual,
 } from './write-handlers.ts';
 
+const COLLECTION_VERBS = ['create', 'deletecollection', 'list', 'watch'];
+const ITEM_VERBS = ['delete', 'get', 'patch', 'update'];
+/** Of a namespaced kind at the path of all namespaces. */
+const GLOBAL_VERBS = ['list', 'watch'];
+
+/** Throws MethodNotAllowed where the path knows other methods, NotFound where it knows none. */
+function checkRoute({ info, type, namespace }: RequestScope): void {
+  const { verb, name } = info;
+  const isItem = ITEM_VERBS.includes(verb) ? name !== '' : verb === 'create' && name !== '';
+  const isGlobal = type.namespaced && namespace === '';
+  const here = isItem ? (isGlobal ? [] : ITEM_VERBS) : isGlobal ? GLOBAL_VERBS : COLLECTION_VERBS;
+  const known = here.filter((each) => type.verbs.has(each));
+  if (known.includes(verb)) return;
+  throw known.length === 0 ? noResource() : methodNotAllowed();
+}
+
+/** As upstream's router has it. Custom resources have their own. */
+function noResource(): ApiError {
+  return new ApiError('NotFound', 'the server could not find the requested resource', { details: {} });
+}
+
 /** undefined: there is nothing at this path. */
 export async function serveResource(scope: RequestScope, ctx: Ctx): Promise<ApiResponse | undefined> {
   const { info, type } = scope;
   if (type.definition.deprecation !== undefined) scope.warn(type.definition.deprecation);
-  if (info.subresource !== '') return serveSubresource(scope, ctx);
-  const { verb, name } = info;
-  if (verb === 'create' && name !== '') throw methodNotAllowed();
-  if ((verb === 'update' || verb === 'patch') && name === '') throw methodNotAllowed();
-  if (!type.verbs.has(verb)) throw methodNotAllowed();
-  if (type.definition.virtual !== undefined) return serveVirtual(scope, ctx);
-  if (type.namespaced && scope.namespace === '' && verb !== 'list' && verb !== 'watch') {
-    if (verb === 'create') throw errors.badRequest('an empty namespace may not be set during creation');
-    return undefined;
+  if (info.subresource !== '') {
+    const response = await serveSubresource(scope, ctx);
+    if (response === undefined && !type.custom) throw noResource();
+    return response;
   }
+  const { verb } = info;
+  checkRoute(scope);
+  if (type.definition.virtual !== undefined) return serveVirtual(scope, ctx);
   switch (verb) {
     case 'get':
       return serveGet(scope, ctx);

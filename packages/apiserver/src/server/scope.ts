@@ -3,8 +3,15 @@ import type { UnknownObject } from '@kapella/api';
 import type { ApiRequest, ApiResponse } from '@kapella/client';
 import type { CachedObject } from '@kapella/store';
 import { type ExpectedKind, expectedOf } from '../codec/codecs.ts';
-import type { Media, Negotiator } from '../http/media.ts';
-import { fieldManagerOf, type FieldValidation, parseDryRun, parseFieldValidation } from '../http/parameters.ts';
+import type { Media, Negotiator, Offer } from '../http/media.ts';
+import {
+  checkWriteOptions,
+  fieldManagerOf,
+  type FieldValidation,
+  parseDryRun,
+  parseFieldValidation,
+  type WriteOptionsKind,
+} from '../http/parameters.ts';
 import type { RequestInfo } from '../http/request-info.ts';
 import type { ResourceType } from '../registry/resource-type.ts';
 import type { UserInfo } from '../resource.ts';
@@ -32,10 +39,10 @@ export interface RequestScope {
 
 const EMPTY = new Uint8Array(0);
 
-/** Throws NotAcceptable. `forms`: tables and metadata alone are possible. */
-export function mediaOf(scope: RequestScope, forms: boolean): Media {
+/** Throws NotAcceptable. `forms`: of what tables and metadata alone are possible. */
+export function mediaOf(scope: RequestScope, forms: Offer['forms']): Media {
   const { negotiator, request, query, type } = scope;
-  return negotiator.choose(request.headers.accept, query, type.typeId !== undefined, forms);
+  return negotiator.choose(request.headers.accept, query, { protobuf: type.typeId !== undefined, forms });
 }
 
 export function viewOf(scope: RequestScope, media: Media): View {
@@ -44,12 +51,14 @@ export function viewOf(scope: RequestScope, media: Media): View {
 }
 
 export function respondObject(scope: RequestScope, status: number, object: CachedObject): ApiResponse {
-  const media = mediaOf(scope, true);
+  const media = mediaOf(scope, 'one');
   return respondBytes(status, media, renderBody(viewOf(scope, media), object));
 }
 
-export function writeScope(scope: RequestScope, optionsKind: string, dryRunOverride?: boolean): WriteScope {
+/** Throws Invalid for options that are wrong, unless the caller has read them itself and gives `isDryRun`. */
+export function writeScope(scope: RequestScope, options: WriteOptionsKind, isDryRun?: boolean): WriteScope {
   const { core, type, user, info, query, request } = scope;
+  if (isDryRun === undefined) checkWriteOptions(query, options);
   return {
     core,
     type,
@@ -57,7 +66,7 @@ export function writeScope(scope: RequestScope, optionsKind: string, dryRunOverr
     namespace: scope.namespace,
     name: info.name,
     subresource: info.subresource,
-    dryRun: dryRunOverride ?? parseDryRun(query.getAll('dryRun'), optionsKind),
+    dryRun: isDryRun ?? parseDryRun(query.getAll('dryRun')),
     manager: fieldManagerOf(query, request.headers['user-agent']),
     admission: true,
     nowMs: scope.nowMs,
@@ -66,17 +75,17 @@ export function writeScope(scope: RequestScope, optionsKind: string, dryRunOverr
   };
 }
 
-export function validationOf(scope: RequestScope, optionsKind: string): FieldValidation {
-  return parseFieldValidation(scope.query, optionsKind);
+export function validationOf(scope: RequestScope): FieldValidation {
+  return parseFieldValidation(scope.query);
 }
 
 /** Throws BadRequest, UnsupportedMediaType. */
-export function decodeBody(scope: RequestScope, expected: ExpectedKind, optionsKind: string): UnknownObject {
+export function decodeBody(scope: RequestScope, expected: ExpectedKind): UnknownObject {
   const { core, request } = scope;
   const encoding = core.codecs.encodingOf(request.headers['content-type'], expected.typeId !== undefined);
-  return core.codecs.decode(request.body ?? EMPTY, encoding, expected, validationOf(scope, optionsKind), scope.warn);
+  return core.codecs.decode(request.body ?? EMPTY, encoding, expected, validationOf(scope), scope.warn);
 }
 
-export function decodeOwn(scope: RequestScope, optionsKind: string): UnknownObject {
-  return decodeBody(scope, expectedOf(scope.type), optionsKind);
+export function decodeOwn(scope: RequestScope): UnknownObject {
+  return decodeBody(scope, expectedOf(scope.type));
 }

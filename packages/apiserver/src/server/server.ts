@@ -430,7 +430,7 @@ class GenericApiServer implements ApiServer {
 
   #errorMedia(request: ServerRequest, query: URLSearchParams): Media | undefined {
     try {
-      return this.#negotiator.choose(request.headers.accept, query, true, false);
+      return this.#negotiator.choose(request.headers.accept, query, { protobuf: true, forms: 'none' });
     } catch {
       return undefined;
     }

@@ -1,14 +1,15 @@
 /** POST, PUT, PATCH, DELETE of a resource and of its stored subresources. */
 import type { UnknownObject } from '@kapella/api';
-import { type Ctx, errors, isReason } from '@kapella/base';
+import { type ApiError, type Ctx, errors, isReason } from '@kapella/base';
 import type { ApiResponse } from '@kapella/client';
-import { type ExpectedKind, expectedOf } from '../codec/codecs.ts';
-import { parseListParameters } from '../http/parameters.ts';
+import { type ExpectedKind, expectedOf, warningsOf } from '../codec/codecs.ts';
+import { parseDryRun, parseListParameters } from '../http/parameters.ts';
 import type { ResourceType } from '../registry/resource-type.ts';
 import { renderList } from '../respond/render.ts';
 import { respondBytes, respondJson, respondValue } from '../respond/respond.ts';
-import { createObject, withDefaults } from '../rest/create.ts';
+import { createObject, withDefaults, withNamespace } from '../rest/create.ts';
 import { type Deleted, deleteObject } from '../rest/delete.ts';
+import { resourceName } from '../rest/core.ts';
 import { listObjects } from '../rest/list.ts';
 import {
   checkNames,
@@ -17,6 +18,7 @@ import {
   parsePatch,
   patchObject,
   patchTypeOf,
+  YAML_HEAD,
 } from '../rest/patch.ts';
 import { SCALE_KIND, scaleOf, withScale } from '../rest/scale.ts';
 import { updateObject, type UpdateRequest } from '../rest/update.ts';
@@ -36,19 +38,19 @@ import {
 const EMPTY = new Uint8Array(0);
 
 export async function serveCreate(scope: RequestScope, ctx: Ctx): Promise<ApiResponse> {
-  mediaOf(scope, true); // an answer that cannot be given must not leave an object behind
+  mediaOf(scope, 'one'); // an answer that cannot be given must not leave an object behind
   const write = writeScope(scope, 'CreateOptions');
-  const body = withDefaults(scope.type, decodeOwn(scope, 'CreateOptions'));
+  const body = withDefaults(scope.type, decodeOwn(scope));
   const { object } = await createObject(write, body, ctx);
   return respondObject(scope, 201, object);
 }
 
 export async function serveUpdate(scope: RequestScope, ctx: Ctx): Promise<ApiResponse> {
   const { type, info, namespace } = scope;
-  mediaOf(scope, true);
+  mediaOf(scope, 'one');
   const write = writeScope(scope, 'UpdateOptions');
   if (info.subresource === 'scale') return updateScale(scope, ctx);
-  const body = withDefaults(type, decodeOwn(scope, 'UpdateOptions'));
+  const body = withNamespace(type, namespace, withDefaults(type, decodeOwn(scope)));
   checkNames(body, info.name, namespace);
   const isMain = info.subresource === '';
   const uid = body.metadata.uid ?? '';
@@ -64,37 +66,41 @@ export async function serveUpdate(scope: RequestScope, ctx: Ctx): Promise<ApiRes
 
 async function updateScale(scope: RequestScope, ctx: Ctx): Promise<ApiResponse> {
   const { core, type } = scope;
-  const scale = decodeBody(scope, SCALE_KIND, 'UpdateOptions');
+  const scale = decodeBody(scope, SCALE_KIND);
   const request: UpdateRequest = { next: (old) => withScale(type, old, scale), retries: false };
   const { object } = await updateObject(writeScope(scope, 'UpdateOptions'), request, ctx);
-  return respondValue(core.codecs, 200, mediaOf(scope, false), scaleOf(type, type.objectOf(object)));
+  return respondValue(core.codecs, 200, mediaOf(scope, 'none'), scaleOf(type, type.objectOf(object)));
 }
 
 export async function servePatch(scope: RequestScope, ctx: Ctx): Promise<ApiResponse> {
   const { core, type, info, request, query } = scope;
   const isScale = info.subresource === 'scale';
-  mediaOf(scope, !isScale);
+  mediaOf(scope, isScale ? 'none' : 'one');
   const patchType = patchTypeOf(request.headers['content-type'], type.custom);
   checkPatchOptions(patchType, query);
-  const write = writeScope(scope, 'PatchOptions');
+  const write = writeScope(scope, 'PatchOptions', parseDryRun(query.getAll('dryRun')));
   const patch = parsePatch(request.body ?? EMPTY, patchType, core.codecs);
-  const update = patchType === 'apply' ? applyRequest(scope, patch, ctx) : patchRequest(scope, patchType, patch.value);
+  const update = patchType === 'apply' ? applyRequest(scope, patch, ctx) : patchRequest(scope, patchType, patch);
   const written = await updateObject(write, update, ctx);
   if (isScale)
-    return respondValue(core.codecs, 200, mediaOf(scope, false), scaleOf(type, type.objectOf(written.object)));
+    return respondValue(core.codecs, 200, mediaOf(scope, 'none'), scaleOf(type, type.objectOf(written.object)));
   return respondObject(scope, written.created ? 201 : 200, written.object);
 }
 
-function patchRequest(scope: RequestScope, patchType: 'json' | 'merge' | 'strategic', patch: unknown): UpdateRequest {
+function patchRequest(
+  scope: RequestScope,
+  patchType: 'json' | 'merge' | 'strategic',
+  patch: ParsedPatch,
+): UpdateRequest {
   const { core, type, info, namespace } = scope;
-  const validation = validationOf(scope, 'PatchOptions');
+  const validation = validationOf(scope);
   const change = (expected: ExpectedKind, old: UnknownObject) =>
     patchObject(core.codecs, expected, patchType, old, patch, validation, scope.warn);
   return {
     retries: true,
     next: (old) => {
       if (info.subresource === 'scale') return withScale(type, old, change(SCALE_KIND, scaleOf(type, old)));
-      const patched = withDefaults(type, change(expectedOf(type), old));
+      const patched = withNamespace(type, namespace, withDefaults(type, change(expectedOf(type), old)));
       checkNames(patched, info.name, namespace);
       return patched;
     },
@@ -103,35 +109,32 @@ function patchRequest(scope: RequestScope, patchType: 'json' | 'merge' | 'strate
 
 function applyRequest(scope: RequestScope, parsed: ParsedPatch, ctx: Ctx): UpdateRequest {
   const { core, type, info, namespace, query, nowMs } = scope;
-  const patch = parsed.value;
-  if (typeof patch !== 'object' || patch === null || Array.isArray(patch))
-    throw errors.badRequest('error decoding YAML: not an object');
+  const given = objectOfApply(parsed.value);
   const isScale = info.subresource === 'scale';
   const expected = isScale ? SCALE_KIND : expectedOf(type);
-  const validation = validationOf(scope, 'PatchOptions');
-  reportDuplicates(parsed, validation, scope.warn);
-  // Of a custom resource, applying itself tells what its schema does not declare.
-  const decodes = type.custom && !isScale ? 'Ignore' : validation;
-  const checked = core.codecs.normalize(structuredClone(patch), expected, decodes, scope.warn);
-  const given = patch as UnknownObject;
-  const applied = { ...given, metadata: { ...given.metadata, name: checked.metadata.name ?? info.name } };
-  if (type.namespaced) applied.metadata = { ...applied.metadata, namespace: applied.metadata.namespace ?? namespace };
-  checkNames(applied, info.name, namespace);
   const merge = async (live: UnknownObject | undefined) => {
     const request = {
       type,
       live,
-      applied,
+      applied: given,
       manager: query.get('fieldManager') ?? '',
       subresource: info.subresource,
       force: isTrue(query.get('force')),
       nowMs,
     };
     const merged = await core.fields.apply(request, ctx);
+    reportDuplicates(parsed, validationOf(scope), scope.warn);
     const normal = core.codecs.normalize(structuredClone(merged), expectedOf(type), 'Ignore', () => {});
-    return withDefaults(type, normal);
+    if (live === undefined && (given.metadata?.uid ?? '') !== '')
+      throw uidMismatch(type, info.name, given.metadata.uid);
+    const next = withNamespace(type, namespace, withDefaults(type, normal));
+    checkNames(next, info.name, namespace);
+    return next;
   };
-  if (isScale) return { retries: true, next: (old) => withScale(type, old, checked) };
+  if (isScale) {
+    const checked = core.codecs.normalize(structuredClone(given), expected, validationOf(scope), scope.warn);
+    return { retries: true, next: (old) => withScale(type, old, checked) };
+  }
   return {
     retries: true,
     trackedAlready: true,
@@ -140,11 +143,25 @@ function applyRequest(scope: RequestScope, parsed: ParsedPatch, ctx: Ctx): Updat
   };
 }
 
+/** Source: apiserver/pkg/endpoints/handlers/patch.go applyPatcher; null is an empty object. Throws BadRequest. */
+function objectOfApply(value: unknown): UnknownObject {
+  if (value === null) return {} as UnknownObject;
+  if (typeof value === 'object' && !Array.isArray(value)) return value as UnknownObject;
+  const type = Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value;
+  const why = `json: cannot unmarshal ${type} into Go value of type map[string]interface {}`;
+  throw errors.badRequest(`error decoding YAML: error unmarshaling JSON: while decoding JSON: ${why}`);
+}
+
+function uidMismatch(type: ResourceType, name: string, uid: string): ApiError {
+  const why = `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`;
+  return errors.conflict(resourceName(type, name), why);
+}
+
 function reportDuplicates({ strictErrors }: ParsedPatch, validation: string, warn: (text: string) => void): void {
   if (validation === 'Ignore') return;
   for (const text of strictErrors) {
-    if (validation === 'Strict') throw errors.badRequest(`error strict decoding YAML: ${text}`);
-    warn(text);
+    if (validation === 'Strict') throw errors.badRequest(`error strict decoding YAML: ${YAML_HEAD} ${text}`);
+    for (const one of warningsOf(text)) warn(one);
   }
 }
 
@@ -156,7 +173,9 @@ export async function serveDelete(scope: RequestScope, ctx: Ctx): Promise<ApiRes
     const isAccepted = !deleted.gone && request.orphanDependents === false;
     return respondObject(scope, isAccepted ? 202 : 200, deleted.object);
   }
-  return respondValue(scope.core.codecs, 200, mediaOf(scope, false), successStatus(type, deleted));
+  // A Status has no other form.
+  const media = { ...mediaOf(scope, 'one'), form: 'object' as const };
+  return respondValue(scope.core.codecs, 200, media, successStatus(type, deleted));
 }
 
 function successStatus(type: ResourceType, { object }: Deleted): object {
@@ -172,7 +191,7 @@ function successStatus(type: ResourceType, { object }: Deleted): object {
 
 export async function serveDeleteCollection(scope: RequestScope, ctx: Ctx): Promise<ApiResponse> {
   const { core, type, namespace, query } = scope;
-  const media = mediaOf(scope, true);
+  const media = mediaOf(scope, 'list');
   const { request, dryRun } = readDeleteOptions(scope);
   const parameters = parseListParameters(query, false);
   const listed = await listObjects(core, type, namespace, '', parameters, ctx);
@@ -192,9 +211,9 @@ export async function serveDeleteCollection(scope: RequestScope, ctx: Ctx): Prom
 /** Reviews and other kinds that are answered, not stored. */
 export async function serveVirtual(scope: RequestScope, ctx: Ctx): Promise<ApiResponse> {
   const { core, type, user, query, namespace, nowMs } = scope;
-  const media = mediaOf(scope, false);
+  const media = mediaOf(scope, 'none');
   const write = writeScope(scope, 'CreateOptions');
-  const body = withDefaults(type, decodeOwn(scope, 'CreateOptions'));
+  const body = withDefaults(type, decodeOwn(scope));
   const request = {
     name: '',
     namespace,

@@ -18,6 +18,7 @@ export const mutatingAdmissionPolicyResource = defineResource<MutatingAdmissionP
   },
   names: { categories: ['api-extensions'] },
   scope: 'cluster',
+  allowUnconditionalUpdate: false,
   generationBumpsOn: ['spec'],
   columns: [
     nameColumn(),

@@ -17,6 +17,7 @@ export const mutatingAdmissionPolicyBindingResource = defineResource<MutatingAdm
   },
   names: { categories: ['api-extensions'] },
   scope: 'cluster',
+  allowUnconditionalUpdate: false,
   generationBumpsOn: ['spec'],
   columns: [
     nameColumn(),

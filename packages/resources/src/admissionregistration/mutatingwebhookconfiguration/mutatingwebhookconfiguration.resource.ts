@@ -18,6 +18,7 @@ export const mutatingWebhookConfigurationResource = defineResource<MutatingWebho
   },
   names: { categories: ['api-extensions'] },
   scope: 'cluster',
+  allowUnconditionalUpdate: false,
   generationBumpsOn: ['webhooks'],
   columns: [
     nameColumn(),

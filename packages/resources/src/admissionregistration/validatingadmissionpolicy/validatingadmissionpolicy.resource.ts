@@ -18,6 +18,7 @@ export const validatingAdmissionPolicyResource = defineResource<ValidatingAdmiss
   },
   names: { categories: ['api-extensions'] },
   scope: 'cluster',
+  allowUnconditionalUpdate: false,
   clearedOnCreate: ['status'],
   generationBumpsOn: ['spec'],
   subresources: { status: { writes: ['status'] } },

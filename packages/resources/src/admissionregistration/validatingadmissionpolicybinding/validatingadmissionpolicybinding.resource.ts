@@ -17,6 +17,7 @@ export const validatingAdmissionPolicyBindingResource = defineResource<Validatin
   },
   names: { categories: ['api-extensions'] },
   scope: 'cluster',
+  allowUnconditionalUpdate: false,
   generationBumpsOn: ['spec'],
   columns: [
     nameColumn(),

@@ -18,6 +18,7 @@ export const validatingWebhookConfigurationResource = defineResource<ValidatingW
   },
   names: { categories: ['api-extensions'] },
   scope: 'cluster',
+  allowUnconditionalUpdate: false,
   generationBumpsOn: ['webhooks'],
   columns: [
     nameColumn(),

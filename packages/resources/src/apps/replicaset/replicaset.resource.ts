@@ -17,7 +17,6 @@ export const replicaSetResource = defineResource<ReplicaSet>({
     status: { writes: ['status'], validateUpdate: validateReplicaSetStatus },
     scale: { specReplicas: 'spec.replicas', statusReplicas: 'status.replicas', selector: 'spec.selector' },
   },
-  selectableFields: { 'status.replicas': (set) => String(set.status?.replicas ?? 0) },
   columns: [
     nameColumn(),
     { name: 'Desired', type: 'integer', value: (set) => set.spec.replicas ?? 1 },

@@ -8,6 +8,7 @@ import { checkNotNegative } from '../../support/validation/basic.ts';
 export const leaseResource = defineResource<Lease>({
   id: { group: 'coordination.k8s.io', version: 'v1', kind: 'Lease', plural: 'leases', singular: 'lease' },
   scope: 'namespaced',
+  allowUnconditionalUpdate: false,
   columns: [nameColumn(), { name: 'Holder', value: (lease) => lease.spec?.holderIdentity ?? '' }, ageColumn()],
   withDefaults: (lease) => ({ ...lease, spec: lease.spec ?? {} }),
   validate: validateLease,

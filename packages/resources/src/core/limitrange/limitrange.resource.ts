@@ -9,6 +9,7 @@ export const limitRangeResource = defineResource<LimitRange>({
   id: { group: '', version: 'v1', kind: 'LimitRange', plural: 'limitranges', singular: 'limitrange' },
   names: { short: ['limits'] },
   scope: 'namespaced',
+  allowCreateOnUpdate: true,
   columns: [nameColumn(), createdAtColumn()],
   withDefaults: (range) => ({
     ...range,

@@ -11,6 +11,7 @@ export const serviceResource = defineResource<Service>({
   id: { group: '', version: 'v1', kind: 'Service', plural: 'services', singular: 'service' },
   names: { short: ['svc'], categories: ['all'] },
   scope: 'namespaced',
+  allowCreateOnUpdate: true,
   subresources: { status: { writes: ['status'] }, connects: serviceConnects },
   selectableFields: {
     'spec.clusterIP': (service) => service.spec.clusterIP ?? '',

@@ -13,6 +13,7 @@ export const runtimeClassResource = defineResource<RuntimeClass>({
     singular: 'runtimeclass',
   },
   scope: 'cluster',
+  allowUnconditionalUpdate: false,
   columns: [nameColumn(), { name: 'Handler', value: (item) => item.handler ?? '' }, ageColumn()],
   validate: validateRuntimeClass,
   validateUpdate: validateRuntimeClassUpdate,

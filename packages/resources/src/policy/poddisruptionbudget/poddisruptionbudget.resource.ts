@@ -14,6 +14,7 @@ export const podDisruptionBudgetResource = defineResource<PodDisruptionBudget>({
   },
   names: { short: ['pdb'] },
   scope: 'namespaced',
+  allowUnconditionalUpdate: false,
   clearedOnCreate: ['status'],
   generationBumpsOn: ['spec'],
   subresources: { status: { writes: ['status'], validateUpdate: validateBudgetStatus } },

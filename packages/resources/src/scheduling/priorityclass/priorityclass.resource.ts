@@ -28,7 +28,7 @@ export const priorityClassResource = defineResource<PriorityClass>({
     { name: 'Value', type: 'integer', value: (item) => item.value ?? 0 },
     { name: 'Global-Default', type: 'boolean', value: (item) => item.globalDefault ?? false },
     ageColumn(),
-    { name: 'PreemptionPolicy', wide: true, value: (item) => item.preemptionPolicy ?? '' },
+    { name: 'PreemptionPolicy', value: (item) => item.preemptionPolicy ?? '' },
   ],
   withDefaults: (item) => ({
     ...item,

@@ -7,6 +7,7 @@ import { validateCsiDriver, validateCsiDriverUpdate } from '../storage.validate.
 export const csiDriverResource = defineResource<CSIDriver>({
   id: { group: 'storage.k8s.io', version: 'v1', kind: 'CSIDriver', plural: 'csidrivers', singular: 'csidriver' },
   scope: 'cluster',
+  allowUnconditionalUpdate: false,
   generationBumpsOn: ['spec'],
   columns: [
     nameColumn(),

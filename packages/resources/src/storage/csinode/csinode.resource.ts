@@ -7,6 +7,7 @@ import { validateCsiNode, validateCsiNodeUpdate } from '../storage.validate.ts';
 export const csiNodeResource = defineResource<CSINode>({
   id: { group: 'storage.k8s.io', version: 'v1', kind: 'CSINode', plural: 'csinodes', singular: 'csinode' },
   scope: 'cluster',
+  allowUnconditionalUpdate: false,
   columns: [
     nameColumn(),
     { name: 'Drivers', type: 'integer', value: ({ spec }) => spec?.drivers?.length ?? 0 },

@@ -1,7 +1,7 @@
 /** storage.k8s.io/v1 CSIStorageCapacity, as the API server sees it. Source: kubernetes pkg/registry/storage/csistoragecapacity. */
 import type { CSIStorageCapacity } from '@kapella/api/types/storage-v1';
 import { defineResource } from '@kapella/apiserver';
-import { nameColumn } from '../../support/columns.ts';
+import { createdAtColumn, nameColumn } from '../../support/columns.ts';
 import { validateCsiStorageCapacity, validateCsiStorageCapacityUpdate } from '../storage.validate.ts';
 
 export const csiStorageCapacityResource = defineResource<CSIStorageCapacity>({
@@ -13,11 +13,8 @@ export const csiStorageCapacityResource = defineResource<CSIStorageCapacity>({
     singular: 'csistoragecapacity',
   },
   scope: 'namespaced',
-  columns: [
-    nameColumn(),
-    { name: 'StorageClassName', value: (item) => item.storageClassName ?? '' },
-    { name: 'Capacity', value: (item) => item.capacity ?? '<unset>' },
-  ],
+  allowUnconditionalUpdate: false,
+  columns: [nameColumn(), createdAtColumn()],
   validate: validateCsiStorageCapacity,
   validateUpdate: validateCsiStorageCapacityUpdate,
 });

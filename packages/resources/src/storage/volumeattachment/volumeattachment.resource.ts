@@ -13,6 +13,7 @@ export const volumeAttachmentResource = defineResource<VolumeAttachment>({
     singular: 'volumeattachment',
   },
   scope: 'cluster',
+  allowUnconditionalUpdate: false,
   clearedOnCreate: ['status'],
   subresources: { status: { writes: ['status'] } },
   columns: [

@@ -28,6 +28,12 @@ export interface Fault {
   readonly answer?: ApiError;
   /** A watch is cut off after this long. */
   readonly cutAfterMs?: number;
+  /** What was answered arrives this much later (up to it where `share` draws it): it is old by then. */
+  readonly lateMs?: number;
+  /** All that a watch tells arrives this much later: whoever follows it sees the past. */
+  readonly lagMs?: number;
+  /** A read is carried out twice, and the later answer counts. */
+  readonly twice?: boolean;
 }
 
 export interface Network {
@@ -44,7 +50,9 @@ export interface Network {
   dropWatches(): void;
   /** Takes every fault and partition away. */
   clear(): void;
-  /** Told of each request that arrives, before it is carried out, and of its answer. */
+  /** Told of each request that arrives, before it is carried out. */
+  onRequest?: (request: RequestView) => void;
+  /** Told of each answer, before anyone has it. */
   onAnswer?: (request: RequestView, status: number, tookMs: number) => void;
 }
 
@@ -62,6 +70,7 @@ export function createNetwork(clock: Clock, random: Random): Network {
 }
 
 class SimNetwork implements Network {
+  onRequest?: Network['onRequest'];
   onAnswer?: Network['onAnswer'];
   readonly #clock: Clock;
   readonly #random: Random;
@@ -130,8 +139,13 @@ class SimNetwork implements Network {
     const serve = this.#reach(name);
     const instead = met.find(({ answer }) => answer !== undefined)?.answer;
     if (met.some(({ lose }) => lose === 'request')) throw new NetworkError('connection reset by peer');
+    this.onRequest?.(view);
+    if (met.some(({ twice }) => twice === true)) discard(await this.#answer(serve, request, ctx));
     const response = instead === undefined ? await this.#answer(serve, request, ctx) : errorResponse(instead);
     this.onAnswer?.(view, response.status, this.#clock.monotonicMs() - startedMs);
+    const late = met.find(({ lateMs }) => lateMs !== undefined);
+    if (late?.lateMs !== undefined)
+      await this.#pause(late.lateMs * (late.share === undefined ? 1 : this.#random.float()));
     // A server that went down in between has told nobody, whatever it has done.
     if (this.#listener !== serve || this.#cut.has(name) || met.some(({ lose }) => lose === 'answer')) {
       discard(response);
@@ -139,7 +153,9 @@ class SimNetwork implements Network {
     }
     if (response.body instanceof Uint8Array) return response;
     const cutAfterMs = met.find((fault) => fault.cutAfterMs !== undefined)?.cutAfterMs;
-    return { ...response, body: this.#tracked(response.body, name, cutAfterMs) };
+    const lagMs = met.find((fault) => fault.lagMs !== undefined)?.lagMs;
+    const body = this.#tracked(response.body, name, cutAfterMs);
+    return { ...response, body: lagMs === undefined ? body : lagging(body, lagMs, this.#clock) };
   }
 
   /** Rejects when the server goes down meanwhile. */
@@ -168,8 +184,12 @@ class SimNetwork implements Network {
     for (const { delayMs, share } of met) {
       if (delayMs === undefined) continue;
       const ms = share === undefined ? delayMs : this.#random.float() * delayMs;
-      await new Promise<void>((resolve) => this.#clock.setTimer(ms, resolve));
+      await this.#pause(ms);
     }
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise<void>((resolve) => this.#clock.setTimer(ms, resolve));
   }
 
   #reach(name: string): Listener {
@@ -205,6 +225,28 @@ class SimNetwork implements Network {
       },
     };
   }
+}
+
+/** The same stream, everything in it `ms` later and in its order. */
+function lagging(body: ResponseStream, ms: number, clock: Clock): ResponseStream {
+  return {
+    start: (sink, signal) => {
+      const later = (fn: () => void) => {
+        clock.setTimer(ms, () => {
+          if (!signal.aborted) fn();
+        });
+        return true;
+      };
+      body.start(
+        {
+          write: (chunk) => later(() => sink.write(chunk)),
+          close: (error) => void later(() => sink.close(error)),
+          onDrain: (fn) => sink.onDrain(fn),
+        },
+        signal,
+      );
+    },
+  };
 }
 
 const NO_FAULTS: readonly Fault[] = Object.freeze([]);

@@ -4,6 +4,8 @@ import type { World } from '../sim/world.ts';
 
 export interface Checker {
   readonly name: string;
+  /** It asks the server by itself, all the time: left out of plans that are about time. */
+  readonly isActor?: boolean;
   /** Called before anything happens: subscribes to what it watches. */
   watch?(world: World): void;
   /** Called when the cluster has come to rest. */

@@ -3,6 +3,7 @@ import { parseTime } from '@kapella/base';
 import type { UnknownObject } from '@kapella/api';
 import type { World } from '../sim/world.ts';
 import { isFinished, isGoing, isReady, nameOf, selects } from './checker.ts';
+import { unsettledMore } from './more-convergence.ts';
 import { garbageOf } from './garbage.ts';
 
 const GOING_MS_MAX = 60_000;
@@ -25,6 +26,7 @@ export function unsettled(world: World): string[] {
     ...truth.list('ResourceQuota').flatMap((quota) => ofQuota(world, quota)),
     ...truth.list('Service').flatMap((service) => ofService(world, service)),
     ...truth.list('CronJob').flatMap((cron) => ofCronJob(world, cron, nowMs)),
+    ...unsettledMore(world, nowMs),
     ...garbageOf(world).map((object) => `${nameOf(object)} is garbage`),
     ...[...truth.all()].filter((object) => isLate(object, nowMs)).map((object) => `${nameOf(object)} does not go`),
   ];

@@ -12,6 +12,7 @@ const NOTE = { namespace: 'kube-system', name: 'sim-leader-note' };
 
 export const oneLeaderWrites: Checker = {
   name: NAME,
+  isActor: true,
   watch(world) {
     let holder = '';
     world.truth.onChange(({ kind, next }) => {

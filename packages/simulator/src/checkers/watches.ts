@@ -7,10 +7,13 @@ import type { World } from '../sim/world.ts';
 import type { Checker } from './checker.ts';
 
 const RETRY_MS = 500;
+/** Short, so that watches are resumed all the time. */
+const WATCH_SECONDS = 7;
 const NAME = 'watch-guarantees';
 
 export const watchGuarantees: Checker = {
   name: NAME,
+  isActor: true,
   watch(world) {
     const audited = [coreV1.Pod, coreV1.ConfigMap].map((kind) => new Auditor(world, kind as KindRef<UnknownObject>));
     for (const auditor of audited) auditor.start();
@@ -41,7 +44,11 @@ class Auditor {
       while (!ctx.signal.aborted) {
         try {
           if (this.#revision === 0) await this.#list(client);
-          const options = { resourceVersion: String(this.#revision), allowBookmarks: true, timeoutSeconds: 60 };
+          const options = {
+            resourceVersion: String(this.#revision),
+            allowBookmarks: true,
+            timeoutSeconds: WATCH_SECONDS,
+          };
           await client.watch(this.#kind, options, ({ type, object }) => this.#take(type, object), ctx);
         } catch (error) {
           if (isReason(error, 'Expired', 'Gone')) this.#revision = 0;
@@ -66,11 +73,20 @@ class Auditor {
       this.#wrong(`${type} ${key} at ${revision} came after ${this.#revision}`);
     this.#revision = Math.max(this.#revision, revision);
     if (type === 'BOOKMARK') return;
+    this.#checkGap(key, revision);
     const known = this.#model.has(key);
     if (type === 'ADDED' && known) this.#wrong(`ADDED ${key}, which was there`);
     if (type !== 'ADDED' && !known) this.#wrong(`${type} ${key}, which was not there`);
     if (type === 'DELETED') this.#model.delete(key);
     else this.#model.set(key, object);
+  }
+
+  /** Of an object that is known, no change is left out. */
+  #checkGap(key: string, revision: number): void {
+    const known = Number(this.#model.get(key)?.metadata.resourceVersion ?? 0);
+    const before = this.#world.truth.before.get(revision) ?? known;
+    if (known !== 0 && before !== known)
+      this.#wrong(`${key} at ${revision} came after ${known}, and ${before} was left out`);
   }
 
   compare(): void {

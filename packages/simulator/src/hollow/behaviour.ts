@@ -2,6 +2,7 @@
 import type { Container, Pod } from '@kapella/api/types/core-v1';
 import { type FakeExit, isSidecar, type ProbeKind } from '@kapella/kubelet';
 import { durationMs } from '../duration.ts';
+import { type Usage, usageSaid } from './usage.ts';
 
 export interface HollowBehaviour {
   /** When and how a started container ends by itself; undefined: it runs until it is stopped. */
@@ -12,6 +13,8 @@ export interface HollowBehaviour {
   pull?(image: string): number | Error;
   /** Whether a probe finds it well. */
   probe?(pod: Pod, container: Container, kind: ProbeKind | 'exec'): boolean;
+  /** What a running container uses, as metrics tell it. */
+  usage?(pod: Pod, container: Container): Usage;
 }
 
 /** Prefix of the annotations; `<name>.<container>` counts before `<name>`. */
@@ -21,7 +24,8 @@ const JOB_LABELS = ['batch.kubernetes.io/job-name', 'job-name'];
 
 /**
  * Init containers and containers of Jobs end well after one second, all others run until they are stopped.
- * Annotations of the Pod say otherwise: `exit-after: 30s`, `exit-code: "1"`, `stop-after: 5s`, `healthy: "false"`.
+ * Annotations of the Pod say otherwise: `exit-after: 30s`, `exit-code: "1"`, `stop-after: 5s`, `healthy: "false"`,
+ * `cpu: 250m`, `memory: 64Mi`.
  */
 export const defaultBehaviour: Required<HollowBehaviour> = {
   exit(pod, container) {
@@ -33,6 +37,7 @@ export const defaultBehaviour: Required<HollowBehaviour> = {
   stopMs: (pod, container) => durationMs(annotation(pod, container, 'stop-after') ?? 0),
   pull: () => 0,
   probe: (pod, container) => annotation(pod, container, 'healthy') !== 'false',
+  usage: (pod, container) => usageSaid(annotation(pod, container, 'cpu'), annotation(pod, container, 'memory')),
 };
 
 function annotation({ metadata }: Pod, container: Container, name: string): string | undefined {

@@ -4,6 +4,7 @@ import type { Service, Taint } from '@kapella/api/types/core-v1';
 import type { UserInfo } from '@kapella/apiserver';
 import { type Ctx, describeError } from '@kapella/base';
 import {
+  type ApiResponse,
   createCache,
   createClient,
   createEventRecorder,
@@ -14,6 +15,7 @@ import { MASTER } from '@kapella/control-plane';
 import { createObjectCache, type FakeCri } from '@kapella/kubelet';
 import { defaultBehaviour, type HollowBehaviour } from './behaviour.ts';
 import { type HollowNode, type HollowNodeOptions, type HollowShared, startHollowNode } from './hollow-node.ts';
+import { serveMetrics } from './metrics-api.ts';
 import { createPodFeed } from './pod-feed.ts';
 import { startStages } from './stages/player.ts';
 import type { Stage } from './stages/stage.ts';
@@ -38,6 +40,8 @@ export interface Fleet {
   readonly nodes: readonly HollowNode[];
   /** Resolves when all `count` nodes are registered; those beyond are ended and their Node objects deleted. */
   scale(count: number): Promise<void>;
+  /** metrics.k8s.io as metrics-server would answer; undefined: the path is none of its. */
+  metrics(path: string, query: string): ApiResponse | undefined;
   /** Ends the agent of a node and begins a new one over the same runtime, as after a crash of it. */
   restart(name: string): Promise<void>;
   stop(): Promise<void>;
@@ -63,6 +67,7 @@ class HollowFleet implements Fleet {
   readonly #recorders = new Map<string, { readonly recorder: RunningEventRecorder; readonly run: Promise<void> }>();
   #nodes: HollowNode[] = [];
   readonly #ips = new Map<string, string>();
+  readonly #labels = new Map<string, Readonly<Record<string, string>>>();
   #nextIp = 1;
 
   constructor(options: FleetOptions, ctx: Ctx) {
@@ -118,6 +123,13 @@ class HollowFleet implements Fleet {
     }
   }
 
+  metrics(path: string, query: string): ApiResponse | undefined {
+    const { feed, behaviour } = this.#shared;
+    const nodes = () =>
+      this.#nodes.map(({ name }) => ({ name, labels: this.#labels.get(name) ?? {}, pods: () => feed.podsOf(name) }));
+    return serveMetrics({ nodes, usageOf: behaviour.usage }, path, query, this.#ctx.clock.nowMs());
+  }
+
   async restart(name: string): Promise<void> {
     const at = this.#nodes.findIndex((node) => node.name === name);
     const node = this.#nodes[at];
@@ -135,6 +147,7 @@ class HollowFleet implements Fleet {
   #start(index: number, cri?: FakeCri): HollowNode {
     const options = this.#optionsOf(index);
     this.#ips.set(options.name, options.ip);
+    this.#labels.set(options.name, options.labels);
     const user: UserInfo = {
       username: `system:node:${options.name}`,
       groups: ['system:nodes', 'system:authenticated'],
@@ -160,6 +173,7 @@ class HollowFleet implements Fleet {
     if (node === undefined) return;
     await node.stop();
     this.#ips.delete(node.name);
+    this.#labels.delete(node.name);
     const client = createClient(this.#options.connect('hollow-fleet', MASTER), { userAgent: 'kapella-hollow/fleet' });
     await client.delete(coreV1.Node, { name: node.name }, this.#ctx).catch((error: unknown) => {
       this.#ctx.log.warn('node not deleted', { node: node.name, error: describeError(error) });

@@ -8,6 +8,8 @@ import type { ObjectCache } from '@kapella/kubelet';
 export interface PodFeed {
   /** The Pods of one node, as its own watch would tell of them. */
   ofNode(node: string): Pick<Informer<Pod>, 'subscribe' | 'synced'>;
+  /** All Pods of one node. */
+  podsOf(node: string): Iterable<Pod>;
   byUid(node: string, uid: string): Pod | undefined;
   byIp(node: string, ip: string): Pod | undefined;
   containerOf(node: string, containerId: string): { readonly pod: Pod; readonly container: Container } | undefined;
@@ -51,6 +53,10 @@ class SharedFeed implements PodFeed {
         return () => handlers.delete(handler);
       },
     };
+  }
+
+  podsOf(node: string): Iterable<Pod> {
+    return this.#nodes.get(node)?.pods.values() ?? [];
   }
 
   byUid(node: string, uid: string): Pod | undefined {

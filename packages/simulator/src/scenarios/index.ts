@@ -4,6 +4,7 @@ import type { Plan } from '../sim/plan.ts';
 import { planCron } from './cron.ts';
 import { planMixed } from './mixed.ts';
 import { planPlanted } from './planted.ts';
+import { planStorm } from './storm.ts';
 
 export interface Scenario {
   readonly name: string;
@@ -14,6 +15,7 @@ export interface Scenario {
 
 export const scenarios: readonly Scenario[] = [
   { name: 'mixed', text: 'workloads of all kinds under faults of all kinds', hours: 0.1, plan: planMixed },
+  { name: 'storm', text: 'volumes and autoscaling too, under every fault there is', hours: 0.1, plan: planStorm },
   {
     name: 'planted',
     text: 'everything once, no faults: planted bugs are looked for in it',

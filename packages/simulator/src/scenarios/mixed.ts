@@ -1,6 +1,6 @@
 /** A busy little cluster: rollouts, scaling, Jobs, evictions under a budget, a quota, namespaces that come and go. */
 import type { Random } from '@kapella/base';
-import { type Plan, planFaults, type Step } from '../sim/plan.ts';
+import { FIRST_FAULT_KINDS, type Plan, planFaults, type Step } from '../sim/plan.ts';
 
 const NODES = 4;
 const FAULTS_MAX = 12;
@@ -19,11 +19,11 @@ export function planMixed(seed: number, durationMs: number, random: Random): Pla
   for (let i = 0; i < count; i++)
     steps.push({ atMs: Math.floor(10_000 + random.float() * durationMs * 0.85), ...act(i, random) });
   steps.sort((a, b) => a.atMs - b.atMs);
-  const faults = planFaults(2 + Math.floor(random.float() * FAULTS_MAX), durationMs, NODES, random);
+  const faults = planFaults(2 + Math.floor(random.float() * FAULTS_MAX), durationMs, NODES, random, FIRST_FAULT_KINDS);
   return { scenario: 'mixed', seed, nodes: NODES, durationMs, steps, faults };
 }
 
-function act(i: number, random: Random): Omit<Step, 'atMs'> & { op: string } {
+export function act(i: number, random: Random): Omit<Step, 'atMs'> & { op: string } {
   const pick = (max: number) => Math.floor(random.float() * max);
   switch (pick(11)) {
     case 0:

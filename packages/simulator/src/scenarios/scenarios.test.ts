@@ -1,7 +1,7 @@
 /** A fixed budget of the simulation, and every seed that once found a bug. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { mutations, planOf, runPlan } from '../index.ts';
+import { checkers, mutations, planOf, runPlan } from '../index.ts';
 import { replay } from '../node/sim-command.ts';
 import { hostTurn } from '../node/turn.ts';
 
@@ -39,15 +39,29 @@ describe('checkers', () => {
     const { violations } = await runPlan(planOf('planted', 1), { turn: hostTurn });
     assert.deepEqual(violations, []);
   });
-  // All of them: npm run sim -- --mutations
-  for (const name of ['watch-gaps', 'watch-twice', 'replicaset-twice', 'job-twice']) {
+  // Those that are noticed early; all of them: npm run sim -- --mutations
+  for (const name of [
+    ...['watch-gaps', 'watch-twice', 'store-forgets-writes', 'store-overwrites', 'get-old', 'leader-impatient'],
+    ...['replicaset-twice', 'deployment-surges', 'deployment-hasty', 'statefulset-forces', 'statefulset-together'],
+    ...['daemonset-twice', 'job-twice', 'quota-blind', 'disruption-generous', 'collector-greedy', 'namespace-blind'],
+    ...['scheduler-piles', 'node-one-address', 'binder-shares', 'autoscaler-beyond', 'disk-lies'],
+  ]) {
     test(`notice the planted bug ${name}`, async () => {
       const mutation = mutations.find((candidate) => candidate.name === name);
       assert.ok(mutation);
       const { violations } = await runPlan(planOf('planted', 1), { turn: hostTurn, mutation });
-      assert.ok(violations.some(({ checker }) => mutation.caughtBy.includes(checker)));
+      assert.ok(
+        violations.some(({ checker }) => mutation.caughtBy.includes(checker)),
+        JSON.stringify(violations),
+      );
     });
   }
+  test('each has a planted bug that it notices', () => {
+    const named = new Set(mutations.flatMap(({ caughtBy }) => caughtBy));
+    const missing = checkers.map(({ name }) => name).filter((name) => !named.has(name));
+    assert.deepEqual(missing, []);
+    assert.ok(mutations.length >= 50);
+  });
 });
 
 describe('the scenario cron', () => {

@@ -25,9 +25,12 @@ interface Trap {
   readonly fn: () => void;
 }
 
-export function createSimDisk(clock: Clock, random: Random): SimDisk {
-  return new Disk(clock, random);
+/** `lies`: a planted bug; an append is said to be done a while before it is. */
+export function createSimDisk(clock: Clock, random: Random, fault?: 'lies'): SimDisk {
+  return new Disk(clock, random, fault === 'lies');
 }
+
+const LIE_MS = 3_000;
 
 class Disk implements SimDisk {
   latencyMaxMs = 0;
@@ -43,9 +46,14 @@ class Disk implements SimDisk {
   #writing: readonly ChangeRecord[] = [];
   #trap: Trap | undefined;
 
-  constructor(clock: Clock, random: Random) {
+  /** With a lying disk: what was said to be durable and is not. */
+  #unkept: (readonly ChangeRecord[])[] = [];
+  readonly #isLying: boolean;
+
+  constructor(clock: Clock, random: Random, isLying: boolean) {
     this.#clock = clock;
     this.#random = random;
+    this.#isLying = isLying;
   }
 
   open(): Store {
@@ -58,6 +66,8 @@ class Disk implements SimDisk {
     const kept = Math.floor(this.#random.float() * (this.#writing.length + 1));
     this.#keep(this.#writing.slice(0, kept));
     this.#writing = [];
+    for (const record of this.#unkept.flat()) this.#records.delete(record.revision);
+    this.#unkept = [];
     this.#trap = undefined;
   }
 
@@ -97,10 +107,19 @@ class Disk implements SimDisk {
       this.failuresLeft--;
       throw new Error('ENOSPC: no space left on device');
     }
-    this.#keep(batch);
+    if (this.#isLying) this.#keepLater(batch);
+    else this.#keep(batch);
     if (!isSprung || !trap.durable) return;
     trap.fn();
     if (!isAlive()) await never();
+  }
+
+  #keepLater(batch: readonly ChangeRecord[]): void {
+    this.#unkept.push(batch);
+    for (const record of batch) this.#records.set(record.revision, record);
+    this.#clock.setTimer(LIE_MS, () => {
+      if (this.#unkept[0] === batch) this.#keep(this.#unkept.shift() ?? []);
+    });
   }
 
   #persistence(generation: number): Persistence {

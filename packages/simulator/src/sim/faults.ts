@@ -8,6 +8,9 @@ const LATENCY_MS_MAX = 3_000;
 const SKEW_MS_MAX = 60_000;
 const DISK_MS_MAX = 2_000;
 const DOWN_MS_MIN = 500;
+const LAG_MS_MAX = 5_000;
+/** A write takes some tens of turns from its arrival to its answer. */
+const TICKS_MAX = 97;
 
 /** Begins the fault now. */
 export function beginFault(step: FaultStep, world: World): void {
@@ -97,6 +100,48 @@ const FAULTS: Readonly<Record<FaultStep['fault'], Begin>> = {
       world.network.onAnswer = before;
     };
   },
+  'lagging-watches'({ amount }, world) {
+    // What is open goes on as it was: everyone begins anew, and sees the past.
+    const end = world.network.add({ lagMs: 500 + amount * LAG_MS_MAX, when: ({ isWatch }) => isWatch });
+    world.network.dropWatches();
+    return () => {
+      end();
+      world.network.dropWatches();
+    };
+  },
+  'late-answers': network(({ amount }) => ({ lateMs: amount * LATENCY_MS_MAX, share: 0.5 })),
+  'repeated-reads': network(() => ({ twice: true, when: ({ method, isWatch }) => method === 'GET' && !isWatch })),
+  'api-crash-any-await'({ amount }, world) {
+    let left = 1 + Math.floor(amount * 80);
+    world.onRequest = () => {
+      if (--left > 0) return;
+      world.onRequest = undefined;
+      void ticks(Math.floor(amount * 1000) % TICKS_MAX).then(() => {
+        world.note('fault');
+        world.crashApi();
+        world.clock.setTimer(DOWN_MS_MIN, () => restartApi(world));
+      });
+    };
+    return () => {
+      world.onRequest = undefined;
+    };
+  },
+  'component-crash-any-await'(step, world) {
+    const name = componentOf(step);
+    const incarnation = world.networkName(name);
+    let left = 1 + Math.floor(step.amount * 60);
+    world.onRequest = (view) => {
+      if (!isOf(name, view) || --left > 0) return;
+      world.onRequest = undefined;
+      void ticks(Math.floor(step.amount * 1000) % TICKS_MAX).then(() => {
+        if (world.networkName(name) === incarnation) world.crashComponent(name);
+        world.clock.setTimer(DOWN_MS_MIN, () => world.startComponent(name));
+      });
+    };
+    return () => {
+      world.onRequest = undefined;
+    };
+  },
   'node-agent-restart'({ target }, world) {
     world.fleet.restart(target).catch((error: unknown) => world.violate('no-component-fails', `${target}: ${error}`));
     return nothing;
@@ -118,6 +163,10 @@ const FAULTS: Readonly<Record<FaultStep['fault'], Begin>> = {
     world.skewMs.set(name, (step.amount - 0.5) * 2 * SKEW_MS_MAX);
     return () => world.skewMs.delete(name);
   },
+};
+
+const ticks = async (count: number) => {
+  for (let i = 0; i < count; i++) await undefined;
 };
 
 const nothing = () => {};

@@ -2,6 +2,7 @@
 import type { AdmissionPlugin, UserInfo } from '@kapella/apiserver';
 import type { Transport } from '@kapella/client';
 import type { Store } from '@kapella/store';
+import type { FaultStep } from './plan.ts';
 
 export interface Mutation {
   readonly name: string;
@@ -10,6 +11,10 @@ export interface Mutation {
   /** Any of these must tell of it. */
   readonly caughtBy: readonly string[];
   readonly store?: () => (store: Store) => Store;
+  /** `lies`: what is written is said to be durable before it is. */
+  readonly disk?: 'lies';
+  /** What must go wrong for it to show; absent: nothing. */
+  readonly faults?: readonly FaultStep[];
   readonly admission?: () => readonly AdmissionPlugin[];
   readonly transport?: () => (name: string, user: UserInfo, transport: Transport) => Transport;
 }

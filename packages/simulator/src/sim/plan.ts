@@ -35,8 +35,15 @@ export const FAULT_KINDS = [
   'compact',
   'clock-skew',
   'stale-reads',
+  'lagging-watches',
+  'late-answers',
+  'repeated-reads',
+  'api-crash-any-await',
+  'component-crash-any-await',
 ] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];
+/** Those that seeds of the scenario `mixed` draw from: more would make other plans of seeds that once found something. */
+export const FIRST_FAULT_KINDS = FAULT_KINDS.slice(0, 17);
 
 export interface Plan {
   readonly scenario: string;
@@ -46,15 +53,23 @@ export interface Plan {
   readonly durationMs: number;
   readonly steps: readonly Step[];
   readonly faults: readonly FaultStep[];
+  /** false: only checkers that look on are there, not those that ask the server all the time. Absent: all. */
+  readonly actors?: boolean;
 }
 
 const TARGETS = ['kube-scheduler', 'kube-controller-manager'];
 
 /** `count` faults spread over `durationMs`, each over within a tenth of it. */
-export function planFaults(count: number, durationMs: number, nodes: number, random: Random): FaultStep[] {
+export function planFaults(
+  count: number,
+  durationMs: number,
+  nodes: number,
+  random: Random,
+  kinds: readonly FaultKind[] = FAULT_KINDS,
+): FaultStep[] {
   const pick = <T>(items: readonly T[]): T => items[Math.floor(random.float() * items.length)] as T;
   const faults = Array.from({ length: count }, (): FaultStep => {
-    const fault = pick(FAULT_KINDS);
+    const fault = pick(kinds);
     const node = `hollow-${Math.floor(random.float() * nodes)}`;
     const target = fault === 'node-agent-restart' ? node : pick([...TARGETS, node]);
     return {

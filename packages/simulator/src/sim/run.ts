@@ -1,5 +1,6 @@
 /** One run: from a plan to what was violated. */
 import { createSeededRandom } from '@kapella/base';
+import type { Checker } from '../checkers/checker.ts';
 import { checkers } from '../checkers/index.ts';
 import { unsettled } from '../checkers/convergence.ts';
 import { compareReads } from '../checkers/store.ts';
@@ -46,12 +47,14 @@ export async function runPlan(plan: Plan, { turn, log = () => {}, mutation }: Ru
   });
   try {
     await world.begin();
-    for (const checker of checkers) checker.watch?.(world);
+    const present = plan.actors === false ? checkers.filter(({ isActor }) => isActor !== true) : checkers;
+    for (const checker of present) checker.watch?.(world);
     const startMs = world.nowMs;
     for (const step of plan.steps) world.clock.setTimer(step.atMs, () => runStep(step, world));
-    for (const fault of plan.faults) world.clock.setTimer(fault.atMs, () => beginFault(fault, world));
+    for (const fault of [...plan.faults, ...(mutation?.faults ?? [])])
+      world.clock.setTimer(fault.atMs, () => beginFault(fault, world));
     await advanceTo(startMs + plan.durationMs, world);
-    if (world.violations.length === 0) await comeToRest(world);
+    if (world.violations.length === 0) await comeToRest(world, present);
   } finally {
     await world.end();
   }
@@ -64,7 +67,7 @@ async function advanceTo(atMs: number, world: World): Promise<void> {
   }
 }
 
-async function comeToRest(world: World): Promise<void> {
+async function comeToRest(world: World, present: readonly Checker[]): Promise<void> {
   await advanceTo(world.nowMs + 40_000, world); // the last faults end
   world.log('faults over');
   world.network.clear();
@@ -84,5 +87,5 @@ async function comeToRest(world: World): Promise<void> {
   }
   if (world.violations.length > 0) return;
   await world.driven(compareReads(world));
-  for (const checker of checkers) checker.atRest?.(world);
+  for (const checker of present) checker.atRest?.(world);
 }

@@ -18,6 +18,8 @@ export class Truth {
   readonly #byKind = new Map<string, Map<string, UnknownObject>>();
   /** Revision of the newest change of each key, also of those that are gone. */
   readonly revisions = new Map<string, number>();
+  /** By the revision of a change: that of the change before of the same key, 0 where there was none. */
+  readonly before = new Map<number, number>();
   readonly #listeners: ((change: Change) => void)[] = [];
   readonly #decoder = new TextDecoder();
 
@@ -26,6 +28,7 @@ export class Truth {
   }
 
   apply({ key, value, revision }: ChangeRecord): void {
+    this.before.set(revision, this.revisions.get(key) ?? 0);
     this.revisions.set(key, revision);
     const old = this.#objects.get(key);
     const next = value === undefined ? undefined : this.#decode(value, revision);

@@ -1,4 +1,5 @@
 /** One simulated cluster: everything on one clock, one seed and one disk. What goes wrong is told to it. */
+import type { Pod } from '@kapella/api/types/core-v1';
 import type { ApiServer } from '@kapella/apiserver';
 import {
   childCtx,
@@ -18,6 +19,7 @@ import { createSimClock, type SimClock } from '../clock.ts';
 import { type Component, controllersComponent, schedulerComponent } from '../components.ts';
 import { createFleet, type Fleet } from '../hollow/fleet.ts';
 import { createNetwork, type Network, type RequestView } from '../network.ts';
+import { isGoing, isReady } from '../checkers/checker.ts';
 import { createSimDisk, type SimDisk } from './disk.ts';
 import type { Mutation } from './mutation.ts';
 import { Truth } from './truth.ts';
@@ -42,6 +44,7 @@ export interface WorldOptions {
 export const COMPONENTS = ['kube-scheduler', 'kube-controller-manager'] as const;
 
 const STOP_MS = 2_000;
+const PULL_MS_MAX = 2_000;
 /** Node leases end, watches begin anew and back-offs pass within it. */
 const CALM_MS = 60_000;
 
@@ -61,8 +64,12 @@ export class World {
   /** As a user with every right, over the same network as all others. */
   readonly client: Client;
   readonly onAnswer: ((view: RequestView, status: number) => void)[] = [];
+  /** Told of each request that reaches the server. One fault at a time listens. */
+  onRequest: ((view: RequestView) => void) | undefined;
   /** Revision of the newest acknowledged write of each key. */
   readonly acknowledged = new Map<string, number>();
+  /** Work of an app in thousandths of a CPU, shared by its ready Pods. */
+  readonly loads = new Map<string, number>();
   /** How far the clock of a component is off. */
   readonly skewMs = new Map<string, number>();
   readonly #disturbances = new Map<string, number>();
@@ -82,7 +89,7 @@ export class World {
     this.#startMs = this.clock.nowMs();
     this.random = createSeededRandom(options.seed);
     this.network = createNetwork(this.clock, this.random);
-    this.disk = createSimDisk(this.clock, this.random);
+    this.disk = createSimDisk(this.clock, this.random, options.mutation?.disk);
     this.ctx = { signal: this.#stop.signal, log: this.#logger(), clock: this.clock, random: this.random };
     const { mutation } = options;
     const connect = this.network.connect.bind(this.network);
@@ -94,6 +101,7 @@ export class World {
       this.log(`r${record.revision} ${record.value === undefined ? 'delete' : 'put'} ${record.key}`);
       this.truth.apply(record);
     };
+    this.network.onRequest = (view) => this.onRequest?.(view);
     this.network.onAnswer = (view, status) => {
       if (!view.isWatch && view.method !== 'GET')
         this.log(`${view.user.username} ${view.method} ${view.path} ${status}`);
@@ -150,8 +158,12 @@ export class World {
       {
         connect: (name, user) => this.network.connect(name, user),
         events: false,
-        // Long enough for two of one identity to meet, if they could.
-        behaviour: { stopMs: () => STOP_MS },
+        behaviour: {
+          // Long enough for two of one identity to meet, if they could.
+          stopMs: () => STOP_MS,
+          pull: () => PULL_MS_MAX * this.random.float(),
+          usage: (pod) => ({ cpuMilli: this.#shareOf(pod), memoryBytes: 1 << 20 }),
+        },
       },
       this.ctx,
     );
@@ -183,7 +195,11 @@ export class World {
     );
     if (stop.signal.aborted) return;
     this.#api = { server, stop, store };
-    this.network.listen((request, inner) => server.handle(request, { ...inner, clock: this.clock }));
+    this.network.listen(async (request, inner) => {
+      // As a metrics server behind the aggregator would.
+      const metrics = this.#fleet?.metrics(request.path, request.query);
+      return metrics ?? server.handle(request, { ...inner, clock: this.clock });
+    });
     this.log('api up');
   }
 
@@ -244,6 +260,16 @@ export class World {
     this.#stop.abort(new Error('the simulation is over'));
     this.#api?.server.close();
     await this.clock.settle();
+  }
+
+  #shareOf({ metadata }: Pod): number {
+    const app = metadata.labels?.['app'] ?? '';
+    const load = this.loads.get(app) ?? 0;
+    if (load === 0) return 1;
+    const sharing = this.truth
+      .list('Pod', metadata.namespace)
+      .filter((pod) => pod.metadata.labels?.['app'] === app && isReady(pod) && !isGoing(pod));
+    return Math.round(load / Math.max(1, sharing.length));
   }
 
   #skewed(name: string): Clock {

@@ -45,6 +45,8 @@ export interface AdmissionPlugin {
   /** Upstream's name: `NamespaceLifecycle`. */
   readonly name: string;
   handles(request: AdmissionRequest): boolean;
+  /** There is nothing that it could do to this request, as far as the caches tell: then it is not asked. Most are, mostly. */
+  isIdle?(request: AdmissionRequest, server: ServerAccess): boolean;
   /** Returns the changed object, or undefined for no change. Throws ApiError (usually Forbidden) to refuse. */
   admit?(request: AdmissionRequest, server: ServerAccess, ctx: Ctx): Promise<UnknownObject | undefined>;
   validate?(request: AdmissionRequest, server: ServerAccess, ctx: Ctx): Promise<void>;

@@ -52,6 +52,10 @@ export interface StatusSubresource<T> {
 export interface ServerAccess {
   get<K>(kind: KindRef<K>, namespace: string, name: string): Promise<K | undefined>;
   list<K>(kind: KindRef<K>, namespace?: string): Promise<readonly K[]>;
+  /** There are no objects of this kind at all; false where that is not known at once. */
+  isEmpty(kind: KindRef<unknown>): boolean;
+  /** What is known at once; undefined: nothing, though there may be one. */
+  cached<K>(kind: KindRef<K>, namespace: string, name: string): K | undefined;
   /** Calls `seen` with every object that is there, at once, and then with every change. Ends with the server. */
   follow<K>(kind: KindRef<K>, seen: (change: Followed<K>) => void): void;
   /** A served kind by its name, custom ones included. */

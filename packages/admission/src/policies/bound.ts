@@ -82,8 +82,8 @@ export class PolicySource<P extends AnyPolicy, B extends AnyBinding, Parts> {
     this.#partsOf = partsOf;
   }
 
-  async hasBindings(server: ServerAccess): Promise<boolean> {
-    return (await server.list(this.#bindings)).length > 0;
+  hasNone(server: ServerAccess): boolean {
+    return server.isEmpty(this.#bindings);
   }
 
   /** In the order of policies, then bindings. */

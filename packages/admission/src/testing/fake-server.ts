@@ -17,6 +17,9 @@ export function fakeServer(objects: readonly Stored[], services: Readonly<Record
       [...stored]
         .filter(([id]) => id.startsWith(`${kind.kind}/${namespace === '' ? '' : `${namespace}/`}`))
         .map(([, object]) => object as K),
+    isEmpty: (kind) => ![...stored.keys()].some((id) => id.startsWith(`${kind.kind}/`)),
+    cached: <K>(kind: KindRef<K>, namespace: string, name: string) =>
+      stored.get(key(kind, namespace, name)) as K | undefined,
     kindOf: () => undefined,
     create: async (_kind, object) => object,
     async update<K>(kind: KindRef<K>, namespace: string, name: string, change: (old: K) => K | undefined) {

@@ -1,12 +1,13 @@
 /** Finds out who asks. Source: apiserver/pkg/authentication/{request,group,token}, kubernetes pkg/kubeapiserver/authenticator. */
 import { ApiError, type Ctx } from '@kapella/base';
 import type { UserInfo } from '../resource.ts';
-import type { Authenticator, ServerRequest, TokenAuthenticator } from './contract.ts';
+import type { Authenticator, Known, ServerRequest, TokenAuthenticator, TokenUser } from './contract.ts';
 import { type RequestHeaders, userOfProxy } from './request-headers.ts';
 import { unionTokens } from './tokens/union.ts';
 
 export const AUTHENTICATED_GROUP = 'system:authenticated';
 export const UNAUTHENTICATED_GROUP = 'system:unauthenticated';
+const BEARER = 'Bearer ';
 const ANONYMOUS_USER = 'system:anonymous';
 
 export const ANONYMOUS: UserInfo = Object.freeze({
@@ -32,15 +33,24 @@ export function createAuthenticator(options: AuthenticationOptions): Authenticat
   const tokens = unionTokens(options.tokens);
   const { anonymous = true, requestHeaders } = options;
   return {
-    async authenticate(request, ctx) {
+    authenticate(request, ctx) {
       const named = requestHeaders === undefined ? undefined : byProxy(request, requestHeaders);
-      const known = named ?? byCertificate(request) ?? (await byToken(request, tokens, ctx));
-      if (known !== undefined) return withAuthenticated(known);
-      if (request.hasBadCertificate === true || request.clientCertificate !== undefined) return undefined;
-      const isOpen = typeof anonymous === 'boolean' ? anonymous : anonymous.includes(request.path);
-      return isOpen ? ANONYMOUS : undefined;
+      const known = named ?? byCertificate(request) ?? byToken(request, tokens, ctx);
+      if (known instanceof Promise) return known.then((user) => shownAs(user, request, anonymous));
+      return shownAs(known, request, anonymous);
     },
   };
+}
+
+function shownAs(
+  known: UserInfo | undefined,
+  request: ServerRequest,
+  anonymous: boolean | readonly string[],
+): UserInfo | undefined {
+  if (known !== undefined) return withAuthenticated(known);
+  if (request.hasBadCertificate === true || request.clientCertificate !== undefined) return undefined;
+  const isOpen = typeof anonymous === 'boolean' ? anonymous : anonymous.includes(request.path);
+  return isOpen ? ANONYMOUS : undefined;
 }
 
 function byCertificate({ clientCertificate }: ServerRequest): UserInfo | undefined {
@@ -50,12 +60,24 @@ function byCertificate({ clientCertificate }: ServerRequest): UserInfo | undefin
 }
 
 /** undefined: there is no token. Throws Unauthorized for one that nobody knows. */
-async function byToken(request: ServerRequest, tokens: TokenAuthenticator, ctx: Ctx): Promise<UserInfo | undefined> {
+function byToken(request: ServerRequest, tokens: TokenAuthenticator, ctx: Ctx): Known<UserInfo> {
   const token = bearerToken(request);
   if (token === undefined) return undefined;
-  const found = await tokens.authenticateToken(token, undefined, ctx).catch((error: Error) => error);
-  if (found !== undefined && 'user' in found) return found.user;
-  const why = found ?? new Error('invalid bearer token');
+  let found: Known<TokenUser>;
+  try {
+    found = tokens.authenticateToken(token, undefined, ctx);
+  } catch (error) {
+    refuse(request, error as Error, ctx);
+  }
+  if (!(found instanceof Promise)) return found === undefined ? refuse(request, undefined, ctx) : found.user;
+  return found.then(
+    (user) => (user === undefined ? refuse(request, undefined, ctx) : user.user),
+    (error: Error) => refuse(request, error, ctx),
+  );
+}
+
+function refuse(request: ServerRequest, error: Error | undefined, ctx: Ctx): never {
+  const why = error ?? new Error('invalid bearer token');
   ctx.log.warn('request not authenticated', { path: request.path, error: why.message });
   throw unauthorized(why);
 }
@@ -79,6 +101,9 @@ export function withAuthenticated(user: UserInfo): UserInfo {
 function bearerToken({ headers }: ServerRequest): string | undefined {
   const header = headers['authorization']?.trim() ?? '';
   if (header !== '') {
+    if (header.startsWith(BEARER) && header.indexOf(' ', BEARER.length) < 0 && header.length > BEARER.length) {
+      return header.slice(BEARER.length);
+    }
     const [scheme = '', token = ''] = header.split(' ', 3);
     if (scheme.toLowerCase() === 'bearer' && token !== '') return token;
   }
@@ -103,7 +128,7 @@ function webSocketToken(protocols: string | undefined): string | undefined {
 /** A fixed token, for bootstrapping. Compared in a time that does not depend on where it differs. */
 export function createStaticTokens(users: ReadonlyMap<string, UserInfo>): TokenAuthenticator {
   return {
-    async authenticateToken(token) {
+    authenticateToken(token) {
       let found: UserInfo | undefined;
       for (const [known, user] of users) if (sameText(known, token)) found = user;
       return found === undefined ? undefined : { user: found, audiences: [] };

@@ -26,13 +26,16 @@ export interface ServerRequest extends ApiRequest {
 
 export interface Authenticator {
   /** undefined: these credentials are not of this kind. Throws Unauthorized for wrong ones. */
-  authenticate(request: ServerRequest, ctx: Ctx): Promise<UserInfo | undefined>;
+  authenticate(request: ServerRequest, ctx: Ctx): Known<UserInfo>;
 }
 
 /** Checks one kind of bearer token. undefined: not one of this kind. Throws Unauthorized. */
 export interface TokenAuthenticator {
-  authenticateToken(token: string, audiences: readonly string[] | undefined, ctx: Ctx): Promise<TokenUser | undefined>;
+  authenticateToken(token: string, audiences: readonly string[] | undefined, ctx: Ctx): Known<TokenUser>;
 }
+
+/** No promise where the answer is known at once: every request asks. */
+export type Known<T> = T | undefined | Promise<T | undefined>;
 
 export interface TokenUser {
   readonly user: UserInfo;

@@ -8,9 +8,13 @@ export type AdmissionPhase = 'admit' | 'validate';
 export interface AdmissionMetrics {
   step(phase: AdmissionPhase, operation: string, rejected: boolean, seconds: number): void;
   plugin(name: string, phase: AdmissionPhase, operation: string, rejected: boolean, seconds: number): void;
+  /** Where the times of one plugin that refused nothing are told; of all of them together without a name. */
+  passed(name: string | undefined, phase: AdmissionPhase, operation: string): Pick<DistributionSeries, 'observe'>;
 }
 
-export const NO_ADMISSION_METRICS: AdmissionMetrics = { step: () => {}, plugin: () => {} };
+const NOWHERE = { observe: () => {} };
+
+export const NO_ADMISSION_METRICS: AdmissionMetrics = { step: () => {}, plugin: () => {}, passed: () => NOWHERE };
 
 export function createAdmissionMetrics(registry: MetricsRegistry): AdmissionMetrics {
   const steps = registry.histogram(
@@ -34,14 +38,15 @@ export function createAdmissionMetrics(registry: MetricsRegistry): AdmissionMetr
     }
     return found;
   };
+  const stepSeries = (phase: AdmissionPhase, operation: string, rejected: boolean) =>
+    series(`${phase} ${operation} ${rejected}`, () => steps.with([operation, String(rejected), phase]));
+  const pluginSeries = (name: string, phase: AdmissionPhase, operation: string, rejected: boolean) =>
+    series(`${name} ${phase} ${operation} ${rejected}`, () => plugins.with([name, operation, String(rejected), phase]));
   return {
-    step(phase, operation, rejected, seconds) {
-      const labels = [operation, String(rejected), phase];
-      series(`${phase} ${operation} ${rejected}`, () => steps.with(labels)).observe(seconds);
-    },
-    plugin(name, phase, operation, rejected, seconds) {
-      const make = () => plugins.with([name, operation, String(rejected), phase]);
-      series(`${name} ${phase} ${operation} ${rejected}`, make).observe(seconds);
-    },
+    step: (phase, operation, rejected, seconds) => stepSeries(phase, operation, rejected).observe(seconds),
+    plugin: (name, phase, operation, rejected, seconds) =>
+      pluginSeries(name, phase, operation, rejected).observe(seconds),
+    passed: (name, phase, operation) =>
+      name === undefined ? stepSeries(phase, operation, false) : pluginSeries(name, phase, operation, false),
   };
 }

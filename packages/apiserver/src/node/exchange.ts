@@ -160,9 +160,15 @@ export function readBody(source: Readable, declaredLength: string | undefined, c
     const timer = ctx.clock.setTimer(BODY_MS_MAX, () =>
       fail(new ApiError('Timeout', 'the request body did not arrive in time')),
     );
-    const fail = (error: Error) => {
+    const finish = () => {
       timer.cancel();
       source.removeListener('data', onData);
+      source.removeListener('end', onEnd);
+      source.removeListener('error', fail);
+      source.removeListener('close', onClose);
+    };
+    const fail = (error: Error) => {
+      finish();
       source.resume();
       reject(error);
     };
@@ -171,13 +177,15 @@ export function readBody(source: Readable, declaredLength: string | undefined, c
       if (length > BODY_BYTES_MAX) fail(tooLarge());
       else chunks.push(chunk);
     };
-    source.on('data', onData);
-    source.once('end', () => {
-      timer.cancel();
+    const onEnd = () => {
+      finish();
       resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks));
-    });
-    source.once('error', fail);
-    source.once('close', () => fail(new Error('the client went away')));
+    };
+    const onClose = () => fail(new Error('the client went away'));
+    source.on('data', onData);
+    source.on('end', onEnd);
+    source.on('error', fail);
+    source.on('close', onClose);
   });
 }
 

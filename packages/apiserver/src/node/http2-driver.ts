@@ -9,13 +9,19 @@ import type { Peers } from './peer.ts';
 
 const INTERNAL_ERROR = 2; // RFC 9113, section 7
 
+/**
+ * Node keeps a stream until the next major collection, and with it whatever hangs on it: what listens is to hold nothing of
+ * the request, or to be taken off when it has been served. Otherwise every request lives long enough to be moved twice.
+ */
+const ignore = () => {};
+
 export function serveStream(
   stream: ServerHttp2Stream,
   headers: IncomingHttpHeaders,
   peers: Peers,
   exchange: Exchange,
 ): void {
-  stream.on('error', () => {}); // the client went away; 'close' follows
+  stream.on('error', ignore); // the client went away; 'close' follows
   const socket = stream.session?.socket as unknown as TLSSocket | undefined;
   if (socket === undefined) return;
   if (exchange.goawayChance > 0 && exchange.ctx.random.float() < exchange.goawayChance) stream.session?.close();
@@ -86,7 +92,10 @@ class StreamAnswerer implements Answerer {
         if (error === undefined) stream.end();
         else stream.close(INTERNAL_ERROR);
       },
-      onDrain: (fn) => void stream.on('drain', fn),
+      onDrain(fn) {
+        stream.on('drain', fn);
+        stream.once('close', () => stream.removeListener('drain', fn));
+      },
     };
   }
 

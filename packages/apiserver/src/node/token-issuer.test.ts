@@ -58,7 +58,7 @@ test('a token ends with its time, its Pod and its account; other audiences and i
     );
   const { token } = await issue(['https://issuer']);
   const isRefused = (text: string, audiences?: string[]) =>
-    assert.rejects(authenticator.authenticateToken(text, audiences, ctx));
+    assert.rejects(async () => authenticator.authenticateToken(text, audiences, ctx));
   assert.ok(await authenticator.authenticateToken(token, undefined, ctx));
   await isRefused(token, ['elsewhere']);
   await isRefused(`${token.slice(0, -4)}AAAA`);
@@ -106,7 +106,7 @@ test('tokens of several keys and issuers are trusted; keys are read from any PEM
   assert.ok(await authenticator.authenticateToken(await tokenBy(a.pkcs8, 'https://new'), undefined, ctx));
   assert.ok(await authenticator.authenticateToken(await tokenBy(b.pkcs8, 'https://old'), undefined, ctx));
   await assert.rejects(
-    authenticator.authenticateToken(await tokenBy(c.pkcs8, 'https://new'), undefined, ctx),
+    async () => authenticator.authenticateToken(await tokenBy(c.pkcs8, 'https://new'), undefined, ctx),
     /invalid signature/,
   );
   const foreign = await tokenBy(a.pkcs8, 'https://foreign');
@@ -149,7 +149,7 @@ test('tokens bound to a Secret or a Node go with it; what is being deleted is go
   ] as const;
   for (const [kind, key] of kinds) {
     const { token } = await issuer.issue({ ...request, boundTo: { kind, name: 'x', uid: 'x1' } }, ctx);
-    const ask = () => authenticator.authenticateToken(token, undefined, ctx);
+    const ask = async () => authenticator.authenticateToken(token, undefined, ctx);
     await assert.rejects(ask(), { message: 'service account token has been invalidated' });
     objects.set(key, { metadata: { name: 'x', uid: 'x1' } });
     assert.ok(await ask());

@@ -1,4 +1,5 @@
 /** A definition made ready to serve: names, storage, and how its objects look in this version. */
+import type { AdmissionRequest } from '../admission.ts';
 import { apiVersionOf, type UnknownObject } from '@kapella/api';
 import type { CachedObject } from '@kapella/store';
 import type { ResourceDefinition } from '../resource.ts';
@@ -26,6 +27,8 @@ export interface ResourceType {
   readonly custom: boolean;
   /** undefined for kinds that are never stored. */
   readonly storage: Storage | undefined;
+  /** How admission is told what a write is about. */
+  readonly asked: Pick<AdmissionRequest, 'resource' | 'kind'>;
   /** `{"kind":…,"apiVersion":…,`: left out of list items. */
   readonly headLength: number;
   /** JSON of an object in this version. */
@@ -61,6 +64,13 @@ export function createResourceType(
     typeId,
     custom: typeId === undefined,
     storage,
+    asked: {
+      resource: { group: id.group, version: id.version, resource: id.plural },
+      kind: {
+        ...{ group: id.group, version: id.version, kind: id.kind, plural: id.plural },
+        namespaced: definition.scope === 'namespaced',
+      },
+    },
     headLength: head.length,
     ...served,
     toStorage: (object) => (storedAs === undefined ? object : storedAs.toStorage(object)),

@@ -70,19 +70,13 @@ export function admissionRequest(
   operation: AdmissionRequest['operation'],
   object: UnknownObject | undefined,
   oldObject: UnknownObject | undefined,
-  options: object = {},
+  options?: object,
 ): AdmissionRequest {
   const { type } = scope;
   return {
     operation,
-    resource: { group: type.group, version: type.version, resource: type.plural },
-    kind: {
-      group: type.group,
-      version: type.version,
-      kind: type.kind,
-      plural: type.plural,
-      namespaced: type.namespaced,
-    },
+    resource: type.asked.resource,
+    kind: type.asked.kind,
     subresource: scope.subresource,
     namespace: scope.namespace,
     name: scope.name === '' ? (object?.metadata.name ?? '') : scope.name,
@@ -92,17 +86,17 @@ export function admissionRequest(
     dryRun: scope.dryRun,
     warn: scope.warn,
     ...(scope.annotate === undefined ? {} : { annotate: scope.annotate }),
-    options: { kind: OPTIONS_KIND[operation], apiVersion: 'meta.k8s.io/v1', ...options },
+    options: options === undefined ? OPTIONS[operation] : { ...OPTIONS[operation], ...options },
     equivalents: equivalentsOf(scope.core, type),
     overlay: (given, applied) => scope.core.fields.overlay(type, given, applied),
   };
 }
 
-const OPTIONS_KIND = {
-  CREATE: 'CreateOptions',
-  UPDATE: 'UpdateOptions',
-  DELETE: 'DeleteOptions',
-  CONNECT: 'ConnectOptions',
+const OPTIONS = {
+  CREATE: { kind: 'CreateOptions', apiVersion: 'meta.k8s.io/v1' },
+  UPDATE: { kind: 'UpdateOptions', apiVersion: 'meta.k8s.io/v1' },
+  DELETE: { kind: 'DeleteOptions', apiVersion: 'meta.k8s.io/v1' },
+  CONNECT: { kind: 'ConnectOptions', apiVersion: 'meta.k8s.io/v1' },
 } as const;
 const NO_EQUIVALENTS: readonly EquivalentKind[] = [];
 

@@ -18,8 +18,25 @@ const INCONSISTENT =
   'Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted ' +
   'between the time the first chunk was returned and now may show up in the list.';
 
-/** Throws NotFound. */
-export async function getObject(
+/** No promise where the cache knows the newest state. Throws or rejects with NotFound. */
+export function getObject(
+  core: Core,
+  type: ResourceType,
+  namespace: string,
+  name: string,
+  resourceVersion: string,
+  ctx: Ctx,
+): CachedObject | Promise<CachedObject> {
+  const { cache, converts } = storageOf(type);
+  if (core.embedded && !converts && resourceVersion === '' && cache.revision > 0) {
+    const found = cache.get(keyIn(type, namespace, name));
+    if (found === undefined) throw errors.notFound(resourceName(type, name));
+    return found;
+  }
+  return readObject(core, type, namespace, name, resourceVersion, ctx);
+}
+
+async function readObject(
   core: Core,
   type: ResourceType,
   namespace: string,

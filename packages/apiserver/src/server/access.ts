@@ -58,6 +58,18 @@ class CoreAccess implements ServerAccess {
     return (type.storage?.cache.list(query).items ?? []).map((item) => type.objectOf(item) as K);
   }
 
+  isEmpty(kind: KindRef<unknown>): boolean {
+    const { storage } = this.#type(kind);
+    return storage !== undefined && !storage.converts && storage.cache.revision > 0 && storage.cache.size === 0;
+  }
+
+  cached<K>(kind: KindRef<K>, namespace: string, name: string): K | undefined {
+    const type = this.#type(kind);
+    if (type.storage === undefined || type.storage.converts) return undefined;
+    const found = type.storage.cache.get(keyIn(type, namespace, name));
+    return found === undefined ? undefined : (type.objectOf(found) as K);
+  }
+
   follow<K>(kind: KindRef<K>, seen: (change: Followed<K>) => void): void {
     const type = this.#type(kind);
     const stop = followCache(type.storage?.cache, (events) => {

@@ -19,7 +19,8 @@ export async function serveGet(scope: RequestScope, ctx: Ctx): Promise<ApiRespon
   if (query.size > 0 && isTrue(query.get('export'))) {
     throw errors.badRequest('the export parameter, deprecated since v1.14, is no longer supported');
   }
-  const object = await getObject(core, type, namespace, info.name, version, ctx);
+  const found = getObject(core, type, namespace, info.name, version, ctx);
+  const object = found instanceof Promise ? await found : found;
   return respondBytes(200, media, renderBody(viewOf(scope, media), object));
 }
 

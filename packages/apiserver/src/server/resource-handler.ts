@@ -36,7 +36,7 @@ function noResource(): ApiError {
 }
 
 /** undefined: there is nothing at this path. */
-export async function serveResource(scope: RequestScope, ctx: Ctx): Promise<ApiResponse | undefined> {
+export function serveResource(scope: RequestScope, ctx: Ctx): Promise<ApiResponse | undefined> | undefined {
   const { info, type } = scope;
   if (type.definition.deprecation !== undefined) scope.warn(type.definition.deprecation);
   if (info.subresource !== '') {
@@ -69,7 +69,7 @@ export async function serveResource(scope: RequestScope, ctx: Ctx): Promise<ApiR
   }
 }
 
-async function serveSubresource(scope: RequestScope, ctx: Ctx): Promise<ApiResponse | undefined> {
+function serveSubresource(scope: RequestScope, ctx: Ctx): Promise<ApiResponse | undefined> | undefined {
   const { type, info } = scope;
   const { subresource, verb, name } = info;
   const { status, scale, parts, actions } = type.definition.subresources ?? {};

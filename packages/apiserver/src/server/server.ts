@@ -296,7 +296,8 @@ class GenericApiServer implements ApiServer {
 
   /** Who asks, whether there is room, whether they may, and then the answer. Throws ApiError. */
   async #serve(work: RequestWork, limitMs: number, ctx: Ctx): Promise<ApiResponse> {
-    const user = await this.#identify(work, ctx);
+    const known = this.#identify(work, ctx);
+    const user = known instanceof Promise ? await known : known;
     const asked = this.#seat(work, user, limitMs, ctx);
     if (asked === undefined) return this.#answer(work, user, ctx);
     const seat = asked instanceof Promise ? await queued(asked, work, ctx) : asked;
@@ -355,11 +356,22 @@ class GenericApiServer implements ApiServer {
   }
 
   /** The sender, or whom the sender acts as. Throws Unauthorized, Forbidden, InternalError when it cannot be recorded. */
-  async #identify(work: RequestWork, ctx: Ctx): Promise<UserInfo> {
-    const { request, info, query } = work;
-    const found = request.user ?? (await this.#authenticate(request, ctx));
+  #identify(work: RequestWork, ctx: Ctx): UserInfo | Promise<UserInfo> {
+    const { request } = work;
+    const found = request.user ?? this.#authenticate(request, ctx);
+    if (found instanceof Promise) return found.then((user) => this.#identified(user, work, ctx));
+    return this.#identified(found, work, ctx);
+  }
+
+  #identified(found: UserInfo | undefined, work: RequestWork, ctx: Ctx): UserInfo | Promise<UserInfo> {
     if (found === undefined) throw unauthorized();
     const sender = found === ANONYMOUS ? found : withAuthenticated(found);
+    if (this.auditor === undefined && !isImpersonation(work.request.headers)) return sender;
+    return this.#actsAs(sender, work, ctx);
+  }
+
+  async #actsAs(sender: UserInfo, work: RequestWork, ctx: Ctx): Promise<UserInfo> {
+    const { request, info, query } = work;
     if (this.auditor !== undefined && !(await beginRecord(this.auditor, work, sender, ctx))) {
       throw errors.internal('failed to store audit event');
     }
@@ -369,14 +381,21 @@ class GenericApiServer implements ApiServer {
     return user;
   }
 
-  async #authenticate(request: ServerRequest, ctx: Ctx): Promise<UserInfo | undefined> {
+  #authenticate(request: ServerRequest, ctx: Ctx): UserInfo | undefined | Promise<UserInfo | undefined> {
     const fromMs = ctx.clock.monotonicMs();
-    let user: UserInfo | undefined;
-    try {
-      user = await this.authenticator.authenticate(request, ctx);
-      return user;
-    } finally {
+    const told = (user: UserInfo | undefined) => {
       this.#accessMetrics.authenticated(user, (ctx.clock.monotonicMs() - fromMs) / 1000);
+      return user;
+    };
+    const failed = (error: unknown): never => {
+      told(undefined);
+      throw error;
+    };
+    try {
+      const user = this.authenticator.authenticate(request, ctx);
+      return user instanceof Promise ? user.then(told, failed) : told(user);
+    } catch (error) {
+      return failed(error);
     }
   }
 

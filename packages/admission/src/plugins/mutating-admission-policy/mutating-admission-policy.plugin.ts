@@ -55,9 +55,9 @@ function compileMutation(mutation: Mutation, types: ReadonlyMap<string, CelType>
 export const mutatingAdmissionPolicy: AdmissionPlugin = {
   name: NAME,
   handles: ({ operation }) => operation === 'CREATE' || operation === 'UPDATE',
+  isIdle: (_, server) => source.hasNone(server),
 
   async admit(request, server, ctx) {
-    if (!(await source.hasBindings(server))) return undefined;
     const current = await withAnswers(request, ctx, async (asking) =>
       applyAll(await source.meetings(asking, server, ctx), asking),
     );

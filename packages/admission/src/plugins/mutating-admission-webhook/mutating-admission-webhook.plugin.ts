@@ -26,6 +26,7 @@ interface Round {
 export const mutatingAdmissionWebhook: AdmissionPlugin = {
   name: NAME,
   handles: () => true,
+  isIdle: (_, server) => server.isEmpty(admissionregistrationV1.MutatingWebhookConfiguration),
 
   async admit(request, server, ctx) {
     const webhooks = await webhooksOf(admissionregistrationV1.MutatingWebhookConfiguration, server);

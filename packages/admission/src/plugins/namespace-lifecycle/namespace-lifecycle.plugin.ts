@@ -11,6 +11,13 @@ const MISSING_WAIT_MS = 50;
 export const namespaceLifecycle: AdmissionPlugin = {
   name: 'NamespaceLifecycle',
   handles: (request) => request.operation !== 'CONNECT',
+  isIdle(request, server) {
+    const { operation, namespace } = request;
+    if (isFor(request, 'namespaces')) return operation !== 'DELETE';
+    if (namespace === '' || operation === 'DELETE') return true;
+    const found = server.cached(coreV1.Namespace, '', namespace);
+    return found !== undefined && (operation !== 'CREATE' || found.status?.phase !== 'Terminating');
+  },
 
   async admit(request, server, ctx) {
     const { operation, namespace, name } = request;

@@ -15,6 +15,7 @@ export const resourceQuota: AdmissionPlugin = {
   name: 'ResourceQuota',
   handles: ({ operation, namespace, subresource }) =>
     (operation === 'CREATE' || operation === 'UPDATE') && namespace !== '' && subresource === '',
+  isIdle: (_, server) => server.isEmpty(coreV1.ResourceQuota),
 
   async validate(request, server, ctx) {
     if (isFor(request, 'resourcequotas')) return;

@@ -64,9 +64,9 @@ function compileParts({ spec }: Policy, types: ReadonlyMap<string, CelType>): Pa
 export const validatingAdmissionPolicy: AdmissionPlugin = {
   name: 'ValidatingAdmissionPolicy',
   handles: () => true,
+  isIdle: (_, server) => source.hasNone(server),
 
   async validate(request, server, ctx) {
-    if (!(await source.hasBindings(server))) return;
     const failures = await withAnswers(request, ctx, async (asking) =>
       (await source.meetings(asking, server, ctx)).flatMap((meeting) =>
         isMeeting(meeting) ? evaluate(meeting, asking) : misconfigured(meeting),

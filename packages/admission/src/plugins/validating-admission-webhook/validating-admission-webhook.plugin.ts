@@ -10,6 +10,7 @@ const FAILED_OPEN = 'failed-open.validating.webhook.admission.k8s.io/';
 export const validatingAdmissionWebhook: AdmissionPlugin = {
   name: 'ValidatingAdmissionWebhook',
   handles: () => true,
+  isIdle: (_, server) => server.isEmpty(admissionregistrationV1.ValidatingWebhookConfiguration),
 
   async validate(request, server, ctx) {
     const webhooks = await webhooksOf(admissionregistrationV1.ValidatingWebhookConfiguration, server);

@@ -146,16 +146,21 @@ test('errors of the webhook: those that may pass are tried again, all are told w
   assert.equal((await passing.tokens.authenticateToken('t', undefined, quick))?.user.username, 'jane');
   assert.ok(clock.monotonicMs() >= 500 + 750);
   const broken = webhook(() => 503);
-  await assert.rejects(broken.tokens.authenticateToken('sesame', undefined, quick), (error: Error) => {
-    assert.equal(error.message, 'the server responded with the status code 503 but did not return more information');
-    return true;
-  });
+  await assert.rejects(
+    async () => broken.tokens.authenticateToken('sesame', undefined, quick),
+    (error: Error) => {
+      assert.equal(error.message, 'the server responded with the status code 503 but did not return more information');
+      return true;
+    },
+  );
   assert.equal(broken.calls.length, 1);
   const lasting = webhook(() => 429);
-  await assert.rejects(lasting.tokens.authenticateToken('t', undefined, quick));
+  await assert.rejects(async () => lasting.tokens.authenticateToken('t', undefined, quick));
   assert.equal(lasting.calls.length, 5);
   const refusing = webhook(() => ({ authenticated: false, error: 'user is locked' }));
-  await assert.rejects(refusing.tokens.authenticateToken('t', undefined, ctx), { message: 'user is locked' });
+  await assert.rejects(async () => refusing.tokens.authenticateToken('t', undefined, ctx), {
+    message: 'user is locked',
+  });
 });
 
 test('a kubeconfig that cannot be used says why', () => {
@@ -205,7 +210,7 @@ test('answers are kept for their time, errors are not; requests that come togeth
     },
   };
   const tokens = cachedTokens(inner, { successTtlMs: 10_000, failureTtlMs: 1_000, sizeMax: 2 });
-  const ask = (token: string, audiences?: string[]) => tokens.authenticateToken(token, audiences, timed);
+  const ask = async (token: string, audiences?: string[]) => tokens.authenticateToken(token, audiences, timed);
   await Promise.all([ask('good'), ask('good'), ask('good')]);
   assert.equal(asked, 1);
   await ask('good', ['other']);

@@ -16,6 +16,8 @@ export interface Gauge extends Counter {
 export interface Histogram {
   observe(labels: readonly string[], value: number): void;
   with(labels: readonly string[]): DistributionSeries;
+  /** Forgets a series. */
+  remove(labels: readonly string[]): void;
 }
 
 export interface Series {
@@ -32,7 +34,8 @@ export type ReadSeries = () => Iterable<readonly [labels: readonly string[], val
 
 export interface MetricsRegistry {
   counter(name: string, help: string, labelNames: readonly string[]): Counter;
-  gauge(name: string, help: string, labelNames: readonly string[]): Gauge;
+  /** A counter whose series can be forgotten is made here, too. */
+  gauge(name: string, help: string, labelNames: readonly string[], type?: 'gauge' | 'counter'): Gauge;
   histogram(name: string, help: string, labelNames: readonly string[], buckets: readonly number[]): Histogram;
   /** A gauge that is read when it is asked for. */
   readGauge(name: string, help: string, read: () => number): void;
@@ -63,7 +66,7 @@ export function createMetricsRegistry(): MetricsRegistry {
   };
   return {
     counter: (name, help, labels) => add(name, () => new Values(name, help, 'counter', labels)),
-    gauge: (name, help, labels) => add(name, () => new Values(name, help, 'gauge', labels)),
+    gauge: (name, help, labels, type = 'gauge') => add(name, () => new Values(name, help, type, labels)),
     histogram: (name, help, labels, buckets) => add(name, () => new Buckets(name, help, labels, buckets)),
     readGauge(name, help, read) {
       add(name, () => ({ write: (lines) => void lines.push(...head(name, help, 'gauge'), `${name} ${read()}`) }));
@@ -183,6 +186,10 @@ class Buckets implements Histogram, Metric {
 
   observe(labels: readonly string[], value: number): void {
     this.with(labels).observe(value);
+  }
+
+  remove(labels: readonly string[]): void {
+    this.#byLabels.delete(labels.join('\0'));
   }
 
   write(lines: string[]): void {

@@ -2,6 +2,7 @@
 import { after, before, describe } from 'node:test';
 import { startCluster, type TestCluster } from '../../support/cluster.ts';
 import { loadImages, nodeImage } from '../../support/node-image.ts';
+import { agentApiTests } from './agent-api.ts';
 import { batchTests } from './batch.ts';
 import { containerTests } from './containers.ts';
 import { collectionTests } from './collection.ts';
@@ -28,5 +29,5 @@ after(() => cluster?.[Symbol.asyncDispose]());
 // Most of the time goes by in waiting: several at once, each in a namespace of its own.
 describe('workloads', { concurrency: 5 }, () => {
   const parts = [batchTests, containerTests, probeTests, configTests, volumeTests, identityTests, limitTests];
-  for (const part of [...parts, terminationTests, setTests, collectionTests]) part(() => cluster);
+  for (const part of [...parts, agentApiTests, terminationTests, setTests, collectionTests]) part(() => cluster);
 });

@@ -183,6 +183,8 @@ export interface Cri {
   /** SIGTERM (or the stop signal), then SIGKILL after `timeoutSeconds`; settles when the container is gone. */
   stopContainer(id: string, timeoutSeconds: number, ctx: Ctx): Promise<void>;
   removeContainer(id: string, ctx: Ctx): Promise<void>;
+  /** Writes the state of a running container to `location`, a file on the runtime's host. `timeoutSeconds` 0 = its own. */
+  checkpointContainer(id: string, location: string, timeoutSeconds: number, ctx: Ctx): Promise<void>;
   listContainers(filter: SandboxFilter, ctx: Ctx): Promise<readonly CriContainer[]>;
   containerStatus(id: string, ctx: Ctx): Promise<CriContainerStatus | undefined>;
   updateContainerResources(id: string, resources: RuntimeResources, ctx: Ctx): Promise<void>;

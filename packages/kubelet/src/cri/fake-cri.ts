@@ -287,6 +287,9 @@ function otherCalls(r: FakeRuntime): Omit<Cri, SandboxCall | ContainerCall> {
     removeImage: async (image) => void r.images.delete(image),
     imageFsInfo: async () => [],
     listContainerStats: async () => [],
+    async checkpointContainer() {
+      throw new CriError('unimplemented', 'Unimplemented', 'checkpoint is not supported');
+    },
     watch: (onEvent, onGap, { signal }) =>
       new Promise((resolve) => {
         r.watchers.add(onEvent);

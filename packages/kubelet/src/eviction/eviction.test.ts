@@ -146,6 +146,7 @@ function manager(pods: readonly Pod[], stats: readonly PodStats[], given: object
     pods: async ({ only = () => true }) =>
       stats.filter(({ podRef }) => pods.some((pod) => pod.metadata.uid === podRef.uid && only(pod))),
     summary: async () => ({ node: nodeWith(room), pods: stats }),
+    claims: () => [],
     hasDedicatedImageFs: async () => false,
   };
   const eviction = createEvictionManager({

@@ -51,6 +51,7 @@ export interface ImageGcDeps {
   /** Never removed: the sandbox's own. */
   readonly keptImages: readonly string[];
   imageFs(ctx: Ctx): Promise<FsStats | undefined>;
+  onRemoved?(reason: 'age' | 'space'): void;
 }
 
 export interface ImageGc {
@@ -89,12 +90,13 @@ class Collector implements ImageGc {
     return { uses, nowMs };
   }
 
-  async #remove(images: readonly CriImage[], ctx: Ctx): Promise<number> {
+  async #remove(images: readonly CriImage[], ctx: Ctx, reason: 'age' | 'space' = 'space'): Promise<number> {
     let freed = 0;
     for (const { id, sizeBytes } of images) {
       try {
         await this.#deps.cri.removeImage(id, ctx);
         this.#uses.delete(id);
+        this.#deps.onRemoved?.(reason);
         freed += sizeBytes;
       } catch (error) {
         ctx.signal.throwIfAborted();
@@ -130,7 +132,7 @@ class Collector implements ImageGc {
     const { imageMaximumGCAgeMs: ageMax, imageMinimumGCAgeMs: ageMin } = this.#deps.policy;
     if (ageMax === 0) return;
     const old = uses.filter(({ lastUsedMs, firstSeenMs }) => nowMs - Math.max(lastUsedMs, firstSeenMs) > ageMax);
-    await this.#remove(planImageRemoval(old, Number.POSITIVE_INFINITY, ageMin, nowMs), ctx);
+    await this.#remove(planImageRemoval(old, Number.POSITIVE_INFINITY, ageMin, nowMs), ctx, 'age');
   }
 
   async run(ctx: Ctx): Promise<void> {

@@ -36,15 +36,21 @@ interface Failure {
 }
 
 /** Pulls of one image with the same credentials are one pull; different images are pulled side by side. */
-export const createImageManager = (cri: Cri, pullCtx: Ctx): ImageManager => new Images(cri, pullCtx);
+export const createImageManager = (
+  cri: Cri,
+  pullCtx: Ctx,
+  onPulled: (sizeBytes: number, seconds: number) => void = () => {},
+): ImageManager => new Images(cri, pullCtx, onPulled);
 
 class Images implements ImageManager {
   readonly #cri: Cri;
   readonly #pullCtx: Ctx;
+  readonly #onPulled: (sizeBytes: number, seconds: number) => void;
   readonly #failures = new Map<string, Failure>();
   readonly #pulls = new Map<string, Promise<string>>();
 
-  constructor(cri: Cri, pullCtx: Ctx) {
+  constructor(cri: Cri, pullCtx: Ctx, onPulled: (sizeBytes: number, seconds: number) => void) {
+    this.#onPulled = onPulled;
     this.#cri = cri;
     this.#pullCtx = pullCtx;
   }
@@ -86,6 +92,7 @@ class Images implements ImageManager {
       const ref = await orAborted(this.#pullWithAny(image, request), ctx);
       const found = (await this.#cri.imageStatus(ref, ctx)) ?? (await this.#cri.imageStatus(image, ctx));
       if (found === undefined) throw new Error(`image ${ref} is not there after its pull`);
+      this.#onPulled(found.sizeBytes, (ctx.clock.monotonicMs() - startMs) / 1000);
       const took = formatDurationMs(Math.round(ctx.clock.monotonicMs() - startMs));
       const size = `Image size: ${found.sizeBytes} bytes.`;
       event('Normal', 'Pulled', `Successfully pulled image "${asked}" in ${took} (${took} including waiting). ${size}`);

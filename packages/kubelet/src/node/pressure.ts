@@ -6,6 +6,7 @@ import { createEvictionManager, type EvictionManager } from '../eviction/evictio
 import { createImageGc, type ImageGc } from '../images/image-gc.ts';
 import type { PodDeps } from '../pods/deps.ts';
 import type { AdmissionGate, PodManager } from '../pods/pod-manager.ts';
+import type { KubeletMetrics } from '../metrics/kubelet-metrics.ts';
 import { nodeSubject } from '../registration/node-reporter.ts';
 import type { HostStats } from '../stats/readings.ts';
 import { createStatsProvider, type StatsProvider } from '../stats/stats-provider.ts';
@@ -19,7 +20,7 @@ export interface PressureOptions {
   readonly config: KubeletConfig;
   readonly host: HostStats;
   readonly recorder: EventRecorder;
-  onEvicted?(signal: string): void;
+  readonly metrics: KubeletMetrics;
   onConditions?(): void;
 }
 
@@ -49,6 +50,7 @@ export function createPressure(options: PressureOptions, deps: PodDeps, manager:
           .workers()
           .flatMap(({ observed }) => observed.containers.flatMap((c) => [c.image, c.imageRef])),
       ),
+    onRemoved: (reason) => options.metrics.imageCollected(reason),
     imageFs: async (ctx) => (await stats.node(ctx)).runtime?.imageFs,
   });
   const eviction = createEvictionManager({
@@ -66,7 +68,7 @@ export function createPressure(options: PressureOptions, deps: PodDeps, manager:
       for (const worker of manager().workers()) await worker.releaseRuntime();
       await images.removeUnused(ctx);
     },
-    ...(options.onEvicted === undefined ? {} : { onEvicted: options.onEvicted }),
+    onEvicted: (signal) => options.metrics.evicted(signal),
     ...(options.onConditions === undefined ? {} : { onConditions: options.onConditions }),
   });
   return {

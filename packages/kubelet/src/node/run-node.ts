@@ -1,13 +1,14 @@
 /** The node agent as one function: everything put together over a real host. Source: kubernetes cmd/kubelet/app. */
 import { coreV1, nodeV1 } from '@kapella/api';
 import type { Node, Pod, Service, Taint } from '@kapella/api/types/core-v1';
-import { type Ctx, describeError } from '@kapella/base';
+import { type Ctx, describeError, type MetricsRegistry } from '@kapella/base';
 import { type Cache, type Client, createEventRecorder, type RunningEventRecorder } from '@kapella/client';
 import { createNodeService } from '@kapella/csi/node';
 import { createPodCgroups } from '../cgroups/cgroups.ts';
 import { createHostCgroups } from '../cgroups/node/drivers.ts';
 import { parseResolvConf } from '../container/dns.ts';
 import type { Cri } from '../cri/cri.ts';
+import { meteredCri } from '../cri/metered-cri.ts';
 import { createCri } from '../cri/node/containerd.ts';
 import { createCsiParts, type CsiParts } from '../csi/support.ts';
 import { hostFiles } from '../host/node/host-files.ts';
@@ -23,6 +24,7 @@ import { runLogRotation } from '../pods/log-rotation.ts';
 import { createPodManager, type PodManager } from '../pods/pod-manager.ts';
 import { createServerSource } from '../pods/server-source.ts';
 import { createStatusWriter } from '../pods/status-writer.ts';
+import { createKubeletMetrics, type KubeletMetrics } from '../metrics/kubelet-metrics.ts';
 import { createProbeDrivers } from '../probes/node/drivers.ts';
 import { createProbeManager } from '../probes/probe-manager.ts';
 import { KUBELET_CONFIG_DEFAULTS, type KubeletConfig } from '../config/kubelet-config.ts';
@@ -34,7 +36,6 @@ import {
 } from '../registration/allocatable.ts';
 import type { MachineFacts, NodeIdentity } from '../registration/node-object.ts';
 import { createNodeReporter, type NodeReporter, nodeSubject } from '../registration/node-reporter.ts';
-import { type KubeletServer, startKubeletServer } from '../server/node/kubelet-server.ts';
 import type { NodeServerSource } from '../server-source.ts';
 import { volumePlugins } from '../volumes/index.ts';
 import { createTokenSource, type TokenSource } from '../volumes/tokens.ts';
@@ -43,6 +44,7 @@ import { canLowerOomScore, readMachineFacts } from './host-facts.ts';
 import { parseSystemOom, systemOomMessage } from '../eviction/system-oom.ts';
 import { httpHook } from './http-hook.ts';
 import { followKernelLog } from './kernel-log.ts';
+import { startNodeServer } from './node-server.ts';
 import { createPressure, type Pressure } from './pressure.ts';
 import { createHostStats } from '../stats/node/host-stats.ts';
 
@@ -74,6 +76,8 @@ export interface NodeOptions {
   readonly config?: KubeletConfig;
   /** Images that are never removed to make room: the sandbox's. */
   readonly keptImages?: readonly string[];
+  /** Where the process counts what it costs; shown with the agent's own metrics. */
+  readonly metrics?: MetricsRegistry;
   readonly resolvConf?: string;
   readonly providerId?: string;
   /** The HTTPS server; absent = none (then there are no logs and no exec). */
@@ -110,7 +114,8 @@ export async function startNode(options: NodeOptions, { client, cache }: NodeDep
   const { nodeName, dataDir } = options;
   await prepareDirs(dataDir);
   const machine = await readMachineFacts(dataDir);
-  const cri = createCri({ socket: options.criSocket });
+  const metrics = createKubeletMetrics(options.metrics);
+  const cri = meteredCri(createCri({ socket: options.criSocket }), metrics.runtimeCall, ctx.clock);
   ctx.signal.addEventListener('abort', () => cri.close(), { once: true });
   const recorder = createEventRecorder(client, { component: 'kubelet', host: nodeName }, ctx);
   const settings = await nodeSettings(options, machine, cri, ctx);
@@ -121,13 +126,13 @@ export async function startNode(options: NodeOptions, { client, cache }: NodeDep
     driverRootDir: options.driverRootDir ?? dataDir,
     ...{ client, recorder, files: hostFiles, tokens, connect: createNodeService },
   });
-  const deps = await podDeps(options, settings, machine, { client, cache, cri, recorder, tokens, csi }, ctx);
+  const deps = await podDeps(options, settings, machine, { client, cache, cri, recorder, tokens, csi, metrics }, ctx);
 
   const config = options.config ?? KUBELET_CONFIG_DEFAULTS;
   const pods = cache.informer<Pod>(coreV1.Pod, { fieldSelector: `spec.nodeName=${nodeName}` });
   const pressure = createPressure(
     {
-      ...{ nodeName, config, recorder, cgroupRoot: options.cgroupRoot, dataDir },
+      ...{ nodeName, config, recorder, metrics, cgroupRoot: options.cgroupRoot, dataDir },
       imageDir: options.imageDir ?? dataDir,
       keptImages: options.keptImages ?? [],
       host: await createHostStats(),
@@ -138,7 +143,11 @@ export async function startNode(options: NodeOptions, { client, cache }: NodeDep
   );
   const manager: PodManager = createPodManager({ pods, deps, gates: [pressure.gate] });
   const source = createServerSource(manager, deps);
-  const server = await startServer(options, source, ctx);
+  const server = await startNodeServer(
+    { ...options, config },
+    { client, deps, manager, source, stats: pressure.stats, metrics, machine },
+    ctx,
+  );
   const reporter: NodeReporter = createNodeReporter({
     client,
     recorder,
@@ -246,6 +255,7 @@ interface Parts {
   readonly recorder: RunningEventRecorder;
   readonly tokens: TokenSource;
   readonly csi: CsiParts;
+  readonly metrics: KubeletMetrics;
 }
 
 async function podDeps(
@@ -255,7 +265,7 @@ async function podDeps(
   parts: Parts,
   ctx: Ctx,
 ): Promise<PodDeps> {
-  const { client, cache, cri, recorder, tokens, csi } = parts;
+  const { client, cache, cri, recorder, tokens, csi, metrics } = parts;
   const { podsDir, memoryDir } = dirsOf(options.dataDir);
   const objects = createObjectCache(client, ctx);
   const cgroups = createPodCgroups(await createHostCgroups(), {
@@ -274,13 +284,14 @@ async function podDeps(
     cri,
     client,
     recorder,
-    prober: createProbeManager({ drivers: createProbeDrivers(cri), events: recorder }, ctx),
+    metrics,
+    prober: createProbeManager({ drivers: createProbeDrivers(cri), events: recorder, metrics }, ctx),
     volumes: createVolumeManager(volumePlugins, volumeDeps, { podsDir, memoryDir }),
-    images: createImageManager(cri, ctx),
+    images: createImageManager(cri, ctx, metrics.imagePulled),
     cgroups,
     files: hostFiles,
     objects,
-    status: createStatusWriter(client, ctx),
+    status: createStatusWriter(client, ctx, metrics.statusWritten),
     httpHook,
     async services(waiter) {
       await services.synced(waiter);
@@ -308,14 +319,6 @@ function identityOf(options: NodeOptions, port: number): NodeIdentity {
     podCidrs: options.podCidrs ?? [],
     ...(options.providerId === undefined ? {} : { providerId: options.providerId }),
   };
-}
-
-async function startServer(
-  { server }: NodeOptions,
-  source: NodeServerSource,
-  ctx: Ctx,
-): Promise<KubeletServer | undefined> {
-  return server === undefined ? undefined : await startKubeletServer({ ...server, source }, ctx);
 }
 
 function watchNode({ nodeName, onNode }: NodeOptions, cache: Cache): void {

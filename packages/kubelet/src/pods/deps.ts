@@ -9,6 +9,7 @@ import type { DnsConfig } from '../cri/config.ts';
 import type { Cri } from '../cri/cri.ts';
 import type { HostFiles } from '../host/host-files.ts';
 import type { ImageManager } from '../images/image-manager.ts';
+import type { KubeletMetrics } from '../metrics/kubelet-metrics.ts';
 import type { ObjectCache } from '../objects/object-cache.ts';
 import type { Prober } from '../prober.ts';
 import type { VolumeManager } from '../volumes/volume-manager.ts';
@@ -51,6 +52,8 @@ export interface PodDeps {
   readonly objects: ObjectCache;
   readonly status: StatusWriter;
   readonly httpHook: HttpHook;
+  /** Absent where nobody reads them. */
+  readonly metrics?: KubeletMetrics;
   /** All Services, waiting for the first list. */
   services(ctx: Ctx): Promise<readonly Service[]>;
   /** Names of pull secrets of the Pod's service account beyond those in its spec are put there by admission. */

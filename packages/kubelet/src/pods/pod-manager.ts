@@ -1,6 +1,6 @@
 /** The Pods of this node: a worker each, fed by the API and by the runtime. Source: kubernetes pkg/kubelet/kubelet.go, pleg. */
 import type { Pod } from '@kapella/api/types/core-v1';
-import { type Ctx, describeError, sleep } from '@kapella/base';
+import { type Clock, type Ctx, describeError, sleep } from '@kapella/base';
 import type { Informer } from '@kapella/client';
 import type { CriContainer, CriEvent, CriSandbox } from '../cri/cri.ts';
 import { isFinished } from '../lifecycle/activity.ts';
@@ -12,6 +12,7 @@ import { podEvents } from './events.ts';
 import { PodWorker, type SharedRoom } from './pod-worker.ts';
 
 const SAFETY_LIST_MS = 60_000;
+const LIST_AGE_MS_MAX = 3 * 60_000;
 const LISTS_FAIL_RETRY_MS = 1000;
 /** The runtime may tell of an exit before it shows it. */
 const LOOK_AGAIN_MS = [15, 40, 100, 300, 1000] as const;
@@ -20,6 +21,8 @@ export interface PodManager {
   workers(): readonly PodWorker[];
   worker(namespace: string, name: string): PodWorker | undefined;
   byUid(uid: string): PodWorker | undefined;
+  /** Why the Pods may be out of step with the runtime; undefined = they are not. */
+  problem(): string | undefined;
   /** Settles when `ctx` aborts and all workers have stopped. Containers go on running. */
   run(ctx: Ctx): Promise<void>;
 }
@@ -59,6 +62,9 @@ class Manager implements PodManager {
   /** Container or sandbox id to Pod uid. */
   #podOf = new Map<string, string>();
 
+  #listedAtMs: number | undefined;
+  #clock: Clock | undefined;
+
   constructor({ pods, deps, gates = [] }: PodManagerOptions) {
     this.#gates = gates;
     this.#pods = pods;
@@ -75,11 +81,19 @@ class Manager implements PodManager {
     );
   }
 
+  problem(): string | undefined {
+    const lastMs = this.#listedAtMs;
+    if (lastMs === undefined || this.#clock === undefined) return 'the runtime was not listed yet';
+    const agoMs = this.#clock.monotonicMs() - lastMs;
+    return agoMs < LIST_AGE_MS_MAX ? undefined : `pleg was last seen active ${Math.round(agoMs / 1000)}s ago`;
+  }
+
   byUid(uid: string): PodWorker | undefined {
     return this.#workers.get(uid);
   }
 
   async run(ctx: Ctx): Promise<void> {
+    this.#clock = ctx.clock;
     const { prober, objects, cri } = this.#deps;
     await this.#pods.synced(ctx);
     prober.onChange((uid) => this.#workers.get(uid)?.wake(false));
@@ -107,6 +121,7 @@ class Manager implements PodManager {
     }
     const rejection = this.#judge(pod);
     if (rejection !== undefined) {
+      this.#deps.metrics?.rejected(rejection.reason);
       podEvents(this.#deps.recorder, pod)('Warning', rejection.reason, rejection.message);
       ctx.log.info('pod rejected', { pod: `${pod.metadata.namespace}/${pod.metadata.name}`, ...rejection });
     }
@@ -156,6 +171,7 @@ class Manager implements PodManager {
     const owners = containers.map(({ id, sandboxId }) => [id, ids.get(sandboxId) ?? ''] as const);
     for (const [id, uid] of owners) ids.set(id, uid);
     this.#podOf = ids;
+    this.#listedAtMs = ctx.clock.monotonicMs();
     return { sandboxes, containers };
   }
 

@@ -29,6 +29,8 @@ const FAILED_RETRY_MS_MAX = 30_000;
 
 export type WorkerPhase = 'running' | 'terminating' | 'finished' | 'gone';
 
+const STEP_NAMES = { running: 'sync', terminating: 'terminating', finished: 'terminated', gone: 'terminated' } as const;
+
 export interface Verdict {
   readonly reason: string;
   readonly message: string;
@@ -69,6 +71,8 @@ export class PodWorker {
   readonly #ended = new Map<string, ObservedContainer>();
   readonly #hooked = new Set<string>();
   readonly #state: SyncState = newSyncState();
+  /** When a Pod that is new here was first seen; undefined once it runs, and for all others. */
+  #seenAtMs: number | undefined;
   readonly #room: SharedRoom;
   readonly #deps: PodDeps;
   readonly #ctx: Ctx;
@@ -84,6 +88,7 @@ export class PodWorker {
     this.#vanished = vanished;
     this.#deps = deps;
     this.#ctx = ctx;
+    if (pod.status?.startTime === undefined) this.#seenAtMs = ctx.clock.monotonicMs();
   }
 
   get pod(): Pod {
@@ -194,7 +199,7 @@ export class PodWorker {
       if (signal.aborted) break;
       this.#dirty = false;
       try {
-        await this.#step();
+        await this.#meteredStep();
         this.#failures = 0;
       } catch (error) {
         if (signal.aborted) break;
@@ -225,6 +230,14 @@ export class PodWorker {
     if (atMs === undefined) return;
     const { clock } = this.#ctx;
     this.#timer = clock.setTimer(Math.max(0, atMs - clock.nowMs()), () => this.wake(false));
+  }
+
+  async #meteredStep(): Promise<void> {
+    const { metrics } = this.#deps;
+    const startMs = this.#ctx.clock.monotonicMs();
+    const operation = STEP_NAMES[this.#phase];
+    await this.#step();
+    metrics?.workerStep(operation, (this.#ctx.clock.monotonicMs() - startMs) / 1000);
   }
 
   async #step(): Promise<void> {
@@ -272,6 +285,10 @@ export class PodWorker {
       ...(this.#pendingResize === undefined ? {} : { pendingResize: this.#pendingResize }),
     });
     this.#status = status;
+    if (this.#seenAtMs !== undefined && status.phase === 'Running') {
+      this.#deps.metrics?.podStarted((this.#ctx.clock.monotonicMs() - this.#seenAtMs) / 1000);
+      this.#seenAtMs = undefined;
+    }
     if (!this.#vanished) writer.publish(this.#pod, status);
     return over;
   }

@@ -45,16 +45,23 @@ export async function startContainer(input: StartInput, deps: PodDeps, waitCtx: 
     throw fail('CreateContainerConfigError', textOf(error));
   });
   waitCtx.signal.throwIfAborted();
+  const type = containerTypeOf(pod, container.name);
+  deps.metrics?.containerStarted(type);
   const id = await deps.cri.createContainer(input.sandboxId, config, input.sandbox, ctx).catch((error: unknown) => {
+    deps.metrics?.containerStartFailed(type, 'CreateContainerError');
     throw fail('CreateContainerError', textOf(error));
   });
   event('Normal', 'Created', 'Container created', container.name);
   await deps.cri.startContainer(id, ctx).catch((error: unknown) => {
+    deps.metrics?.containerStartFailed(type, 'RunContainerError');
     throw fail('RunContainerError', textOf(error));
   });
   event('Normal', 'Started', 'Container started', container.name);
   await postStart(input, id, deps, event, waitCtx, ctx);
 }
+
+const TYPES = { main: 'container', init: 'init_container', ephemeral: 'ephemeral_container' } as const;
+const containerTypeOf = (pod: Pod, name: string) => TYPES[findContainer(pod.spec, name)?.kind ?? 'main'];
 
 /** The runtime's words without gRPC's frame. */
 const textOf = (error: unknown) => (isCriError(error) ? error.description : describeError(error));

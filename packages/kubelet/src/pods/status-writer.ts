@@ -27,7 +27,11 @@ interface Entry {
 }
 
 /** `ctx`: of the agent, under which the requests run. */
-export function createStatusWriter(client: Client, ctx: Ctx): StatusWriter {
+export function createStatusWriter(
+  client: Client,
+  ctx: Ctx,
+  onWritten: (seconds: number) => void = () => {},
+): StatusWriter {
   const entries = new Map<string, Entry>();
 
   return {
@@ -46,8 +50,10 @@ export function createStatusWriter(client: Client, ctx: Ctx): StatusWriter {
       entry.pod = pod;
       entry.wanted = status;
       const current = entry;
+      const startMs = ctx.clock.monotonicMs();
       current.running ??= write(current, client, ctx).finally(() => {
         current.running = undefined;
+        onWritten((ctx.clock.monotonicMs() - startMs) / 1000);
       });
     },
     async flushed(uid) {

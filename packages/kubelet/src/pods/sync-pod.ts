@@ -195,7 +195,7 @@ async function makeSandbox(plan: PodPlan, sync: Sync): Promise<Sandbox | undefin
     if (!plan.createSandbox) return { id: plan.sandboxId, config };
     await deps.files.mkdir(config.logDirectory, 0o755);
     const handler = await deps.runtimeHandler(pod.spec.runtimeClassName, ctx);
-    const id = await deps.cri.runPodSandbox(config, handler, ctx);
+    const id = await runSandbox(config, handler, sync);
     sync.acted = true;
     sync.state.sandboxFailures = 0;
     const observed = await sync.look();
@@ -205,9 +205,23 @@ async function makeSandbox(plan: PodPlan, sync: Sync): Promise<Sandbox | undefin
     return { id, config };
   } catch (error) {
     sync.waitCtx.signal.throwIfAborted();
+    deps.metrics?.podStartFailed();
     event('Warning', 'FailedCreatePodSandBox', `Failed to create pod sandbox: ${describeFirst(error)}`);
     wakeBy(sync, ctx.clock.nowMs() + Math.min(SANDBOX_RETRY_MS * 2 ** sync.state.sandboxFailures++, RETRY_MS));
     return undefined;
+  }
+}
+
+async function runSandbox(config: PodSandboxConfig, handler: string, { deps, ctx }: Sync): Promise<string> {
+  const startMs = ctx.clock.monotonicMs();
+  deps.metrics?.podSeen();
+  try {
+    const id = await deps.cri.runPodSandbox(config, handler, ctx);
+    deps.metrics?.sandboxStarted(handler, (ctx.clock.monotonicMs() - startMs) / 1000);
+    return id;
+  } catch (error) {
+    deps.metrics?.sandboxFailed(handler);
+    throw error;
   }
 }
 

@@ -2,6 +2,7 @@
 import type { Pod, Probe } from '@kapella/api/types/core-v1';
 import { type Ctx, describeError, type Timer } from '@kapella/base';
 import type { EventRecorder } from '@kapella/client';
+import type { KubeletMetrics, ProbedSeries } from '../metrics/kubelet-metrics.ts';
 import type { ProbedContainer, ProbeKind, Prober, ProbeResult, ProbeTarget } from '../prober.ts';
 import { type ProbeDrivers, type ProbeOutcome, runProbe } from './probe-runner.ts';
 import { INITIAL_RESULT, type ProbeTiming, type Tally, tally, timingOf, unhealthyMessage } from './results.ts';
@@ -9,6 +10,7 @@ import { INITIAL_RESULT, type ProbeTiming, type Tally, tally, timingOf, unhealth
 export interface ProbeManagerDeps {
   readonly drivers: ProbeDrivers;
   readonly events: EventRecorder;
+  readonly metrics?: Pick<KubeletMetrics, 'probed' | 'forgetProbe'>;
 }
 
 interface Worker {
@@ -100,6 +102,7 @@ class ProbeManager implements Prober {
     worker.timer?.cancel();
     workers.delete(key);
     this.#byKey.delete(key);
+    this.#deps.metrics?.forgetProbe(seriesOf(worker));
   }
 
   #schedule(worker: Worker, delayMs: number): void {
@@ -116,8 +119,12 @@ class ProbeManager implements Prober {
   async #probeOnce(worker: Worker): Promise<void> {
     if (worker.stopped) return;
     if (this.#mayRun(worker)) {
+      const startMs = this.#ctx.clock.monotonicMs();
       const { outcome, isError } = await this.#run(worker);
+      const seconds = (this.#ctx.clock.monotonicMs() - startMs) / 1000;
+      const word = outcome.result === 'success' ? 'successful' : 'failed';
       if (worker.stopped) return;
+      this.#deps.metrics?.probed(seriesOf(worker), isError ? 'unknown' : word, seconds);
       this.#take(worker, outcome, isError);
     }
     // A startup probe that has succeeded is done.
@@ -164,6 +171,11 @@ class ProbeManager implements Prober {
       this.#schedule(worker, 0);
     }
   }
+}
+
+function seriesOf({ kind, container, target }: Worker): ProbedSeries {
+  const { name, namespace = '', uid } = target.pod.metadata;
+  return { kind, container: container.spec.name, pod: name, namespace, uid };
 }
 
 interface WantedProbe {

@@ -45,6 +45,8 @@ export interface StatsProvider {
   node(ctx: Ctx): Promise<NodeStats>;
   pods(wish: PodStatsWish, ctx: Ctx): Promise<readonly PodStats[]>;
   summary(ctx: Ctx): Promise<Summary>;
+  /** Volumes of claims, as they were last measured. */
+  claims(): readonly VolumeStats[];
   /** Images lie on another file system than the Pods. */
   hasDedicatedImageFs(): Promise<boolean>;
 }
@@ -53,6 +55,7 @@ export function createStatsProvider(deps: StatsProviderDeps): StatsProvider {
   const { host, dataDir, imageDir } = deps;
   const rates = createRates();
   const volumeCache = new Map<string, { readonly atMs: number; readonly usage: DiskUsage }>();
+  let claims: readonly VolumeStats[] = [];
   const node = (ctx: Ctx) => nodeStats(deps, rates, ctx);
   const pods = async ({ fresh = false, only = () => true }: PodStatsWish, ctx: Ctx) => {
     const all = deps.subjects();
@@ -75,9 +78,11 @@ export function createStatsProvider(deps: StatsProviderDeps): StatsProvider {
       podStats(subject, { deps, rates, containers, rootFs, imageFs, measure, ctx, now: formatTime(ctx.clock.nowMs()) });
     const found: PodStats[] = [];
     for (const subject of subjects) found.push(await one(subject));
+    claims = found.flatMap(({ volume = [] }) => volume.filter(({ pvcRef }) => pvcRef !== undefined));
     return found;
   };
   return {
+    claims: () => claims,
     node,
     pods,
     async summary(ctx) {

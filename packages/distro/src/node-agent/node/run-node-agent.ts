@@ -11,11 +11,12 @@ import { startDns } from '@kapella/dns/node';
 import { startNode } from '@kapella/kubelet/node';
 import { runProxy } from '@kapella/proxy';
 import { createNftablesBackend } from '@kapella/proxy/node';
-import { type Ctx, describeError, isReason, sleep } from '@kapella/base';
+import { createMetricsRegistry, type Ctx, describeError, isReason, sleep } from '@kapella/base';
 import { DNS_ADDRESS_INDEX } from '../../network.ts';
 import { apiServerOf, cableNetwork, type Member } from '../../cluster/members.ts';
 import type { KeyPairPem } from '@kapella/control-plane/node';
 import { ensureClusterPki } from '../../pki/node/cluster-pki.ts';
+import { addCostMetrics } from '../../server/node/process-metrics.ts';
 import { KUBERNETES_VERSION } from '../../version.ts';
 import { PAUSE_IMAGE } from '../../host/containerd-config.ts';
 import { primaryAddress } from './host-address.ts';
@@ -51,6 +52,8 @@ export async function runNodeAgent(
   const agentClient = clientOf(node.client, `kubelet/${KUBERNETES_VERSION}`);
   await untilApiAnswers(agentClient, ctx);
 
+  const metrics = createMetricsRegistry();
+  addCostMetrics(metrics);
   const cache = createCache(agentClient);
   const network = createNetwork(options, member, ctx);
   const cacheRun = cache.run(ctx);
@@ -67,6 +70,7 @@ export async function runNodeAgent(
       resolvConf: options.resolvConf,
       config: readKubeletConfig(options.kubeletConfig),
       keptImages: [PAUSE_IMAGE],
+      metrics,
       cgroupRoot: member.cgroupRoot,
       version: KUBERNETES_VERSION,
       server: {

@@ -7,9 +7,23 @@ const RESOLUTION_MS = 5;
 
 /** Measures the event loop from now on. */
 export function addProcessMetrics(metrics: MetricsRegistry): void {
-  const startSeconds = Date.now() / 1000 - process.uptime();
+  addCostMetrics(metrics);
   const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   delay.enable();
+  const gauge = (name: string, help: string, read: () => number) => metrics.readGauge(name, help, read);
+  gauge('nodejs_eventloop_lag_max_seconds', 'The longest time in which the event loop answered nobody.', () => {
+    return Number.isFinite(delay.max) ? Math.max(0, delay.max / 1e9 - RESOLUTION_MS / 1000) : 0;
+  });
+  gauge(
+    'nodejs_eventloop_lag_p99_seconds',
+    'The 99th percentile of the event loop lags.',
+    () => delay.percentile(99) / 1e9,
+  );
+}
+
+/** All that costs nothing until it is asked for. */
+export function addCostMetrics(metrics: MetricsRegistry): void {
+  const startSeconds = Date.now() / 1000 - process.uptime();
   const gauge = (name: string, help: string, read: () => number) => metrics.readGauge(name, help, read);
   metrics.readEach(
     'process_cpu_seconds_total',
@@ -30,14 +44,6 @@ export function addProcessMetrics(metrics: MetricsRegistry): void {
     'nodejs_heap_size_used_bytes',
     'Process heap size used from Node.js in bytes.',
     () => process.memoryUsage().heapUsed,
-  );
-  gauge('nodejs_eventloop_lag_max_seconds', 'The longest time in which the event loop answered nobody.', () => {
-    return Number.isFinite(delay.max) ? Math.max(0, delay.max / 1e9 - RESOLUTION_MS / 1000) : 0;
-  });
-  gauge(
-    'nodejs_eventloop_lag_p99_seconds',
-    'The 99th percentile of the event loop lags.',
-    () => delay.percentile(99) / 1e9,
   );
 }
 

@@ -156,6 +156,9 @@ function containerCalls(s: GrpcService) {
       const r = await s.unary('ExecSync', { containerId: id, cmd, timeout: timeoutSeconds }, deadlineMs, ctx);
       return { stdout: r.stdout as Uint8Array, stderr: r.stderr as Uint8Array, exitCode: r.exitCode as number };
     },
+    async checkpointContainer(containerId: string, location: string, timeout: number, ctx: Ctx) {
+      await s.unary('CheckpointContainer', { containerId, location, timeout }, CALL_MS, ctx);
+    },
     async listContainerStats(ctx: Ctx) {
       const r = await s.unary('ListContainerStats', { filter: {} }, CALL_MS, ctx);
       return (r.stats as Wire[]).map(decodeContainerStats);

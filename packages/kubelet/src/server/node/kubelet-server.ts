@@ -1,4 +1,4 @@
-/** The node agent's HTTPS server: logs, exec, attach, port-forward, pods. Only the API server's certificate gets in. */
+/** The node agent's HTTPS server. Certificates say who calls, or tokens; the API server says what they may. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -8,33 +8,43 @@ import { ApiError, type Ctx, describeError } from '@kapella/base';
 import type { NodeServerSource, StreamOptions } from '../../server-source.ts';
 import { createPortForwardTunnel, relaySpdy } from '../../streaming/node/relay.ts';
 import { createRemoteCommandServer } from '../../streaming/node/remote-command.ts';
+import type { NodeAccess, NodeUser } from '../access.ts';
 import { isTrue, parseLogQuery } from '../log-format.ts';
-import { type KubeletRoute, parseRoute, subresourceOf } from '../routes.ts';
+import { cpuAndMemoryOnly, type NodeReports } from '../reports.ts';
+import { isLongRunning, type KubeletRoute, metricPathOf, parseRoute } from '../routes.ts';
 import { sendLog } from './log-reader.ts';
+import { sendHostLog } from './host-logs.ts';
 
-export interface KubeletServerOptions {
+const TEXT = 'text/plain; charset=utf-8';
+const METRICS = 'text/plain; version=0.0.4; charset=utf-8';
+
+export interface ServingPair {
+  readonly cert: string;
+  readonly key: string;
+}
+
+export interface KubeletServerOptions extends ServingPair {
   readonly address: string;
   /** 0: any free port. */
   readonly port: number;
-  readonly cert: string;
-  readonly key: string;
   /** CA that signs client certificates. */
   readonly clientCa: string;
   readonly source: NodeServerSource;
+  readonly access: NodeAccess;
+  readonly reports: NodeReports;
 }
 
 export interface KubeletServer {
   readonly port: number;
+  /** New connections are shown this certificate. */
+  use(pair: ServingPair): void;
   close(): Promise<void>;
 }
-
-/** Who may in: cluster admins and the API server's own client certificate. */
-const ADMIN_GROUP = 'system:masters';
 
 export async function startKubeletServer(options: KubeletServerOptions, ctx: Ctx): Promise<KubeletServer> {
   const { cert, key, clientCa: ca } = options;
   const server = createServer({ cert, key, ca, requestCert: true, rejectUnauthorized: false, minVersion: 'TLSv1.2' });
-  const handler = new Handler(options.source, ctx);
+  const handler = new Handler(options, ctx);
   server.on('request', (request, response) => handler.request(request, response));
   server.on('upgrade', (request, socket, head) => handler.upgrade(request, socket, head));
   server.on('tlsClientError', () => {});
@@ -42,7 +52,11 @@ export async function startKubeletServer(options: KubeletServerOptions, ctx: Ctx
     server.once('error', reject);
     server.listen(options.port, options.address, resolve);
   });
-  return { port: (server.address() as AddressInfo).port, close: () => closeServer(server) };
+  return {
+    port: (server.address() as AddressInfo).port,
+    use: (pair) => server.setSecureContext({ ...pair, ca, minVersion: 'TLSv1.2' }),
+    close: () => closeServer(server),
+  };
 }
 
 function closeServer(server: Server): Promise<void> {
@@ -52,22 +66,36 @@ function closeServer(server: Server): Promise<void> {
   });
 }
 
+interface Call {
+  readonly route: KubeletRoute;
+  readonly url: URL;
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+}
+
 class Handler {
   readonly #source: NodeServerSource;
+  readonly #access: NodeAccess;
+  readonly #reports: NodeReports;
   readonly #ctx: Ctx;
   readonly #commands = createRemoteCommandServer();
   readonly #tunnel = createPortForwardTunnel();
 
-  constructor(source: NodeServerSource, ctx: Ctx) {
+  constructor({ source, access, reports }: KubeletServerOptions, ctx: Ctx) {
     this.#source = source;
+    this.#access = access;
+    this.#reports = reports;
     this.#ctx = ctx;
   }
 
   request(request: IncomingMessage, response: ServerResponse): void {
-    this.#serve(request, response).catch((error) => {
+    const url = new URL(request.url ?? '/', 'https://node');
+    const route = parseRoute(url.pathname);
+    this.#meter(request, route, response);
+    this.#serve({ request, response, url, route }).catch((error) => {
       const status = toStatus(error);
       if (response.headersSent) response.destroy();
-      else response.writeHead(status.code, { 'content-type': 'text/plain; charset=utf-8' }).end(status.message);
+      else response.writeHead(status.code, { 'content-type': TEXT }).end(status.message);
     });
   }
 
@@ -83,26 +111,88 @@ class Handler {
     });
   }
 
-  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const url = new URL(request.url ?? '/', 'https://node');
-    const route = parseRoute(url.pathname);
-    authorize(request, route);
-    if (route.kind === 'containerLogs') return this.#logs(route, url.searchParams, response);
-    if (route.kind === 'pods') {
-      const items = this.#source.pods();
-      return send(
-        response,
-        'application/json',
-        JSON.stringify({ kind: 'PodList', apiVersion: 'v1', metadata: {}, items }),
-      );
+  #meter({ method = '' }: IncomingMessage, route: KubeletRoute, end: NodeJS.EventEmitter): void {
+    const startMs = this.#ctx.clock.monotonicMs();
+    const known = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD'].includes(method) ? method : 'other';
+    const metered = this.#reports.onRequest(known, metricPathOf(route), isLongRunning(route));
+    end.once('close', () => metered.ended((this.#ctx.clock.monotonicMs() - startMs) / 1000));
+  }
+
+  async #authorize(request: IncomingMessage, path: string): Promise<void> {
+    const certificate = userOfCertificate(request.socket as TLSSocket);
+    const { method = 'GET', headers } = request;
+    await this.#access.check({ method, path, certificate, authorization: headers.authorization }, this.#ctx);
+  }
+
+  async #serve(call: Call): Promise<void> {
+    const { route, url, request, response } = call;
+    await this.#authorize(request, url.pathname);
+    switch (route.kind) {
+      case 'containerLogs':
+        return await this.#logs(route, url.searchParams, response);
+      case 'run':
+        return await this.#run(route, url.searchParams, response);
+      case 'checkpoint':
+        return await this.#checkpoint(route, call);
+      case 'logs':
+        return await sendHostLog(route.path, response);
+      case 'unknown':
+      case 'exec':
+      case 'attach':
+      case 'portForward':
+        throw new ApiError('NotFound', '404 page not found');
+      default:
+        return await this.#report(route, url.searchParams, response);
     }
-    if (route.kind === 'healthz') return send(response, 'text/plain', 'ok');
-    if (route.kind === 'run') {
-      const cmd = (url.searchParams.get('cmd') ?? '').split(' ').filter((word) => word !== '');
-      const output = await this.#source.runInContainer(route.namespace, route.pod, route.container, cmd, this.#ctx);
-      return send(response, 'text/plain', Buffer.from(output));
+  }
+
+  async #report(
+    route: Extract<
+      KubeletRoute,
+      { kind: 'pods' | 'runningpods' | 'healthz' | 'configz' | 'statsSummary' | 'slis' | 'metrics' }
+    >,
+    query: URLSearchParams,
+    response: ServerResponse,
+  ): Promise<void> {
+    const reports = this.#reports;
+    const ctx = this.#ctx;
+    if (route.kind === 'pods') return sendPods(response, this.#source.pods());
+    if (route.kind === 'runningpods') return sendPods(response, await reports.runningPods(ctx));
+    if (route.kind === 'configz') return send(response, 'application/json', reports.configz());
+    if (route.kind === 'slis') return send(response, METRICS, '');
+    if (route.kind === 'metrics') return send(response, METRICS, await reports.metrics(route.page, ctx));
+    if (route.kind === 'statsSummary') {
+      const summary = await reports.summary(ctx);
+      const shown = isTrue(query.get('only_cpu_and_memory')) ? cpuAndMemoryOnly(summary) : summary;
+      return send(response, 'application/json', JSON.stringify(shown));
     }
-    throw new ApiError('NotFound', '404 page not found');
+    const problem = reports.syncLoopProblem();
+    if (problem === undefined) return send(response, TEXT, 'ok');
+    throw new ApiError(
+      'InternalError',
+      `[+]ping ok\n[+]log ok\n[-]syncloop failed: ${problem}\nhealthz check failed\n`,
+    );
+  }
+
+  async #run(
+    { namespace, pod, container }: { namespace: string; pod: string; container: string },
+    query: URLSearchParams,
+    response: ServerResponse,
+  ): Promise<void> {
+    const cmd = (query.get('cmd') ?? '').split(' ').filter((word) => word !== '');
+    const output = await this.#source.runInContainer(namespace, pod, container, cmd, this.#ctx);
+    send(response, 'text/plain', Buffer.from(output));
+  }
+
+  async #checkpoint(
+    { namespace, pod, container }: { namespace: string; pod: string; container: string },
+    { request, response, url }: Call,
+  ): Promise<void> {
+    if (request.method !== 'POST') throw new ApiError('MethodNotAllowed', '405: Method Not Allowed');
+    const timeout = Number(url.searchParams.get('timeout') ?? 0);
+    if (!Number.isInteger(timeout) || timeout < 0) throw new ApiError('BadRequest', 'cannot parse the timeout');
+    const path = await this.#reports.checkpoint(namespace, pod, container, timeout, this.#ctx);
+    send(response, 'application/json', JSON.stringify({ items: [path] }));
   }
 
   async #logs(
@@ -132,8 +222,10 @@ class Handler {
   async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     const url = new URL(request.url ?? '/', 'https://node');
     const route = parseRoute(url.pathname);
-    authorize(request, route);
+    this.#meter(request, route, socket);
+    await this.#authorize(request, url.pathname);
     const isWebSocket = request.headers.upgrade?.toLowerCase() === 'websocket';
+    if (isWebSocket) this.#reports.onWebSocket(route.kind.toLowerCase());
     if (route.kind === 'portForward') {
       const target = await this.#source.portForwardUrl(route.namespace, route.pod, [], this.#ctx);
       if (isWebSocket) this.#tunnel.handle(request, socket, head, target);
@@ -152,6 +244,13 @@ class Handler {
   }
 }
 
+function userOfCertificate(socket: TLSSocket): NodeUser | undefined {
+  if (!socket.authorized) return undefined;
+  const subject = socket.getPeerCertificate().subject as { CN?: string; O?: string | string[] };
+  const groups = Array.isArray(subject.O) ? subject.O : subject.O === undefined ? [] : [subject.O];
+  return { name: subject.CN ?? '', groups: [...groups, 'system:authenticated'] };
+}
+
 /** kubelets are asked with input/output/error, kubectl speaks of stdin/stdout/stderr: either is taken. */
 function streamOptions(query: URLSearchParams): StreamOptions {
   const either = (a: string, b: string) => isTrue(query.get(a)) || isTrue(query.get(b));
@@ -164,20 +263,8 @@ function streamOptions(query: URLSearchParams): StreamOptions {
   };
 }
 
-/** Throws Unauthorized or Forbidden. */
-function authorize(request: IncomingMessage, route: KubeletRoute): void {
-  if (route.kind === 'healthz') return;
-  const socket = request.socket as TLSSocket;
-  if (!socket.authorized) throw new ApiError('Unauthorized', 'Unauthorized');
-  const subject = socket.getPeerCertificate().subject as { CN?: string; O?: string | string[] };
-  const groups = Array.isArray(subject.O) ? subject.O : [subject.O ?? ''];
-  if (groups.includes(ADMIN_GROUP)) return;
-  const user = subject.CN ?? '';
-  throw new ApiError(
-    'Forbidden',
-    `Forbidden (user=${user}, verb=get, resource=nodes, subresource=${subresourceOf(route)})`,
-  );
-}
+const sendPods = (response: ServerResponse, items: readonly object[]) =>
+  send(response, 'application/json', JSON.stringify({ kind: 'PodList', apiVersion: 'v1', metadata: {}, items }));
 
 function send(response: ServerResponse, contentType: string, body: string | Buffer): void {
   response.writeHead(200, { 'content-type': contentType, 'content-length': Buffer.byteLength(body) }).end(body);

@@ -2,6 +2,9 @@
 import type { Controller, ControllerDeps } from '@kapella/controller';
 import { CLUSTER_CONTROLLERS, type ClusterFacts, createControllers } from '@kapella/controllers';
 
+export { createNodeCertificateApprover } from './node-join/node-join.ts';
+export { NODE_CERTIFICATE_APPROVER, NODE_SETTINGS, type NodeSettingsFacts } from './node-join/rbac.ts';
+
 /** `selection`: a `--controllers` list. */
 export function clusterControllers(
   facts: ClusterFacts,

@@ -14,6 +14,7 @@ import {
   priorityClasses,
   rbacObjects,
 } from './objects.ts';
+import { nodeSettingsObject } from '../node-join/rbac.ts';
 import { planRbac } from './reconcile-rbac.ts';
 
 /** Resolves when everything that clients count on is there. `client`: as system:masters. */
@@ -29,6 +30,7 @@ export async function bootstrapCluster(client: Client, facts: BootstrapFacts, ct
     ...dnsObjects(facts).map((manifest) => ensure(client, manifest, ctx)),
     replace(client, extensionAuthentication(facts), ctx),
     ...clusterInfo(facts).map((manifest) => ensure(client, manifest, ctx)),
+    ...(facts.nodeSettings === undefined ? [] : [replace(client, nodeSettingsObject(facts.nodeSettings), ctx)]),
   ]);
 }
 

@@ -1,6 +1,7 @@
 /** What every new cluster holds before anyone asks: namespaces, roles, priorities, the API's own Service, DNS. */
 import { dnsService } from '@kapella/dns';
 import { RBAC_POLICY } from '@kapella/apiserver';
+import { nodeJoinRbac, type NodeSettingsFacts } from '../node-join/rbac.ts';
 import { NODE_NETWORK_GROUP } from './groups.ts';
 
 /** An object in plain JSON; `apiVersion` and `kind` say where it belongs. */
@@ -29,6 +30,8 @@ export interface BootstrapFacts {
   readonly requestHeaderCa: string;
   /** What `kube-public/cluster-info` tells who joins. Absent: there is none. */
   readonly clusterInfo?: { readonly server: string; readonly ca: string };
+  /** What node agents on other machines are told. Absent: there are none. */
+  readonly nodeSettings?: NodeSettingsFacts;
 }
 
 const NAMESPACES = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
@@ -38,7 +41,7 @@ export function namespaces(): Manifest[] {
 }
 
 export function rbacObjects(): Manifest[] {
-  return [...(RBAC_POLICY as readonly Manifest[]).map(withPatch), ...nodeNetworkRbac()];
+  return [...(RBAC_POLICY as readonly Manifest[]).map(withPatch), ...nodeNetworkRbac(), ...nodeJoinRbac()];
 }
 
 /** Kapella's controllers write by patch where upstream's read and update: whoever may do the one may do the other. */

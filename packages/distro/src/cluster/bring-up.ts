@@ -84,9 +84,10 @@ async function checkMachine(machine: Machine, reporter: Reporter, ctx: Ctx): Pro
   throw new CliError('Host', `${first.name}: ${first.detail}`, first.fix ?? 'kapella doctor');
 }
 
-async function prepareMachine(
+/** What the machine lacks, after a question. */
+export async function prepareMachine(
   steps: readonly HostStep[],
-  options: BringUpOptions,
+  options: Pick<BringUpOptions, 'mayAsk' | 'ask'>,
   reporter: Reporter,
   ctx: Ctx,
 ): Promise<void> {

@@ -58,6 +58,22 @@ const HOLLOW_NODES: FlagSpec = {
   help: 'nodes beside the real one that run the Pod lifecycle but no containers: for tests at scale',
   check: (value) => (/^\d{1,5}$/.test(value) ? undefined : 'must be a number'),
 };
+const JOIN_FLAGS: readonly FlagSpec[] = [
+  {
+    flag: '--server',
+    value: 'URL',
+    help: 'of the API server to join, as https://10.0.0.1:6443',
+    check: (value) => (/^https:\/\/[^/]+$/.test(value) ? undefined : 'must be of the form https://HOST:PORT'),
+  },
+  { flag: '--token', value: 'TOKEN', help: 'what `kapella token create` said; only needed the first time' },
+  {
+    flag: '--ca-cert-hash',
+    value: 'HASH',
+    help: "sha256:… of the key of the server's CA",
+    check: (value) => (/^sha256:[0-9a-f]{64}$/.test(value) ? undefined : 'must be sha256: and 64 hexadecimal digits'),
+  },
+  { flag: '--skip-ca-verification', help: 'join without --ca-cert-hash: the token alone vouches for the server' },
+];
 const YES: FlagSpec = { flag: '--yes', short: '-y', help: 'do not ask' };
 
 export const PROGRAM_SUMMARY = 'Kapella: a Kubernetes 1.36 cluster on this machine by one command.';
@@ -231,9 +247,36 @@ const NODE: CommandSpec = {
   name: 'node',
   summary: 'Run the node agent, in the foreground',
   usage: '[FLAGS]',
-  examples: [{ line: 'sudo kapella node --name demo --log-level debug', what: "beside that cluster's server" }],
-  description: "Needs root, the cluster's containerd, and its server on this machine. Containers go on when it ends.",
-  flags: [...ALL_OPTIONS, LOG_LEVEL, SUPERVISE, MEMBER],
+  examples: [
+    { line: 'sudo kapella node --name demo --log-level debug', what: "beside that cluster's server" },
+    {
+      line: 'sudo kapella node join --server https://10.0.0.1:6443 --token TOKEN --ca-cert-hash HASH',
+      what: 'this machine becomes a node of a server elsewhere; `kapella token create` there says TOKEN and HASH',
+    },
+  ],
+  description:
+    "Alone it needs root, the cluster's containerd, and its server on this machine. With join it needs root, sets the\n" +
+    'machine up, starts containerd, gets its certificates for the token, and keeps them: later the server is enough.\n' +
+    'Containers go on when it ends.',
+  flags: [...ALL_OPTIONS, LOG_LEVEL, SUPERVISE, MEMBER, YES, ...JOIN_FLAGS],
+  args: { min: 0, max: 1, first: ['join'] },
+};
+
+const TOKEN: CommandSpec = {
+  name: 'token',
+  summary: 'Make, list or delete the tokens by which other machines become nodes',
+  usage: 'create|list|delete [ID] [FLAGS]',
+  examples: [
+    { line: 'sudo kapella token create', what: 'the command to run on the other machine; good for a day' },
+    { line: 'sudo kapella token create --ttl 1h', what: 'good for an hour; 0 = until it is deleted' },
+    { line: 'sudo kapella token delete abcdef', what: 'nobody joins by it any more; nodes that did stay' },
+  ],
+  flags: [
+    ...FIND_OPTIONS,
+    { flag: '--ttl', value: 'DURATION', help: 'how long a new token is good for (default: 24h)' },
+    { flag: '--description', value: 'TEXT', help: 'what a new token is for' },
+  ],
+  args: { min: 1, max: 2, first: ['create', 'list', 'delete'] },
 };
 
 const SNAPSHOT: CommandSpec = {
@@ -350,6 +393,6 @@ const VERSION: CommandSpec = {
 };
 
 export const COMMANDS: readonly CommandSpec[] = [
-  ...[UP, DOWN, RESET, STATUS, LOGS, KUBECONFIG, KUBECTL, IMAGE, SNAPSHOT, DOCTOR, SERVER, NODE],
+  ...[UP, DOWN, RESET, STATUS, LOGS, KUBECONFIG, KUBECTL, IMAGE, SNAPSHOT, DOCTOR, SERVER, NODE, TOKEN],
   ...[EXPLAIN, HOLLOW, ENVTEST, KUBE_APISERVER, KUBE_SCHEDULER, ETCD, VERSION],
 ];

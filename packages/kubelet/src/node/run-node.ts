@@ -105,6 +105,8 @@ export interface RunningNode {
   readonly source: NodeServerSource;
   /** Where the HTTPS server listens; undefined without one. */
   readonly port: number | undefined;
+  /** The HTTPS server shows this certificate from now on. */
+  serveAs(pair: { readonly cert: string; readonly key: string }): void;
   /** Resolves when the agent has stopped after `ctx` was aborted. Containers go on running. */
   readonly done: Promise<void>;
 }
@@ -178,7 +180,7 @@ export async function startNode(options: NodeOptions, { client, cache }: NodeDep
     runPluginManager(plugins, new Map([['CSIPlugin', csi.handler]]), ctx),
     events,
   ]).finally(() => server?.close());
-  return { cri, manager, source, port: server?.port, done };
+  return { cri, manager, source, port: server?.port, serveAs: (pair) => server?.use(pair), done };
 }
 
 /** Once the Pods are known: before that every image would look unused. */

@@ -139,7 +139,7 @@ function furtherNode(options: ClusterOptions, member: Member, api: AdminApi, pro
   };
 }
 
-function containerdPart({ runtime }: ClusterFiles, prefix: readonly string[] = []): Part {
+export function containerdPart({ runtime }: Pick<ClusterFiles, 'runtime'>, prefix: readonly string[] = []): Part {
   const options = { paths: runtime, prefix };
   return {
     name: 'containerd',

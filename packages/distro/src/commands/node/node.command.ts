@@ -10,7 +10,9 @@ import type { CommandInput } from './command.ts';
 import { lookUpCluster, unrecordedOptions } from './find-cluster.ts';
 import { requireRoot } from './up.command.ts';
 
-export async function node({ given, flags, program, reporter }: CommandInput, ctx: Ctx): Promise<number> {
+export async function node(input: CommandInput, ctx: Ctx): Promise<number> {
+  if (input.args[0] === 'join') return (await import('./join.ts')).join(input, ctx);
+  const { given, flags, program, reporter } = input;
   requireRoot('node');
   const saved = await lookUpCluster(given);
   const options = unrecordedOptions({ ...(saved === undefined ? {} : toGiven(saved.options)), ...given }, true);

@@ -14,6 +14,7 @@ export const COMMAND_WORK: ReadonlyMap<string, () => Promise<Command>> = new Map
   ['explain', async () => (await import('./explain.command.ts')).explain],
   ['server', async () => (await import('./server.command.ts')).server],
   ['node', async () => (await import('./node.command.ts')).node],
+  ['token', async () => (await import('./token.command.ts')).token],
   ['hollow', async () => (await import('./hollow.command.ts')).hollow],
   ['snapshot', async () => (await import('./snapshot.command.ts')).snapshot],
   ['envtest', async () => (await import('./envtest.command.ts')).envtest],

@@ -14,12 +14,12 @@ import { createNftablesBackend } from '@kapella/proxy/node';
 import { createMetricsRegistry, type Ctx, describeError, isReason, sleep } from '@kapella/base';
 import { DNS_ADDRESS_INDEX } from '../../network.ts';
 import { apiServerOf, cableNetwork, type Member } from '../../cluster/members.ts';
-import type { KeyPairPem } from '@kapella/control-plane/node';
-import { ensureClusterPki } from '../../pki/node/cluster-pki.ts';
 import { addCostMetrics } from '../../server/node/process-metrics.ts';
 import { KUBERNETES_VERSION } from '../../version.ts';
 import { PAUSE_IMAGE } from '../../host/containerd-config.ts';
 import { primaryAddress } from './host-address.ts';
+import type { AgentCredentials, LivePair } from './credentials.ts';
+import { memberCredentials } from './member-credentials.ts';
 import { readKubeletConfig } from './kubelet-config.ts';
 import { claimKubeletDir } from './kubelet-dir.ts';
 
@@ -38,18 +38,31 @@ export async function runNodeAgent(
   hooks: NodeAgentHooks,
   ctx: Ctx,
 ): Promise<void> {
-  const { nodeName, runtime } = member;
   const address = (await primaryAddress()) ?? '127.0.0.1';
-  const pki = await ensureClusterPki({
-    directory: `${options.dataDir}/pki`,
-    apiServerHosts: [],
-    nowMs: ctx.clock.nowMs(),
-  });
-  const node = await pki.node(nodeName, [address, '127.0.0.1']);
-  const server = apiServerOf(options, member);
-  const clientOf = (pair: KeyPairPem, userAgent: string) =>
-    createClient(createHttpsTransport({ server, ca: pki.ca.cert, ...pair }), { userAgent });
-  const agentClient = clientOf(node.client, `kubelet/${KUBERNETES_VERSION}`);
+  const credentials = await memberCredentials(options, member.nodeName, address, ctx);
+  const place = { server: apiServerOf(options, member), address, credentials };
+  await runAgentAt(place, options, member, hooks, ctx);
+}
+
+/** Where an agent is and who it is. */
+export interface AgentPlace {
+  /** URL of the API server. */
+  readonly server: string;
+  /** Of this machine, for the other nodes. */
+  readonly address: string;
+  readonly credentials: AgentCredentials;
+}
+
+export async function runAgentAt(
+  place: AgentPlace,
+  options: ClusterOptions,
+  member: Member,
+  hooks: NodeAgentHooks,
+  ctx: Ctx,
+): Promise<void> {
+  const { nodeName, runtime } = member;
+  const { address, credentials } = place;
+  const agentClient = clientOf(place, credentials.client, `kubelet/${KUBERNETES_VERSION}`);
   await untilApiAnswers(agentClient, ctx);
 
   const metrics = createMetricsRegistry();
@@ -76,19 +89,40 @@ export async function runNodeAgent(
       server: {
         address: '0.0.0.0',
         port: kubeletPort(options, member),
-        cert: node.server.cert,
-        key: node.server.key,
-        clientCa: pki.ca.cert,
+        ...credentials.serving.current(),
+        clientCa: credentials.ca,
       },
       onNode: (seen) => network.onNode(seen),
     },
     { client: agentClient, cache },
     ctx,
   );
+  credentials.serving.onChange((pair) => running.serveAs(pair));
   network.onSandboxes(async () => (await running.cri.listPodSandboxes({}, ctx)).map((sandbox) => sandbox.id));
-  const services = runServices(options, member, address, clientOf(node.network, 'kube-proxy/kapella'), ctx);
+  const services = runServices(
+    options,
+    member,
+    address,
+    clientOf(place, credentials.network, 'kube-proxy/kapella'),
+    ctx,
+  );
   hooks.onReady?.({ address, kubeletPort: running.port });
-  await Promise.all([running.done, services, cacheRun]);
+  await Promise.all([running.done, services, cacheRun, credentials.run(ctx)]);
+}
+
+/** Over a connection that is made anew with each newer certificate. */
+function clientOf({ server, credentials }: AgentPlace, pair: LivePair, userAgent: string): Client {
+  const transport = createHttpsTransport({
+    ...{ server, ca: credentials.ca },
+    get cert() {
+      return pair.current().cert;
+    },
+    get key() {
+      return pair.current().key;
+    },
+  });
+  pair.onChange(() => transport.reconnect());
+  return createClient(transport, { userAgent });
 }
 
 /** The usual port in a network of its own and on the first cluster of a machine; others take what is free. */

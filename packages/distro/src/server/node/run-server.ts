@@ -11,7 +11,11 @@ import {
   MASTER,
   runComponents,
 } from '@kapella/control-plane';
-import { clusterControllers } from '@kapella/control-plane/controllers';
+import {
+  clusterControllers,
+  createNodeCertificateApprover,
+  NODE_CERTIFICATE_APPROVER,
+} from '@kapella/control-plane/controllers';
 import { kubeconfigYaml } from '@kapella/control-plane/node';
 import { cableNetwork } from '../../cluster/members.ts';
 import { followHollowWish } from '../../hollow/follow-wish.ts';
@@ -77,6 +81,7 @@ export async function runServer(options: ClusterOptions, hooks: ServerHooks, ctx
     apiPort: api.port,
     clientCa: pki.ca.cert,
     requestHeaderCa: pki.frontProxyCa.cert,
+    nodeSettings: nodeSettingsOf(options),
     clusterInfo: { server: `https://${apiAddress}:${api.port}`, ca: pki.ca.cert },
   };
   const master = clientFor(api.server, MASTER, 'kapella-bootstrap');
@@ -89,10 +94,14 @@ export async function runServer(options: ClusterOptions, hooks: ServerHooks, ctx
   hooks.onReady?.({ url, kubeconfig, tookMs: Math.round(ctx.clock.monotonicMs() - startMs) });
 
   const certificates = createCertificateFacts(pki.ca);
-  const controllers = clusterControllers(
+  const standard = clusterControllers(
     { podCidr: options.podCidr, rootCa: pki.ca.cert, certificates, ...cloudOf(options) },
     selection,
   );
+  const controllers: typeof standard = (depsOf) => [
+    ...standard(depsOf),
+    createNodeCertificateApprover(depsOf(NODE_CERTIFICATE_APPROVER), certificates),
+  ];
   const { server } = api;
   const parts = { server, roles: rolesOf(options), controllers, scheduler };
   // Nobody else writes to an embedded store, so there is nobody to elect among.
@@ -109,6 +118,11 @@ function untilAborted({ signal }: Ctx): Promise<void> {
   if (signal.aborted) return Promise.resolve();
   return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }
+
+const nodeSettingsOf = ({ podCidr, serviceCidr, clusterDomain }: ClusterOptions) => ({
+  ...{ podCidr, serviceCidr, clusterDomain },
+  dnsAddress: addressAt(serviceCidr, DNS_ADDRESS_INDEX),
+});
 
 /** Names and addresses under which clients may reach the API server. */
 export function apiServerHosts(options: ClusterOptions): string[] {

@@ -33,11 +33,18 @@ export interface HttpsTransportOptions {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-export function createHttpsTransport(options: HttpsTransportOptions): Transport {
+/** A transport whose credentials may change. */
+export interface HttpsClientTransport extends Transport {
+  /** Requests from now on go over a new session, which reads `cert` and `key` again; what runs goes on. */
+  reconnect(): void;
+}
+
+/** `options` are read at each connection: a getter may answer newer credentials. */
+export function createHttpsTransport(options: HttpsTransportOptions): HttpsClientTransport {
   return new HttpsTransport(options);
 }
 
-class HttpsTransport implements Transport {
+class HttpsTransport implements HttpsClientTransport {
   readonly #options: HttpsTransportOptions;
   readonly #prefix: string;
   #session: ClientHttp2Session | undefined;
@@ -58,6 +65,12 @@ class HttpsTransport implements Transport {
         if (attempt > 0 || !wasNotProcessed(error)) throw error;
       }
     }
+  }
+
+  reconnect(): void {
+    const session = this.#session;
+    this.#session = undefined;
+    session?.close();
   }
 
   async close(): Promise<void> {

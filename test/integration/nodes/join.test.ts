@@ -75,12 +75,17 @@ async function becomesReady(): Promise<void> {
   }
 }
 
+async function newToken(): Promise<{ readonly token: string; readonly caCertHash: string }> {
+  const { stdout } = await cluster.kapella('token create --ttl 1h --output json');
+  const { result } = JSON.parse(stdout.trim().split('\n').at(-1) ?? '{}');
+  return result;
+}
+
 const fileOf = (name: string) => readFileSync(`${directory}/node/pki/kubelet-${name}-current.pem`, 'utf8');
 
 test('a token of the wrong cluster, or a CA of another key, joins nothing', async () => {
   const wrong = `sha256:${'0'.repeat(64)}`;
-  const made = await cluster.kapella('token create --ttl 1h --output json');
-  const { token } = JSON.parse(made.stdout.trim().split('\n').at(-1) ?? '') as { token: string };
+  const { token } = await newToken();
   const pinned = start(['--token', token, '--ca-cert-hash', wrong]);
   assert.notEqual(await ended(pinned), 0);
   assert.match(said, /the server's CA has the key sha256:/);
@@ -90,15 +95,14 @@ test('a token of the wrong cluster, or a CA of another key, joins nothing', asyn
 });
 
 test('a machine joins, runs Pods, and answers through the API server', async () => {
-  const made = await cluster.kapella('token create --ttl 1h --output json');
-  const { token, caCertHash } = JSON.parse(made.stdout.trim().split('\n').at(-1) ?? '') as Record<string, string>;
+  const { token, caCertHash } = await newToken();
   const spki = new X509Certificate(readFileSync(`${cluster.dataDir}/pki/ca.crt`)).publicKey;
   const hash = createHash('sha256')
     .update(spki.export({ type: 'spki', format: 'der' }))
     .digest('hex');
   assert.equal(caCertHash, `sha256:${hash}`);
-  agent = start(['--token', token as string, '--ca-cert-hash', caCertHash as string]);
-  await eventually('the node is Ready', async () => (await becomesReady(), true), 120_000);
+  agent = start(['--token', token, '--ca-cert-hash', caCertHash]);
+  await eventually('the node is Ready', () => becomesReady().then(() => true), 120_000);
   await importTestImages(OTHER, directory);
   await cluster.apply({
     apiVersion: 'v1',

@@ -5,7 +5,7 @@ import { containerAnnotations, containerLabels } from '../lifecycle/labels.ts';
 import type { AnyContainer } from '../lifecycle/observed.ts';
 import { expand } from './expansion.ts';
 import { type ResourceLimits, runtimeResources } from './resources.ts';
-import { containerSecurity, type ImageUser } from './security.ts';
+import { containerSecurity, type ImageUser, type UsernsOptions } from './security.ts';
 
 export interface ContainerConfigInput {
   readonly pod: Pod;
@@ -20,6 +20,7 @@ export interface ContainerConfigInput {
   readonly limits: ResourceLimits;
   readonly targetId?: string;
   readonly seccompDir: string;
+  readonly userns?: UsernsOptions | undefined;
 }
 
 /** Throws an Error with upstream's text when the security context cannot be kept. */
@@ -33,7 +34,7 @@ export function containerConfig(input: ContainerConfigInput): ContainerConfig {
     args: (container.args ?? []).map((word) => expand(word, lookup)),
     workingDir: container.workingDir ?? '',
     envs: [...env].map(([key, value]) => ({ key, value })),
-    mounts: input.mounts,
+    mounts: input.userns === undefined ? input.mounts : input.mounts.map((mount) => mapped(mount, input.userns)),
     ...(input.devices.length > 0 && { devices: input.devices }),
     labels: containerLabels(pod, container),
     annotations: containerAnnotations(pod, container, restartCount),
@@ -48,6 +49,10 @@ export function containerConfig(input: ContainerConfigInput): ContainerConfig {
     },
   };
 }
+
+/** Files of the host are the container's own in its user namespace. */
+const mapped = (mount: MountConfig, userns: UsernsOptions | undefined): MountConfig =>
+  userns === undefined ? mount : { ...mount, uidMappings: userns.uids, gidMappings: userns.gids };
 
 /** Relative to the Pod's log directory. */
 export const logPathOf = (container: string, restartCount: number): string => `${container}/${restartCount}.log`;

@@ -3,7 +3,7 @@ import type { Pod } from '@kapella/api/types/core-v1';
 import type { DnsConfig, PodSandboxConfig, PortMapping } from '../cri/config.ts';
 import { sandboxLabels } from '../lifecycle/labels.ts';
 import { kernelHostname, podHostname } from './hosts.ts';
-import { groupsOf, namespacesOf } from './security.ts';
+import { groupsOf, namespacesOf, type UsernsOptions } from './security.ts';
 
 export interface SandboxConfigInput {
   readonly pod: Pod;
@@ -12,14 +12,14 @@ export interface SandboxConfigInput {
   readonly dns: DnsConfig;
   readonly cgroupParent: string;
   readonly logDirectory: string;
+  /** undefined = the host's user namespace. */
+  readonly userns?: UsernsOptions | undefined;
 }
 
 /** Throws an Error when the host name cannot be formed. */
 export function sandboxConfig(input: SandboxConfigInput): PodSandboxConfig {
   const { pod } = input;
   const { spec, metadata } = pod;
-  // Better no Pod than one that is less isolated than it asked for.
-  if (spec.hostUsers === false) throw new Error('user namespaces (hostUsers: false) are not supported by this node');
   const context = spec.securityContext ?? {};
   const sysctls: Record<string, string> = Object.create(null);
   for (const { name, value } of context.sysctls ?? []) sysctls[name.replaceAll('/', '.')] = value;
@@ -35,7 +35,7 @@ export function sandboxConfig(input: SandboxConfigInput): PodSandboxConfig {
       cgroupParent: input.cgroupParent,
       sysctls,
       securityContext: {
-        namespaceOptions: namespacesOf(spec),
+        namespaceOptions: namespacesOf(spec, input.userns),
         ...(context.runAsUser === undefined ? {} : { runAsUser: { value: context.runAsUser } }),
         ...(context.runAsGroup === undefined ? {} : { runAsGroup: { value: context.runAsGroup } }),
         ...groupsOf(context),

@@ -33,14 +33,18 @@ export interface SecurityInput {
   readonly targetId?: string;
   /** Directory of localhost seccomp profiles. */
   readonly seccompDir: string;
+  readonly userns?: UsernsOptions | undefined;
 }
 
-export function namespacesOf(spec: PodSpec): NamespaceOption {
+export type UsernsOptions = NonNullable<NamespaceOption['usernsOptions']>;
+
+export function namespacesOf(spec: PodSpec, userns?: UsernsOptions): NamespaceOption {
   const shared = spec.shareProcessNamespace === true ? 'POD' : 'CONTAINER';
   return {
     network: spec.hostNetwork === true ? 'NODE' : 'POD',
     pid: spec.hostPID === true ? 'NODE' : shared,
     ipc: spec.hostIPC === true ? 'NODE' : 'POD',
+    ...(userns === undefined ? {} : { usernsOptions: userns }),
   };
 }
 
@@ -57,7 +61,7 @@ export function containerSecurity(input: SecurityInput): ContainerSecurityContex
   return {
     ...capabilitiesOf(own),
     privileged,
-    namespaceOptions: withTarget(namespacesOf(pod.spec), input.targetId),
+    namespaceOptions: withTarget(namespacesOf(pod.spec, input.userns), input.targetId),
     ...userOf(user ?? imageUser.uid, imageUser.username),
     ...(group === undefined ? {} : { runAsGroup: { value: group } }),
     readonlyRootfs: own.readOnlyRootFilesystem === true,

@@ -102,6 +102,8 @@ export interface MountConfig {
   readonly propagation: 'PROPAGATION_PRIVATE' | 'PROPAGATION_HOST_TO_CONTAINER' | 'PROPAGATION_BIDIRECTIONAL';
   readonly image?: ImageSpec;
   readonly imageSubPath?: string;
+  readonly uidMappings?: readonly IdMapping[];
+  readonly gidMappings?: readonly IdMapping[];
 }
 
 export interface ContainerSecurityContext {

@@ -1,7 +1,7 @@
 /** The node agent as one function: everything put together over a real host. Source: kubernetes cmd/kubelet/app. */
 import { coreV1, nodeV1 } from '@kapella/api';
 import type { Node, Pod, Service, Taint } from '@kapella/api/types/core-v1';
-import { type Ctx, describeError, type MetricsRegistry } from '@kapella/base';
+import { type Ctx, describeError, jsonEqual, type MetricsRegistry } from '@kapella/base';
 import { type Cache, type Client, createEventRecorder, type RunningEventRecorder } from '@kapella/client';
 import { createNodeService } from '@kapella/csi/node';
 import { createPodCgroups } from '../cgroups/cgroups.ts';
@@ -40,6 +40,7 @@ import type { NodeServerSource } from '../server-source.ts';
 import { volumePlugins } from '../volumes/index.ts';
 import { createTokenSource, type TokenSource } from '../volumes/tokens.ts';
 import { createVolumeManager } from '../volumes/volume-manager.ts';
+import { createUserNamespaces, parseSubIds } from '../userns/user-namespaces.ts';
 import { canLowerOomScore, readMachineFacts } from './host-facts.ts';
 import { parseSystemOom, systemOomMessage } from '../eviction/system-oom.ts';
 import { httpHook } from './http-hook.ts';
@@ -291,6 +292,7 @@ async function podDeps(
     volumes: createVolumeManager(volumePlugins, volumeDeps, { podsDir, memoryDir }),
     images: createImageManager(cri, ctx, metrics.imagePulled),
     cgroups,
+    userNamespaces: await openUserNamespaces(podsDir, options, cri, ctx),
     files: hostFiles,
     objects,
     status: createStatusWriter(client, ctx, metrics.statusWritten),
@@ -306,6 +308,21 @@ async function podDeps(
       return found.handler;
     },
   };
+}
+
+async function openUserNamespaces(podsDir: string, { config }: NodeOptions, cri: Cri, ctx: Ctx) {
+  const { userNamespaces, maxPods } = config ?? KUBELET_CONFIG_DEFAULTS;
+  const read = async (path: string) => new TextDecoder().decode((await hostFiles.read(path)) ?? new Uint8Array());
+  const [uids, gids] = await Promise.all(['/etc/subuid', '/etc/subgid'].map(read));
+  const range = parseSubIds(uids ?? '', 'kubelet');
+  const groups = parseSubIds(gids ?? '', 'kubelet');
+  if (!jsonEqual(range, groups)) throw new Error('mismatched subuids and subgids for user "kubelet"');
+  const { handlers } = await cri.status(ctx);
+  return await createUserNamespaces({
+    ...{ files: hostFiles, podsDir, idsPerPod: userNamespaces.idsPerPod, podsMax: maxPods },
+    ...(range === undefined ? {} : { range }),
+    handlers: () => handlers,
+  });
 }
 
 function identityOf(options: NodeOptions, port: number): NodeIdentity {

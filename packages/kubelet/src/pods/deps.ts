@@ -12,6 +12,7 @@ import type { ImageManager } from '../images/image-manager.ts';
 import type { KubeletMetrics } from '../metrics/kubelet-metrics.ts';
 import type { ObjectCache } from '../objects/object-cache.ts';
 import type { Prober } from '../prober.ts';
+import type { UserNamespaces } from '../userns/user-namespaces.ts';
 import type { VolumeManager } from '../volumes/volume-manager.ts';
 import type { HttpHook } from './hooks.ts';
 import type { StatusWriter } from './status-writer.ts';
@@ -52,6 +53,8 @@ export interface PodDeps {
   readonly objects: ObjectCache;
   readonly status: StatusWriter;
   readonly httpHook: HttpHook;
+  /** Absent: none. */
+  readonly userNamespaces?: UserNamespaces;
   /** Absent where nobody reads them. */
   readonly metrics?: KubeletMetrics;
   /** All Services, waiting for the first list. */

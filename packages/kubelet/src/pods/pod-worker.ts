@@ -387,6 +387,7 @@ export class PodWorker {
       if (this.#pod.metadata.finalizers?.length) return;
     }
     await removeRuntimePod(this.uid, cri, this.#ctx);
+    await this.#deps.userNamespaces?.release(this.uid);
     await volumes.removePodDir(this.uid);
     const { namespace, name } = this.#pod.metadata;
     await files.remove(`${settings.logsDir}/${namespace}_${name}_${this.uid}`);

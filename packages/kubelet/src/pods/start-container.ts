@@ -121,6 +121,7 @@ async function configure(input: StartInput, image: CriImage, deps: PodDeps, ctx:
     devices: containerDevices(container, volumes),
     limits: settings.limits,
     seccompDir: settings.seccompDir,
+    userns: input.sandbox.linux.securityContext.namespaceOptions.usernsOptions,
     ...(targetId === undefined ? {} : { targetId }),
   });
 }

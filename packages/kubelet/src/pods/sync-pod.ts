@@ -19,6 +19,8 @@ import {
 import { type Kill, type PodPlan, planPod } from '../lifecycle/plan.ts';
 import { podIpsOf } from '../lifecycle/pod-status.ts';
 import type { ProbeTarget } from '../prober.ts';
+import type { UsernsOptions } from '../container/security.ts';
+import { noUserNamespaces } from '../userns/user-namespaces.ts';
 import type { MountedVolumes } from '../volumes/volume-manager.ts';
 import { removeSuperfluous, stopSandboxes } from './clean-up.ts';
 import type { PodDeps } from './deps.ts';
@@ -191,10 +193,11 @@ async function makeSandbox(plan: PodPlan, sync: Sync): Promise<Sandbox | undefin
   const { pod } = sync.input;
   const event = podEvents(deps.recorder, pod);
   try {
-    const config = configOf(plan.attempt, sync);
+    const handler = await deps.runtimeHandler(pod.spec.runtimeClassName, ctx);
+    const userns = await (deps.userNamespaces ?? noUserNamespaces).optionsOf(pod, handler);
+    const config = configOf(plan.attempt, userns, sync);
     if (!plan.createSandbox) return { id: plan.sandboxId, config };
     await deps.files.mkdir(config.logDirectory, 0o755);
-    const handler = await deps.runtimeHandler(pod.spec.runtimeClassName, ctx);
     const id = await runSandbox(config, handler, sync);
     sync.acted = true;
     sync.state.sandboxFailures = 0;
@@ -227,7 +230,7 @@ async function runSandbox(config: PodSandboxConfig, handler: string, { deps, ctx
 
 const describeFirst = (error: unknown) => (error instanceof Error ? error.message : describeError(error));
 
-function configOf(attempt: number, { deps, input }: Sync): PodSandboxConfig {
+function configOf(attempt: number, userns: UsernsOptions | undefined, { deps, input }: Sync): PodSandboxConfig {
   const { settings } = deps;
   const { clusterDns, clusterDomain, hostDns } = settings;
   const dns = podDns(input.pod, { clusterDns, clusterDomain, host: hostDns });
@@ -240,6 +243,7 @@ function configOf(attempt: number, { deps, input }: Sync): PodSandboxConfig {
     dns: dns.config,
     cgroupParent: deps.cgroups.parentOf(input.pod),
     logDirectory: podLogDir(settings.logsDir, input.pod),
+    userns,
   });
 }
 

@@ -2,6 +2,7 @@
 import { networkInterfaces } from 'node:os';
 import { createTokenIssuer } from '@kapella/apiserver/node';
 import type { Ctx } from '@kapella/base';
+import type { CertificateFacts } from '@kapella/controllers';
 import { addressAt, type ClusterOptions } from '@kapella/cli';
 import {
   bootstrapCluster,
@@ -98,10 +99,7 @@ export async function runServer(options: ClusterOptions, hooks: ServerHooks, ctx
     { podCidr: options.podCidr, rootCa: pki.ca.cert, certificates, ...cloudOf(options) },
     selection,
   );
-  const controllers: typeof standard = (depsOf) => [
-    ...standard(depsOf),
-    createNodeCertificateApprover(depsOf(NODE_CERTIFICATE_APPROVER), certificates),
-  ];
+  const controllers = withNodeApprover(standard, certificates);
   const { server } = api;
   const parts = { server, roles: rolesOf(options), controllers, scheduler };
   // Nobody else writes to an embedded store, so there is nobody to elect among.
@@ -118,6 +116,12 @@ function untilAborted({ signal }: Ctx): Promise<void> {
   if (signal.aborted) return Promise.resolve();
   return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }
+
+type Controllers = ReturnType<typeof clusterControllers>;
+
+const withNodeApprover =
+  (standard: Controllers, certificates: CertificateFacts): Controllers =>
+  (depsOf) => [...standard(depsOf), createNodeCertificateApprover(depsOf(NODE_CERTIFICATE_APPROVER), certificates)];
 
 const nodeSettingsOf = ({ podCidr, serviceCidr, clusterDomain }: ClusterOptions) => ({
   ...{ podCidr, serviceCidr, clusterDomain },

@@ -11,7 +11,7 @@ import { coldUp } from './cold-up/cold-up.bench.ts';
 import { hollowBench } from './hollow/hollow.bench.ts';
 import { idle } from './idle/idle.bench.ts';
 import { podStart } from './pod-start/pod-start.bench.ts';
-import { scheduler } from './scheduler/scheduler.bench.ts';
+import { scheduler, schedulerPerf } from './scheduler/scheduler.bench.ts';
 import { podsAtOnce } from './pods-at-once/pods-at-once.bench.ts';
 import { testCluster } from './test-cluster/test-cluster.bench.ts';
 import { type Benchmark, type BenchmarkResult, evaluate, renderTable, type Sample } from './support/benchmark.ts';
@@ -25,6 +25,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   apiServer,
   fullStore,
   scheduler,
+  schedulerPerf,
   testCluster,
   hollowBench,
 ];

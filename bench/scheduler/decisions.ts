@@ -14,7 +14,7 @@ import {
   Snapshot,
 } from '@kapella/scheduler';
 import { hostRandom } from '@kapella/base/node';
-import { NODE_COUNT, type Pods, type Workload } from './workloads.ts';
+import type { Pods, Workload } from './workloads.ts';
 
 const LOOKUP = createStaticLookup([]);
 const PREEMPTION = { minCandidateNodesPercentage: 10, minCandidateNodesAbsolute: 100 };
@@ -24,7 +24,7 @@ export function decisionsPerSecond(workload: Workload): number {
   const profile = buildProfiles(defaultConfig(), { lookup: LOOKUP })[0] as Profile;
   const snapshot = new Snapshot(LOOKUP);
   const planner = new Planner(snapshot);
-  for (let i = 0; i < NODE_COUNT; i++) snapshot.setNode(workload.node(i));
+  for (let i = 0; i < workload.nodeCount; i++) snapshot.setNode(workload.node(i));
   const statesOf = ({ count, pod }: Pods, prefix: string) =>
     Array.from({ length: count }, (_, i) => podStateOf(pod(`${prefix}-${i}`)));
   const place = (state: PodState): boolean => {

@@ -63,6 +63,11 @@ export interface ServerAccess {
   create<K>(kind: KindRef<K>, object: K, ctx: Ctx): Promise<K>;
   /** Read, change, compare-and-swap, retried on conflict. `change` returns undefined for no write. Skips admission. */
   update<K>(kind: KindRef<K>, namespace: string, name: string, change: (old: K) => K | undefined, ctx: Ctx): Promise<K>;
+  /**
+   * As `update`, but past validation and without a trace in managedFields: what upstream writes straight to its store.
+   * `change` must answer a valid object. Throws NotFound.
+   */
+  rewrite<K>(kind: KindRef<K>, namespace: string, name: string, change: (old: K) => K, ctx: Ctx): Promise<void>;
   delete(
     kind: KindRef<unknown>,
     namespace: string,
@@ -107,6 +112,8 @@ export interface ActionSubresource<T> {
   readonly status?: number;
   /** The handler is called even when the parent does not exist; default: 404. */
   readonly parentless?: boolean;
+  /** The handler reads the parent by itself, and says so when it does not exist: it is not decoded twice. */
+  readonly ignoresParent?: boolean;
   handle(request: SubresourceRequest<T>, ctx: Ctx): Promise<object>;
 }
 

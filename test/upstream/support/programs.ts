@@ -59,6 +59,12 @@ const PROGRAMS = {
   agnhost: kubernetes('test/images/agnhost'),
   nonewprivs: kubernetes('test/images/nonewprivs'),
   'e2e.test': { ...kubernetes('test/e2e'), isTest: true },
+  'scheduler-perf-affinity': { ...kubernetes('test/integration/scheduler_perf/affinity'), isTest: true },
+  'scheduler-perf-misc': { ...kubernetes('test/integration/scheduler_perf/misc'), isTest: true },
+  'scheduler-perf-topology_spreading': {
+    ...kubernetes('test/integration/scheduler_perf/topology_spreading'),
+    isTest: true,
+  },
   ginkgo: { module: 'kubernetes', package: 'github.com/onsi/ginkgo/v2/ginkgo' },
   etcd: { module: 'etcd', package: 'go.etcd.io/etcd/server/v3' },
   etcdctl: { module: 'etcd', package: 'go.etcd.io/etcd/etcdctl/v3' },

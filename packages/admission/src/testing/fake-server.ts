@@ -28,6 +28,10 @@ export function fakeServer(objects: readonly Stored[], services: Readonly<Record
       if (next !== undefined) stored.set(id, next as Stored);
       return stored.get(id) as K;
     },
+    async rewrite<K>(kind: KindRef<K>, namespace: string, name: string, change: (old: K) => K) {
+      const id = key(kind, namespace, name);
+      stored.set(id, change(stored.get(id) as K) as Stored);
+    },
     delete: async () => undefined,
     service<S>(name: string): S {
       if (!Object.hasOwn(services, name)) throw new Error(`no service ${name}`);

@@ -4,11 +4,12 @@ import { type Ctx, errors, invariant } from '@kapella/base';
 import type { MetricsRegistry } from '../metrics/registry.ts';
 import { followCache } from '../registry/follow.ts';
 import type { ResourceType } from '../registry/resource-type.ts';
+import type { Stored } from '../registry/storage.ts';
 import type { Followed, ServerAccess, UserInfo } from '../resource.ts';
 import { createObject, withDefaults } from '../rest/create.ts';
 import { type DeleteRequest, deleteObject } from '../rest/delete.ts';
-import { readConverted } from '../rest/commit.ts';
-import { type Core, keyIn, makeConsistent, type WriteScope } from '../rest/core.ts';
+import { commitObject, readConverted, readStored } from '../rest/commit.ts';
+import { type Core, keyIn, makeConsistent, resourceName, type WriteScope } from '../rest/core.ts';
 import { updateObject } from '../rest/update.ts';
 
 export const SERVER_USER: UserInfo = Object.freeze({
@@ -109,6 +110,18 @@ class CoreAccess implements ServerAccess {
     return type.objectOf(written.object) as K;
   }
 
+  async rewrite<K>(kind: KindRef<K>, namespace: string, name: string, change: (old: K) => K, ctx: Ctx): Promise<void> {
+    const type = this.#type(kind);
+    const key = keyIn(type, namespace, name);
+    for (let fresh = false; ; fresh = true) {
+      const stored = await readStored(this.#core, type, key, fresh, ctx);
+      if (stored === undefined) throw errors.notFound(resourceName(type, name));
+      const next = changed(stored, change);
+      if (next === undefined) continue;
+      if ((await commitObject(type, next, stored.revision, false, ctx)).ok) return;
+    }
+  }
+
   async delete(
     kind: KindRef<unknown>,
     namespace: string,
@@ -150,5 +163,15 @@ class CoreAccess implements ServerAccess {
       nowMs: this.#ctx.clock.nowMs(),
       warn: () => {},
     };
+  }
+}
+
+/** Undefined: it is refused, but of a state that may be old. */
+function changed<K>(stored: Stored, change: (old: K) => K): UnknownObject | undefined {
+  try {
+    return change(stored.object as K) as UnknownObject;
+  } catch (error) {
+    if (stored.mayBeOld) return undefined;
+    throw error;
   }
 }

@@ -19,9 +19,10 @@ export async function serveAction(
   const media = mediaOf(scope, 'none');
   const write = writeScope(scope, 'CreateOptions');
   await makeConsistent(core, type, ctx);
-  const parent = (await readStored(core, type, keyIn(type, namespace, info.name), !core.embedded, ctx))?.object;
+  const parent = action.ignoresParent === true ? undefined : await parentOf(scope, ctx);
   let body = verb === 'get' ? undefined : decodeAction(scope, action);
-  if (parent === undefined && action.parentless !== true) throw errors.notFound(resourceName(type, info.name));
+  const mayLack = action.parentless === true || action.ignoresParent === true;
+  if (parent === undefined && !mayLack) throw errors.notFound(resourceName(type, info.name));
   if (body !== undefined) {
     const admission = { ...admissionRequest(write, 'CREATE', body, undefined), kind: kindRef(scope, action) };
     const admitted = await core.admission.mutate(admission, core.access, ctx);
@@ -43,6 +44,10 @@ export async function serveAction(
     ctx,
   );
   return respondValue(core.codecs, action.status ?? (verb === 'create' ? 201 : 200), media, answer);
+}
+
+async function parentOf({ core, type, namespace, info }: RequestScope, ctx: Ctx): Promise<UnknownObject | undefined> {
+  return (await readStored(core, type, keyIn(type, namespace, info.name), !core.embedded, ctx))?.object;
 }
 
 function decodeAction(scope: RequestScope, action: ActionSubresource<never>): UnknownObject {

@@ -12,6 +12,7 @@ export const bindingAction: ActionSubresource<Pod> = {
   kind: { group: '', version: 'v1', kind: 'Binding' },
   verbs: ['create'],
   status: 201,
+  ignoresParent: true,
   async handle(request, ctx) {
     await bindPod(request, request.name, ctx);
     return success(201);
@@ -30,8 +31,11 @@ export async function bindPod(request: SubresourceRequest<unknown>, podName: str
   if (found.any) throw found.toApiError({ group: '', kind: 'Binding', name: podName });
   const nodeName = target.name ?? '';
   const refuse = (why: string) => errors.conflict({ group: '', resource: 'pods/binding', name: podName }, why);
-  if (request.dryRun) return;
-  await request.server.update(
+  if (request.dryRun) {
+    if ((await request.server.get(coreV1.Pod, request.namespace, podName)) !== undefined) return;
+    throw errors.notFound({ group: '', resource: 'pods', name: podName });
+  }
+  await request.server.rewrite(
     coreV1.Pod,
     request.namespace,
     podName,

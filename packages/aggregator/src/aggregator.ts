@@ -18,6 +18,7 @@ import type { ApiResponse } from '@kapella/client';
 import type { CacheEvent } from '@kapella/store';
 import { startAutoRegister } from './autoregister.ts';
 import { type Checked, checkAvailability, type Identity, targetFor, withCondition } from './availability.ts';
+import { type Priorities, prioritiesOf } from './priorities.ts';
 import { RemoteOpenApi, type RemoteSchemas } from './remote-openapi.ts';
 import { remoteResources } from './remote-resources.ts';
 
@@ -43,7 +44,9 @@ export interface Aggregator {
   resources(): readonly OpenApiResource[];
   /** What extension servers say of their schemas, as far as it is known. */
   schemas(): readonly RemoteSchemas[];
-  /** Grows with each change of `resources` and `schemas`. */
+  /** Which groups and versions come first, of those served here and elsewhere. */
+  prioritiesOf(group: string, version: string): Priorities;
+  /** Grows with each change of the above. */
   readonly generation: number;
 }
 
@@ -52,6 +55,12 @@ export function createAggregator(server: ApiServer, options: AggregatorOptions, 
   const aggregator = new ServiceAggregator(server, options, ctx);
   aggregator.start();
   return aggregator;
+}
+
+const SELF = 'apiregistration.k8s.io';
+
+function hasSamePriorities({ spec: a }: APIService, { spec: b }: APIService): boolean {
+  return a.groupPriorityMinimum === b.groupPriorityMinimum && a.versionPriority === b.versionPriority;
 }
 
 class ServiceAggregator implements Aggregator {
@@ -103,6 +112,12 @@ class ServiceAggregator implements Aggregator {
 
   resources(): readonly OpenApiResource[] {
     return [...this.#known.values()].flat();
+  }
+
+  prioritiesOf(group: string, version: string): Priorities {
+    // Its own group comes before all others: no APIService tells of it.
+    if (group === SELF) return { groupPriorityMinimum: Number.MAX_SAFE_INTEGER, versionPriority: 0 };
+    return this.#remote.get(`${group}/${version}`)?.spec ?? prioritiesOf(group, version);
   }
 
   schemas(): readonly RemoteSchemas[] {
@@ -157,8 +172,10 @@ class ServiceAggregator implements Aggregator {
       const key = `${service.spec.group}/${service.spec.version}`;
       const isRemote = type !== 'DELETED' && service.spec.service !== undefined;
       if (isRemote) {
-        const isNew = !this.#remote.has(key);
+        const before = this.#remote.get(key);
+        const isNew = before === undefined;
         this.#remote.set(key, service);
+        if (!isNew && !hasSamePriorities(before, service)) this.generation++;
         if (isNew) void this.#check(service);
       } else if (this.#remote.delete(key)) this.#forget(key);
     }

@@ -1,9 +1,8 @@
 /** Which groups come before which in discovery. Source: kubernetes cmd/kube-apiserver/app/aggregator.go (the table). */
 
-export interface Priorities {
-  readonly groupPriorityMinimum: number;
-  readonly versionPriority: number;
-}
+import type { Priorities } from '@kapella/api';
+
+export type { Priorities };
 
 /** Group, its priority, and its versions with theirs where that is not 15. */
 const ROWS: readonly (readonly [group: string, priority: number, versions?: Readonly<Record<string, number>>])[] = [

@@ -51,3 +51,5 @@ export { createRbacEscalationPlugin } from './auth/rbac/escalation.plugin.ts';
 export { createNodeAuthorizer, nodeNameOf, type NodeAuthorizer } from './auth/node-authorizer/node-authorizer.ts';
 export { createRbacAuthorizer, type RbacAuthorizer, type RbacSource } from './auth/rbac/rbac-authorizer.ts';
 export { acceptsOpenApiV2Protobuf, encodeOpenApiV2, OPENAPI_V2_PROTOBUF } from './discovery/openapi-v2-proto.ts';
+export { createNegotiator } from './http/media.ts';
+export { methodNotAllowed, respondValue } from './respond/respond.ts';

@@ -225,6 +225,11 @@ export interface ResourceDefinition<T extends KubeObject = UnknownObject> {
   };
   /** Objects that are never stored (reviews): answers the create. */
   readonly virtual?: (object: T, request: SubresourceRequest<T>, ctx: Ctx) => Promise<T>;
+  /** Objects that are made when they are asked for, and never stored: answers GET (undefined: there is none) and LIST. */
+  readonly computed?: {
+    get(name: string, server: ServerAccess, ctx: Ctx): Promise<T | undefined>;
+    list(server: ServerAccess, ctx: Ctx): Promise<readonly T[]>;
+  };
   /** Seconds an object lives (events: 3600). */
   readonly ttlSeconds?: number;
   /** Custom resources: drops the fields that the schema does not know and tells their paths. Pure. */

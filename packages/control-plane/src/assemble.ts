@@ -26,6 +26,7 @@ import { type AuditParts, auditorOf } from './audit.ts';
 import { type AuthenticationParts, createAuthentication } from './authentication.ts';
 import type { Profiler } from './debug.ts';
 import { type AuthorizationMode, type AuthorizationParts, createAuthorizer } from './authorization.ts';
+import { createComponentHealth } from './component-health.ts';
 import { startDefaultServiceCidr } from './default-service-cidr.ts';
 import { startRepair } from './service-repair.ts';
 import { limitOptions, type ServerLimits, startFlowControl } from './limits.ts';
@@ -99,6 +100,7 @@ export async function assembleApiServer(parts: ApiParts, ctx: Ctx): Promise<ApiS
       ...(parts.audit === undefined ? {} : { auditor: auditorOf(parts.audit, { metrics, caller }, ctx) }),
       services: createServices({
         ...{ tokens, authorizer, serviceAllocator, httpCaller: caller },
+        componentHealth: createComponentHealth(parts.store, caller),
         tokenAuthenticator,
       }),
       dialer: parts.dialer,

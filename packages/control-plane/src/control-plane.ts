@@ -5,6 +5,7 @@ import { childCtx, type Ctx, describeError } from '@kapella/base';
 import { type Client, createCache, createClient, createEventRecorder, type Transport } from '@kapella/client';
 import { type Controller, type ControllerDeps, runControllers, slowStart } from '@kapella/controller';
 import type { SchedulerDeps } from '@kapella/scheduler';
+import type { ComponentRegister } from './component-health.ts';
 import { KUBERNETES_VERSION } from './version.ts';
 
 export interface ControlPlaneRoles {
@@ -59,11 +60,24 @@ export async function runComponents(options: ComponentOptions, ctx: Ctx): Promis
       stop.abort();
     });
   const work: Promise<void>[] = [];
+  const leave = standIn(server, roles);
   if (roles.scheduler)
     work.push(guarded('scheduler', runScheduler(connect, inner, { ...options.scheduler, metrics: server.metrics })));
   if (roles.controllers) work.push(guarded('controllers', runControllerManager(connect, controllers, inner)));
-  await Promise.all(work);
+  await Promise.all(work).finally(leave);
   if (failure !== undefined) throw failure;
+}
+
+/** Tells the server which components this process has, running or in waiting, until what is returned is called. */
+export function standIn({ access }: ApiServer, { scheduler, controllers }: ControlPlaneRoles): () => void {
+  const health = access.service<ComponentRegister>('componentHealth');
+  const leaves = [
+    ...(scheduler ? [health.enter('scheduler')] : []),
+    ...(controllers ? [health.enter('controller-manager')] : []),
+  ];
+  return () => {
+    for (const leave of leaves) leave();
+  };
 }
 
 export async function runScheduler(connect: Connect, ctx: Ctx, options: SchedulerOptions = {}): Promise<void> {

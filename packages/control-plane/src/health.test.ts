@@ -41,6 +41,35 @@ describe('health', () => {
     assert.equal((await ask('/livez/shutdown')).status, 404);
   });
 
+  test('ComponentStatuses are made when they are asked for', async () => {
+    const list = JSON.parse((await ask('/api/v1/componentstatuses')).text);
+    assert.deepEqual(list.metadata, {});
+    assert.deepEqual(
+      list.items.map(({ metadata }: { metadata: object }) => metadata),
+      [{ name: 'controller-manager' }, { name: 'scheduler' }, { name: 'etcd-0' }],
+    );
+    const one = await ask('/api/v1/componentstatuses/etcd-0');
+    assert.deepEqual(JSON.parse(one.text).conditions, [{ type: 'Healthy', status: 'True', message: 'ok' }]);
+    assert.deepEqual(one.headers.warning, ['299 - "v1 ComponentStatus is deprecated in v1.19+"']);
+    const none = JSON.parse((await ask('/api/v1/componentstatuses/none')).text);
+    assert.equal(none.message, 'componentstatus "none" not found');
+    const by = async (query: string) => JSON.parse((await ask(`/api/v1/componentstatuses?${query}`)).text).items.length;
+    assert.deepEqual([await by('fieldSelector=metadata.name=etcd-0'), await by('labelSelector=a')], [1, 0]);
+  });
+
+  test('documents of discovery are what Accept asks for; other methods and paths are refused', async () => {
+    const proto = { accept: 'application/vnd.kubernetes.protobuf' };
+    const listed = await api.request(admin, 'GET', '/apis/apps/v1', undefined, proto);
+    assert.equal(listed.headers['content-type'], proto.accept);
+    assert.equal((await api.request(admin, 'GET', '/api', undefined, { accept: 'text/html' })).status, 406);
+    assert.equal((await api.request(admin, 'POST', '/apis/apps/v1', {})).status, 405);
+    assert.equal(
+      JSON.parse((await ask('/apis/apps/v2')).text).message,
+      'the server could not find the requested resource',
+    );
+    assert.equal((await ask('/apis/none/v1')).text, '404 page not found\n');
+  });
+
   test('anybody may ask, as upstream has it', async () => {
     assert.equal((await ask('/readyz', anonymous)).status, 200);
     assert.equal((await ask('/livez', anonymous)).status, 200);

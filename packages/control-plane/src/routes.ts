@@ -13,19 +13,24 @@ import {
   type DiscoveryGroup,
   groupResources,
   type OpenApiResource,
+  type PrioritiesOf,
 } from '@kapella/api';
 import {
   acceptsOpenApiV2Protobuf,
   type ApiServer,
   createMetricsRegistry,
+  createNegotiator,
   createRoutes,
   encodeOpenApiV2,
+  methodNotAllowed,
   OPENAPI_V2_PROTOBUF,
   type NonResourceRoutes,
   type RouteHandler,
   type RouteRequest,
+  respondValue,
 } from '@kapella/apiserver';
 import { mergeOpenApiV2, type RemoteSchemas } from '@kapella/aggregator';
+import { ApiError } from '@kapella/base';
 import type { ApiResponse } from '@kapella/client';
 import { contentHash } from './content-hash.ts';
 import { customResourceFacts } from './custom-resource-facts.ts';
@@ -58,6 +63,7 @@ export interface RemoteSource {
   resources(): readonly OpenApiResource[];
   /** What other servers say of their schemas; their documents of v3 are asked of them. */
   schemas(): readonly RemoteSchemas[];
+  prioritiesOf: PrioritiesOf;
   readonly generation: number;
 }
 
@@ -67,12 +73,18 @@ export function standardRoutes(api: ApiServer, options: RouteOptions): NonResour
   const exact = new Map<string, RouteHandler>([
     ...healthRoutes(api, slis),
     ...debugRoutes(api, options.profiler),
-    ['/version', () => json(versionDocument())],
+    ['/version', ({ request }) => (request.method === 'GET' ? json(versionDocument()) : notAllowed())],
     ['/metrics', () => text(api.metrics.text(), METRICS_TYPE)],
     ['/metrics/slis', () => text(slis.text(), METRICS_TYPE)],
     ['/configz', () => json(options.configuration ?? {})],
-    ['/api', (request) => documents.aggregated(request, true) ?? json(apiVersionsDocument(options.serverAddress))],
-    ['/apis', (request) => documents.aggregated(request, false) ?? json(apiGroupListDocument(documents.groups()))],
+    [
+      '/api',
+      (request) => documents.aggregated(request, true) ?? shown(request, apiVersionsDocument(options.serverAddress)),
+    ],
+    [
+      '/apis',
+      (request) => documents.aggregated(request, false) ?? shown(request, apiGroupListDocument(documents.groups())),
+    ],
     ['/openapi/v2', ({ request }) => documents.openApiV2(request.headers['accept'] ?? '')],
     ['/openapi/v3', () => documents.openApiV3Root()],
     ['/openid/v1/jwks', () => json(options.tokens.jwks(), 'application/jwk-set+json')],
@@ -81,9 +93,24 @@ export function standardRoutes(api: ApiServer, options: RouteOptions): NonResour
   const routes: NonResourceRoutes = createRoutes(exact, [
     ...healthCheckRoutes(api),
     ['/openapi/v3/', ({ info }) => documents.openApiV3(info.path.slice('/openapi/v3/'.length))],
-    ['/apis/', ({ info }) => documents.group(info.path.slice('/apis/'.length).replace(/\/$/, ''))],
-    ['/api/v1', ({ info }) => (/^\/api\/v1\/?$/.test(info.path) ? documents.resourceList('', 'v1') : undefined)],
+    ['/apis/', (request) => shownOr404(request, documents.group(request.info.parts.slice(1)))],
+    ['/api/', (request) => shownOr404(request, documents.group(['', ...request.info.parts.slice(1)]))],
   ]);
+  // As upstream: a built-in group says that it has no such resource, other paths say nothing.
+  const shownOr404 = (request: RouteRequest, document: object | undefined): ApiResponse | undefined => {
+    if (document !== undefined) return shown(request, document);
+    const group = request.info.parts[0] === 'api' ? '' : (request.info.parts[1] ?? '');
+    if (!api.registry.all().some((type) => type.group === group && !type.custom)) return undefined;
+    throw new ApiError('NotFound', 'the server could not find the requested resource', { details: {} });
+  };
+  const negotiator = createNegotiator();
+  const shown = ({ request, query }: RouteRequest, document: object): ApiResponse => {
+    if (request.method !== 'GET' && request.method !== 'HEAD') throw methodNotAllowed();
+    const media = negotiator.choose(request.headers.accept, query, { protobuf: true, forms: 'none' });
+    // JSON of the oldest documents goes without.
+    const value = media.encoding === 'protobuf' ? { apiVersion: 'v1', ...document } : document;
+    return respondValue(api.core.codecs, 200, media, value);
+  };
   exact.set('/', () => json({ paths: indexOf(routes, documents, api) }));
   return routes;
 }
@@ -96,6 +123,10 @@ function indexOf(routes: NonResourceRoutes, documents: Documents, api: ApiServer
   });
   const own = routes.paths().filter((path) => path !== '/' && !path.startsWith('/debug/') && path !== '/configz');
   return [...new Set([...own, ...groups, ...healthCheckPaths(api)])].sort();
+}
+
+function notAllowed(): never {
+  throw methodNotAllowed();
 }
 
 function versionDocument() {
@@ -160,17 +191,14 @@ class Documents {
     );
   }
 
-  group(path: string): ApiResponse | undefined {
-    const [name = '', version] = path.split('/');
+  /** Of `[group]` or `[group, version]`; undefined: there is none. */
+  group([name = '', version, ...rest]: readonly string[]): object | undefined {
+    if (rest.length > 0) return undefined;
     const found = this.groups().find(({ group }) => group === name);
     if (found === undefined) return undefined;
-    return version === undefined ? json(apiGroupDocument(found)) : this.resourceList(name, version);
-  }
-
-  resourceList(group: string, version: string): ApiResponse | undefined {
-    this.#refresh();
-    if (!this.#api.registry.hasGroupVersion(group, version)) return undefined;
-    return json(apiResourceListDocument({ group, version }, this.#all));
+    if (version === undefined) return apiGroupDocument(found);
+    if (!this.#api.registry.hasGroupVersion(name, version)) return undefined;
+    return apiResourceListDocument({ group: name, version }, this.#all);
   }
 
   /** client-go asks for protobuf and reads nothing else. */
@@ -237,7 +265,7 @@ class Documents {
     );
     this.#resources = [...builtIn, ...customResourceFacts(registry)];
     this.#all = [...this.#resources, ...(remote?.resources() ?? [])];
-    this.#groups = groupResources(this.#all);
+    this.#groups = groupResources(this.#all, remote?.prioritiesOf.bind(remote));
   }
 
   async #serve(
@@ -268,7 +296,8 @@ class Documents {
 }
 
 function json(value: object, type = 'application/json'): ApiResponse {
-  return { status: 200, headers: { 'content-type': type }, body: encoder.encode(JSON.stringify(value)) };
+  const headers = { 'content-type': type, 'cache-control': 'no-cache, private' };
+  return { status: 200, headers, body: encoder.encode(JSON.stringify(value)) };
 }
 
 function text(value: string, type = 'text/plain; charset=utf-8', status = 200): ApiResponse {

@@ -2,6 +2,7 @@
 import { type Authorizer, type HttpCaller, type TokenAuthenticator, withAuthenticated } from '@kapella/apiserver';
 import type {
   AccessAuthorizer,
+  ComponentHealth,
   ServiceAllocator,
   TokenAuthenticator as TokenReviewer,
   TokenIssuer,
@@ -14,6 +15,7 @@ export interface ServiceParts {
   readonly serviceAllocator: ServiceAllocator;
   /** For webhooks. */
   readonly httpCaller: HttpCaller;
+  readonly componentHealth: ComponentHealth;
 }
 
 export function createServices({
@@ -22,6 +24,7 @@ export function createServices({
   authorizer,
   serviceAllocator,
   httpCaller,
+  componentHealth,
 }: ServiceParts): ReadonlyMap<string, unknown> {
   const reviewer: TokenReviewer = {
     audiences: tokens.defaultAudiences,
@@ -46,6 +49,7 @@ export function createServices({
     ['authorizer', access],
     ['serviceAllocator', serviceAllocator],
     ['httpCaller', httpCaller],
+    ['componentHealth', componentHealth],
     ['immediateAuthorizer', authorizer],
   ]);
 }

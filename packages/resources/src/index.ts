@@ -92,6 +92,7 @@ export { nameColumn } from './support/columns.ts';
 export { sinceTime } from './support/format.ts';
 export type { BoundObject, TokenIssuer } from './core/serviceaccount/serviceaccount.resource.ts';
 export type { TokenAuthenticator } from './authentication/tokenreview/tokenreview.resource.ts';
+export type { ComponentHealth, ComponentVerdict } from './core/componentstatus/component-health.ts';
 export type { AccessAuthorizer, AccessQuestion } from './authorization/access-review.ts';
 
 /** Forgets the object type: the server handles all kinds alike. */

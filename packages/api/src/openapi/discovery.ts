@@ -32,23 +32,62 @@ export interface DiscoveryGroup {
   readonly versions: readonly { readonly version: string; readonly resources: readonly OpenApiResource[] }[];
 }
 
-/** Groups and versions of the resources, the core group first. */
-export function groupResources(resources: readonly OpenApiResource[]): readonly DiscoveryGroup[] {
-  const groups = new Map<string, Map<string, OpenApiResource[]>>();
+/** As an APIService has them; higher ones come first. */
+export interface Priorities {
+  readonly groupPriorityMinimum: number;
+  readonly versionPriority: number;
+}
+
+export type PrioritiesOf = (group: string, version: string) => Priorities;
+
+/** Upstream's own groups first; others by name. */
+const BY_GROUP: PrioritiesOf = (group) => {
+  const rank = group === '' ? -1 : GROUP_ORDER.indexOf(group) + 1 || GROUP_ORDER.length + 1;
+  return { groupPriorityMinimum: -rank, versionPriority: 0 };
+};
+
+/**
+ * Groups and versions of the resources in the order of their APIServices, the core group first.
+ * Source: kube-aggregator/pkg/apis/apiregistration/helpers.go SortedByGroupAndVersion.
+ */
+export function groupResources(
+  resources: readonly OpenApiResource[],
+  prioritiesOf: PrioritiesOf = BY_GROUP,
+): readonly DiscoveryGroup[] {
+  const services = new Map<string, ServiceRow>();
   for (const resource of resources) {
-    const versions = groups.get(resource.group) ?? new Map<string, OpenApiResource[]>();
-    groups.set(resource.group, versions);
-    versions.set(resource.version, [...(versions.get(resource.version) ?? []), resource]);
+    const { group, version } = resource;
+    const name = `${version}.${group}`;
+    const known = services.get(name);
+    if (known !== undefined) known.resources.push(resource);
+    else services.set(name, { name, group, version, ...prioritiesOf(group, version), resources: [resource] });
   }
-  const rank = (group: string) => (group === '' ? -1 : GROUP_ORDER.indexOf(group) + 1 || GROUP_ORDER.length + 1);
-  return [...groups]
-    .sort(([a], [b]) => rank(a) - rank(b))
-    .map(([group, versions]) => ({
-      group,
-      versions: [...versions]
-        .sort(([a], [b]) => compareVersions(b, a))
-        .map(([version, own]) => ({ version, resources: own })),
-    }));
+  const groups = new Map<string, ServiceRow[]>();
+  for (const service of [...services.values()].sort(byGroupPriority)) {
+    const known = groups.get(service.group);
+    if (known === undefined) groups.set(service.group, [service]);
+    else known.push(service);
+  }
+  return [...groups].map(([group, rows]) => ({
+    group,
+    versions: rows.sort(byVersionPriority).map(({ version, resources: own }) => ({ version, resources: own })),
+  }));
+}
+
+interface ServiceRow extends Priorities {
+  /** Of the APIService. */
+  readonly name: string;
+  readonly group: string;
+  readonly version: string;
+  readonly resources: OpenApiResource[];
+}
+
+function byGroupPriority(a: ServiceRow, b: ServiceRow): number {
+  return b.groupPriorityMinimum - a.groupPriorityMinimum || (a.name < b.name ? -1 : 1);
+}
+
+function byVersionPriority(a: ServiceRow, b: ServiceRow): number {
+  return b.versionPriority - a.versionPriority || compareVersions(b.version, a.version);
 }
 
 /**

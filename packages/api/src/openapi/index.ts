@@ -10,6 +10,8 @@ export {
   apiVersionsDocument,
   compareVersions,
   groupResources,
+  type Priorities,
+  type PrioritiesOf,
 } from './discovery.ts';
 export type { OpenApiOptions } from './documents.ts';
 export { buildOpenApiV2, buildOpenApiV3, buildOpenApiV3Root } from './documents.ts';

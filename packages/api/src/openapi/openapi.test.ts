@@ -130,6 +130,31 @@ test("versions are in Kubernetes' order", () => {
   );
 });
 
+test('groups and versions come in the order of their priorities, equal ones by name and by version', () => {
+  const of = (group: string, version: string) => ({ ...cronTab, group, version });
+  const rows = [
+    of('b', 'v1'),
+    of('a', 'v1'),
+    of('late', 'v1'),
+    of('first', 'v1alpha1'),
+    of('first', 'v1'),
+    of('b', 'v2'),
+  ];
+  const groups = groupResources(rows, (group, version) => ({
+    groupPriorityMinimum: group === 'first' ? 2_000 : group === 'late' ? 100 : 1_000,
+    versionPriority: version === 'v1alpha1' ? 200 : 100,
+  }));
+  assert.deepEqual(
+    groups.map(({ group, versions }) => [group, ...versions.map(({ version }) => version)]),
+    [
+      ['first', 'v1alpha1', 'v1'],
+      ['a', 'v1'],
+      ['b', 'v2', 'v1'],
+      ['late', 'v1'],
+    ],
+  );
+});
+
 test('discovery lists groups in order, preferred version first', () => {
   const groups = groupResources([cronTab, ...resources]);
   assert.equal(groups[0]?.group, '');

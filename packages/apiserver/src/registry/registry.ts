@@ -141,7 +141,7 @@ class StoreRegistry implements Registry {
 
   /** The storage version's definition decides what can be selected: it is added before the versions stored as it. */
   #storageOf(definition: AnyDefinition): Storage | undefined {
-    if (definition.virtual !== undefined) return undefined;
+    if (definition.virtual !== undefined || definition.computed !== undefined) return undefined;
     const { id, storedAs, conversion } = definition;
     const group = storedAs?.group ?? id.group;
     const version = storedAs?.version ?? id.version;

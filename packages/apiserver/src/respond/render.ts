@@ -14,7 +14,8 @@ const TAIL = encoder.encode(']}\n');
 const COMMA = encoder.encode(',');
 
 export interface ListMetadata {
-  readonly resourceVersion: string;
+  /** Absent where nothing is stored. */
+  readonly resourceVersion?: string;
   readonly continue?: string | undefined;
   readonly remainingItemCount?: number | undefined;
 }

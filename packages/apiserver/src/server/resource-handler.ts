@@ -3,6 +3,7 @@ import { ApiError, type Ctx } from '@kapella/base';
 import type { ApiResponse } from '@kapella/client';
 import { methodNotAllowed } from '../respond/respond.ts';
 import { serveAction } from './action-handlers.ts';
+import { serveComputed } from './computed-handlers.ts';
 import { serveGet, serveList, serveWatch } from './read-handlers.ts';
 import type { RequestScope } from './scope.ts';
 import {
@@ -46,6 +47,7 @@ export function serveResource(scope: RequestScope, ctx: Ctx): Promise<ApiRespons
   const { verb } = info;
   checkRoute(scope);
   if (type.definition.virtual !== undefined) return serveVirtual(scope, ctx);
+  if (type.definition.computed !== undefined) return serveComputed(scope, ctx);
   switch (verb) {
     case 'get':
       return serveGet(scope, ctx);

@@ -11,6 +11,7 @@ export const endpointsResource = defineResource<Endpoints>({
   id: { group: '', version: 'v1', kind: 'Endpoints', plural: 'endpoints', singular: 'endpoints' },
   names: { short: ['ep'] },
   scope: 'namespaced',
+  deprecation: 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice',
   columns: [nameColumn(), { name: 'Endpoints', value: endpointsText }, ageColumn()],
   withDefaults: (endpoints) => ({
     ...endpoints,

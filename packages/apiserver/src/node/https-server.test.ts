@@ -388,6 +388,35 @@ test('a log over a WebSocket comes in messages and closes with its end; one that
   await assert.rejects(read('missing', 'binary.k8s.io'), /404/);
 });
 
+test('a watch over a WebSocket comes event by event, as text or as protobuf, and closes with its end', async () => {
+  await http2('POST', CMS, JSON.stringify({ metadata: { name: 'watched-1' } }));
+  await http2('POST', CMS, JSON.stringify({ metadata: { name: 'watched-2' } }));
+  const watch = (accept: string, query: string, protocols: readonly string[] = []) =>
+    new Promise<{ messages: { text: string; isBinary: boolean }[]; protocol: string; code: number }>(
+      (resolve, reject) => {
+        const url = `wss://127.0.0.1:${https.port}${CMS}?watch=true&timeoutSeconds=1&${query}`;
+        const socket = new WebSocket(url, [...protocols], { ca: pki.ca, headers: { accept } });
+        const messages: { text: string; isBinary: boolean }[] = [];
+        socket.on('message', (data, isBinary) => messages.push({ text: String(data), isBinary }));
+        socket.on('close', (code) => resolve({ messages, protocol: socket.protocol, code }));
+        socket.on('error', reject);
+      },
+    );
+  const json = await watch('application/json', 'resourceVersion=0', ['mine']);
+  assert.deepEqual([json.code, json.protocol], [1000, 'mine']);
+  const seen = json.messages.map(({ text, isBinary }) => [isBinary, JSON.parse(text).object.metadata.name]);
+  assert.deepEqual(seen.slice(-2), [
+    [false, 'watched-1'],
+    [false, 'watched-2'],
+  ]);
+  const proto = await watch('application/vnd.kubernetes.protobuf', 'resourceVersion=0');
+  assert.equal(proto.messages.length, json.messages.length);
+  assert.ok(proto.messages.every(({ text, isBinary }) => isBinary && text.startsWith('\n\x05ADDED')));
+  await assert.rejects(watch('application/json', 'fieldSelector=bogus=1'), /400/);
+  await http2('DELETE', `${CMS}/watched-1`);
+  await http2('DELETE', `${CMS}/watched-2`);
+});
+
 test('shutting down ends watches and then the port', async () => {
   const own = await startHttpsServer(
     {

@@ -11,7 +11,7 @@ import { forwardedHeaders, type KubeletCredentials } from './dialer.ts';
 import { type Exchange, requestOf } from './exchange.ts';
 import { tlsOptions } from './http-caller.ts';
 import type { Peers } from './peer.ts';
-import { answerInMessages, asksForMessages } from './websocket-answer.ts';
+import { answerInMessages, messagesOf } from './websocket-answer.ts';
 
 const CONNECT_MS_MAX = 30_000;
 const TOKEN_PROTOCOL = 'base64url.bearer.authorization.k8s.io.';
@@ -31,9 +31,10 @@ export async function serveUpgrade(
   client.on('error', () => client.destroy());
   try {
     const question = requestOf(request.method ?? 'GET', request.url ?? '/', headers, peer, undefined);
-    if (asksForMessages(request)) {
+    const messages = messagesOf(request);
+    if (messages !== undefined) {
       const response = await server.handle(question, ctx);
-      if (response.status === 200) answerInMessages(request, client, head, response);
+      if (response.status === 200) answerInMessages(messages, request, client, head, response, exchange.draining);
       else writeError(client, response.status, bodyText(response.body));
       return;
     }

@@ -18,6 +18,7 @@ import { createMemoryStore } from '@kapella/store';
 import { bootstrapCluster, keepBootstrapped } from './bootstrap/bootstrap.ts';
 import { clientFor, defaultAdmission, MASTER, runComponents } from './control-plane.ts';
 import { clusterControllers } from './controllers.ts';
+import { createComponentHealth } from './component-health.ts';
 import { startDefaultServiceCidr } from './default-service-cidr.ts';
 import { servedResources } from './resources.ts';
 import { standardRoutes } from './routes.ts';
@@ -62,7 +63,11 @@ before(async () => {
           tokens: { issuer: 'test', algorithms: [], jwks: () => ({ keys: [] }) },
           descriptions: async () => undefined,
         }),
-      services: new Map([
+      services: new Map<string, unknown>([
+        [
+          'componentHealth',
+          createComponentHealth(createMemoryStore(), () => Promise.reject(new Error('nobody is asked'))),
+        ],
         ['serviceAllocator', createServiceAllocator({ cidrs: ['10.43.0.0/16'], random: hostRandom })],
       ]),
     },

@@ -24,6 +24,8 @@ export interface ServerLimits {
   readonly watchMsMin?: number;
   /** --event-ttl, in seconds; default 3,600. */
   readonly eventTtlSeconds?: number;
+  /** --feature-gates=CBORServingAndStorage=true; default false. */
+  readonly cbor?: boolean;
   /** --profiling; default true. */
   readonly profiling?: boolean;
 }
@@ -39,11 +41,19 @@ export function limitOptions(
   limits: ServerLimits,
   metrics: MetricsRegistry,
   ctx: Ctx,
-): Pick<ApiServerOptions, 'flowControl' | 'inflight' | 'requestMsMax' | 'watchMsMin'> {
-  const { priorityAndFairness = true, readsMax = READS_MAX, writesMax = WRITES_MAX, requestMsMax, watchMsMin } = limits;
+): Pick<ApiServerOptions, 'cbor' | 'flowControl' | 'inflight' | 'requestMsMax' | 'watchMsMin'> {
+  const {
+    priorityAndFairness = true,
+    readsMax = READS_MAX,
+    writesMax = WRITES_MAX,
+    requestMsMax,
+    watchMsMin,
+    cbor,
+  } = limits;
   const seats = readsMax + writesMax;
   return {
     inflight: { readsMax, writesMax },
+    ...(cbor === undefined ? {} : { cbor }),
     ...(requestMsMax === undefined ? {} : { requestMsMax }),
     ...(watchMsMin === undefined ? {} : { watchMsMin }),
     // Without any seat nothing could ever run: upstream refuses such flags, and so do we where they are read.

@@ -15,7 +15,7 @@ import {
 } from '@kapella/api';
 import { ApiError, errors } from '@kapella/base';
 import { stringify } from 'yaml';
-import { type Encoding, JSON_TYPE, PROTOBUF_TYPE, unsupportedMediaType, YAML_TYPE } from '../http/media.ts';
+import { CBOR_TYPE, type Encoding, JSON_TYPE, PROTOBUF_TYPE, unsupportedMediaType, YAML_TYPE } from '../http/media.ts';
 import type { FieldValidation } from '../http/parameters.ts';
 import type { ResourceType } from '../registry/resource-type.ts';
 import {
@@ -28,6 +28,7 @@ import {
   UnreadableError,
   unreadableJson,
 } from './body-kind.ts';
+import { decodeCbor, encodeCbor } from './cbor.ts';
 
 export { gvkOf } from './body-kind.ts';
 
@@ -48,6 +49,8 @@ export interface ExpectedKind extends Gvk {
 export interface Codecs {
   readonly facts: BuiltInTypeFacts;
   readonly protobuf: ProtobufCodec;
+  /** Whether CBOR is spoken. */
+  readonly cbor: boolean;
   encodingOf(contentType: string | undefined, allowProtobuf: boolean): Encoding;
   /** Throws BadRequest. Kind and apiVersion are set in the result. */
   decode(
@@ -93,17 +96,19 @@ export function expectedOf(type: ResourceType): ExpectedKind {
   return { group, version, kind, typeId, prune: type.definition.prune };
 }
 
-export function createCodecs(facts: BuiltInTypeFacts): Codecs {
-  return new FactCodecs(facts);
+export function createCodecs(facts: BuiltInTypeFacts, cbor = false): Codecs {
+  return new FactCodecs(facts, cbor);
 }
 
 class FactCodecs implements Codecs {
   readonly facts: BuiltInTypeFacts;
   readonly protobuf: ProtobufCodec;
+  readonly cbor: boolean;
   readonly #decoder: Decoder;
 
-  constructor(facts: BuiltInTypeFacts) {
+  constructor(facts: BuiltInTypeFacts, cbor: boolean) {
     this.facts = facts;
+    this.cbor = cbor;
     this.protobuf = createProtobufCodec(facts);
     this.#decoder = createDecoder(facts);
   }
@@ -115,7 +120,9 @@ class FactCodecs implements Codecs {
     if (type === '' || type === JSON_TYPE || type === '*/*') return 'json';
     if (type === YAML_TYPE) return 'yaml';
     if (type === PROTOBUF_TYPE && allowProtobuf) return 'protobuf';
-    throw unsupportedMediaType(type, [JSON_TYPE, YAML_TYPE, ...(allowProtobuf ? [PROTOBUF_TYPE] : [])]);
+    if (type === CBOR_TYPE && this.cbor) return 'cbor';
+    const others = [...(allowProtobuf ? [PROTOBUF_TYPE] : []), ...(this.cbor ? [CBOR_TYPE] : [])];
+    throw unsupportedMediaType(type, [JSON_TYPE, YAML_TYPE, ...others]);
   }
 
   decode(
@@ -127,6 +134,7 @@ class FactCodecs implements Codecs {
   ): UnknownObject {
     try {
       if (encoding === 'protobuf') return this.#decodeProtobuf(bytes, expected);
+      if (encoding === 'cbor') return this.#decodeCbor(bytes, expected, validation, warn);
       const text = this.#text(bytes);
       if (expected.typeId === undefined) return this.#decodeCustom(text, encoding, expected, validation, warn);
       const strict = validation !== 'Ignore';
@@ -210,6 +218,7 @@ class FactCodecs implements Codecs {
   encode(value: object, encoding: Encoding, pretty: boolean): Uint8Array {
     if (encoding === 'yaml') return this.encodeYaml(value);
     if (encoding === 'protobuf') return this.#encodeProtobuf(value as UnknownObject);
+    if (encoding === 'cbor') return encodeCbor(value);
     return pretty ? this.encodeJsonPretty(value) : this.encodeJson(value);
   }
 
@@ -230,6 +239,25 @@ class FactCodecs implements Codecs {
     const { kind, apiVersion, raw } = envelope;
     checkKind({ kind, apiVersion } as UnknownObject, expected, this.facts);
     return identified(this.protobuf.decodeMessage(raw, expected.typeId), expected);
+  }
+
+  /** Keys that are there twice are no strict error of CBOR, but one that always counts. */
+  #decodeCbor(
+    bytes: Uint8Array,
+    expected: ExpectedKind,
+    validation: FieldValidation,
+    warn: (text: string) => void,
+  ): UnknownObject {
+    let value: unknown;
+    try {
+      value = decodeCbor(bytes);
+    } catch (error) {
+      throw new UnreadableError(`unable to determine group/version/kind: ${(error as Error).message}`, {
+        cause: error,
+      });
+    }
+    checkKind(objectOfBody(value, expected.typeId === undefined), expected, this.facts);
+    return this.normalize(value, expected, validation, warn);
   }
 
   #decodeCustom(

@@ -1,7 +1,7 @@
 /** Content negotiation. Source: apiserver/pkg/endpoints/handlers/negotiation/negotiate.go. */
 import { ApiError } from '@kapella/base';
 
-export type Encoding = 'json' | 'yaml' | 'protobuf';
+export type Encoding = 'json' | 'yaml' | 'protobuf' | 'cbor';
 export type Form = 'object' | 'Table' | 'PartialObjectMetadata';
 
 export interface Media {
@@ -17,10 +17,14 @@ export interface Media {
 export const JSON_TYPE = 'application/json';
 export const YAML_TYPE = 'application/yaml';
 export const PROTOBUF_TYPE = 'application/vnd.kubernetes.protobuf';
+export const CBOR_TYPE = 'application/cbor';
+/** Of watches: one item after the other. */
+export const CBOR_SEQUENCE_TYPE = 'application/cbor-seq';
 const TYPES: ReadonlyMap<string, Encoding> = new Map([
   [JSON_TYPE, 'json'],
   [YAML_TYPE, 'yaml'],
   [PROTOBUF_TYPE, 'protobuf'],
+  [CBOR_TYPE, 'cbor'],
   ['*/*', 'json'],
   ['application/*', 'json'],
 ]);
@@ -31,6 +35,8 @@ const MEMO_MAX = 200;
 export interface Offer {
   /** Whether the kind has a protobuf form; those that have are Kubernetes' own. */
   readonly protobuf: boolean;
+  /** Behind the feature gate CBORServingAndStorage. */
+  readonly cbor?: boolean;
   /** Whether tables and metadata alone are possible, and of what. */
   readonly forms: 'none' | 'one' | 'list' | 'watch';
 }
@@ -53,7 +59,7 @@ export function createNegotiator(): Negotiator {
     choose(accept, query, offer) {
       const pretty = query.get('pretty');
       const isPretty = pretty !== null && pretty !== '' && pretty !== '0' && pretty !== 'false';
-      const key = `${accept ?? ''}\n${isPretty}${offer.protobuf}${offer.forms}`;
+      const key = `${accept ?? ''}\n${isPretty}${offer.protobuf}${offer.cbor === true}${offer.forms}`;
       const known = memo.get(key);
       if (known !== undefined) return known;
       const media = negotiate(accept ?? '', isPretty, offer);
@@ -87,13 +93,14 @@ function mediaOfClause(clause: Clause, pretty: boolean, offer: Offer): Media | u
   return { encoding, form, pretty: isPretty, profile: parameters.get('profile'), ...(isBeta ? { isBeta } : {}) };
 }
 
-function isOffered(encoding: Encoding, { protobuf, forms }: Offer): boolean {
+function isOffered(encoding: Encoding, { protobuf, cbor = false, forms }: Offer): boolean {
+  if (encoding === 'cbor') return cbor;
   return (encoding !== 'protobuf' || protobuf) && (encoding !== 'yaml' || forms !== 'watch');
 }
 
 /** What upstream's router asks before anything looks at the parameters. Source: go-restful, its words. */
 function checkRoute(clauses: readonly Clause[], offer: Offer): void {
-  const types = [JSON_TYPE, YAML_TYPE, PROTOBUF_TYPE];
+  const types = [JSON_TYPE, YAML_TYPE, PROTOBUF_TYPE, ...(offer.cbor === true ? [CBOR_TYPE] : [])];
   if (clauses.some(({ type }) => type === '*/*' || types.includes(type))) return;
   const streams = offer.forms === 'list' || offer.forms === 'watch' ? [JSON_TYPE, PROTOBUF_TYPE] : [];
   const shown = [...types, ...streams.map((type) => `${type};stream=watch`)].join(', ');
@@ -133,14 +140,28 @@ export function parseAccept(accept: string): readonly Clause[] {
   return clauses.toSorted((a, b) => b.quality - a.quality);
 }
 
-function typesOf({ protobuf, forms }: Offer): readonly string[] {
-  if (forms !== 'watch') return [JSON_TYPE, YAML_TYPE, ...(protobuf ? [PROTOBUF_TYPE] : [])];
+function typesOf({ protobuf, cbor = false, forms }: Offer): readonly string[] {
+  if (forms !== 'watch') {
+    return [JSON_TYPE, YAML_TYPE, ...(protobuf ? [PROTOBUF_TYPE] : []), ...(cbor ? [CBOR_TYPE] : [])];
+  }
   return [JSON_TYPE, ...(protobuf ? [PROTOBUF_TYPE] : [])].map((type) => `${type};stream=watch`);
 }
 
+const CONTENT_TYPES: Readonly<Record<Encoding, string>> = {
+  json: JSON_TYPE,
+  yaml: YAML_TYPE,
+  protobuf: PROTOBUF_TYPE,
+  cbor: CBOR_TYPE,
+};
+
 export function contentTypeOf(encoding: Encoding): string {
-  if (encoding === 'json') return JSON_TYPE;
-  return encoding === 'yaml' ? YAML_TYPE : PROTOBUF_TYPE;
+  return CONTENT_TYPES[encoding];
+}
+
+/** Of a watch in this encoding. */
+export function watchTypeOf(encoding: Encoding): string {
+  if (encoding === 'cbor') return CBOR_SEQUENCE_TYPE;
+  return encoding === 'protobuf' ? `${PROTOBUF_TYPE};stream=watch` : contentTypeOf(encoding);
 }
 
 export function unsupportedMediaType(type: string, allowed: readonly string[]): ApiError {

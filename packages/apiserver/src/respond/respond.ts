@@ -12,6 +12,7 @@ const OBJECT_HEADERS = {
   json: { 'content-type': contentTypeOf('json'), 'cache-control': NO_CACHE },
   yaml: { 'content-type': contentTypeOf('yaml'), 'cache-control': NO_CACHE },
   protobuf: { 'content-type': contentTypeOf('protobuf'), 'cache-control': NO_CACHE },
+  cbor: { 'content-type': contentTypeOf('cbor'), 'cache-control': NO_CACHE },
 } as const;
 
 export function respondBytes(status: number, media: Media, body: Uint8Array | ResponseStream): ApiResponse {

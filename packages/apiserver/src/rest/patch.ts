@@ -1,6 +1,7 @@
 /** PATCH in its four types. Source: apiserver/pkg/endpoints/handlers/patch.go. */
 import { applyJsonPatch, applyMergePatch, applyStrategicMergePatch, parseText, type UnknownObject } from '@kapella/api';
 import { ApiError, errors, FieldErrors } from '@kapella/base';
+import { decodeCbor } from '../codec/cbor.ts';
 import { type Codecs, type ExpectedKind, PatchResultError } from '../codec/codecs.ts';
 import { unsupportedMediaType } from '../http/media.ts';
 import { checkWriteOptions, type FieldValidation } from '../http/parameters.ts';
@@ -15,15 +16,22 @@ const CONTENT_TYPES: ReadonlyMap<string, PatchType> = new Map([
 ]);
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
+/** As apply, with a body in CBOR. */
+const APPLY_CBOR_TYPE = 'application/apply-patch+cbor';
+
 /** Throws UnsupportedMediaType; custom resources have no strategic merge. */
-export function patchTypeOf(contentType: string | undefined, custom: boolean): PatchType {
+export function patchTypeOf(contentType: string | undefined, custom: boolean, cbor: boolean): PatchType {
   const name = (contentType ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
-  const type = CONTENT_TYPES.get(name);
+  const type = cbor && name === APPLY_CBOR_TYPE ? 'apply' : CONTENT_TYPES.get(name);
   if (type !== undefined && !(custom && type === 'strategic')) return type;
   // As upstream's router, which custom resources do not go through.
   if (!custom) throw new ApiError('UnsupportedMediaType', '415: Unsupported Media Type', { details: {} });
   const allowed = [...CONTENT_TYPES].filter(([, kind]) => !(custom && kind === 'strategic')).map(([text]) => text);
-  throw unsupportedMediaType(name, allowed);
+  throw unsupportedMediaType(name, cbor ? [...allowed, APPLY_CBOR_TYPE] : allowed);
+}
+
+export function isApplyCbor(contentType: string | undefined): boolean {
+  return (contentType ?? '').split(';')[0]?.trim().toLowerCase() === APPLY_CBOR_TYPE;
 }
 
 export interface ParsedPatch {
@@ -35,8 +43,9 @@ export interface ParsedPatch {
 export const YAML_HEAD = 'error converting YAML to JSON:';
 
 /** Throws BadRequest. */
-export function parsePatch(bytes: Uint8Array, type: PatchType, codecs: Codecs): ParsedPatch {
+export function parsePatch(bytes: Uint8Array, type: PatchType, isCbor: boolean, codecs: Codecs): ParsedPatch {
   try {
+    if (isCbor) return { value: decodeCbor(bytes), strictErrors: [] };
     const text = decoder.decode(bytes);
     return parseText(text, type === 'apply' ? 'yaml' : 'json', codecs.facts);
   } catch (error) {

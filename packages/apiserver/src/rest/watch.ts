@@ -3,6 +3,7 @@ import { encodeWatchEvent, type UnknownObject, wrapEnvelope } from '@kapella/api
 import { ApiError, type Ctx, type Timer } from '@kapella/base';
 import type { ByteSink, ResponseStream } from '@kapella/client';
 import type { CachedObject, CacheEvent, WatchOptions } from '@kapella/store';
+import { cborWatchEvent } from '../codec/cbor.ts';
 import { type ListParameters, parseReadRevision } from '../http/parameters.ts';
 import { joinParts } from '../respond/parts.ts';
 import { renderObject, type View } from '../respond/render.ts';
@@ -87,7 +88,11 @@ function eventObject(view: View, object: CachedObject): Uint8Array {
   const { isBeta = false } = view.media;
   const rows = [tableRow(view.type, decoded, view.include, view.nowMs, isBeta)];
   const metadata = { resourceVersion: decoded.metadata.resourceVersion };
-  return view.codecs.encodeJson(tableOf(view.type, rows, metadata, { withColumns: false, isBeta }));
+  return view.codecs.encode(
+    tableOf(view.type, rows, metadata, { withColumns: false, isBeta }),
+    view.media.encoding,
+    false,
+  );
 }
 
 /** One event on the wire: a line of JSON, or a length and a protobuf message. */
@@ -99,6 +104,7 @@ export function frameOf({ media }: View, type: string, object: Uint8Array): Uint
     frame.set(message, 4);
     return frame;
   }
+  if (media.encoding === 'cbor') return cborWatchEvent(type, object);
   const head = encoder.encode(`{"type":"${type}","object":`);
   const frame = new Uint8Array(head.length + object.length + 2);
   frame.set(head, 0);

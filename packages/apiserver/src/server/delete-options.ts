@@ -2,6 +2,7 @@
 import type { UnknownObject } from '@kapella/api';
 import { parseText, readEnvelope } from '@kapella/api';
 import { ApiError, errors, FieldErrors } from '@kapella/base';
+import { decodeCbor } from '../codec/cbor.ts';
 import { parseDryRun } from '../http/parameters.ts';
 import { isTrue } from '../http/request-info.ts';
 import type { DeleteRequest } from '../rest/delete.ts';
@@ -58,7 +59,8 @@ function fromBody({ core, request }: RequestScope, body: Uint8Array): DeleteOpti
   try {
     if (encoding === 'protobuf')
       return codecs.protobuf.decodeMessage(readEnvelope(body).raw, TYPE_ID) as DeleteOptionsBody;
-    const { value } = parseText(new TextDecoder().decode(body), encoding, codecs.facts);
+    const value =
+      encoding === 'cbor' ? decodeCbor(body) : parseText(new TextDecoder().decode(body), encoding, codecs.facts).value;
     if (typeof value !== 'object' || value === null) return {};
     const { kind } = value as UnknownObject;
     if (kind !== undefined && kind !== 'DeleteOptions') {

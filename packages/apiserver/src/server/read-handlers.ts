@@ -1,7 +1,7 @@
 /** GET, LIST and WATCH of a resource. */
 import { type Ctx, errors } from '@kapella/base';
 import type { ApiResponse } from '@kapella/client';
-import { contentTypeOf } from '../http/media.ts';
+import { watchTypeOf } from '../http/media.ts';
 import { parseListParameters } from '../http/parameters.ts';
 import { isTrue } from '../http/request-info.ts';
 import { renderList, renderBody } from '../respond/render.ts';
@@ -44,11 +44,10 @@ export async function serveWatch(scope: RequestScope, ctx: Ctx): Promise<ApiResp
   const view = viewOf(scope, { ...media, pretty: false });
   const parameters = parseListParameters(query, true);
   const body = await watchObjects({ core, frames, view, namespace, name: info.name, parameters }, ctx);
-  const contentType = contentTypeOf(media.encoding);
   return {
     status: 200,
     headers: {
-      'content-type': media.encoding === 'protobuf' ? `${contentType};stream=watch` : contentType,
+      'content-type': watchTypeOf(media.encoding),
       'cache-control': 'no-cache, private',
     },
     body,

@@ -42,7 +42,8 @@ const EMPTY = new Uint8Array(0);
 /** Throws NotAcceptable. `forms`: of what tables and metadata alone are possible. */
 export function mediaOf(scope: RequestScope, forms: Offer['forms']): Media {
   const { negotiator, request, query, type } = scope;
-  return negotiator.choose(request.headers.accept, query, { protobuf: type.typeId !== undefined, forms });
+  const offer = { protobuf: type.typeId !== undefined, cbor: scope.core.codecs.cbor, forms };
+  return negotiator.choose(request.headers.accept, query, offer);
 }
 
 export function viewOf(scope: RequestScope, media: Media): View {

@@ -82,6 +82,8 @@ export interface ApiServerOptions {
   readonly inflight?: InflightOptions;
   /** Records what requests do; without it, nothing is recorded and recording costs nothing. */
   readonly auditor?: Auditor;
+  /** Whether CBOR is read and written (the feature gate CBORServingAndStorage); default: no. */
+  readonly cbor?: boolean;
   /** Most milliseconds that a request may take, long-running ones aside. Default 60,000. */
   readonly requestMsMax?: number;
   /** Watches without a time of their own last at least so long, and at most twice. Default 1,800,000. */
@@ -164,7 +166,7 @@ class GenericApiServer implements ApiServer {
       embedded: options.store.embedded,
       registry: this.registry,
       facts: this.facts,
-      codecs: createCodecs(this.facts),
+      codecs: createCodecs(this.facts, options.cbor),
       fields: createFieldManagement(this.facts),
       admission: createAdmissionChain(options.admission ?? [], createAdmissionMetrics(options.metrics)),
       compaction: startCompaction(options.store, ctx),
@@ -449,7 +451,11 @@ class GenericApiServer implements ApiServer {
 
   #errorMedia(request: ServerRequest, query: URLSearchParams): Media | undefined {
     try {
-      return this.#negotiator.choose(request.headers.accept, query, { protobuf: true, forms: 'none' });
+      return this.#negotiator.choose(request.headers.accept, query, {
+        protobuf: true,
+        cbor: this.core.codecs.cbor,
+        forms: 'none',
+      });
     } catch {
       return undefined;
     }

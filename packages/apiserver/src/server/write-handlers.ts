@@ -14,6 +14,7 @@ import { listObjects } from '../rest/list.ts';
 import {
   checkNames,
   checkPatchOptions,
+  isApplyCbor,
   type ParsedPatch,
   parsePatch,
   patchObject,
@@ -76,10 +77,11 @@ export async function servePatch(scope: RequestScope, ctx: Ctx): Promise<ApiResp
   const { core, type, info, request, query } = scope;
   const isScale = info.subresource === 'scale';
   mediaOf(scope, isScale ? 'none' : 'one');
-  const patchType = patchTypeOf(request.headers['content-type'], type.custom);
+  const contentType = request.headers['content-type'];
+  const patchType = patchTypeOf(contentType, type.custom, core.codecs.cbor);
   checkPatchOptions(patchType, query);
   const write = writeScope(scope, 'PatchOptions', parseDryRun(query.getAll('dryRun')));
-  const patch = parsePatch(request.body ?? EMPTY, patchType, core.codecs);
+  const patch = parsePatch(request.body ?? EMPTY, patchType, isApplyCbor(contentType), core.codecs);
   const update = patchType === 'apply' ? applyRequest(scope, patch, ctx) : patchRequest(scope, patchType, patch);
   const written = await updateObject(write, update, ctx);
   if (isScale)

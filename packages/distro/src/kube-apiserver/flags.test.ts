@@ -32,7 +32,7 @@ test('limits are read with upstream defaults, and refused where upstream refuses
   const limits = limitsOf(parseFlags([]));
   assert.deepEqual(limits, {
     ...{ readsMax: 400, writesMax: 200, priorityAndFairness: true, requestMsMax: 60_000, watchMsMin: 1_800_000 },
-    ...{ eventTtlSeconds: 3_600, profiling: true },
+    ...{ eventTtlSeconds: 3_600, profiling: true, cbor: false },
   });
   const given = parseFlags([
     ...['--request-timeout=1m30s', '--max-requests-inflight=800', '--enable-priority-and-fairness=false'],

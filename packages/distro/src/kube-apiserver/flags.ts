@@ -19,6 +19,7 @@ const AUDIT = [
 
 /** What may run at once, for how long, and how it ends. */
 const LIMITS = [
+  'feature-gates',
   ...['enable-priority-and-fairness', 'event-ttl', 'goaway-chance', 'http2-max-streams-per-connection'],
   ...['max-mutating-requests-inflight', 'max-requests-inflight', 'min-request-timeout', 'profiling'],
   ...['request-timeout', 'shutdown-delay-duration', 'shutdown-send-retry-after'],
@@ -94,7 +95,7 @@ const WITHOUT_EFFECT = [
     'etcd-healthcheck-timeout',
     'etcd-readycheck-timeout',
   ],
-  ...['etcd-servers-overrides', 'external-hostname', 'feature-gates'],
+  ...['etcd-servers-overrides', 'external-hostname'],
   ...['kubelet-preferred-address-types', 'kubelet-timeout', 'kubernetes-service-node-port'],
   ...['lease-reuse-duration-seconds', 'livez-grace-period', 'log-flush-frequency', 'log-json-info-buffer-size'],
   ...['log-json-split-stream', 'log-text-info-buffer-size', 'log-text-split-stream', 'logging-format'],

@@ -22,6 +22,7 @@ export function limitsOf(flags: FlagValues): ServerLimits {
     watchMsMin: watchSeconds * 1000,
     eventTtlSeconds: durationMsOf(flags, 'event-ttl', 3_600_000) / 1000,
     profiling: booleanOf(flags, 'profiling', true),
+    cbor: isGateOn(flags, 'CBORServingAndStorage'),
   };
 }
 
@@ -43,4 +44,11 @@ export function shutdownOf(flags: FlagValues): ShutdownOptions {
     delayMs: durationMsOf(flags, 'shutdown-delay-duration', 0),
     sendRetryAfter: booleanOf(flags, 'shutdown-send-retry-after', false),
   };
+}
+
+/** `--feature-gates=A=true,B=false`, perhaps several times: the last word counts. Other gates are as upstream has them by default. */
+function isGateOn(flags: FlagValues, gate: string): boolean {
+  const pairs = (flags.get('feature-gates') ?? []).flatMap((text) => text.split(','));
+  const last = pairs.map((pair) => pair.trim().split('=')).findLast(([name]) => name === gate);
+  return last !== undefined && /^(1|t|true)$/i.test(last[1] ?? '');
 }

@@ -52,7 +52,7 @@ function preempt(state: PodState, profile: Profile, snapshot: Snapshot, planner:
   const found = findCandidates({
     ...{ search, diagnosis, snapshot, budgets: [], options: PREEMPTION, nowMs, random: hostRandom },
   });
-  const candidate = 'why' in found ? undefined : pickCandidate(found, nowMs);
+  const candidate = 'why' in found ? undefined : pickCandidate(found);
   if (candidate === undefined) throw new Error('no victims were found');
   for (const victim of candidate.victims) snapshot.unplace(victim.key);
   snapshot.place(state, candidate.node);

@@ -81,20 +81,38 @@ export function diagnose(
   const { refusal, narrowedBy } = plan;
   if (refusal !== undefined) {
     const plugins = new Set([refusal.plugin, ...narrowedBy]);
-    return { nodeCount, preFilter: refusal, counts: new Map(), refusalOf: () => refusal, narrowedBy: [], plugins };
+    const nobody = { counts: new Map(), narrowedBy: [], plugins };
+    return { nodeCount, preFilter: refusal, of: () => refusal, refusalOf: () => refusal, ...nobody };
   }
-  const of = (node: NodeState) => overruled.get(node.name) ?? plan.refusalOf(node) ?? extra?.get(node.name);
-  const counts = new Map<PluginRejection, number>();
-  for (const node of plan.candidates()) {
-    const reason = of(node);
-    if (reason !== undefined) counts.set(reason, (counts.get(reason) ?? 0) + 1);
-  }
+  const isPlain = overruled.size === 0 && extra === undefined;
+  const of = (node: NodeState) =>
+    isPlain ? plan.refusalOf(node) : (overruled.get(node.name) ?? plan.refusalOf(node) ?? extra?.get(node.name));
+  const counts = countsOf(plan.candidates(), of);
   const refusalOf = (name: string) => {
     const node = snapshot.nodes.get(name);
     return node === undefined ? undefined : of(node);
   };
   const plugins = new Set([...narrowedBy, ...[...counts.keys()].map(({ plugin }) => plugin)]);
-  return { nodeCount, counts, refusalOf, narrowedBy, plugins };
+  return { nodeCount, counts, of, refusalOf, narrowedBy, plugins };
+}
+
+/** Neighbours mostly share their refusal: it is looked up once for all of them. */
+function countsOf(nodes: Iterable<NodeState>, of: (node: NodeState) => PluginRejection | undefined) {
+  const counts = new Map<PluginRejection, number>();
+  let last: PluginRejection | undefined;
+  let run = 0;
+  const note = () => {
+    if (last !== undefined && run > 0) counts.set(last, (counts.get(last) ?? 0) + run);
+    run = 0;
+  };
+  for (const node of nodes) {
+    const reason = of(node);
+    if (reason !== last) note();
+    last = reason;
+    run++;
+  }
+  note();
+  return counts;
 }
 
 /** Pods at least as important, to which the node is promised, count as if they were there. */

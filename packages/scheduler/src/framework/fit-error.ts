@@ -1,4 +1,5 @@
 /** Why a Pod fits nowhere, in upstream's words. Source: kubernetes pkg/scheduler/framework/types.go FitError. */
+import type { NodeState } from './node-state.ts';
 import type { PluginRejection } from './plugin.ts';
 
 export interface Diagnosis {
@@ -8,6 +9,7 @@ export interface Diagnosis {
   /** How many nodes each refusal is told of: of those that were looked at and do not fit. */
   readonly counts: ReadonlyMap<PluginRejection, number>;
   /** Why the node does not fit; valid until the next decision. */
+  of(node: NodeState): PluginRejection | undefined;
   refusalOf(node: string): PluginRejection | undefined;
   /** Plugins that left out all nodes that `refusals` does not name. */
   readonly narrowedBy: readonly string[];

@@ -57,6 +57,8 @@ export class Plan {
   /** Nodes that fit, by slot, after `run`; the first `count`. */
   readonly slots: Int32Array;
   count = 0;
+  /** What was worked out of a node by itself: void once the node changes. */
+  readonly memo = new Map<NodeState, unknown>();
   /** Plugins that narrowed the nodes to some by name. */
   readonly narrowedBy: readonly string[];
   readonly #snapshot: Snapshot;
@@ -134,6 +136,7 @@ export class Plan {
       for (const { state } of this.#scores ?? []) state.update?.(pod, node, sign);
     }
     for (const node of dirty) {
+      this.memo.delete(node);
       this.#filterLocally(node);
       if (this.#scores !== undefined) this.#scoreLocally(node, this.#scores);
     }
@@ -156,6 +159,11 @@ export class Plan {
     for (let slot = 0; slot < refusedBy.length; slot++) if (refusedBy[slot] === FITS) slots[count++] = slot;
     this.count = count;
     this.#hasGlobalRefusals = false;
+  }
+
+  /** At present, what is found of a node rests on that node alone: it can be kept in `memo`. */
+  get looksAtNodesAlone(): boolean {
+    return this.#sequence === this.#snapshot.sequence && this.#global.every(({ state }) => state.isIdle === true);
   }
 
   /** What would be with other Pods on the node, asked while `ask` runs; plan and node stay as they are. */

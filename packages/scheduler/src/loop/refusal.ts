@@ -74,7 +74,7 @@ async function makeRoom(
   const found = findCandidates({ search, diagnosis, snapshot, budgets, options, nowMs, random: ctx.random });
   if ('why' in found) return { why: found.why, clears: !found.why.startsWith('preemption: not eligible') };
   const agreed = extenders === undefined ? found : await extenders.preempt(waiting.state, found, snapshot, ctx);
-  const candidate = pickCandidate(agreed, nowMs);
+  const candidate = pickCandidate(agreed);
   return candidate === undefined ? { why: 'no candidate node for preemption', clears: false } : { candidate };
 }
 

@@ -20,30 +20,46 @@ export function byImportance(nowMs: number): (a: PodState, b: PodState) => numbe
 }
 
 const PRIORITY_OFFSET = 2 ** 31;
+/** Costs of a candidate that do not change while it stands. */
+const costs = new WeakMap<Candidate, readonly number[]>();
 
-/** The lower, the better; a later rule decides between those that are alike in the earlier ones. */
-const RULES: readonly ((candidate: Candidate, nowMs: number) => number)[] = [
-  ({ budgetViolations }) => budgetViolations,
-  ({ victims }) => victims[0]?.priority ?? 0,
-  ({ victims }) => victims.reduce((sum, { priority }) => sum + priority + PRIORITY_OFFSET, 0),
-  ({ victims }) => victims.length,
-  // Of the most important victims the one that runs longest: it had better have started late.
-  ({ victims }, nowMs) => -earliestStart(victims, nowMs),
-];
-
-function earliestStart(victims: readonly PodState[], nowMs: number): number {
-  const highest = Math.max(...victims.map(({ priority }) => priority));
-  const important = victims.filter(({ priority }) => priority === highest);
-  return Math.min(...important.map((victim) => startedMs(victim, nowMs)));
+/** The lower, the better; a later one decides between those that are alike in the earlier ones. */
+function costsOf(candidate: Candidate): readonly number[] {
+  let known = costs.get(candidate);
+  if (known === undefined) {
+    const { victims, budgetViolations } = candidate;
+    let sum = 0;
+    for (const { priority } of victims) sum += priority + PRIORITY_OFFSET;
+    known = [budgetViolations, victims[0]?.priority ?? 0, sum, victims.length, latestStart(victims)];
+    costs.set(candidate, known);
+  }
+  return known;
 }
 
-export function pickCandidate(candidates: readonly Candidate[], nowMs: number): Candidate | undefined {
-  let left = candidates;
-  for (const rule of RULES) {
-    if (left.length <= 1) break;
-    const costs = left.map((candidate) => rule(candidate, nowMs));
-    const least = Math.min(...costs);
-    left = left.filter((_, i) => costs[i] === least);
+/** Of the most important victims the one that runs longest: it had better have started late. Not started: now. */
+function latestStart(victims: readonly PodState[]): number {
+  let highest = Number.NEGATIVE_INFINITY;
+  for (const { priority } of victims) if (priority > highest) highest = priority;
+  let earliest = Number.POSITIVE_INFINITY;
+  for (const victim of victims) {
+    if (victim.priority === highest) earliest = Math.min(earliest, startedMs(victim, Number.POSITIVE_INFINITY));
   }
-  return left[0];
+  return -earliest;
+}
+
+/** The first of the best. */
+export function pickCandidate(candidates: readonly Candidate[]): Candidate | undefined {
+  let best: Candidate | undefined;
+  for (const candidate of candidates) {
+    if (best === undefined || isBetter(costsOf(candidate), costsOf(best))) best = candidate;
+  }
+  return best;
+}
+
+function isBetter(a: readonly number[], b: readonly number[]): boolean {
+  for (let i = 0; i < a.length; i++) {
+    const [left, right] = [a[i] as number, b[i] as number];
+    if (left !== right) return left < right;
+  }
+  return false;
 }

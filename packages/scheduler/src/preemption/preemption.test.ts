@@ -32,7 +32,7 @@ function find(nodes: readonly Node[], placed: readonly Pod[], pod: Pod, budgets:
   const nowMs = Date.UTC(2026, 1, 1);
   const diagnosis = diagnose(found, snapshot);
   const candidates = findCandidates({ search: found, diagnosis, snapshot, budgets, options, nowMs, random });
-  return 'why' in candidates ? candidates.why : pickCandidate(candidates, nowMs);
+  return 'why' in candidates ? candidates.why : pickCandidate(candidates);
 }
 
 function chosen(...args: Parameters<typeof find>): string {

@@ -27,6 +27,7 @@ export interface PreemptionInput {
 }
 
 const PLUGIN = 'DefaultPreemption';
+const NOBODY = { refusalOf: () => undefined, narrowedBy: [], plugins: new Set<string>() };
 const NOT_HELPFUL: PluginRejection = {
   ...unresolvable('Preemption is not helpful for scheduling'),
   plugin: PLUGIN,
@@ -47,7 +48,7 @@ export function findCandidates(input: PreemptionInput): readonly Candidate[] | {
   const nodeCount = snapshot.nodes.size;
   const tried = [...counts.values()].reduce((sum, count) => sum + count, 0);
   if (nodeCount > tried) counts.set(NOT_HELPFUL, nodeCount - tried);
-  const all: Diagnosis = { nodeCount, counts, refusalOf: () => undefined, narrowedBy: [], plugins: new Set() };
+  const all: Diagnosis = { nodeCount, counts, of: () => undefined, ...NOBODY };
   return { why: `preemption: ${fitErrorMessage(all)}` };
 }
 
@@ -69,10 +70,10 @@ function isGoingForPreemption({ pod, isTerminating }: PodState): boolean {
 }
 
 /** Those that refused the Pod for something that removing Pods can change. */
-function helpfulNodes({ preFilter, counts, refusalOf }: Diagnosis, { nodes }: Snapshot): NodeState[] {
+function helpfulNodes({ preFilter, counts, of }: Diagnosis, { nodes }: Snapshot): NodeState[] {
   if (preFilter !== undefined) return preFilter.code === 'Unschedulable' ? [...nodes.values()] : [];
   if (![...counts.keys()].some(({ code }) => code === 'Unschedulable')) return [];
-  return [...nodes.values()].filter(({ name }) => refusalOf(name)?.code === 'Unschedulable');
+  return [...nodes.values()].filter((node) => of(node)?.code === 'Unschedulable');
 }
 
 /** Enough to choose from: not every node of a large cluster is tried. */
@@ -87,9 +88,10 @@ function tryNodes(
   const offset = nodes.length === 0 ? 0 : Math.floor(input.random.float() * nodes.length);
   const clean: Candidate[] = [];
   const violating: Candidate[] = [];
+  const known = new KnownVictims(input);
   for (let i = 0; i < nodes.length; i++) {
     const node = nodes[(offset + i) % nodes.length] as NodeState;
-    const found = victimsOn(node, input);
+    const found = known.victimsOn(node);
     if ('reasons' in found) {
       onRefusal(found);
       continue;
@@ -98,6 +100,40 @@ function tryNodes(
     if (clean.length > 0 && clean.length + violating.length >= wanted) break;
   }
   return [...clean, ...violating];
+}
+
+interface Known {
+  readonly priority: number;
+  readonly budgets: readonly PodDisruptionBudget[];
+  readonly found: Candidate | PluginRejection;
+}
+
+/** The next Pod of a kind finds most nodes as the one before it left them: their victims are worked out once. */
+class KnownVictims {
+  readonly #input: PreemptionInput;
+  readonly #isKept: boolean;
+
+  constructor(input: PreemptionInput) {
+    this.#input = input;
+    this.#isKept = input.search.plan.looksAtNodesAlone;
+  }
+
+  victimsOn(node: NodeState): Candidate | PluginRejection {
+    const { search, snapshot, budgets } = this.#input;
+    const { plan, cycle } = search;
+    // A promise to another Pod is no part of the node.
+    if (!this.#isKept || snapshot.nominated.has(node.name)) return victimsOn(node, this.#input);
+    const { priority } = cycle.pod;
+    const known = plan.memo.get(node) as Known | undefined;
+    if (known !== undefined && known.priority === priority && areSame(known.budgets, budgets)) return known.found;
+    const found = victimsOn(node, this.#input);
+    plan.memo.set(node, { priority, budgets, found } satisfies Known);
+    return found;
+  }
+}
+
+function areSame(a: readonly unknown[], b: readonly unknown[]): boolean {
+  return a === b || (a.length === b.length && a.every((item, i) => item === b[i]));
 }
 
 /** Takes away everything less important, then gives back as much as still leaves room: most important first. */

@@ -13,7 +13,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['apiserver'],
   ['resources'],
   ['admission', 'apiextensions', 'aggregator'],
-  ['controllers', 'scheduler', 'kubelet', 'cni', 'proxy', 'dns', 'ingress'],
+  ['controllers', 'scheduler', 'kubelet', 'cni', 'proxy', 'dns', 'ingress', 'local-path'],
   ['cli'],
   ['control-plane'],
   ['dashboard', 'simulator'],
@@ -21,7 +21,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['distro'],
 ];
 /** Components meet through the API: these may not import the server or each other. */
-const COMPONENTS = new Set(['controllers', 'scheduler', 'kubelet', 'cni', 'proxy', 'dns', 'ingress']);
+const COMPONENTS = new Set(['controllers', 'scheduler', 'kubelet', 'cni', 'proxy', 'dns', 'ingress', 'local-path']);
 const SERVER_SIDE = new Set(['store', 'apiserver', 'resources', 'admission', 'apiextensions', 'aggregator']);
 
 const IMPORT = /(?:^|\n)\s*(?:import|export)[^'"\n;]*?from\s*'([^']+)'|import\('([^']+)'\)|(?:^|\n)import\s*'([^']+)'/g;

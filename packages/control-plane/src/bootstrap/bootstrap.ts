@@ -13,6 +13,7 @@ import {
   namespaces,
   priorityClasses,
   rbacObjects,
+  storageObjects,
 } from './objects.ts';
 import { nodeSettingsObject } from '../node-join/rbac.ts';
 import { planRbac } from './reconcile-rbac.ts';
@@ -28,6 +29,7 @@ export async function bootstrapCluster(client: Client, facts: BootstrapFacts, ct
     ensure(client, service, ctx),
     ...endpoints.map((manifest) => replace(client, manifest, ctx)),
     ...dnsObjects(facts).map((manifest) => ensure(client, manifest, ctx)),
+    ...storageObjects(facts).map((manifest) => ensure(client, manifest, ctx)),
     replace(client, extensionAuthentication(facts), ctx),
     ...clusterInfo(facts).map((manifest) => ensure(client, manifest, ctx)),
     ...(facts.nodeSettings === undefined ? [] : [replace(client, nodeSettingsObject(facts.nodeSettings), ctx)]),

@@ -1,6 +1,7 @@
 /** What every new cluster holds before anyone asks: namespaces, roles, priorities, the API's own Service, DNS. */
 import { dnsService } from '@kapella/dns';
 import { RBAC_POLICY } from '@kapella/apiserver';
+import { localPathObjects } from '@kapella/local-path';
 import { nodeJoinRbac, type NodeSettingsFacts } from '../node-join/rbac.ts';
 import { NODE_NETWORK_GROUP } from './groups.ts';
 
@@ -23,6 +24,8 @@ export interface BootstrapFacts {
   /** Address of the cluster's DNS Service. */
   /** Absent: the cluster has no DNS of ours. */
   readonly dnsAddress?: string;
+  /** The nodes make volumes out of directories: there is a default StorageClass. */
+  readonly localPath?: boolean;
   /** Where the API server is reached from Pods. */
   readonly apiAddress: string;
   readonly apiPort: number;
@@ -41,7 +44,12 @@ export function namespaces(): Manifest[] {
 }
 
 export function rbacObjects(): Manifest[] {
-  return [...(RBAC_POLICY as readonly Manifest[]).map(withPatch), ...nodeNetworkRbac(), ...nodeJoinRbac()];
+  return [
+    ...(RBAC_POLICY as readonly Manifest[]).map(withPatch),
+    ...nodeNetworkRbac(),
+    ...nodeJoinRbac(),
+    ...nodeStorageRbac(),
+  ];
 }
 
 /** Kapella's controllers write by patch where upstream's read and update: whoever may do the one may do the other. */
@@ -94,6 +102,39 @@ function nodeNetworkRbac(): Manifest[] {
       roleRef: roleRef('Role', name),
     },
   ];
+}
+
+/** What a node's provisioner of directories may do beside: serve claims, and say how much room the node has. */
+function nodeStorageRbac(): Manifest[] {
+  const rbac = 'rbac.authorization.k8s.io';
+  const name = 'kapella:node-storage';
+  const read = ['get', 'list', 'watch'];
+  return [
+    {
+      apiVersion: `${rbac}/v1`,
+      kind: 'ClusterRole',
+      metadata: { name },
+      rules: [
+        { apiGroups: [''], resources: ['persistentvolumes'], verbs: [...read, 'create', 'delete'] },
+        { apiGroups: [''], resources: ['persistentvolumeclaims', 'nodes'], verbs: read },
+        { apiGroups: ['storage.k8s.io'], resources: ['storageclasses'], verbs: read },
+        { apiGroups: ['storage.k8s.io'], resources: ['csistoragecapacities'], verbs: ['get', 'create', 'update'] },
+        { apiGroups: ['', 'events.k8s.io'], resources: ['events'], verbs: ['create', 'patch', 'update'] },
+      ],
+    },
+    {
+      apiVersion: `${rbac}/v1`,
+      kind: 'ClusterRoleBinding',
+      metadata: { name },
+      subjects: [{ kind: 'Group', apiGroup: rbac, name: NODE_NETWORK_GROUP }],
+      roleRef: { apiGroup: rbac, kind: 'ClusterRole', name },
+    },
+  ];
+}
+
+/** The default StorageClass, where nodes serve it. */
+export function storageObjects({ localPath }: BootstrapFacts): readonly Manifest[] {
+  return localPath === true ? localPathObjects() : [];
 }
 
 export function priorityClasses(): Manifest[] {

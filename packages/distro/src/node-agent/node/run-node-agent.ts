@@ -1,4 +1,5 @@
 /** `kapella node`: the agent, Pod network, Service rules and cluster DNS of this machine in one process. */
+import { mkdir } from 'node:fs/promises';
 import { coreV1, discoveryV1 } from '@kapella/api';
 import type { Node } from '@kapella/api/types/core-v1';
 import { addressAt, type ClusterOptions } from '@kapella/cli';
@@ -9,6 +10,8 @@ import { createRouteKeeper, freeLeakedAddresses, setUpPodNetwork, uplinkMtuBytes
 import { dnsEndpointSlice } from '@kapella/dns';
 import { startDns } from '@kapella/dns/node';
 import { startNode } from '@kapella/kubelet/node';
+import { runLocalPath } from '@kapella/local-path';
+import { hostDisk } from '@kapella/local-path/node';
 import { runProxy } from '@kapella/proxy';
 import { createNftablesBackend } from '@kapella/proxy/node';
 import { createMetricsRegistry, type Ctx, describeError, isReason, sleep } from '@kapella/base';
@@ -106,8 +109,9 @@ export async function runAgentAt(
     clientOf(place, credentials.network, 'kube-proxy/kapella'),
     ctx,
   );
+  const volumes = runStorage(member, clientOf(place, credentials.network, 'local-path/kapella'), ctx);
   hooks.onReady?.({ address, kubeletPort: running.port });
-  await Promise.all([running.done, services, cacheRun, credentials.run(ctx)]);
+  await Promise.all([running.done, services, volumes, cacheRun, credentials.run(ctx)]);
 }
 
 /** Over a connection that is made anew with each newer certificate. */
@@ -190,6 +194,14 @@ function createNetwork(options: ClusterOptions, { runtime, ipamDir }: Member, ct
       liveSandboxIds = list;
     },
   };
+}
+
+/** Volumes of the default StorageClass, on an identity that sees no Pods and no Secrets. */
+async function runStorage({ nodeName, dataDir }: Member, client: Client, ctx: Ctx): Promise<void> {
+  const dir = `${dataDir}/local-path`;
+  await mkdir(dir, { recursive: true, mode: 0o711 });
+  const cache = createCache(client);
+  await Promise.all([runLocalPath({ nodeName, dir }, { client, cache, disk: hostDisk }, ctx), cache.run(ctx)]);
 }
 
 /** Service rules and DNS, on an identity that sees Services and nothing else. */

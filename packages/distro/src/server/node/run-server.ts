@@ -77,6 +77,7 @@ export async function runServer(options: ClusterOptions, hooks: ServerHooks, ctx
   );
   const facts = {
     serviceAddress: addressAt(options.serviceCidr, 1),
+    localPath: true,
     dnsAddress: addressAt(options.serviceCidr, DNS_ADDRESS_INDEX),
     apiAddress,
     apiPort: api.port,

@@ -4,7 +4,7 @@ export const ASSETS: readonly { readonly from: string; readonly to: string }[] =
   { from: 'packages/kubelet/src/cri/node/api.proto', to: 'api.proto' },
   { from: 'packages/kubelet/src/cri/node/events.proto', to: 'events.proto' },
   { from: 'packages/csi/src/node/csi.proto', to: 'csi.proto' },
-  { from: 'packages/kubelet/src/plugins/node/registration.proto', to: 'registration.proto' },
+  { from: 'packages/csi/src/node/registration.proto', to: 'registration.proto' },
   { from: 'packages/store/src/backends/etcd/node/etcd.proto', to: 'etcd.proto' },
   { from: 'packages/store/src/encryption/node/kms.proto', to: 'kms.proto' },
   { from: 'packages/kubelet/src/probes/node/health.proto', to: 'health.proto' },

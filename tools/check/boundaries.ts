@@ -10,10 +10,11 @@ const LAYERS: readonly (readonly string[])[] = [
   ['store'],
   ['client'],
   ['controller'],
+  ['provisioner'],
   ['apiserver'],
   ['resources'],
   ['admission', 'apiextensions', 'aggregator'],
-  ['controllers', 'scheduler', 'kubelet', 'cni', 'proxy', 'dns', 'ingress', 'local-path'],
+  ['controllers', 'scheduler', 'kubelet', 'cni', 'proxy', 'dns', 'ingress', 'local-path', 'csi-driver'],
   ['cli'],
   ['control-plane'],
   ['dashboard', 'simulator'],
@@ -21,7 +22,17 @@ const LAYERS: readonly (readonly string[])[] = [
   ['distro'],
 ];
 /** Components meet through the API: these may not import the server or each other. */
-const COMPONENTS = new Set(['controllers', 'scheduler', 'kubelet', 'cni', 'proxy', 'dns', 'ingress', 'local-path']);
+const COMPONENTS = new Set([
+  'controllers',
+  'scheduler',
+  'kubelet',
+  'cni',
+  'proxy',
+  'dns',
+  'ingress',
+  'local-path',
+  'csi-driver',
+]);
 const SERVER_SIDE = new Set(['store', 'apiserver', 'resources', 'admission', 'apiextensions', 'aggregator']);
 
 const IMPORT = /(?:^|\n)\s*(?:import|export)[^'"\n;]*?from\s*'([^']+)'|import\('([^']+)'\)|(?:^|\n)import\s*'([^']+)'/g;

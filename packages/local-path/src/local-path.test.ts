@@ -3,11 +3,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { coreV1, storageV1 } from '@kapella/api';
 import type { PersistentVolumeClaim } from '@kapella/api/types/core-v1';
-import { type Ctx, silentLogger } from '@kapella/base';
+import { createSeededRandom, createVirtualClock, type Ctx, silentLogger } from '@kapella/base';
 import { createCache, createClient } from '@kapella/client';
-import { createFakeApi, createSeededRandom, createVirtualClock } from '@kapella/client/fake';
+
+import { createFakeApi } from '@kapella/client/fake';
 import { localPathObjects } from './objects.ts';
-import { runLocalPath } from './run-local-path.ts';
+import { runProvisioner } from '@kapella/provisioner';
+import { createLocalPath } from './local-path.ts';
 
 const claim = (name: string, spec: object = {}, node = 'n1') => ({
   apiVersion: 'v1',
@@ -43,7 +45,14 @@ async function start(...objects: object[]) {
     remove: async (path: string) => void dirs.delete(path),
     freeBytes: async () => free,
   };
-  const running = [runLocalPath({ nodeName: 'n1', dir: '/d' }, { client, cache, disk }, ctx), cache.run(ctx)];
+  const running = [
+    runProvisioner(
+      { nodeName: 'n1', backend: createLocalPath({ dir: '/d', hostname: 'host-1' }, disk) },
+      { client, cache },
+      ctx,
+    ),
+    cache.run(ctx),
+  ];
   await clock.advance(1000);
   return {
     api,

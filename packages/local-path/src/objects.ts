@@ -2,8 +2,6 @@
 
 export const LOCAL_PATH_PROVISIONER = 'local-path.kapella.io';
 export const LOCAL_PATH_CLASS = 'local-path';
-/** Where the capacities of nodes are published. */
-export const CAPACITY_NAMESPACE = 'kube-system';
 
 /** The class, and what tells the scheduler to look at capacities. In plain JSON. */
 export function localPathObjects() {

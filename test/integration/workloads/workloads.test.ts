@@ -11,6 +11,7 @@ import { identityTests } from './identity.ts';
 import { limitTests } from './limits.ts';
 import { probeTests } from './probes.ts';
 import { setTests } from './sets.ts';
+import { storageTests } from './storage.ts';
 import { terminationTests } from './termination.ts';
 import { volumeTests } from './volumes.ts';
 
@@ -29,5 +30,6 @@ after(() => cluster?.[Symbol.asyncDispose]());
 // Most of the time goes by in waiting: several at once, each in a namespace of its own.
 describe('workloads', { concurrency: 5 }, () => {
   const parts = [batchTests, containerTests, probeTests, configTests, volumeTests, identityTests, limitTests];
-  for (const part of [...parts, agentApiTests, terminationTests, setTests, collectionTests]) part(() => cluster);
+  for (const part of [...parts, agentApiTests, terminationTests, setTests, collectionTests, storageTests])
+    part(() => cluster);
 });

@@ -17,9 +17,9 @@ export interface UnaryClient {
   close(): void;
 }
 
-/** `base`: the folder's URL, for callers in another package. */
-export function loadProto(file: string, base: string = import.meta.url): Wire {
-  const path = fileURLToPath(new URL(file, base));
+/** Of the files beside this one. */
+export function loadProto(file: string): Wire {
+  const path = fileURLToPath(new URL(file, import.meta.url));
   const options = { keepCase: false, longs: String, enums: String, bytes: Buffer, defaults: true, oneofs: true };
   return grpc.loadPackageDefinition(loadSync(path, options));
 }

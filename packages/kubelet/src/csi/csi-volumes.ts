@@ -7,7 +7,7 @@ import type { Pod, Secret } from '@kapella/api/types/core-v1';
 import type { CSIDriver } from '@kapella/api/types/storage-v1';
 import { type Ctx, describeError, formatTime } from '@kapella/base';
 import type { Client } from '@kapella/client';
-import { isFinalError, type StringMap } from '@kapella/csi';
+import { createLocks, isFinalError, type Locks, type StringMap } from '@kapella/csi';
 import { decodeBytes } from '../container/env.ts';
 import type { HostFiles } from '../host/host-files.ts';
 import { applyFsGroup } from '../volumes/ownership.ts';
@@ -25,7 +25,7 @@ import {
   uniqueVolumeName,
 } from './csi-volume.ts';
 import type { CsiDrivers, RegisteredDriver } from './drivers.ts';
-import { createLocks, type Locks } from './locks.ts';
+
 import { type StagedVolume, VolumeStore, type VolumeUse } from './volume-store.ts';
 import type { VolumesInUse } from './volumes-in-use.ts';
 

@@ -1,6 +1,6 @@
 /** LocalPathDisk on this machine. */
 import { chmod, mkdir, rm, statfs } from 'node:fs/promises';
-import type { LocalPathDisk } from '../run-local-path.ts';
+import type { LocalPathDisk } from '../local-path.ts';
 
 export const hostDisk: LocalPathDisk = {
   async make(path) {

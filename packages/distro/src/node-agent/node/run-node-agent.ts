@@ -10,8 +10,9 @@ import { createRouteKeeper, freeLeakedAddresses, setUpPodNetwork, uplinkMtuBytes
 import { dnsEndpointSlice } from '@kapella/dns';
 import { startDns } from '@kapella/dns/node';
 import { startNode } from '@kapella/kubelet/node';
-import { runLocalPath } from '@kapella/local-path';
+import { createLocalPath } from '@kapella/local-path';
 import { hostDisk } from '@kapella/local-path/node';
+import { runProvisioner } from '@kapella/provisioner';
 import { runProxy } from '@kapella/proxy';
 import { createNftablesBackend } from '@kapella/proxy/node';
 import { createMetricsRegistry, type Ctx, describeError, isReason, sleep } from '@kapella/base';
@@ -201,7 +202,8 @@ async function runStorage({ nodeName, dataDir }: Member, client: Client, ctx: Ct
   const dir = `${dataDir}/local-path`;
   await mkdir(dir, { recursive: true, mode: 0o711 });
   const cache = createCache(client);
-  await Promise.all([runLocalPath({ nodeName, dir }, { client, cache, disk: hostDisk }, ctx), cache.run(ctx)]);
+  const backend = createLocalPath({ dir, hostname: nodeName }, hostDisk);
+  await Promise.all([runProvisioner({ nodeName, backend }, { client, cache }, ctx), cache.run(ctx)]);
 }
 
 /** Service rules and DNS, on an identity that sees Services and nothing else. */

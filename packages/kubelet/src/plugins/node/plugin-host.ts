@@ -13,7 +13,7 @@ const LOOK_MS = 2_000;
 /** Makes the directory where it is missing. */
 export function createPluginHost(dir: string): PluginHost {
   mkdirSync(dir, { recursive: true, mode: 0o750 });
-  const Service = loadProto('./registration.proto', import.meta.url).pluginregistration.Registration;
+  const Service = loadProto('./registration.proto').pluginregistration.Registration;
   return {
     sockets: () => socketsUnder(dir),
     watch: (onChange, ctx) => watchDir(dir, onChange, ctx),

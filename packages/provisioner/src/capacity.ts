@@ -3,14 +3,15 @@ import { type NewObject, quantityValue, storageV1 } from '@kapella/api';
 import type { CSIStorageCapacity, StorageClass } from '@kapella/api/types/storage-v1';
 import { type Ctx, isReason } from '@kapella/base';
 import type { Client } from '@kapella/client';
-import { CAPACITY_NAMESPACE } from './objects.ts';
 
+/** Where the capacities of nodes are published. */
+const CAPACITY_NAMESPACE = 'kube-system';
 /** A change by less than this part is not worth a write. */
 const CHANGE_MIN = 0.02;
 
 export function capacityObject(
   { metadata }: StorageClass,
-  node: { readonly name: string; readonly uid: string; readonly hostname: string },
+  node: { readonly name: string; readonly uid: string; readonly topology: Readonly<Record<string, string>> },
   freeBytes: number,
 ): NewObject<CSIStorageCapacity> {
   const capacity = `${Math.floor(freeBytes / 1024 ** 2)}Mi`;
@@ -23,7 +24,7 @@ export function capacityObject(
       ownerReferences: [{ apiVersion: 'v1', kind: 'Node', name: node.name, uid: node.uid }],
     },
     storageClassName: metadata.name,
-    nodeTopology: { matchLabels: { 'kubernetes.io/hostname': node.hostname } },
+    nodeTopology: { matchLabels: node.topology },
     capacity,
   };
 }

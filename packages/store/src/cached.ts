@@ -30,6 +30,14 @@ export interface CacheQuery {
   readonly name?: string;
   /** undefined matches all. Called with the few decoded parts only. */
   readonly matches?: (object: CachedObject) => boolean;
+  /** What `matches` asks for among others: helps to find the objects sooner. */
+  readonly exact?: ExactValue;
+}
+
+export interface ExactValue {
+  readonly of: 'labels' | 'fields';
+  readonly name: string;
+  readonly value: string;
 }
 
 export interface CacheList {

@@ -24,7 +24,23 @@ export function cacheQuery(
     ...(wanted === undefined || !type.namespaced ? {} : { namespace: wanted }),
     ...(name === undefined ? {} : { name }),
     ...(matches === undefined ? {} : { matches }),
+    ...exactOf(type, labels, fields),
   };
+}
+
+/** The first value that is asked for as it is. */
+function exactOf(type: ResourceType, labels: LabelSelector, fields: FieldSelector): Pick<CacheQuery, 'exact'> {
+  for (const { field } of fields.requirements) {
+    const value = fields.exactMatch(field);
+    const isKept =
+      type.definition.storedAs === undefined && Object.hasOwn(type.definition.selectableFields ?? {}, field);
+    if (isKept && value !== undefined) return { exact: { of: 'fields', name: field, value } };
+  }
+  for (const { key } of labels.requirements) {
+    const value = labels.exactMatch(key);
+    if (value !== undefined) return { exact: { of: 'labels', name: key, value } };
+  }
+  return {};
 }
 
 /** Kinds with selectable fields of their own word it differently. Source: apimachinery/pkg/runtime/converter.go. */

@@ -117,6 +117,10 @@ export class Entry implements CachedObject {
     return made;
   }
 
+  get isDigested(): boolean {
+    return this.#labels !== undefined;
+  }
+
   /** What selectors look at is there after this; the bytes need not be. */
   digest(): void {
     if (this.#labels !== undefined) return;

@@ -17,6 +17,16 @@ export class Unread {
     this.#entries = entries;
   }
 
+  /** Nothing is unread. */
+  get isEmpty(): boolean {
+    return this.#done.has(ALL);
+  }
+
+  /** What was loaded has been read. */
+  settle(): void {
+    this.#done.add(ALL);
+  }
+
   /** undefined: selectors can be asked at once. */
   digest(namespace: string | undefined, ctx: Ctx): Promise<void> | undefined {
     const range = namespace ?? ALL;

@@ -19,11 +19,12 @@ interface Step {
   readonly color: string | undefined;
 }
 
-const step: fc.Arbitrary<Step> = fc.record({
+const stepParts = {
   namespace: fc.constantFrom('n1', 'n2'),
   name: fc.constantFrom('a', 'b', 'c'),
   color: fc.constantFrom('red', 'blue', undefined),
-});
+};
+const step: fc.Arbitrary<Step> = fc.record(stepParts);
 
 const encode = ({ name, color }: Step) =>
   new TextEncoder().encode(`${HEAD}"name":"${name}","labels":{"color":"${color}"}}}`);
@@ -163,5 +164,29 @@ test('a cache that reads values when they are asked for is what one is that saw 
       },
     ),
     { numRuns: 150 },
+  );
+});
+
+test('a list that is helped by an index is the list that looks at everything', async () => {
+  const many = fc.array(fc.record({ ...stepParts, name: fc.nat(40).map(String) }), { minLength: 30, maxLength: 120 });
+  await fc.assert(
+    fc.asyncProperty(many, async (steps) => {
+      const world = await setUp();
+      // Enough others that an index is worth it.
+      for (let i = 0; i < 600; i++)
+        await apply(world, { namespace: 'n3', name: `x${i}`, color: i % 3 === 0 ? 'red' : 'green' });
+      for (const s of steps) {
+        await apply(world, s);
+        for (const color of ['red', 'blue', 'constructor']) {
+          const query: CacheQuery = { namespace: 'n1', matches: (object) => object.labels.color === color };
+          const exact = { of: 'labels', name: 'color', value: color } as const;
+          assert.deepEqual(show(world.cache.list({ ...query, exact }).items), show(world.cache.list(query).items));
+          const all = { ...query, namespace: 'n3', limit: 7, startAfter: 'n3/x3' };
+          assert.deepEqual(world.cache.list({ ...all, exact }).remaining, world.cache.list(all).remaining);
+        }
+      }
+      world.stop();
+    }),
+    { numRuns: 8 },
   );
 });

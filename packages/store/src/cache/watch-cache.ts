@@ -17,6 +17,7 @@ import { type Change, History } from './history.ts';
 import { createSplicer } from './splice.ts';
 import { listStored, type StoredQuery } from './stored-list.ts';
 import { Unread } from './unread.ts';
+import { ValueIndexes } from './value-index.ts';
 import { eventsFor, sees, type Watcher, Watchers } from './watchers.ts';
 
 const WINDOW_MAX_DEFAULT = 10_000;
@@ -52,6 +53,7 @@ class StoreWatchCache implements WatchCache {
   readonly #entries = new SortedMap<Entry>();
   readonly #watchers = new Watchers();
   #unread = new Unread(this.#entries);
+  #indexes = new ValueIndexes(this.#entries);
   #history: History;
   #waiters: Waiter[] = [];
   readonly #readyWaiters = new Set<ReadyWaiter>();
@@ -107,7 +109,9 @@ class StoreWatchCache implements WatchCache {
     const prefix = query.namespace === undefined ? '' : `${query.namespace}/`;
     const items: CachedObject[] = [];
     let remaining = 0;
-    this.#entries.scan(prefix, query.startAfter === undefined ? prefix : `${query.startAfter}\0`, (_, entry) => {
+    const found = query.exact === undefined || !this.#unread.isEmpty ? undefined : this.#indexes.find(query.exact);
+    const entries = found ?? this.#entries;
+    entries.scan(prefix, query.startAfter === undefined ? prefix : `${query.startAfter}\0`, (_, entry) => {
       if (!sees(query, entry)) return true;
       if (items.length < limit) items.push(entry);
       else remaining++;
@@ -271,11 +275,15 @@ class StoreWatchCache implements WatchCache {
     this.#history = new History(this.#windowMax, revision);
     this.#loadedAt = revision;
     this.#unread = new Unread(this.#entries);
+    this.#indexes = new ValueIndexes(this.#entries);
+    let areRead = true;
     for (const item of items) {
       const entry = this.#entryOf(item);
       this.#entries.set(entry.key, entry);
       this.#bytes += entry.sizeBytes;
+      areRead &&= entry.isDigested;
     }
+    if (areRead) this.#unread.settle();
     this.#isReady = true;
     this.#settleReady(undefined);
     this.#progress(revision);
@@ -301,6 +309,7 @@ class StoreWatchCache implements WatchCache {
       const change: Change = { revision: event.revision, key, previous, next, deleted };
       if (deleted) this.#entries.delete(key);
       else this.#entries.set(key, next);
+      this.#indexes.change(previous, deleted ? undefined : next);
       this.#bytes += (deleted ? 0 : next.bytes.length) - (previous?.bytes.length ?? 0);
       this.#history.add(change);
       changes.push(change);

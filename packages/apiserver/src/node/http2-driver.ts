@@ -19,6 +19,7 @@ export function serveStream(
   stream: ServerHttp2Stream,
   headers: IncomingHttpHeaders,
   peers: Peers,
+  gathering: Gathering,
   exchange: Exchange,
 ): void {
   stream.on('error', ignore); // the client went away; 'close' follows
@@ -29,7 +30,7 @@ export function serveStream(
   const method = headers[':method'] as string;
   const url = headers[':path'] as string;
   const fields = headers as unknown as Record<string, string>;
-  const to = new StreamAnswerer(stream, method === 'HEAD');
+  const to = new StreamAnswerer(stream, method === 'HEAD', gathering);
   if (!hasBody(method)) {
     void answer(exchange, requestOf(method, url, fields, peer, undefined), to);
     return;
@@ -46,27 +47,47 @@ function refuse(to: Answerer, error: unknown): void {
   to.send(status.code, { 'content-type': 'application/json' }, Buffer.from(JSON.stringify(status.toStatus())));
 }
 
-const gathering = new WeakSet<ServerHttp2Stream>();
+/** Streams whose writes go out in one turn of the event loop: with thousands of watchers others are served in between. */
+const STREAMS_A_TURN = 64;
 
 /** What one turn of the event loop writes goes out together: a write of its own for each event costs more than the event. */
-function gathered(stream: ServerHttp2Stream, chunk: Uint8Array): boolean {
-  if (!gathering.has(stream)) {
-    gathering.add(stream);
-    stream.cork();
+export class Gathering {
+  readonly #streams = new Set<ServerHttp2Stream>();
+  #isDue = false;
+
+  write(stream: ServerHttp2Stream, chunk: Uint8Array): boolean {
+    if (!this.#streams.has(stream)) {
+      this.#streams.add(stream);
+      stream.cork();
+      this.#release();
+    }
+    return stream.write(chunk);
+  }
+
+  #release(): void {
+    if (this.#isDue) return;
+    this.#isDue = true;
     setImmediate(() => {
-      gathering.delete(stream);
-      stream.uncork();
+      this.#isDue = false;
+      let left = STREAMS_A_TURN;
+      for (const stream of this.#streams) {
+        if (left-- === 0) break;
+        this.#streams.delete(stream);
+        stream.uncork();
+      }
+      if (this.#streams.size > 0) this.#release();
     });
   }
-  return stream.write(chunk);
 }
 
 class StreamAnswerer implements Answerer {
   readonly #stream: ServerHttp2Stream;
   readonly isHead: boolean;
+  readonly #gathering: Gathering;
 
-  constructor(stream: ServerHttp2Stream, isHead: boolean) {
+  constructor(stream: ServerHttp2Stream, isHead: boolean, gathering: Gathering) {
     this.#stream = stream;
+    this.#gathering = gathering;
     this.isHead = isHead;
   }
 
@@ -84,9 +105,10 @@ class StreamAnswerer implements Answerer {
 
   open(status: number, headers: Record<string, string | readonly string[]>): ByteSink {
     const stream = this.#stream;
+    const gathering = this.#gathering;
     if (!stream.destroyed) stream.respond({ ':status': status, ...headers } as OutgoingHttpHeaders);
     return {
-      write: (chunk) => stream.destroyed || stream.writableEnded || gathered(stream, chunk),
+      write: (chunk) => stream.destroyed || stream.writableEnded || gathering.write(stream, chunk),
       close: (error) => {
         if (stream.destroyed) return;
         if (error === undefined) stream.end();

@@ -9,7 +9,7 @@ import type { ApiServer } from '../server/server.ts';
 import type { KubeletCredentials } from './dialer.ts';
 import type { Exchange } from './exchange.ts';
 import { serveHttp1 } from './http1-driver.ts';
-import { serveStream } from './http2-driver.ts';
+import { Gathering, serveStream } from './http2-driver.ts';
 import { createPeers } from './peer.ts';
 import { serveUpgrade } from './upgrade.ts';
 
@@ -101,7 +101,8 @@ function serve(server: Http2SecureServer, options: HttpsServerOptions, exchange:
   });
   // 'request' brings Node's compatibility layer for HTTP/2, which costs a fifth of the throughput: streams go past it.
   server.removeAllListeners('stream');
-  server.on('stream', (stream, headers) => serveStream(stream, headers, peers, exchange));
+  const gathering = new Gathering();
+  server.on('stream', (stream, headers) => serveStream(stream, headers, peers, gathering, exchange));
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     void serveUpgrade(request, socket, head, peers, kubelet, exchange);
   });

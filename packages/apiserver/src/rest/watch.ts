@@ -159,6 +159,9 @@ class WatchStream {
   readonly #options: WatchOptions;
   readonly #sink: ByteSink;
   readonly #ctx: Ctx;
+  /** What the watch began with, in parts that become bytes when the client takes them. Goes before all that is pending. */
+  #backlog: (readonly CacheEvent[])[] = [];
+  #isBeginning = true;
   readonly #pending: Uint8Array[] = [];
   #pendingBytes = 0;
   #blocked = false;
@@ -198,6 +201,7 @@ class WatchStream {
         },
         closed: (error) => this.#closed(error),
       });
+      this.#isBeginning = false;
       if (this.#ended) cancel();
       else this.#cancel = cancel;
     } catch (error) {
@@ -237,7 +241,11 @@ class WatchStream {
       this.#send(frameOf(view, first.type, renderObject(view, first.object)));
       rest = events.slice(1);
     }
-    for (const part of partsOf(rest)) this.#send(frames.frames(view, this.#form, part), part.length);
+    const parts = partsOf(rest);
+    if (this.#isBeginning) {
+      this.#backlog.push(...parts);
+      this.#drain();
+    } else for (const part of parts) this.#send(frames.frames(view, this.#form, part), part.length);
   }
 
   #bookmark(revision: number, initialEnd: boolean): void {
@@ -261,9 +269,8 @@ class WatchStream {
   /** `count` events joined. */
   #send(frame: Uint8Array, count = 1): void {
     if (this.#ended) return;
-    this.#series.events.value += count;
-    for (let i = 0; i < count; i++) this.#series.bytes.observe(frame.length / count);
-    if (!this.#blocked) {
+    this.#count(frame, count);
+    if (!this.#blocked && this.#backlog.length === 0) {
       if (!this.#sink.write(frame)) this.#blocked = true;
       return;
     }
@@ -272,8 +279,20 @@ class WatchStream {
     if (this.#pendingBytes > PENDING_BYTES_MAX) this.#end(true);
   }
 
+  #count(frame: Uint8Array, count: number): void {
+    this.#series.events.value += count;
+    this.#series.bytes.observe(frame.length / count, count);
+  }
+
   #drain(): void {
     this.#blocked = false;
+    const { frames, view } = this.#request;
+    while (this.#backlog.length > 0 && !this.#blocked && !this.#ended) {
+      const part = this.#backlog.shift() as readonly CacheEvent[];
+      const frame = frames.frames(view, this.#form, part);
+      this.#count(frame, part.length);
+      if (!this.#sink.write(frame)) this.#blocked = true;
+    }
     let sent = 0;
     while (sent < this.#pending.length && !this.#blocked) {
       const frame = this.#pending[sent++] as Uint8Array;
@@ -290,6 +309,7 @@ class WatchStream {
     this.#bookmarks?.cancel();
     this.#cancel();
     this.#pending.length = 0;
+    this.#backlog = [];
     if (close) this.#sink.close();
   }
 }

@@ -26,8 +26,10 @@ export class ValueIndexes {
     if (this.#entries.size < OBJECTS_MIN) return undefined;
     const id = `${of} ${name}`;
     const index = this.#indexes.get(id);
-    if (index === undefined)
-      return this.#isWanted(id) ? this.#make(id, new ValueIndex(of, name)).get(value) : undefined;
+    if (index === undefined) {
+      const isMade = this.#isWanted(id) && this.#entries.size <= OBJECTS_MAX;
+      return isMade ? this.#make(id, new ValueIndex(of, name)).get(value) : undefined;
+    }
     this.#indexes.delete(id); // and to the end of the order
     this.#indexes.set(id, index);
     return index.get(value);

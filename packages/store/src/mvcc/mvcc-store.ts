@@ -20,6 +20,8 @@ import { WatchHub } from './watch-hub.ts';
 
 /** Superseded revisions kept for watches and reads of the past before the store compacts by itself. */
 const HISTORY_MAX = 20_000;
+/** Revisions forgotten at once: others read and write in between. */
+const FORGOTTEN_AT_ONCE = 500;
 
 /** Revisions of one key, oldest first; negative: the revision deleted the key. */
 interface KeyHistory {
@@ -51,7 +53,7 @@ class MvccStore implements Store {
   readonly #unwritten = new Map<number, ChangeRecord>();
   readonly #hub = new WatchHub();
   /** Revisions that a later one superseded, with that later one, in order. */
-  #superseded: { readonly revision: number; readonly by: number }[] = [];
+  #superseded: { readonly revision: number; readonly by: number; readonly key: string }[] = [];
   #next: Pending[] = [];
   /** Woken after each batch. */
   readonly #batchWaiters: (() => void)[] = [];
@@ -129,14 +131,16 @@ class MvccStore implements Store {
   async compact(revision: number): Promise<void> {
     const target = Math.min(revision, this.#durable);
     if (target <= this.#compacted) return;
-    const cut = this.#superseded.findIndex((entry) => entry.by > target);
-    const gone = cut < 0 ? this.#superseded.splice(0) : this.#superseded.splice(0, cut);
     this.#compacted = target;
-    for (const { revision: old } of gone) this.#forget(old);
-    await this.#persistence.remove(
-      gone.map((entry) => entry.revision),
-      target,
-    );
+    // What is still there when the server ends is superseded again when it is loaded.
+    for (;;) {
+      const later = this.#superseded.slice(0, FORGOTTEN_AT_ONCE).findIndex((entry) => entry.by > target);
+      const gone = this.#superseded.splice(0, later < 0 ? FORGOTTEN_AT_ONCE : later);
+      for (const { revision: old, key } of gone) this.#forget(old, key);
+      const revisions = gone.map((entry) => entry.revision);
+      await this.#persistence.remove(revisions, this.#compacted);
+      if (gone.length < FORGOTTEN_AT_ONCE || this.#closed) return;
+    }
   }
 
   async close(): Promise<void> {
@@ -152,20 +156,20 @@ class MvccStore implements Store {
     const signed = isDeletion ? -revision : revision;
     const history = this.#index.get(key);
     if (history === undefined) {
-      if (isDeletion) this.#superseded.push({ revision, by: revision });
+      if (isDeletion) this.#superseded.push({ revision, by: revision, key });
       this.#index.set(key, { revisions: [signed], createRevision, valueBytes });
       return;
     }
-    this.#supersede(history, revision, isDeletion);
+    this.#supersede(key, history, revision, isDeletion);
     history.revisions.push(signed);
     history.createRevision = createRevision;
     history.valueBytes = valueBytes;
   }
 
-  #supersede(history: KeyHistory, by: number, isDelete: boolean): void {
+  #supersede(key: string, history: KeyHistory, by: number, isDelete: boolean): void {
     const last = history.revisions.at(-1);
-    if (last !== undefined && last > 0) this.#superseded.push({ revision: last, by });
-    if (isDelete) this.#superseded.push({ revision: by, by });
+    if (last !== undefined && last > 0) this.#superseded.push({ revision: last, by, key });
+    if (isDelete) this.#superseded.push({ revision: by, by, key });
   }
 
   #assign(
@@ -229,8 +233,9 @@ class MvccStore implements Store {
       const revisions = (this.#index.get(record.key) as KeyHistory).revisions;
       const at = revisions.lastIndexOf(record.value === undefined ? -record.revision : record.revision);
       const before = revisions[at - 1];
-      if (before !== undefined && before > 0) this.#superseded.push({ revision: before, by: record.revision });
-      if (record.value === undefined) this.#superseded.push({ revision: record.revision, by: record.revision });
+      const { revision, key } = record;
+      if (before !== undefined && before > 0) this.#superseded.push({ revision: before, by: revision, key });
+      if (record.value === undefined) this.#superseded.push({ revision, by: revision, key });
     }
     this.#durable = (batch.at(-1) as Pending).record.revision;
     this.#hub.publish(
@@ -314,10 +319,9 @@ class MvccStore implements Store {
   }
 
   /** Takes a compacted revision out of its key's history; a key with nothing left goes. */
-  #forget(revision: number): void {
-    const key = this.#persistence.read(revision)?.key;
-    const history = key === undefined ? undefined : this.#index.get(key);
-    if (key === undefined || history === undefined) return;
+  #forget(revision: number, key: string): void {
+    const history = this.#index.get(key);
+    if (history === undefined) return;
     const at = history.revisions.findIndex((signed) => Math.abs(signed) === revision);
     if (at >= 0) history.revisions.splice(at, 1);
     if (history.revisions.length === 0) this.#index.delete(key);

@@ -34,6 +34,7 @@ import type { Store } from '@kapella/store';
 import { KUBERNETES_VERSION } from '../../version.ts';
 import { addProcessMetrics } from './process-metrics.ts';
 import { createProfiler } from './profiler.ts';
+import { collectStartGarbage } from './start-garbage.ts';
 
 export type { AuthorizationMode };
 
@@ -105,6 +106,7 @@ export async function startApiServer(parts: ApiServerParts, ctx: Ctx): Promise<R
       own,
     );
     server.lifecycle.expect([...BOOTSTRAP_HOOKS, ...IDENTITY_HOOKS]);
+    collectStartGarbage();
     const https = await listen(server, parts, own);
     addProcessMetrics(server.metrics);
     return new Running(server, https, parts.shutdown ?? AT_ONCE, stop, own);

@@ -20,6 +20,14 @@ export interface PendingResize {
   readonly message: string;
 }
 
+/** A resize that was granted and is not in effect everywhere yet. */
+export interface ResizeInProgress {
+  /** Of the Pod whose resources are being put into effect. */
+  readonly generation: number;
+  /** Why the last attempt failed; '' = it did not. */
+  readonly error: string;
+}
+
 const containersOf = ({ initContainers = [], containers }: PodSpec): readonly Container[] => [
   ...initContainers,
   ...containers,

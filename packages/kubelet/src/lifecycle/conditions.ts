@@ -1,6 +1,6 @@
 /** The Pod conditions that the node agent owns. Source: kubernetes pkg/kubelet/status/generate.go. */
 import type { ContainerStatus, Pod, PodCondition, PodPhase } from '@kapella/api/types/core-v1';
-import type { PendingResize } from './allocation.ts';
+import type { PendingResize, ResizeInProgress } from './allocation.ts';
 import { formatList, isSidecar, type ObservedPod } from './observed.ts';
 import { judgeSandbox } from './plan.ts';
 
@@ -26,6 +26,7 @@ export interface ConditionsInput {
   /** RFC 3339. */
   readonly now: string;
   readonly pendingResize?: PendingResize;
+  readonly resizeInProgress?: ResizeInProgress;
   /** Why the agent itself ends the Pod, for whoever counts disruptions. */
   readonly disruption?: string;
 }
@@ -51,6 +52,7 @@ export function podConditions(input: ConditionsInput): readonly PodCondition[] {
     ...(input.pendingResize === undefined
       ? []
       : [{ type: 'PodResizePending', status: 'True' as const, ...input.pendingResize }]),
+    ...resizeInProgressOf(input),
     ...(input.disruption === undefined
       ? []
       : [
@@ -66,10 +68,18 @@ export function podConditions(input: ConditionsInput): readonly PodCondition[] {
   const owned = verdicts.map((verdict): PodCondition => {
     const old = previous.find(({ type }) => type === verdict.type);
     const lastTransitionTime = old?.status === verdict.status ? (old.lastTransitionTime ?? now) : now;
-    const seen = generation === undefined || generation === 0 ? {} : { observedGeneration: generation };
+    const own = verdict.type === 'PodResizeInProgress' ? input.resizeInProgress?.generation : generation;
+    const seen = own === undefined || own === 0 ? {} : { observedGeneration: own };
     return { ...verdict, ...seen, lastTransitionTime };
   });
   return [...owned, ...others];
+}
+
+function resizeInProgressOf({ resizeInProgress }: ConditionsInput): readonly Verdict[] {
+  if (resizeInProgress === undefined) return [];
+  const { error } = resizeInProgress;
+  const why = error === '' ? {} : { reason: 'Error', message: error };
+  return [{ type: 'PodResizeInProgress', status: 'True', ...why }];
 }
 
 function containersReadyOf({ pod, statuses, phase }: ConditionsInput): Verdict {

@@ -1,7 +1,7 @@
 /** The whole `status` of a Pod. Source: kubernetes pkg/kubelet/kubelet_pods.go (generateAPIPodStatus). */
 import type { ContainerStatus, Pod, PodStatus } from '@kapella/api/types/core-v1';
 import { formatTime } from '@kapella/base';
-import type { PendingResize } from './allocation.ts';
+import type { PendingResize, ResizeInProgress } from './allocation.ts';
 import { podConditions } from './conditions.ts';
 import { containerStatuses, type StatusInput } from './container-status.ts';
 import type { ContainerKind } from './observed.ts';
@@ -19,6 +19,7 @@ export interface PodStatusInput extends StatusInput {
   readonly verdict?: { readonly reason: string; readonly message: string };
   /** What the spec asks for and the node does not give: `pod` has what it gives. */
   readonly pendingResize?: PendingResize;
+  readonly resizeInProgress?: ResizeInProgress;
   /** The agent ends the Pod for the node's sake. */
   readonly disruption?: string;
   /** A container may still run: the phase must not become terminal yet. */
@@ -53,6 +54,7 @@ export function composePodStatus(input: PodStatusInput): ComposedStatus {
       previous: previous?.conditions ?? [],
       now,
       ...(input.pendingResize === undefined ? {} : { pendingResize: input.pendingResize }),
+      ...(input.resizeInProgress === undefined ? {} : { resizeInProgress: input.resizeInProgress }),
       ...(input.disruption === undefined ? {} : { disruption: input.disruption }),
     }),
     ...(message === undefined ? {} : { message }),

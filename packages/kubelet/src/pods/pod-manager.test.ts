@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { setImmediate } from 'node:timers';
 import { test } from 'node:test';
-import type { Container, PodSpec } from '@kapella/api/types/core-v1';
+import type { Container, Pod, PodSpec } from '@kapella/api/types/core-v1';
 import { createTestNode, testPod } from '../testing/test-node.test-support.ts';
 
 /** Enough turns of the event loop for all pending promises. */
@@ -289,6 +289,19 @@ test('changed limits of a running container are applied in place, or by a restar
     ?.status?.containerStatuses?.map(({ name, restartCount }) => `${name} ${restartCount}`);
   assert.deepEqual(counts, ['hard 1', 'soft 0']);
   assert.equal(node.api.get('web')?.status?.containerStatuses?.[1]?.resources?.limits?.['memory'], '128Mi');
+  const told = node.api.events.filter(({ reason }) => reason.startsWith('Resize'));
+  assert.deepEqual(
+    told.map(({ type, reason }) => `${type} ${reason}`),
+    ['Normal ResizeStarted', 'Normal ResizeCompleted'],
+  );
+  assert.match(
+    told[1]?.message ?? '',
+    /^Pod resize completed: {"containers":\[{"name":"soft","resources":{"limits":{"cpu":"1","memory":"128Mi"}/,
+  );
+  const inProgress = (status: Pod['status']) =>
+    status?.conditions?.some(({ type }) => type === 'PodResizeInProgress') === true;
+  assert.ok(node.api.statuses.get('web')?.some(inProgress), 'a condition while it lasts');
+  assert.equal(inProgress(node.api.get('web')?.status), false);
   await node.clock.advance(30_000);
   assert.equal(updates().length, 1);
 });

@@ -10,6 +10,7 @@ import {
   allocationOf,
   initialAllocation,
   type PendingResize,
+  type ResizeInProgress,
   withAllocation,
 } from '../lifecycle/allocation.ts';
 import { DEADLINE_VERDICT, deadlineMs, graceSeconds, isFinished, mayRun } from '../lifecycle/activity.ts';
@@ -22,7 +23,8 @@ import type { PodDeps } from './deps.ts';
 import { podEvents } from './events.ts';
 import { killAll } from './kill.ts';
 import { observePod } from './observe.ts';
-import { newSyncState, probeTarget, syncPod, type SyncState } from './sync-pod.ts';
+import { newSyncState, probeTarget, syncPod, type SyncOutcome, type SyncState } from './sync-pod.ts';
+import { resizeText } from '../lifecycle/resize-text.ts';
 
 const FAILED_RETRY_MS = 1000;
 const FAILED_RETRY_MS_MAX = 30_000;
@@ -54,6 +56,7 @@ export class PodWorker {
   #wanted: Pod;
   #allocation: Allocation;
   #pendingResize: PendingResize | undefined;
+  #resizeInProgress: ResizeInProgress | undefined;
   #phase: WorkerPhase = 'running';
   /** The API has it no more (or never had): nothing is left to report to. */
   #vanished: boolean;
@@ -83,6 +86,10 @@ export class PodWorker {
     this.#allocation = initialAllocation(pod);
     this.#pod = withAllocation(pod, this.#allocation);
     // Decided in the first step, when all other Pods are known.
+    const unfinished = pod.status?.conditions?.find(({ type }) => type === 'PodResizeInProgress');
+    if (unfinished?.status === 'True') {
+      this.#resizeInProgress = { generation: unfinished.observedGeneration ?? 0, error: unfinished.message ?? '' };
+    }
     if (this.#pod !== pod) this.#pendingResize = { reason: 'Deferred', message: '' };
     this.#room = room;
     this.#vanished = vanished;
@@ -133,8 +140,15 @@ export class PodWorker {
     const wanted = allocationOf(pod);
     const isResize = withAllocation(pod, this.#allocation) !== pod;
     const pending = isResize ? this.#room.judgeResize(pod) : undefined;
+    const generation = pod.metadata.generation ?? 0;
+    const event = podEvents(this.#deps.recorder, pod);
     if (pending !== undefined && pending.reason !== this.#pendingResize?.reason) {
-      podEvents(this.#deps.recorder, pod)('Warning', `Resize${pending.reason}`, pending.message);
+      const text = resizeText(pending.reason, pod, generation, pending.message);
+      event('Warning', `Resize${pending.reason}`, text);
+    }
+    if (isResize && pending === undefined) {
+      this.#resizeInProgress = { generation, error: '' };
+      event('Normal', 'ResizeStarted', resizeText('started', pod, generation));
     }
     this.#pendingResize = pending;
     if (pending === undefined) this.#allocation = wanted;
@@ -283,6 +297,7 @@ export class PodWorker {
       ...(this.#verdict?.disruption ? { disruption: this.#verdict.message } : {}),
       mayRun: !terminal && mayRun(this.#observed),
       ...(this.#pendingResize === undefined ? {} : { pendingResize: this.#pendingResize }),
+      ...(this.#resizeInProgress === undefined ? {} : { resizeInProgress: this.#resizeInProgress }),
     });
     this.#status = status;
     if (this.#seenAtMs !== undefined && status.phase === 'Running') {
@@ -312,6 +327,7 @@ export class PodWorker {
         this.#report(false);
         return this.#observed;
       });
+      this.#followResize(outcome);
       if (outcome.acted) this.wake(true);
       else this.#report(false);
       const deadline = deadlineMs(this.#pod, this.#status?.startTime);
@@ -320,6 +336,19 @@ export class PodWorker {
     } catch (error) {
       if (!this.#syncAbort.signal.aborted) throw error;
       this.wake(true); // what the interrupted step left behind is seen and ended by the next
+    }
+  }
+
+  #followResize({ isResizing, resizeError }: SyncOutcome): void {
+    const present = this.#resizeInProgress;
+    if (present === undefined) return;
+    const event = podEvents(this.#deps.recorder, this.#pod);
+    if (!isResizing) {
+      this.#resizeInProgress = undefined;
+      event('Normal', 'ResizeCompleted', resizeText('completed', this.#pod, present.generation));
+    } else if (resizeError !== '' && resizeError !== present.error) {
+      this.#resizeInProgress = { ...present, error: resizeError };
+      event('Warning', 'ResizeError', resizeText('error', this.#pod, present.generation, resizeError));
     }
   }
 

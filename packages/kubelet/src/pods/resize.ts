@@ -7,7 +7,6 @@ import { type AnyContainer, isSidecar, latest, type ObservedPod } from '../lifec
 import type { Kill } from '../lifecycle/plan.ts';
 import { bareId } from '../lifecycle/readiness.ts';
 import type { PodDeps } from './deps.ts';
-import { podEvents } from './events.ts';
 
 /** What each container was last given, by its id. */
 export type Applied = Map<string, RuntimeResources>;
@@ -18,16 +17,24 @@ interface Change {
   readonly to: RuntimeResources;
 }
 
-/** Containers that must be restarted for it, as their policy says; all others are changed in place. */
+export interface ResizeOutcome {
+  /** Containers that must be restarted for it, as their policy says; all others are changed in place. */
+  readonly kills: readonly Kill[];
+  /** What went wrong; '' = nothing. */
+  readonly error: string;
+}
+
+/** Brings what is asked for into effect. */
 export async function resizeContainers(
   pod: Pod,
   observed: ObservedPod,
   applied: Applied,
   deps: PodDeps,
   ctx: Ctx,
-): Promise<readonly Kill[]> {
+): Promise<ResizeOutcome> {
   const changes = changesOf(pod, observed, applied, deps);
-  if (changes.length === 0) return [];
+  if (changes.length === 0) return { kills: [], error: '' };
+  let problem = '';
   const kills = changes.filter((change) => needsRestart(change, applied));
   const inPlace = changes.filter((change) => !kills.includes(change));
   const grows = inPlace.some(
@@ -40,17 +47,20 @@ export async function resizeContainers(
       await deps.cri.updateContainerResources(id, to, ctx);
       applied.set(id, to);
     } catch (error) {
-      ctx.log.warn('container not resized', { container: container.name, error: describeError(error) });
-      podEvents(deps.recorder, pod)('Warning', 'ResizeError', `Pod resize error: ${describeError(error)}`);
+      problem = describeError(error);
+      ctx.log.warn('container not resized', { container: container.name, error: problem });
     }
   }
   await deps.cgroups.ensure(pod);
-  return kills.map(({ id, container }) => ({
-    containerId: id,
-    name: container.name,
-    message: `Container ${container.name} resize requires restart, will be restarted`,
-    reason: '',
-  }));
+  const killed = kills.map(
+    ({ id, container }): Kill => ({
+      containerId: id,
+      name: container.name,
+      message: `Container ${container.name} resize requires restart, will be restarted`,
+      reason: '',
+    }),
+  );
+  return { kills: killed, error: problem };
 }
 
 function changesOf(pod: Pod, observed: ObservedPod, applied: Applied, { settings }: PodDeps): readonly Change[] {

@@ -70,6 +70,9 @@ export interface SyncOutcome {
   readonly acted: boolean;
   /** When there is something to do without an event. */
   readonly wakeAtMs: number | undefined;
+  /** What the Pod was granted is not in effect everywhere. */
+  readonly isResizing: boolean;
+  readonly resizeError: string;
 }
 
 interface Sync {
@@ -106,12 +109,15 @@ export async function syncPod(
   deps.prober.sync(probeTarget(pod, observed, input.podIps));
 
   const planned = planPod({ pod, observed, probes: (id, kind) => deps.prober.result(id, kind) });
-  const resized = planned.killPod ? [] : await resizeContainers(pod, observed, state.applied, deps, ctx);
-  const plan = withRestarts(planned, resized);
+  const resized = planned.killPod
+    ? { kills: [], error: '' }
+    : await resizeContainers(pod, observed, state.applied, deps, ctx);
+  const plan = withRestarts(planned, resized.kills);
   const sync: Sync = { deps, state, waitCtx, ctx, look, input, volumes, wakeAtMs: volumes.refreshAtMs, acted: false };
   await execute(plan, sync);
   if (!sync.acted) sync.acted = await removeSuperfluous(observed, deps.cri, ctx);
-  return { acted: sync.acted, wakeAtMs: sync.wakeAtMs };
+  const isResizing = resized.kills.length > 0 || resized.error !== '';
+  return { acted: sync.acted, wakeAtMs: sync.wakeAtMs, isResizing, resizeError: resized.error };
 }
 
 /** A container that is killed to be resized starts again, as after any other end that its policy restarts. */
@@ -132,7 +138,7 @@ function mountsFailed(
   const event = podEvents(deps.recorder, pod);
   for (const { message } of volumes.failures) event('Warning', 'FailedMount', message);
   const pauseMs = Math.min(MOUNT_RETRY_MS * 2 ** state.mountFailures++, MOUNT_RETRY_MS_MAX);
-  return { acted: false, wakeAtMs: ctx.clock.nowMs() + pauseMs };
+  return { acted: false, wakeAtMs: ctx.clock.nowMs() + pauseMs, isResizing: true, resizeError: '' };
 }
 
 async function execute(plan: PodPlan, sync: Sync): Promise<void> {

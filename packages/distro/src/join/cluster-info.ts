@@ -1,7 +1,7 @@
 /** What a machine that joins believes of a server: what its token has signed, under a CA whose key it was told. */
 import { parseYaml } from '@kapella/api';
 import { CliError } from '@kapella/cli';
-import { type BootstrapToken, tokenText } from './token.ts';
+import type { BootstrapToken } from './token.ts';
 
 export interface ClusterInfoCrypto {
   /** HMAC-SHA256 of ASCII text, base64url. */
@@ -39,7 +39,7 @@ export function trustClusterInfo(
     throw new CliError('Failed', message, 'On the server: kapella token create --print-join-command');
   }
   const [header = '', , signature = ''] = jws.split('.');
-  const wanted = crypto.sign(`${header}.${base64url(kubeconfig)}`, tokenText(token));
+  const wanted = crypto.sign(`${header}.${base64url(kubeconfig)}`, token.secret);
   if (!crypto.isSame(signature, wanted)) {
     const message = 'what the server says of itself is not signed by that token';
     throw new CliError('Failed', message, 'Check --token and --server: another machine may be answering.');

@@ -15,7 +15,7 @@ const token = { id: 'abcdef', secret: '0123456789abcdef' };
 const kubeconfig = `clusters: [{cluster: {server: "https://s:6443", certificate-authority-data: ${btoa('PEM')}}}]`;
 const header = Buffer.from('{"alg":"HS256","kid":"abcdef"}').toString('base64url');
 const signed = (text: string) => {
-  const signature = crypto.sign(`${header}.${Buffer.from(text).toString('base64url')}`, tokenText(token));
+  const signature = crypto.sign(`${header}.${Buffer.from(text).toString('base64url')}`, token.secret);
   return { kubeconfig: text, 'jws-kubeconfig-abcdef': `${header}..${signature}` };
 };
 

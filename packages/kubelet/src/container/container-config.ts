@@ -1,6 +1,7 @@
 /** What the runtime is told about a container. Source: kubernetes pkg/kubelet/kuberuntime/kuberuntime_container.go. */
 import type { Pod } from '@kapella/api/types/core-v1';
 import type { ContainerConfig, DeviceConfig, MountConfig } from '../cri/config.ts';
+import type { ContainerGrants } from '../grants/grants.ts';
 import { containerAnnotations, containerLabels } from '../lifecycle/labels.ts';
 import type { AnyContainer } from '../lifecycle/observed.ts';
 import { expand } from './expansion.ts';
@@ -21,6 +22,7 @@ export interface ContainerConfigInput {
   readonly targetId?: string;
   readonly seccompDir: string;
   readonly userns?: UsernsOptions | undefined;
+  readonly grants: ContainerGrants;
 }
 
 /** Throws an Error with upstream's text when the security context cannot be kept. */
@@ -37,14 +39,15 @@ export function containerConfig(input: ContainerConfigInput): ContainerConfig {
     mounts: input.userns === undefined ? input.mounts : input.mounts.map((mount) => mapped(mount, input.userns)),
     ...(input.devices.length > 0 && { devices: input.devices }),
     labels: containerLabels(pod, container),
-    annotations: containerAnnotations(pod, container, restartCount),
+    annotations: { ...containerAnnotations(pod, container, restartCount), ...input.grants.annotations },
+    ...(input.grants.cdiDevices.length > 0 && { CDIDevices: input.grants.cdiDevices.map((name) => ({ name })) }),
     logPath: logPathOf(container.name, restartCount),
     stdin: container.stdin === true,
     stdinOnce: container.stdinOnce === true,
     tty: container.tty === true,
     ...(container.lifecycle?.stopSignal === undefined ? {} : { stopSignal: container.lifecycle.stopSignal }),
     linux: {
-      resources: runtimeResources(pod, container, input.limits),
+      resources: { ...runtimeResources(pod, container, input.limits), ...cpusetOf(input.grants) },
       securityContext: containerSecurity(input),
     },
   };
@@ -53,6 +56,11 @@ export function containerConfig(input: ContainerConfigInput): ContainerConfig {
 /** Files of the host are the container's own in its user namespace. */
 const mapped = (mount: MountConfig, userns: UsernsOptions | undefined): MountConfig =>
   userns === undefined ? mount : { ...mount, uidMappings: userns.uids, gidMappings: userns.gids };
+
+const cpusetOf = ({ cpusetCpus, cpusetMems }: ContainerGrants) => ({
+  ...(cpusetCpus === '' ? {} : { cpusetCpus }),
+  ...(cpusetMems === '' ? {} : { cpusetMems }),
+});
 
 /** Relative to the Pod's log directory. */
 export const logPathOf = (container: string, restartCount: number): string => `${container}/${restartCount}.log`;

@@ -51,6 +51,9 @@ export interface RuntimeResources {
   readonly memorySwapLimitInBytes?: number;
   readonly hugepageLimits?: readonly { readonly pageSize: string; readonly limit: number }[];
   readonly unified?: StringMap;
+  /** `0-1,4`. */
+  readonly cpusetCpus?: string;
+  readonly cpusetMems?: string;
 }
 
 export interface PortMapping {
@@ -139,6 +142,8 @@ export interface ContainerConfig {
   readonly envs: readonly { readonly key: string; readonly value: string }[];
   readonly mounts: readonly MountConfig[];
   readonly devices?: readonly DeviceConfig[];
+  /** Written as the protocol has it. */
+  readonly CDIDevices?: readonly { readonly name: string }[];
   readonly labels: StringMap;
   readonly annotations: StringMap;
   /** Relative to the sandbox's log directory. */

@@ -2,7 +2,13 @@
 import { coreV1, nodeV1 } from '@kapella/api';
 import type { Node, Pod, Service, Taint } from '@kapella/api/types/core-v1';
 import { type Ctx, describeError, jsonEqual, type MetricsRegistry } from '@kapella/base';
-import { type Cache, type Client, createEventRecorder, type RunningEventRecorder } from '@kapella/client';
+import {
+  type Cache,
+  type Client,
+  createEventRecorder,
+  type EventRecorder,
+  type RunningEventRecorder,
+} from '@kapella/client';
 import { createNodeService } from '@kapella/csi/node';
 import { createPodCgroups } from '../cgroups/cgroups.ts';
 import { createHostCgroups } from '../cgroups/node/drivers.ts';
@@ -11,6 +17,7 @@ import type { Cri } from '../cri/cri.ts';
 import { meteredCri } from '../cri/metered-cri.ts';
 import { createCri } from '../cri/node/containerd.ts';
 import { createCsiParts, type CsiParts } from '../csi/support.ts';
+import type { GrantManager } from '../grants/grants.ts';
 import { hostFiles } from '../host/node/host-files.ts';
 import { ensureShared } from '../host/node/shared-mount.ts';
 import { createImageManager } from '../images/image-manager.ts';
@@ -46,6 +53,7 @@ import { parseSystemOom, systemOomMessage } from '../eviction/system-oom.ts';
 import { httpHook } from './http-hook.ts';
 import { followKernelLog } from './kernel-log.ts';
 import { startNodeServer } from './node-server.ts';
+import { createNodeResources } from './node-resources.ts';
 import { createPressure, type Pressure } from './pressure.ts';
 import { createHostStats } from '../stats/node/host-stats.ts';
 
@@ -123,27 +131,19 @@ export async function startNode(options: NodeOptions, { client, cache }: NodeDep
   const recorder = createEventRecorder(client, { component: 'kubelet', host: nodeName }, ctx);
   const settings = await nodeSettings(options, machine, cri, ctx);
   const tokens = createTokenSource(client);
-  const csi = createCsiParts({
-    nodeName,
-    rootDir: dataDir,
-    driverRootDir: options.driverRootDir ?? dataDir,
-    ...{ client, recorder, files: hostFiles, tokens, connect: createNodeService },
+  const csi = csiParts(options, { client, recorder, tokens });
+  const resources = await createNodeResources({
+    ...{ nodeName, dataDir, client, recorder },
+    onChange: () => reporter.poke(),
   });
-  const deps = await podDeps(options, settings, machine, { client, cache, cri, recorder, tokens, csi, metrics }, ctx);
+  const { grants } = resources;
+  const parts = { client, cache, cri, recorder, tokens, csi, metrics, grants };
+  const deps = await podDeps(options, settings, machine, parts, ctx);
 
   const config = options.config ?? KUBELET_CONFIG_DEFAULTS;
   const pods = cache.informer<Pod>(coreV1.Pod, { fieldSelector: `spec.nodeName=${nodeName}` });
-  const pressure = createPressure(
-    {
-      ...{ nodeName, config, recorder, metrics, cgroupRoot: options.cgroupRoot, dataDir },
-      imageDir: options.imageDir ?? dataDir,
-      keptImages: options.keptImages ?? [],
-      host: await createHostStats(),
-      onConditions: () => reporter.poke(),
-    },
-    deps,
-    () => manager,
-  );
+  const hooks = { onConditions: () => reporter.poke(), manager: () => manager };
+  const pressure = await openPressure(options, config, { recorder, metrics, deps }, hooks);
   const manager: PodManager = createPodManager({ pods, deps, gates: [pressure.gate] });
   const source = createServerSource(manager, deps);
   const server = await startNodeServer(
@@ -157,7 +157,7 @@ export async function startNode(options: NodeOptions, { client, cache }: NodeDep
     cri,
     identity: identityOf(options, server?.port ?? 0),
     machine,
-    amounts: () => nodeAmounts(machine, config, config.maxPods),
+    amounts: () => nodeAmounts(machine, config, config.maxPods, resources.devices.amounts(ctx.clock.nowMs())),
     pressures: () => pressure.eviction.conditions(),
     volumesInUse: csi.inUse,
   });
@@ -167,6 +167,7 @@ export async function startNode(options: NodeOptions, { client, cache }: NodeDep
   await csi.support.volumes.recover();
   await reporter.register(ctx);
   await csi.start(ctx);
+  await resources.open(ctx);
   const plugins = createPluginHost(dirsOf(dataDir).pluginsDir);
   const done = runAll([
     reporter.run(ctx),
@@ -174,15 +175,49 @@ export async function startNode(options: NodeOptions, { client, cache }: NodeDep
     runLogRotation(manager, deps, ctx),
     cleanUpStrangers(manager, deps, pods, ctx),
     runPressure(pressure, pods, ctx),
-    followKernelLog((line) => {
-      const oom = parseSystemOom(line);
-      if (oom !== undefined) recorder.event(nodeSubject(nodeName), 'Warning', 'SystemOOM', systemOomMessage(oom));
-    }, ctx),
-    runPluginManager(plugins, new Map([['CSIPlugin', csi.handler]]), ctx),
+    tellSystemOoms(nodeName, recorder, ctx),
+    runPluginManager(
+      plugins,
+      new Map([
+        ['CSIPlugin', csi.handler],
+        ['DRAPlugin', resources.dra],
+      ]),
+      ctx,
+    ),
     events,
   ]).finally(() => server?.close());
   return { cri, manager, source, port: server?.port, serveAs: (pair) => server?.use(pair), done };
 }
+
+const csiParts = (
+  { nodeName, dataDir, driverRootDir = dataDir }: NodeOptions,
+  parts: { client: Client; recorder: EventRecorder; tokens: TokenSource },
+) =>
+  createCsiParts({
+    ...{ nodeName, rootDir: dataDir, driverRootDir, files: hostFiles, connect: createNodeService },
+    ...parts,
+  });
+
+async function openPressure(
+  options: NodeOptions,
+  config: KubeletConfig,
+  { recorder, metrics, deps }: { recorder: EventRecorder; metrics: KubeletMetrics; deps: PodDeps },
+  { onConditions, manager }: { onConditions(): void; manager(): PodManager },
+): Promise<Pressure> {
+  const { nodeName, dataDir, cgroupRoot, imageDir = dataDir, keptImages = [] } = options;
+  const host = await createHostStats();
+  return createPressure(
+    { ...{ nodeName, config, recorder, metrics, cgroupRoot, dataDir, imageDir, keptImages, host }, onConditions },
+    deps,
+    manager,
+  );
+}
+
+const tellSystemOoms = (nodeName: string, recorder: EventRecorder, ctx: Ctx) =>
+  followKernelLog((line) => {
+    const oom = parseSystemOom(line);
+    if (oom !== undefined) recorder.event(nodeSubject(nodeName), 'Warning', 'SystemOOM', systemOomMessage(oom));
+  }, ctx);
 
 /** Once the Pods are known: before that every image would look unused. */
 async function runPressure(pressure: Pressure, pods: { synced(ctx: Ctx): Promise<void> }, ctx: Ctx): Promise<void> {
@@ -259,6 +294,7 @@ interface Parts {
   readonly tokens: TokenSource;
   readonly csi: CsiParts;
   readonly metrics: KubeletMetrics;
+  readonly grants: GrantManager;
 }
 
 async function podDeps(
@@ -292,6 +328,7 @@ async function podDeps(
     volumes: createVolumeManager(volumePlugins, volumeDeps, { podsDir, memoryDir }),
     images: createImageManager(cri, ctx, metrics.imagePulled),
     cgroups,
+    grants: parts.grants,
     userNamespaces: await openUserNamespaces(podsDir, options, cri, ctx),
     files: hostFiles,
     objects,

@@ -7,6 +7,7 @@ import type { NodeAllocatable } from '../container/field-path.ts';
 import type { ResourceLimits } from '../container/resources.ts';
 import type { DnsConfig } from '../cri/config.ts';
 import type { Cri } from '../cri/cri.ts';
+import type { GrantManager } from '../grants/grants.ts';
 import type { HostFiles } from '../host/host-files.ts';
 import type { ImageManager } from '../images/image-manager.ts';
 import type { KubeletMetrics } from '../metrics/kubelet-metrics.ts';
@@ -53,6 +54,8 @@ export interface PodDeps {
   readonly objects: ObjectCache;
   readonly status: StatusWriter;
   readonly httpHook: HttpHook;
+  /** Devices, claims and exclusive CPUs. Absent: none. */
+  readonly grants?: GrantManager;
   /** Absent: none. */
   readonly userNamespaces?: UserNamespaces;
   /** Absent where nobody reads them. */

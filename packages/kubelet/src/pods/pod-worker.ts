@@ -62,6 +62,8 @@ export class PodWorker {
   #vanished: boolean;
   #verdict: Verdict | undefined;
   #rejected = false;
+  /** Has what it asks for of devices and the like. */
+  #admitted = false;
   #observed: ObservedPod = nothingObserved;
   #status: PodStatus | undefined;
   #look = true;
@@ -258,6 +260,7 @@ export class PodWorker {
     if (this.#look) await this.#observe();
     if (this.#phase === 'running' && this.#beginsToEnd()) this.#phase = 'terminating';
     if (this.waitsForRoom) this.#take(this.#wanted);
+    if (this.#phase === 'running' && !this.#admitted) await this.#admit();
     if (this.#phase === 'running') await this.#sync();
     if (this.#phase === 'terminating') await this.#terminate();
     if (this.#phase === 'finished') await this.#finishUp();
@@ -270,6 +273,19 @@ export class PodWorker {
     podEvents(this.#deps.recorder, this.#pod)('Normal', DEADLINE_VERDICT.reason, DEADLINE_VERDICT.message);
     this.#verdict = DEADLINE_VERDICT;
     return true;
+  }
+
+  async #admit(): Promise<void> {
+    const rejection = await this.#deps.grants?.admit(this.#pod, this.#ctx);
+    this.#admitted = true;
+    // What runs is not ended because the agent has lost its notes.
+    if (rejection === undefined || mayRun(this.#observed)) return;
+    const { reason, message } = rejection;
+    podEvents(this.#deps.recorder, this.#pod)('Warning', reason, message);
+    this.#deps.metrics?.rejected(reason);
+    this.#rejected = true;
+    this.#verdict ??= { reason, message: `Pod was rejected: ${message}` };
+    this.#phase = 'terminating';
   }
 
   async #observe(): Promise<void> {
@@ -371,6 +387,7 @@ export class PodWorker {
     if (mayRun(this.#observed)) throw new Error('containers still run after the runtime has stopped them');
     if (!settled) this.#report(true);
     await this.#deps.volumes.unmount(this.uid, this.#ctx);
+    await this.#deps.grants?.release(this.uid, this.#ctx);
     await this.#deps.cgroups.remove(this.#pod);
     this.#deps.images.forget(this.uid);
     this.#phase = 'finished';

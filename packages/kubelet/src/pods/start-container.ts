@@ -7,6 +7,7 @@ import { containerEnv, type EnvSources } from '../container/env.ts';
 import { serviceEnv } from '../container/service-env.ts';
 import type { ContainerConfig, PodSandboxConfig } from '../cri/config.ts';
 import { type CriImage, isCriError } from '../cri/cri.ts';
+import { mergeGrants } from '../grants/grants.ts';
 import { type AnyContainer, findContainer, latest, type ObservedPod } from '../lifecycle/observed.ts';
 import type { MountedVolume } from '../volumes/volume.ts';
 import type { PodDeps } from './deps.ts';
@@ -106,6 +107,7 @@ async function configure(input: StartInput, image: CriImage, deps: PodDeps, ctx:
   const sources = await envSources(input, deps, ctx);
   const env = containerEnv(pod, container, { hostIps: settings.hostIps, podIps }, sources);
   const mounts = await containerMounts({ pod, container, volumes, env, podIps, settings, files, random: ctx.random });
+  const grants = mergeGrants([(await deps.grants?.grantsOf(pod, container, ctx)) ?? {}]);
   const before = latest(observed, container.name);
   const restartCount = before === undefined ? await countByLogs(input, deps) : before.restartCount + 1;
   await files.mkdir(`${input.sandbox.logDirectory}/${container.name}`, 0o755);
@@ -116,9 +118,10 @@ async function configure(input: StartInput, image: CriImage, deps: PodDeps, ctx:
     restartCount,
     imageRef: image.id,
     imageUser: imageUser(image),
-    env,
-    mounts,
-    devices: containerDevices(container, volumes),
+    env: new Map([...Object.entries(grants.envs), ...env]),
+    mounts: [...mounts, ...grants.mounts],
+    devices: [...containerDevices(container, volumes), ...grants.devices],
+    grants,
     limits: settings.limits,
     seccompDir: settings.seccompDir,
     userns: input.sandbox.linux.securityContext.namespaceOptions.usernsOptions,

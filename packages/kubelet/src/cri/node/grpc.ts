@@ -42,8 +42,9 @@ export interface GrpcService {
   close(): void;
 }
 
-export function loadProto(file: string): grpc.GrpcObject {
-  const path = fileURLToPath(new URL(file, import.meta.url));
+/** `base`: URL of the module beside which the file lies. */
+export function loadProto(file: string, base: string = import.meta.url): grpc.GrpcObject {
+  const path = fileURLToPath(new URL(file, base));
   const definition: PackageDefinition = loadSync(path, {
     keepCase: false,
     longs: String,

@@ -1,12 +1,19 @@
 /** The control plane in one process: API server, scheduler and controllers, which meet only through the API. Host-free. */
 import { admissionPlugins } from '@kapella/admission';
 import { type ApiServer, createInMemoryTransport, type UserInfo } from '@kapella/apiserver';
-import { childCtx, type Ctx, describeError } from '@kapella/base';
+import { childCtx, type Ctx, describeError, type MetricsRegistry } from '@kapella/base';
 import { type Client, createCache, createClient, createEventRecorder, type Transport } from '@kapella/client';
-import { type Controller, type ControllerDeps, runControllers, slowStart } from '@kapella/controller';
+import {
+  type Controller,
+  type ControllerDeps,
+  type ControllerRuntime,
+  runControllers,
+  slowStart,
+} from '@kapella/controller';
 import type { SchedulerDeps } from '@kapella/scheduler';
 import type { ComponentRegister } from './component-health.ts';
 import { KUBERNETES_VERSION } from './version.ts';
+import { workQueueMetrics } from './work-queue-metrics.ts';
 
 export interface ControlPlaneRoles {
   readonly scheduler: boolean;
@@ -63,7 +70,10 @@ export async function runComponents(options: ComponentOptions, ctx: Ctx): Promis
   const leave = standIn(server, roles);
   if (roles.scheduler)
     work.push(guarded('scheduler', runScheduler(connect, inner, { ...options.scheduler, metrics: server.metrics })));
-  if (roles.controllers) work.push(guarded('controllers', runControllerManager(connect, controllers, inner)));
+  if (roles.controllers) {
+    const { metrics } = server;
+    work.push(guarded('controllers', runControllerManager(connect, controllers, inner, { metrics })));
+  }
   await Promise.all(work).finally(leave);
   if (failure !== undefined) throw failure;
 }
@@ -90,10 +100,15 @@ export async function runScheduler(connect: Connect, ctx: Ctx, options: Schedule
   await Promise.all([cache.run(ctx), events.run(ctx), createScheduler({ ...options, client, cache, events }).run(ctx)]);
 }
 
+export interface ControllerManagerOptions extends Pick<ControllerRuntime, 'concurrencyOf'> {
+  readonly metrics?: MetricsRegistry;
+}
+
 export async function runControllerManager(
   connect: Connect,
   make: ComponentOptions['controllers'],
   ctx: Ctx,
+  { metrics, concurrencyOf }: ControllerManagerOptions = {},
 ): Promise<void> {
   const clientOf = (component: string, suffix = '') =>
     createClient(connect(componentUser(component)), {
@@ -108,7 +123,12 @@ export async function runControllerManager(
     recorders.push(events.run(ctx));
     return { cache, client, events, batch: slowStart };
   });
-  await Promise.all([...recorders, runControllers(controllers, { cache }, ctx)]);
+  const runtime: ControllerRuntime = {
+    cache,
+    ...(metrics !== undefined && { hooks: workQueueMetrics(metrics) }),
+    ...(concurrencyOf !== undefined && { concurrencyOf }),
+  };
+  await Promise.all([...recorders, runControllers(controllers, runtime, ctx)]);
 }
 
 /** The default admission chain. */

@@ -70,6 +70,8 @@ export interface Controller {
 export interface ControllerRuntime {
   readonly cache: Cache;
   readonly hooks?: ControllerHooks;
+  /** Keys in flight of a controller, where its user wants another number than its own. */
+  readonly concurrencyOf?: (controller: string) => number | undefined;
 }
 
 /** For metrics; must be quick and not throw. */

@@ -39,7 +39,7 @@ export function defineController<T>(spec: ControllerSpec<T>): Controller {
 async function runController(
   spec: AnySpec,
   reads: readonly AnyKind[],
-  { cache, hooks = {} }: ControllerRuntime,
+  { cache, hooks = {}, concurrencyOf }: ControllerRuntime,
   ctx: Ctx,
 ): Promise<void> {
   const informers = reads.map((kind) => cache.informer(kind));
@@ -54,7 +54,8 @@ async function runController(
   });
   ctx.signal.addEventListener('abort', () => queue.shutDown(), { once: true });
   const unsubscribe = subscribe(spec, cache, queue, ctx);
-  const workers = Array.from({ length: spec.concurrencyMax ?? 5 }, () => work(spec, queue, hooks, ctx));
+  const concurrency = concurrencyOf?.(spec.name) ?? spec.concurrencyMax ?? 5;
+  const workers = Array.from({ length: concurrency }, () => work(spec, queue, hooks, ctx));
   const beside = [
     spec.background === undefined ? undefined : keepRunning(spec.background, queue, ctx),
     spec.resyncMs === undefined ? undefined : resync(spec.primary, spec.resyncMs, cache, queue, ctx),

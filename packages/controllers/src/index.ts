@@ -58,17 +58,21 @@ export { CLUSTER_CONTROLLERS, isSelected, KNOWN_CONTROLLERS, unknownControllers 
 /** How certificate requests are read and signed. */
 export interface CertificateFacts {
   readonly x509: X509;
-  /** By signer name. */
+  /** By signer name. Empty: nobody here signs. */
   readonly signers: ReadonlyMap<string, CertificateSigner>;
+  /** Longest life of a certificate; absent: a year. */
+  readonly lifeMsMax?: number;
 }
 
 /** What controllers must know of their cluster. */
 export interface ClusterFacts {
-  /** Network of all Pods. */
+  /** Network of all Pods; '': nodes are not given pieces of it. */
   readonly podCidr: string;
-  /** PEM: published to every namespace. */
+  /** PEM: published to every namespace; '': it is not. */
   readonly rootCa: string;
   readonly certificates: CertificateFacts;
+  /** Prefix length of a node's piece of the Pod network; absent: 24. */
+  readonly nodePrefix?: number;
   /** Absent: the controllers that a cloud is asked by do not run. */
   readonly cloud?: (deps: ControllerDeps) => CloudProvider;
 }
@@ -105,10 +109,12 @@ const cloudRow = <P extends 'loadBalancer' | 'routes' | 'instances'>(
 export const controllers: readonly ControllerRow[] = [
   row('serviceaccount-controller', 'service-account-controller', createServiceAccountController),
   row('root-ca-certificate-publisher-controller', 'root-ca-cert-publisher', (deps, { rootCa }) =>
-    createRootCaPublisher(deps, rootCa),
+    rootCa === '' ? undefined : createRootCaPublisher(deps, rootCa),
   ),
   row('service-cidr-controller', 'service-cidrs-controller', createServiceCidrController),
-  row('node-ipam-controller', 'node-controller', (deps, { podCidr }) => createNodeIpamController(deps, podCidr)),
+  row('node-ipam-controller', 'node-controller', (deps, { podCidr, nodePrefix }) =>
+    podCidr === '' ? undefined : createNodeIpamController(deps, podCidr, nodePrefix),
+  ),
   row('node-lifecycle-controller', 'node-controller', createNodeLifecycleController),
   row('taint-eviction-controller', 'node-controller', createTaintEvictionController),
   row('deployment-controller', 'deployment-controller', createDeploymentController),
@@ -135,7 +141,7 @@ export const controllers: readonly ControllerRow[] = [
     createCsrApprovingController(deps, certificates),
   ),
   row('certificatesigningrequest-signing-controller', 'certificate-controller', (deps, { certificates }) =>
-    createCsrSigningController(deps, certificates),
+    certificates.signers.size === 0 ? undefined : createCsrSigningController(deps, certificates),
   ),
   row('certificatesigningrequest-cleaner-controller', 'certificate-controller', (deps, { certificates }) =>
     createCsrCleanerController(deps, certificates),

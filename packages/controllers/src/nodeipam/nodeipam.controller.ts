@@ -2,10 +2,14 @@
 import { coreV1 } from '@kapella/api';
 import { type Controller, type ControllerDeps, defineController } from '@kapella/controller';
 
-/** Prefix length of a node's network, upstream's --node-cidr-mask-size. */
+/** Prefix length of a node's network, upstream's default of --node-cidr-mask-size. */
 const NODE_PREFIX = 24;
 
-export function createNodeIpamController({ cache, client, events }: ControllerDeps, clusterCidr: string): Controller {
+export function createNodeIpamController(
+  { cache, client, events }: ControllerDeps,
+  clusterCidr: string,
+  nodePrefix = NODE_PREFIX,
+): Controller {
   /** By node name: what was given away but the cache may not show yet. */
   const given = new Map<string, string>();
   return defineController({
@@ -20,7 +24,7 @@ export function createNodeIpamController({ cache, client, events }: ControllerDe
       }
       const taken = new Set(cache.list(coreV1.Node).flatMap((other) => other.spec.podCIDR ?? []));
       for (const [other, cidr] of given) if (other !== name) taken.add(cidr);
-      const free = given.get(name) ?? firstFreeCidr(clusterCidr, taken);
+      const free = given.get(name) ?? firstFreeCidr(clusterCidr, taken, nodePrefix);
       if (free === undefined) {
         events.event(node, 'Normal', 'CIDRNotAvailable', `Node ${name} status is now: CIDRNotAvailable`);
         return { requeueAfterMs: 30_000 };
@@ -34,10 +38,14 @@ export function createNodeIpamController({ cache, client, events }: ControllerDe
 }
 
 /** Pure: the lowest network of the node size that nobody has. A cluster network smaller than that goes to one node whole. */
-export function firstFreeCidr(clusterCidr: string, taken: ReadonlySet<string>): string | undefined {
+export function firstFreeCidr(
+  clusterCidr: string,
+  taken: ReadonlySet<string>,
+  nodePrefix = NODE_PREFIX,
+): string | undefined {
   const [address = '', prefixText = '16'] = clusterCidr.split('/');
   const clusterPrefix = Number(prefixText);
-  const prefix = Math.max(NODE_PREFIX, clusterPrefix);
+  const prefix = Math.max(nodePrefix, clusterPrefix);
   const base = address.split('.').reduce((sum, byte) => sum * 256 + Number(byte), 0);
   for (let i = 0; i < 2 ** (prefix - clusterPrefix); i++) {
     const value = base + i * 2 ** (32 - prefix);

@@ -373,6 +373,21 @@ const KUBE_SCHEDULER: CommandSpec = {
   passThrough: true,
 };
 
+const KUBE_CONTROLLER_MANAGER: CommandSpec = {
+  name: 'kube-controller-manager',
+  summary: 'The controllers alone, by the flags of kube-controller-manager 1.36, for any API server',
+  usage: 'FLAGS...',
+  examples: [
+    {
+      line: 'kapella kube-controller-manager --kubeconfig controller-manager.conf --use-service-account-credentials',
+      what: 'as kubeadm starts it',
+    },
+    { line: 'kapella kube-controller-manager --help', what: 'which flags are honoured' },
+  ],
+  flags: [],
+  passThrough: true,
+};
+
 const ETCD: CommandSpec = {
   name: 'etcd',
   summary: 'What stands for etcd beside kube-apiserver, by the flags of etcd',
@@ -394,5 +409,5 @@ const VERSION: CommandSpec = {
 
 export const COMMANDS: readonly CommandSpec[] = [
   ...[UP, DOWN, RESET, STATUS, LOGS, KUBECONFIG, KUBECTL, IMAGE, SNAPSHOT, DOCTOR, SERVER, NODE, TOKEN],
-  ...[EXPLAIN, HOLLOW, ENVTEST, KUBE_APISERVER, KUBE_SCHEDULER, ETCD, VERSION],
+  ...[EXPLAIN, HOLLOW, ENVTEST, KUBE_APISERVER, KUBE_CONTROLLER_MANAGER, KUBE_SCHEDULER, ETCD, VERSION],
 ];

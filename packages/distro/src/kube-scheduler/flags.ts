@@ -1,5 +1,5 @@
 /** The flags of upstream's kube-scheduler 1.36: which are honoured, which change nothing here. */
-import { CliError, nearest } from '@kapella/cli';
+import { type FlagValues, idleFlags, parseProgramFlags, type ProgramFlags, programHelp } from '../drop-in/flags.ts';
 
 const HONOURED = [
   ...['bind-address', 'cert-dir', 'config', 'help', 'kubeconfig', 'leader-elect', 'leader-elect-lease-duration'],
@@ -35,54 +35,22 @@ const BOOLEANS = new Set([
   ...['permit-address-sharing', 'permit-port-sharing', 'profiling', 'version'],
 ]);
 
-const KNOWN: readonly string[] = [...HONOURED, ...WITHOUT_EFFECT];
-const HELP = 'kube-scheduler --help lists the flags.';
-
-/** The last value of each flag. */
-export type SchedulerFlags = ReadonlyMap<string, string>;
-
-/** `--flag=value`, `--flag value`, booleans also alone. Throws CliError Usage in upstream's words for unknown ones. */
-export function parseSchedulerFlags(words: readonly string[]): SchedulerFlags {
-  const values = new Map<string, string>();
-  for (let i = 0; i < words.length; i++) {
-    const { name, value } = readWord(words[i] as string);
-    const needsNext = value === undefined && !BOOLEANS.has(name);
-    if (needsNext && words[i + 1] === undefined) throw new CliError('Usage', `flag needs an argument: --${name}`, HELP);
-    values.set(name, value ?? (needsNext ? (words[++i] as string) : 'true'));
-  }
-  return values;
-}
-
-function readWord(word: string): { readonly name: string; readonly value: string | undefined } {
-  const match = /^-{1,2}([^=]+)(?:=([\s\S]*))?$/.exec(word);
-  const name = match?.[1] ?? '';
-  if (match === null) {
-    throw new CliError('Usage', `unknown command ${JSON.stringify(word)} for "kube-scheduler"`, HELP);
-  }
-  if (KNOWN.includes(name)) return { name, value: match[2] };
-  const near = nearest(name, [...KNOWN]);
-  throw new CliError('Usage', `unknown flag: --${name}`, near === undefined ? HELP : `Did you mean --${near}?`);
-}
-
-/** Names of the given flags that change nothing here, sorted. */
-export function idleSchedulerFlags(flags: SchedulerFlags): readonly string[] {
-  return [...flags.keys()].filter((name) => WITHOUT_EFFECT.includes(name)).sort();
-}
-
-export function schedulerFlagsHelp(): string {
-  const rows = (names: readonly string[]) => names.toSorted().map((name) => `  --${name}`);
-  return [
+const SCHEDULER: ProgramFlags = {
+  program: 'kube-scheduler',
+  honoured: HONOURED,
+  withoutEffect: WITHOUT_EFFECT,
+  booleans: BOOLEANS,
+  help: [
     'A Kubernetes scheduler that takes the flags and the configuration of kube-scheduler 1.36, for any API server.',
     '',
     'Examples:',
     '  kapella kube-scheduler --kubeconfig scheduler.conf',
     '  kapella kube-scheduler --config scheduler.yaml --secure-port 10259',
-    '',
-    'Honoured:',
-    ...rows(HONOURED),
-    '',
-    'Taken without effect:',
-    ...rows(WITHOUT_EFFECT),
-    '',
-  ].join('\n');
-}
+  ],
+};
+
+export type SchedulerFlags = FlagValues;
+
+export const parseSchedulerFlags = (words: readonly string[]): SchedulerFlags => parseProgramFlags(SCHEDULER, words);
+export const idleSchedulerFlags = (flags: SchedulerFlags): readonly string[] => idleFlags(SCHEDULER, flags);
+export const schedulerFlagsHelp = (): string => programHelp(SCHEDULER);

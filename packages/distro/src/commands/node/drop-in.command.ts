@@ -1,4 +1,4 @@
-/** `kapella kube-apiserver`, `kube-scheduler` and `etcd`: by the flags of upstream's. */
+/** `kapella kube-apiserver`, `kube-controller-manager`, `kube-scheduler` and `etcd`: by the flags of upstream's. */
 import type { Ctx } from '@kapella/base';
 import type { CommandInput } from './command.ts';
 
@@ -12,4 +12,9 @@ export async function etcd({ args }: CommandInput, ctx: Ctx): Promise<number> {
 
 export async function kubeScheduler({ args }: CommandInput, ctx: Ctx): Promise<number> {
   return (await import('../../kube-scheduler/node/kube-scheduler.ts')).runKubeScheduler(args, ctx);
+}
+
+export async function kubeControllerManager({ args }: CommandInput, ctx: Ctx): Promise<number> {
+  const { runKubeControllerManager } = await import('../../kube-controller-manager/node/kube-controller-manager.ts');
+  return runKubeControllerManager(args, ctx);
 }

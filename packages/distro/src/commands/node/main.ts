@@ -21,7 +21,7 @@ import { COMMAND_WORK } from './table.ts';
 
 const EXIT_BY_SIGNAL = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 /** These end by signal as they are meant to. */
-const FOREGROUND = new Set(['server', 'node', 'logs', 'kube-scheduler']);
+const FOREGROUND = new Set(['server', 'node', 'logs', 'kube-scheduler', 'kube-controller-manager']);
 
 export async function main(): Promise<void> {
   const words = process.argv.slice(2);
@@ -90,7 +90,7 @@ async function call(name: string, input: Call, signal: AbortSignal): Promise<num
 /** Server and node log everything as JSON lines; other commands only what a user should know. */
 function commandCtx(name: string, flags: GivenFlags, program: Program, signal: AbortSignal): Ctx {
   const level = flags.get('--log-level') as 'info' | undefined;
-  if (name === 'server' || name === 'node' || name === 'kube-scheduler')
+  if (FOREGROUND.has(name) && name !== 'logs')
     return hostCtx(signal, createJsonLogger(level ?? 'info', program.writeError));
   if (program.json) return hostCtx(signal, silentLogger);
   const warnings = createLogger(({ level: of, event, fields }) => {

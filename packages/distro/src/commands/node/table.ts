@@ -19,6 +19,7 @@ export const COMMAND_WORK: ReadonlyMap<string, () => Promise<Command>> = new Map
   ['snapshot', async () => (await import('./snapshot.command.ts')).snapshot],
   ['envtest', async () => (await import('./envtest.command.ts')).envtest],
   ['kube-apiserver', async () => (await import('./drop-in.command.ts')).kubeApiServer],
+  ['kube-controller-manager', async () => (await import('./drop-in.command.ts')).kubeControllerManager],
   ['kube-scheduler', async () => (await import('./drop-in.command.ts')).kubeScheduler],
   ['etcd', async () => (await import('./drop-in.command.ts')).etcd],
   ['version', async () => (await import('./version.command.ts')).version],

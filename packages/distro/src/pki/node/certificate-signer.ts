@@ -40,8 +40,13 @@ const EXTENDED_USAGES: ReadonlyMap<string, ExtendedKeyUsage> = new Map([
 type Signer = CertificateFacts['signers'] extends ReadonlyMap<string, infer S> ? S : never;
 type SigningRequest = Parameters<Signer['sign']>[0];
 
-export function createCertificateFacts(authority: KeyPairPem): CertificateFacts {
-  const signer: Signer = { sign: (request) => sign(authority, request) };
+/** One CA for all signers of the cluster. */
+export const sharedAuthority = (authority: KeyPairPem): ReadonlyMap<string, KeyPairPem> =>
+  new Map(SIGNER_NAMES.map((name) => [name, authority]));
+
+/** `authorities`: by signer name. */
+export function createCertificateFacts(authorities: ReadonlyMap<string, KeyPairPem>): CertificateFacts {
+  const signerOf = (authority: KeyPairPem): Signer => ({ sign: (request) => sign(authority, request) });
   return {
     x509: {
       parseRequest: (request) => describe(readRequest(request)),
@@ -53,7 +58,7 @@ export function createCertificateFacts(authority: KeyPairPem): CertificateFacts 
         }
       },
     },
-    signers: new Map(SIGNER_NAMES.map((name) => [name, signer])),
+    signers: new Map([...authorities].map(([name, authority]) => [name, signerOf(authority)])),
   };
 }
 

@@ -22,7 +22,7 @@ import { cableNetwork } from '../../cluster/members.ts';
 import { followHollowWish } from '../../hollow/follow-wish.ts';
 import { primaryAddress } from '../../node-agent/node/host-address.ts';
 import { DNS_ADDRESS_INDEX } from '../../network.ts';
-import { createCertificateFacts } from '../../pki/node/certificate-signer.ts';
+import { createCertificateFacts, sharedAuthority } from '../../pki/node/certificate-signer.ts';
 import { ensureClusterPki } from '../../pki/node/cluster-pki.ts';
 import { writePrivate } from '../../host/node/files.ts';
 import { readSchedulerOptions } from '../../kube-scheduler/node/scheduler-options.ts';
@@ -95,7 +95,7 @@ export async function runServer(options: ClusterOptions, hooks: ServerHooks, ctx
   writePrivate(kubeconfig, kubeconfigYaml({ name: options.name, server: url, caCert: pki.ca.cert, user: pki.admin }));
   hooks.onReady?.({ url, kubeconfig, tookMs: Math.round(ctx.clock.monotonicMs() - startMs) });
 
-  const certificates = createCertificateFacts(pki.ca);
+  const certificates = createCertificateFacts(sharedAuthority(pki.ca));
   const standard = clusterControllers(
     { podCidr: options.podCidr, rootCa: pki.ca.cert, certificates, ...cloudOf(options) },
     selection,

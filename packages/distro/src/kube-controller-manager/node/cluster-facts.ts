@@ -1,0 +1,67 @@
+/** From flags and the files that they name to what controllers must know of their cluster. */
+import { readFileSync } from 'node:fs';
+import { describeError } from '@kapella/base';
+import { CliError } from '@kapella/cli';
+import type { KeyPairPem } from '@kapella/control-plane/node';
+import type { ClusterFacts } from '@kapella/controllers';
+import { booleanFlag, durationFlagMs, type FlagValues, numberFlag } from '../../drop-in/flags.ts';
+import { createCertificateFacts } from '../../pki/node/certificate-signer.ts';
+import { SIGNER_FLAGS } from '../flags.ts';
+
+/** `kubeconfigCa`: published where `--root-ca-file` is not given, as upstream does. Throws CliError Usage. */
+export function clusterFacts(flags: FlagValues, kubeconfigCa: string): ClusterFacts {
+  const rootCaFile = flags.get('root-ca-file') ?? '';
+  const nodePrefix = numberFlag(flags, 'node-cidr-mask-size-ipv4') ?? numberFlag(flags, 'node-cidr-mask-size');
+  return {
+    podCidr: podCidrOf(flags),
+    rootCa: rootCaFile === '' ? kubeconfigCa : read('root-ca-file', rootCaFile),
+    certificates: certificatesOf(flags),
+    ...(nodePrefix !== undefined && { nodePrefix }),
+  };
+}
+
+/** Of two families the IPv4 one. */
+function podCidrOf(flags: FlagValues): string {
+  const cidrs = (flags.get('cluster-cidr') ?? '').split(',').filter((cidr) => cidr !== '');
+  if (booleanFlag(flags, 'allocate-node-cidrs') !== true) return '';
+  const found = cidrs.find((cidr) => !cidr.includes(':'));
+  if (found !== undefined) return found;
+  throw new CliError(
+    'Usage',
+    '--allocate-node-cidrs needs an IPv4 network in --cluster-cidr',
+    'Give 10.244.0.0/16, say.',
+  );
+}
+
+function certificatesOf(flags: FlagValues): ClusterFacts['certificates'] {
+  const shared = pairOf(flags, 'cluster-signing');
+  const pairs = new Map<string, KeyPairPem>();
+  for (const [part, signer] of SIGNER_FLAGS) {
+    const pair = pairOf(flags, `cluster-signing-${part}`) ?? shared;
+    if (pair !== undefined) pairs.set(signer, pair);
+  }
+  const duration = flags.get('cluster-signing-duration');
+  const lifeMsMax = duration === undefined ? {} : { lifeMsMax: durationFlagMs('cluster-signing-duration', duration) };
+  return { ...createCertificateFacts(pairs), ...lifeMsMax };
+}
+
+function pairOf(flags: FlagValues, prefix: string): KeyPairPem | undefined {
+  const [cert = '', key = ''] = [flags.get(`${prefix}-cert-file`), flags.get(`${prefix}-key-file`)];
+  if (cert === '' && key === '') return undefined;
+  if (cert === '' || key === '') {
+    throw new CliError(
+      'Usage',
+      `--${prefix}-cert-file and --${prefix}-key-file belong together`,
+      'Give both or neither.',
+    );
+  }
+  return { cert: read(`${prefix}-cert-file`, cert), key: read(`${prefix}-key-file`, key) };
+}
+
+function read(flag: string, path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new CliError('Usage', `--${flag} ${path}: ${describeError(error)}`, 'Give a file that can be read.', error);
+  }
+}

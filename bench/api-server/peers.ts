@@ -25,6 +25,8 @@ export interface Peer extends AsyncDisposable {
   readonly url: string;
   readonly tokenFile: string;
   readonly caFile: string;
+  /** Of its data, logs, certificates and keys (tls.crt, tls.key, sa.key). */
+  readonly directory: string;
   /** From the start of the first process to /readyz, milliseconds. */
   readonly startMs: number;
   /** Of all its processes, megabytes of 10^6 bytes. */
@@ -80,6 +82,7 @@ class ProcessPeer implements Peer {
   readonly url: string;
   readonly tokenFile: string;
   readonly caFile: string;
+  readonly directory: string;
   startMs = 0;
   readonly #programs: PeerPrograms;
   readonly #dir: string;
@@ -92,6 +95,7 @@ class ProcessPeer implements Peer {
     this.tokenFile = join(dir, 'token');
     this.caFile = join(dir, 'tls.crt');
     this.#programs = programs;
+    this.directory = dir;
     this.#dir = dir;
     this.#ports = ports;
   }

@@ -7,6 +7,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setUpIntegration } from '../../tools/test/set-up.ts';
 import { certManager } from './cert-manager/cert-manager.suite.ts';
+import { controllerManager } from './controller-manager/controller-manager.suite.ts';
 import { clientGo } from './client-go/client-go.suite.ts';
 import { controllerRuntime } from './controller-runtime/controller-runtime.suite.ts';
 import { differential } from './differential/differential.suite.ts';
@@ -40,6 +41,7 @@ const SUITES: readonly UpstreamSuite[] = [
   metricsServer,
   scheduler,
   differential,
+  controllerManager,
 ];
 const RESULTS = join(import.meta.dirname, '../../.cache/upstream');
 

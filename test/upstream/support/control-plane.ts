@@ -43,20 +43,29 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       await server.check();
       return (await kubectl(kubeconfig, 'get', 'ns')).code === 0;
     });
-    if (hollowNodes > 0) {
-      const kwok = { program: await upstreamProgram('kwok'), args: await kwokFlags(directory, kubeconfig) };
-      processes.push(startProcess(directory, { name: 'kwok', ...kwok }));
-      await createHollowNodes(kubeconfig, hollowNodes);
-      await eventually('hollow nodes are Ready', server, async () => {
-        const { stdout } = await kubectl(kubeconfig, 'get', 'nodes', '--no-headers');
-        return stdout.split('\n').filter((line) => / Ready /.test(line)).length === hollowNodes;
-      });
-    }
+    if (hollowNodes > 0) processes.push(await startHollowNodes(directory, kubeconfig, hollowNodes));
   } catch (error) {
     await stop();
     throw error;
   }
   return { kubeconfig, directory, [Symbol.asyncDispose]: stop };
+}
+
+/** kwok, and so many nodes of its: resolves when all are Ready. */
+export async function startHollowNodes(
+  directory: string,
+  kubeconfig: string,
+  count: number,
+): Promise<BackgroundProcess> {
+  const spec = { program: await upstreamProgram('kwok'), args: await kwokFlags(directory, kubeconfig) };
+  const kwok = startProcess(directory, { name: 'kwok', ...spec });
+  await createHollowNodes(kubeconfig, count);
+  await eventually('hollow nodes are Ready', kwok, async () => {
+    await kwok.check();
+    const { stdout } = await kubectl(kubeconfig, 'get', 'nodes', '--no-headers');
+    return stdout.split('\n').filter((line) => / Ready /.test(line)).length === count;
+  });
+  return kwok;
 }
 
 /** kwok is given its stages, as its own installer does. */

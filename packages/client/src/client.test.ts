@@ -213,13 +213,15 @@ test('indexes follow changes', async () => {
 
 test('events are counted up, merged when similar, and dropped as spam', async () => {
   const { api, client, clock, ctx, stop } = setUp();
-  const recorder = createEventRecorder(client, { component: 'test-controller' }, ctx);
+  const dropped: string[] = [];
+  const options = { component: 'test-controller', dropped: (why: string) => dropped.push(why) };
+  const recorder = createEventRecorder(client, options, ctx);
   const running = recorder.run(ctx);
   const about = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p', namespace: 'default', uid: 'u' } };
   for (let i = 0; i < 3; i++) recorder.event(about, 'Normal', 'Pulled', 'same');
   await recorder.flushed();
-  const [only, ...others] = api.objects(coreV1.Event);
-  assert.equal(others.length, 0);
+  const [only, ...rest] = api.objects(coreV1.Event);
+  assert.equal(rest.length, 0);
   assert.equal(only?.count, 3);
   assert.match(only?.metadata.name ?? '', /^p\.[0-9a-f]{15,16}$/);
   assert.deepEqual(only?.source, { component: 'test-controller' });
@@ -234,6 +236,14 @@ test('events are counted up, merged when similar, and dropped as spam', async ()
   for (let i = 0; i < 30; i++) recorder.event(about, 'Normal', 'Pulled', 'same');
   await recorder.flushed();
   assert.equal(api.writes.length - before, 25 - 15, 'the rest of the burst of 25');
+  assert.deepEqual(new Set(dropped), new Set(['spam']));
+  assert.equal(dropped.length, 30 - (25 - 15));
+
+  dropped.length = 0;
+  const others = (i: number) => ({ ...about, metadata: { name: `p${i}`, namespace: 'default' } });
+  for (let i = 0; i < 1_010; i++) recorder.event(others(i), 'Normal', 'Pulled', 'same');
+  await recorder.flushed();
+  assert.ok(dropped.length >= 9 && dropped.every((why) => why === 'queue'), 'a thousand wait, no more');
   stop.abort();
   await clock.settle();
   await running;

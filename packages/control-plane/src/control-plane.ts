@@ -13,6 +13,7 @@ import {
 import type { SchedulerDeps } from '@kapella/scheduler';
 import type { ComponentRegister } from './component-health.ts';
 import { KUBERNETES_VERSION } from './version.ts';
+import { countDropped } from './event-metrics.ts';
 import { workQueueMetrics } from './work-queue-metrics.ts';
 
 export interface ControlPlaneRoles {
@@ -96,7 +97,11 @@ export async function runScheduler(connect: Connect, ctx: Ctx, options: Schedule
   const userAgent = `kube-scheduler/${KUBERNETES_VERSION}`;
   const client = createClient(connect(componentUser('system:kube-scheduler')), { userAgent });
   const cache = createCache(client);
-  const events = createEventRecorder(client, { component: 'default-scheduler' }, ctx);
+  const events = createEventRecorder(
+    client,
+    { component: 'default-scheduler', ...countDropped(options.metrics, 'default-scheduler') },
+    ctx,
+  );
   await Promise.all([cache.run(ctx), events.run(ctx), createScheduler({ ...options, client, cache, events }).run(ctx)]);
 }
 
@@ -119,7 +124,7 @@ export async function runControllerManager(
   const recorders: Promise<void>[] = [];
   const controllers = make((component) => {
     const client = clientOf(component, `/${component}`);
-    const events = createEventRecorder(client, { component }, ctx);
+    const events = createEventRecorder(client, { component, ...countDropped(metrics, component) }, ctx);
     recorders.push(events.run(ctx));
     return { cache, client, events, batch: slowStart };
   });

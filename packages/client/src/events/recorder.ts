@@ -13,6 +13,8 @@ export interface EventRecorderOptions {
   readonly component: string;
   /** The node that the component speaks for. */
   readonly host?: string;
+  /** Told of each event that is not written: too many waited, its source told too much of one object, or the API refused. */
+  readonly dropped?: (why: 'queue' | 'spam' | 'refused') => void;
 }
 
 export interface RunningEventRecorder extends EventRecorder {
@@ -56,7 +58,10 @@ class Recorder implements RunningEventRecorder {
     options: { fieldPath?: string; annotations?: Readonly<Record<string, string>> } = {},
   ): void {
     // A burst beyond the bound loses its newest events, as upstream's does: recording never blocks.
-    if (this.#waiting.length >= WAITING_MAX) return;
+    if (this.#waiting.length >= WAITING_MAX) {
+      this.#options.dropped?.('queue');
+      return;
+    }
     const built = this.#build(about, type, reason, message, options.fieldPath);
     const { annotations = {} } = options;
     const hasNone = Object.keys(annotations).length === 0;
@@ -80,7 +85,8 @@ class Recorder implements RunningEventRecorder {
       }
       this.#busy = true;
       const correlated = this.#correlator.correlate(event, this.#clock.nowMs());
-      if (correlated !== undefined) await this.#write(correlated, ctx);
+      if (correlated === undefined) this.#options.dropped?.('spam');
+      else await this.#write(correlated, ctx);
     }
   }
 
@@ -133,7 +139,9 @@ class Recorder implements RunningEventRecorder {
       if (failure === undefined) return;
       // A refusal stays one; without an answer it is worth another try.
       if (failure instanceof ApiError || attempt >= ATTEMPTS_MAX) {
-        if (!ctx.signal.aborted) giveUp(correlated.event, failure, ctx);
+        if (ctx.signal.aborted) return;
+        this.#options.dropped?.('refused');
+        giveUp(correlated.event, failure, ctx);
         return;
       }
       await sleep(RETRY_MS * (attempt === 1 ? ctx.random.float() : 1), ctx).catch(() => {});

@@ -8,6 +8,7 @@ import { setUpIntegration } from '../tools/test/set-up.ts';
 import { apiServer } from './api-server/api-server.bench.ts';
 import { fullStore } from './api-server/full-store.bench.ts';
 import { coldUp } from './cold-up/cold-up.bench.ts';
+import { deployment5000 } from './deployment-5000/deployment-5000.bench.ts';
 import { hollowBench } from './hollow/hollow.bench.ts';
 import { idle } from './idle/idle.bench.ts';
 import { podStart } from './pod-start/pod-start.bench.ts';
@@ -28,6 +29,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   schedulerPerf,
   testCluster,
   hollowBench,
+  deployment5000,
 ];
 const RUNS = 5;
 const RESULTS = join(import.meta.dirname, 'results');

@@ -13,6 +13,7 @@ export interface ProcessSpec {
 
 export interface BackgroundProcess extends AsyncDisposable {
   readonly name: string;
+  readonly pid: number;
   /** Rejects once it has ended by itself, with the end of its log. */
   check(): Promise<void>;
   /** The last of what it printed. */
@@ -28,6 +29,7 @@ export function startProcess(directory: string, { name, program, args, env }: Pr
   const log = () => (existsSync(path) ? readFileSync(path, 'utf8').slice(-900) : '');
   return {
     name,
+    pid: child.pid ?? 0,
     log,
     async check() {
       if (hasEnded(child)) throw new Error(`${name} ended with exit code ${child.exitCode}: ${log()}`);

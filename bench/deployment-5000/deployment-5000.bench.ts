@@ -1,0 +1,124 @@
+/**
+ * A Deployment of 5,000 Pods scaled up, rolled and scaled down on kwok's nodes: Kapella's controllers and upstream's
+ * kube-controller-manager, one after the other, on the same API server and scheduler (Kapella's). `KAPELLA_BENCH_PODS`
+ * makes it smaller.
+ */
+import { appsV1, type KubeObject } from '@kapella/api';
+import type { Deployment } from '@kapella/api/types/apps-v1';
+import { type Ctx, silentLogger } from '@kapella/base';
+import { hostClock, hostRandom } from '@kapella/base/node';
+import { type Client, createClient } from '@kapella/client';
+import { createHttpsTransport, loadKubeconfig } from '@kapella/client/node';
+import { workload } from '../../test/upstream/controller-manager/objects.ts';
+import {
+  type Maker,
+  startManager,
+  startScheduler,
+  writeKubeconfig,
+} from '../../test/upstream/controller-manager/managers.ts';
+import { freePort, startHollowNodes } from '../../test/upstream/support/control-plane.ts';
+import { startPeer } from '../api-server/peers.ts';
+import { preparePrograms } from '../api-server/programs.ts';
+import type { Benchmark, FigureSpec, Sample } from '../support/benchmark.ts';
+import { cpuMsBetween, cpuTime, residentMb } from '../support/processes.ts';
+
+const PODS = Number(process.env['KAPELLA_BENCH_PODS'] ?? 5_000);
+const PODS_PER_NODE = 100;
+const POLL_MS = 100;
+const STEP_MS_MAX = 1_800_000;
+const STEPS = ['up', 'roll', 'down'] as const;
+const STEP_TEXT = { up: 'scaled up from none', roll: 'rolled to another image', down: 'scaled down to none' };
+
+const figuresOf = (maker: Maker): FigureSpec[] => [
+  ...STEPS.map((step): FigureSpec => ({ name: `${maker}-${step}`, text: `${maker}: ${STEP_TEXT[step]}`, unit: 'ms' })),
+  { name: `${maker}-cpu`, text: `${maker}: CPU time of the controllers for all three`, unit: 'ms' },
+  { name: `${maker}-resident`, text: `${maker}: resident memory of the controllers at the most Pods`, unit: 'MB' },
+];
+
+export const deployment5000: Benchmark = {
+  name: 'deployment-5000',
+  text: `a Deployment of ${PODS} Pods on kwok's nodes, our controllers beside kube-controller-manager 1.36`,
+  figures: [
+    { name: 'times-faster', text: 'up, roll and down together: times upstream’s speed', unit: 'x', goalMin: 5 },
+    { name: 'times-less-cpu', text: 'CPU time of the controllers: times less than upstream’s', unit: 'x' },
+    ...figuresOf('kapella'),
+    ...figuresOf('upstream'),
+  ],
+  async measure(runs, sample) {
+    for (let run = 0; run < runs; run++) {
+      const ours = await measureOne('kapella');
+      const theirs = await measureOne('upstream');
+      const total = (of: Sample, maker: Maker) => STEPS.reduce((sum, step) => sum + (of[`${maker}-${step}`] ?? 0), 0);
+      sample({
+        ...ours,
+        ...theirs,
+        'times-faster': total(theirs, 'upstream') / total(ours, 'kapella'),
+        'times-less-cpu': (theirs['upstream-cpu'] ?? 0) / (ours['kapella-cpu'] ?? 1),
+      });
+    }
+  },
+};
+
+async function measureOne(maker: Maker): Promise<Sample> {
+  await using peer = await startPeer((await preparePrograms()).kapella, await freePort());
+  const kubeconfig = writeKubeconfig(peer);
+  await using _scheduler = await startScheduler('kapella', peer, kubeconfig);
+  await using manager = await startManager(maker, peer, kubeconfig, { accounts: false });
+  await using _kwok = await startHollowNodes(peer.directory, kubeconfig, Math.ceil(PODS / PODS_PER_NODE));
+  const client = createClient(createHttpsTransport((await loadKubeconfig(kubeconfig)).transport), {
+    userAgent: 'bench',
+  });
+  const stop = new AbortController();
+  const ctx: Ctx = { signal: stop.signal, log: silentLogger, clock: hostClock, random: hostRandom };
+  try {
+    await client.create(appsV1.Deployment, deployment() as never, ctx);
+    const before = cpuTime(manager.pid);
+    const up = await step(client, { spec: { replicas: PODS } }, (now) => isWhole(now), ctx);
+    const resident = residentMb(manager.pid);
+    const image = { template: { spec: { containers: [{ name: 'c', image: 'registry.example/two' }] } } };
+    const roll = await step(client, { spec: image }, (now) => isWhole(now), ctx);
+    const down = await step(client, { spec: { replicas: 0 } }, async () => !(await hasPods(client, ctx)), ctx);
+    const cpu = cpuMsBetween(before, cpuTime(manager.pid));
+    const values = { up, roll, down, cpu, resident };
+    return Object.fromEntries(Object.entries(values).map(([name, value]) => [`${maker}-${name}`, value]));
+  } finally {
+    stop.abort();
+    await client.transport.close();
+  }
+}
+
+const NAME = { namespace: 'default', name: 'many' };
+
+function deployment() {
+  const strategy = { rollingUpdate: { maxSurge: '25%', maxUnavailable: '25%' } };
+  return workload('Deployment', NAME.name, { replicas: 0, strategy });
+}
+
+function isWhole({ metadata, spec, status = {} }: Deployment & KubeObject): boolean {
+  const counts = [status.replicas, status.updatedReplicas, status.availableReplicas];
+  return status.observedGeneration === metadata.generation && counts.every((count) => count === spec.replicas);
+}
+
+/** Milliseconds until `isDone`. */
+async function step(
+  client: Client,
+  body: object,
+  isDone: (now: Deployment & KubeObject) => boolean | Promise<boolean>,
+  ctx: Ctx,
+): Promise<number> {
+  const startMs = performance.now();
+  await client.patch(appsV1.Deployment, NAME, { type: 'strategic', body }, ctx);
+  for (;;) {
+    const now = await client.get(appsV1.Deployment, NAME, ctx);
+    if (now !== undefined && (await isDone(now))) return performance.now() - startMs;
+    if (performance.now() - startMs > STEP_MS_MAX)
+      throw new Error(`not done in ${STEP_MS_MAX} ms: ${JSON.stringify(now?.status)}`);
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}
+
+async function hasPods(client: Client, ctx: Ctx): Promise<boolean> {
+  const path = `/api/v1/namespaces/${NAME.namespace}/pods`;
+  const { items } = await client.request<{ items: readonly object[] }>('GET', path, { query: 'limit=1' }, ctx);
+  return items.length > 0;
+}

@@ -39,6 +39,10 @@ export interface PodCgroupOptions {
   readonly root: string;
   readonly nodeCpuMilli: number;
   readonly podPidsMax: number;
+  /** Of all Pods together; absent = no limit. */
+  readonly memoryBytes?: number;
+  /** false: limits on CPU time are not enforced. Default: they are. */
+  readonly cpuQuota?: boolean;
 }
 
 const QOS_DIRS: Readonly<Record<PodQOSClass, string>> = {
@@ -58,7 +62,11 @@ export function createPodCgroups(driver: CgroupDriver, options: PodCgroupOptions
   };
   return {
     async setUp() {
-      await driver.apply(root, { cpuShares: milliToShares(options.nodeCpuMilli) });
+      const { nodeCpuMilli, memoryBytes } = options;
+      await driver.apply(root, {
+        cpuShares: milliToShares(nodeCpuMilli),
+        ...(memoryBytes === undefined ? {} : { memoryBytes }),
+      });
       await driver.apply(`${root}/burstable`, { cpuShares: milliToShares(0) });
       await driver.apply(`${root}/besteffort`, { cpuShares: milliToShares(0) });
     },
@@ -67,7 +75,9 @@ export function createPodCgroups(driver: CgroupDriver, options: PodCgroupOptions
       const { cpuRequestMilli, cpuLimitMilli, memoryLimitBytes } = podAmounts(pod.spec);
       await driver.apply(parentOf(pod), {
         cpuShares: milliToShares(cpuRequestMilli),
-        ...(cpuLimitMilli === undefined ? {} : { cpuQuotaUs: milliToQuota(cpuLimitMilli) }),
+        ...(cpuLimitMilli === undefined || options.cpuQuota === false
+          ? {}
+          : { cpuQuotaUs: milliToQuota(cpuLimitMilli) }),
         ...(memoryLimitBytes === undefined ? {} : { memoryBytes: memoryLimitBytes }),
         pidsMax: options.podPidsMax,
       });

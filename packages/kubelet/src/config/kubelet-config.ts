@@ -18,35 +18,17 @@ export interface KubeletConfig {
   readonly localStorageCapacityIsolation: boolean;
   readonly systemReserved: Texts;
   readonly kubeReserved: Texts;
-  readonly systemReservedCgroup: string;
-  readonly kubeReservedCgroup: string;
   readonly enforceNodeAllocatable: readonly string[];
   readonly reservedSystemCPUs: string;
   readonly cpuManagerPolicy: 'none' | 'static';
   readonly cpuManagerPolicyOptions: Texts;
-  readonly memoryManagerPolicy: 'None' | 'Static';
-  readonly reservedMemory: readonly ReservedMemory[];
-  readonly topologyManagerPolicy: 'none' | 'best-effort' | 'restricted' | 'single-numa-node';
-  readonly topologyManagerScope: 'container' | 'pod';
-  readonly topologyManagerPolicyOptions: Texts;
   readonly maxPods: number;
   readonly podPidsLimit: number;
   readonly cpuCFSQuota: boolean;
-  readonly failSwapOn: boolean;
-  readonly swapBehavior: 'NoSwap' | 'LimitedSwap';
-  readonly shutdownGracePeriodMs: number;
-  readonly shutdownGracePeriodCriticalPodsMs: number;
   readonly userNamespaces: { readonly idsPerPod: number };
-  readonly rotateCertificates: boolean;
-  readonly serverTLSBootstrap: boolean;
   readonly containerLogMaxSizeBytes: number;
   readonly containerLogMaxFiles: number;
   readonly crashLoopMaxBackOffMs: number;
-}
-
-export interface ReservedMemory {
-  readonly numaNode: number;
-  readonly limits: Texts;
 }
 
 export const KUBELET_CONFIG_DEFAULTS: KubeletConfig = {
@@ -69,27 +51,14 @@ export const KUBELET_CONFIG_DEFAULTS: KubeletConfig = {
   localStorageCapacityIsolation: true,
   systemReserved: {},
   kubeReserved: {},
-  systemReservedCgroup: '',
-  kubeReservedCgroup: '',
   enforceNodeAllocatable: ['pods'],
   reservedSystemCPUs: '',
   cpuManagerPolicy: 'none',
   cpuManagerPolicyOptions: {},
-  memoryManagerPolicy: 'None',
-  reservedMemory: [],
-  topologyManagerPolicy: 'none',
-  topologyManagerScope: 'container',
-  topologyManagerPolicyOptions: {},
   maxPods: 110,
   podPidsLimit: -1,
   cpuCFSQuota: true,
-  failSwapOn: true,
-  swapBehavior: 'NoSwap',
-  shutdownGracePeriodMs: 0,
-  shutdownGracePeriodCriticalPodsMs: 0,
   userNamespaces: { idsPerPod: 65_536 },
-  rotateCertificates: true,
-  serverTLSBootstrap: false,
   containerLogMaxSizeBytes: 10 * 1024 * 1024,
   containerLogMaxFiles: 5,
   crashLoopMaxBackOffMs: 300_000,
@@ -145,45 +114,18 @@ const FIELDS = new Map<string, readonly [keyof KubeletConfig, Reader]>([
   ['localStorageCapacityIsolation', ['localStorageCapacityIsolation', flag]],
   ['systemReserved', ['systemReserved', texts]],
   ['kubeReserved', ['kubeReserved', texts]],
-  ['systemReservedCgroup', ['systemReservedCgroup', text]],
-  ['kubeReservedCgroup', ['kubeReservedCgroup', text]],
   ['enforceNodeAllocatable', ['enforceNodeAllocatable', words]],
   ['reservedSystemCPUs', ['reservedSystemCPUs', text]],
   ['cpuManagerPolicy', ['cpuManagerPolicy', oneOf('none', 'static')]],
   ['cpuManagerPolicyOptions', ['cpuManagerPolicyOptions', texts]],
-  ['memoryManagerPolicy', ['memoryManagerPolicy', oneOf('None', 'Static')]],
-  ['reservedMemory', ['reservedMemory', reservedMemory]],
-  ['topologyManagerPolicy', ['topologyManagerPolicy', oneOf('none', 'best-effort', 'restricted', 'single-numa-node')]],
-  ['topologyManagerScope', ['topologyManagerScope', oneOf('container', 'pod')]],
-  ['topologyManagerPolicyOptions', ['topologyManagerPolicyOptions', texts]],
   ['maxPods', ['maxPods', whole]],
   ['podPidsLimit', ['podPidsLimit', whole]],
   ['cpuCFSQuota', ['cpuCFSQuota', flag]],
-  ['failSwapOn', ['failSwapOn', flag]],
-  ['memorySwap', ['swapBehavior', swapBehavior]],
-  ['shutdownGracePeriod', ['shutdownGracePeriodMs', duration]],
-  ['shutdownGracePeriodCriticalPods', ['shutdownGracePeriodCriticalPodsMs', duration]],
   ['userNamespaces', ['userNamespaces', userNamespaces]],
-  ['rotateCertificates', ['rotateCertificates', flag]],
-  ['serverTLSBootstrap', ['serverTLSBootstrap', flag]],
   ['containerLogMaxSize', ['containerLogMaxSizeBytes', size]],
   ['containerLogMaxFiles', ['containerLogMaxFiles', whole]],
   ['crashLoopBackOff', ['crashLoopMaxBackOffMs', crashLoop]],
 ]);
-
-function reservedMemory(value: unknown, path: string): readonly ReservedMemory[] {
-  if (!Array.isArray(value)) return fail(path, 'must be a list');
-  return value.map((item) => {
-    const { numaNode, limits } = section(item, path);
-    return { numaNode: Number(whole(numaNode, `${path}.numaNode`)), limits: texts(limits, `${path}.limits`) as Texts };
-  });
-}
-
-function swapBehavior(value: unknown, path: string): unknown {
-  const behavior = section(value, path)['swapBehavior'];
-  if (behavior === undefined || behavior === '') return 'NoSwap';
-  return oneOf('NoSwap', 'LimitedSwap')(behavior, `${path}.swapBehavior`);
-}
 
 function userNamespaces(value: unknown, path: string): unknown {
   const ids = section(value, path)['idsPerPod'] ?? 65_536;

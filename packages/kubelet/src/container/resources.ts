@@ -25,6 +25,8 @@ export interface ResourceLimits {
   readonly nodeMemoryBytes: number;
   /** Without CAP_SYS_RESOURCE nobody may go below zero. */
   readonly oomScoreAdjMin: number;
+  /** false: limits on CPU time are not enforced. Default: they are. */
+  readonly cpuQuota?: boolean;
 }
 
 export function runtimeResources(pod: Pod, container: AnyContainer, limits: ResourceLimits): RuntimeResources {
@@ -37,7 +39,7 @@ export function runtimeResources(pod: Pod, container: AnyContainer, limits: Reso
   const hugepages = hugepageLimits(container);
   return {
     cpuPeriod: CPU_PERIOD_US,
-    cpuQuota: milliToQuota(cpuLimit),
+    cpuQuota: limits.cpuQuota === false ? -1 : milliToQuota(cpuLimit),
     cpuShares: milliToShares(cpuRequest),
     ...(memory > 0 ? { memoryLimitInBytes: memory } : {}),
     oomScoreAdj: Math.max(oomScoreAdj(pod, container, limits.nodeMemoryBytes), limits.oomScoreAdjMin),

@@ -225,6 +225,10 @@ class Manager implements DeviceManager {
     await this.#save();
   }
 
+  holders(): readonly string[] {
+    return this.#held.map(({ podUid }) => podUid);
+  }
+
   async #save(): Promise<void> {
     const { files, dir } = this.#deps;
     const RegisteredDevices = Object.fromEntries(

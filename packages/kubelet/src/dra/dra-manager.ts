@@ -193,6 +193,10 @@ class Manager implements DraManager {
     });
   }
 
+  holders(): readonly string[] {
+    return [...this.#claims.values()].flatMap(({ podUids }) => podUids);
+  }
+
   async #save(): Promise<void> {
     const { files, dir } = this.#deps;
     const text = JSON.stringify({ version: 'v1', claims: [...this.#claims.values()] });

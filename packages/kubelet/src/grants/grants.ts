@@ -29,6 +29,8 @@ export interface GrantManager {
   grantsOf(pod: Pod, container: AnyContainer, ctx: Ctx): Promise<Partial<ContainerGrants>>;
   /** Nothing of the Pod runs any more. Throws while what it had cannot be given back. */
   release(podUid: string, ctx: Ctx): Promise<void>;
+  /** Uids of Pods that hold something. */
+  holders(): readonly string[];
 }
 
 export function mergeGrants(parts: readonly Partial<ContainerGrants>[]): ContainerGrants {
@@ -66,5 +68,6 @@ export function combineManagers(managers: readonly GrantManager[]): GrantManager
     async release(podUid, ctx) {
       for (const manager of managers) await manager.release(podUid, ctx);
     },
+    holders: () => [...new Set(managers.flatMap((manager) => manager.holders()))],
   };
 }

@@ -5,6 +5,12 @@ import { createDeviceManager, type DeviceManager } from '../devices/device-manag
 import { openDevicePluginSocket } from '../devices/node/device-plugins.ts';
 import { createDraManager, type DraManager } from '../dra/dra-manager.ts';
 import { connectDraDriver } from '../dra/node/dra-client.ts';
+import type { KubeletConfig } from '../config/kubelet-config.ts';
+import { createCpuManager, type CpuManager, reservedCpus } from '../cpus/cpu-manager.ts';
+import { readTopology } from '../cpus/node/read-topology.ts';
+import type { Cri } from '../cri/cri.ts';
+import type { PodWorker } from '../pods/pod-worker.ts';
+import { reservedCpuMilli } from '../registration/allocatable.ts';
 import { combineManagers, type GrantManager } from '../grants/grants.ts';
 import { hostFiles } from '../host/node/host-files.ts';
 
@@ -13,6 +19,9 @@ export interface NodeResourcesOptions {
   readonly dataDir: string;
   readonly client: Client;
   readonly recorder: EventRecorder;
+  readonly cri: Cri;
+  readonly config: KubeletConfig;
+  workers(): readonly PodWorker[];
   /** The node has more or less than before. */
   onChange(): void;
 }
@@ -32,8 +41,38 @@ export async function createNodeResources(options: NodeResourcesOptions): Promis
   const dra = await createDraManager({
     ...{ client, recorder, files: hostFiles, dir: dataDir, nodeName, connect: connectDraDriver },
   });
+  const cpus = await createCpus(options);
+  const managers = [devices, dra, ...(cpus === undefined ? [] : [cpus])];
   return {
-    ...{ devices, dra, grants: combineManagers([devices, dra]) },
+    ...{ devices, dra, grants: combineManagers(managers) },
     open: (ctx) => openDevicePluginSocket(dir, devices, ctx),
   };
+}
+
+const CPU_OPTIONS = ['full-pcpus-only', 'strict-cpu-reservation'];
+
+/** undefined = the policy is none: the kernel shares all processors out. */
+async function createCpus({ config, dataDir, cri, workers }: NodeResourcesOptions): Promise<CpuManager | undefined> {
+  if (config.cpuManagerPolicy === 'none') return undefined;
+  const wanted = config.cpuManagerPolicyOptions;
+  const unknown = Object.keys(wanted).find((name) => !CPU_OPTIONS.includes(name));
+  if (unknown !== undefined) {
+    const known = CPU_OPTIONS.join(', ');
+    throw new Error(`cpuManagerPolicyOptions: "${unknown}" is none that this node agent has; it has ${known}`);
+  }
+  const topology = await readTopology();
+  const reserved = reservedCpus(topology, config.reservedSystemCPUs, reservedCpuMilli(config));
+  return await createCpuManager({
+    ...{ topology, files: hostFiles, dir: dataDir },
+    options: {
+      reserved,
+      fullPcpusOnly: wanted['full-pcpus-only'] === 'true',
+      strictReservation: wanted['strict-cpu-reservation'] === 'true',
+    },
+    running: () =>
+      workers().flatMap(({ uid, observed }) =>
+        observed.containers.flatMap(({ id, name, state }) => (state === 'running' ? [{ id, name, podUid: uid }] : [])),
+      ),
+    setCpus: (id, cpusetCpus, ctx) => cri.updateContainerResources(id, { cpusetCpus }, ctx),
+  });
 }

@@ -40,6 +40,7 @@ import {
   allocatableDiskBytes,
   allocatableMemoryBytes,
   nodeAmounts,
+  podsMemoryBytes,
 } from '../registration/allocatable.ts';
 import type { MachineFacts, NodeIdentity } from '../registration/node-object.ts';
 import { createNodeReporter, type NodeReporter, nodeSubject } from '../registration/node-reporter.ts';
@@ -122,7 +123,7 @@ export interface RunningNode {
 
 /** Starts the agent; resolves when the node is registered and Pods are taken. Rejects when the host is not fit. */
 export async function startNode(options: NodeOptions, { client, cache }: NodeDeps, ctx: Ctx): Promise<RunningNode> {
-  const { nodeName, dataDir } = options;
+  const { nodeName, dataDir, config = KUBELET_CONFIG_DEFAULTS } = options;
   await prepareDirs(dataDir);
   const machine = await readMachineFacts(dataDir);
   const metrics = createKubeletMetrics(options.metrics);
@@ -133,14 +134,14 @@ export async function startNode(options: NodeOptions, { client, cache }: NodeDep
   const tokens = createTokenSource(client);
   const csi = csiParts(options, { client, recorder, tokens });
   const resources = await createNodeResources({
-    ...{ nodeName, dataDir, client, recorder },
+    ...{ nodeName, dataDir, client, recorder, cri, config },
+    workers: () => manager.workers(),
     onChange: () => reporter.poke(),
   });
   const { grants } = resources;
   const parts = { client, cache, cri, recorder, tokens, csi, metrics, grants };
   const deps = await podDeps(options, settings, machine, parts, ctx);
 
-  const config = options.config ?? KUBELET_CONFIG_DEFAULTS;
   const pods = cache.informer<Pod>(coreV1.Pod, { fieldSelector: `spec.nodeName=${nodeName}` });
   const hooks = { onConditions: () => reporter.poke(), manager: () => manager };
   const pressure = await openPressure(options, config, { recorder, metrics, deps }, hooks);
@@ -172,7 +173,7 @@ export async function startNode(options: NodeOptions, { client, cache }: NodeDep
   const done = runAll([
     reporter.run(ctx),
     manager.run(ctx),
-    runLogRotation(manager, deps, ctx),
+    runLogRotation(manager, deps, ctx, config),
     cleanUpStrangers(manager, deps, pods, ctx),
     runPressure(pressure, pods, ctx),
     tellSystemOoms(nodeName, recorder, ctx),
@@ -273,6 +274,7 @@ async function nodeSettings(options: NodeOptions, machine: MachineFacts, cri: Cr
     limits: {
       nodeMemoryBytes: machine.memoryBytes,
       oomScoreAdjMin: (await canLowerOomScore()) ? OOM_SCORE_MIN : 0,
+      cpuQuota: config.cpuCFSQuota,
     },
     allocatable: {
       cpuMilli: allocatableCpuMilli(machine, config),
@@ -280,6 +282,7 @@ async function nodeSettings(options: NodeOptions, machine: MachineFacts, cri: Cr
       ephemeralBytes: allocatableDiskBytes(machine, config),
     },
     podsMax: config.maxPods,
+    crashLoopMaxMs: config.crashLoopMaxBackOffMs,
     runtimeName: version.runtimeName,
     recursiveReadOnly: plain?.recursiveReadOnlyMounts ?? false,
     imageVolumes: Number.parseInt(version.runtimeVersion.replace(/^v/, ''), 10) >= 2,
@@ -307,10 +310,14 @@ async function podDeps(
   const { client, cache, cri, recorder, tokens, csi, metrics } = parts;
   const { podsDir, memoryDir } = dirsOf(options.dataDir);
   const objects = createObjectCache(client, ctx);
+  const config = options.config ?? KUBELET_CONFIG_DEFAULTS;
+  const enforced = config.enforceNodeAllocatable.includes('pods');
   const cgroups = createPodCgroups(await createHostCgroups(), {
     root: options.cgroupRoot,
-    nodeCpuMilli: machine.cpuCount * 1000,
-    podPidsMax: Math.max(0, (options.config ?? KUBELET_CONFIG_DEFAULTS).podPidsLimit),
+    nodeCpuMilli: allocatableCpuMilli(machine, config),
+    podPidsMax: Math.max(0, config.podPidsLimit),
+    cpuQuota: config.cpuCFSQuota,
+    ...(enforced ? { memoryBytes: podsMemoryBytes(machine, config) } : {}),
   });
   await cgroups.setUp();
   const services = cache.informer<Service>(coreV1.Service);

@@ -2,6 +2,7 @@
 import type { Ctx } from '@kapella/base';
 import type { PodCgroups } from '../cgroups/cgroups.ts';
 import type { Cri } from '../cri/cri.ts';
+import type { GrantManager } from '../grants/grants.ts';
 import type { HostFiles } from '../host/host-files.ts';
 import type { ObservedPod } from '../lifecycle/observed.ts';
 import type { VolumeManager } from '../volumes/volume-manager.ts';
@@ -55,6 +56,7 @@ export async function removeSuperfluous(observed: ObservedPod, cri: Cri, ctx: Ct
 }
 
 export interface StrangerDeps {
+  readonly grants?: GrantManager;
   readonly cri: Cri;
   readonly cgroups: PodCgroups;
   readonly files: HostFiles;
@@ -71,5 +73,6 @@ export async function removeStrangers(isKnown: (uid: string) => boolean, deps: S
     await deps.volumes.unmount(uid, ctx);
     await deps.volumes.removePodDir(uid);
   }
+  for (const uid of deps.grants?.holders() ?? []) if (isStranger(uid)) await deps.grants?.release(uid, ctx);
   for (const uid of await deps.cgroups.uids()) if (isStranger(uid)) await deps.cgroups.removeUid(uid);
 }

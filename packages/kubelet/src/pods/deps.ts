@@ -34,6 +34,8 @@ export interface NodeSettings {
   readonly limits: ResourceLimits;
   readonly allocatable: NodeAllocatable;
   readonly podsMax: number;
+  /** Longest pause before an ended container starts again; default upstream's five minutes. */
+  readonly crashLoopMaxMs?: number;
   /** Scheme of container ids. */
   readonly runtimeName: string;
   readonly recursiveReadOnly: boolean;

@@ -4,21 +4,28 @@ import type { PodDeps } from './deps.ts';
 import type { PodManager } from './pod-manager.ts';
 
 const CHECK_MS = 10_000;
-const BYTES_MAX = 10 * 1024 * 1024;
-const FILES_MAX = 5; // with the one being written
+
+export interface LogLimits {
+  readonly containerLogMaxSizeBytes: number;
+  /** With the one being written. */
+  readonly containerLogMaxFiles: number;
+}
+
+const UPSTREAM: LogLimits = { containerLogMaxSizeBytes: 10 * 1024 * 1024, containerLogMaxFiles: 5 };
 
 /** Until `ctx` aborts. */
 export async function runLogRotation(
   manager: PodManager,
   deps: Pick<PodDeps, 'cri' | 'files'>,
   ctx: Ctx,
+  limits: LogLimits = UPSTREAM,
 ): Promise<void> {
   while (!ctx.signal.aborted) {
     await sleep(CHECK_MS, ctx).catch(() => {});
     for (const { observed } of manager.workers()) {
       for (const { id, state, logPath } of observed.containers) {
         if (state !== 'running' || logPath === '' || ctx.signal.aborted) continue;
-        await rotate(id, logPath, deps, ctx).catch((error: unknown) => {
+        await rotate(id, logPath, deps, ctx, limits).catch((error: unknown) => {
           ctx.log.warn('log not rotated', { path: logPath, error: describeError(error) });
         });
       }
@@ -31,14 +38,16 @@ export async function rotate(
   path: string,
   { cri, files }: Pick<PodDeps, 'cri' | 'files'>,
   ctx: Ctx,
+  limits: LogLimits = UPSTREAM,
 ): Promise<void> {
   const info = await files.stat(path);
-  if (info === undefined || info.sizeBytes < BYTES_MAX) return;
+  if (info === undefined || info.sizeBytes < limits.containerLogMaxSizeBytes) return;
   const slash = path.lastIndexOf('/');
   const dir = path.slice(0, slash);
   const name = path.slice(slash + 1);
   const pieces = ((await files.list(dir)) ?? []).filter((other) => other.startsWith(`${name}.`)).sort();
-  for (const old of pieces.slice(0, Math.max(0, pieces.length - (FILES_MAX - 2)))) await files.remove(`${dir}/${old}`);
+  for (const old of pieces.slice(0, Math.max(0, pieces.length - (limits.containerLogMaxFiles - 2))))
+    await files.remove(`${dir}/${old}`);
   const stamp = new Date(ctx.clock.nowMs()).toISOString().replace(/[-:]/g, '').slice(0, 15).replace('T', '-');
   await files.rename(path, `${path}.${stamp}`);
   try {

@@ -296,9 +296,11 @@ function backOff(container: AnyContainer, { input, state, ctx, deps }: Sync): vo
   if (status?.state !== 'exited') return;
   const nowMs = ctx.clock.nowMs();
   const entry = state.backoffs.get(container.name);
-  const until = backedOffUntil(entry, status.finishedAtMs, nowMs, CRASH_LOOP);
+  const maxMs = deps.settings.crashLoopMaxMs ?? CRASH_LOOP.maxMs;
+  const rules = { initialMs: Math.min(CRASH_LOOP.initialMs, maxMs), maxMs };
+  const until = backedOffUntil(entry, status.finishedAtMs, nowMs, rules);
   if (until === undefined) {
-    state.backoffs.set(container.name, nextBackoff(entry, status.finishedAtMs, nowMs, CRASH_LOOP));
+    state.backoffs.set(container.name, nextBackoff(entry, status.finishedAtMs, nowMs, rules));
     return;
   }
   const where = describePod(pod);

@@ -2,6 +2,7 @@
 import { Quantity } from '@kapella/api';
 import type { KubeletConfig } from '../config/kubelet-config.ts';
 import { parseThresholds, type Signal, thresholdAmount } from '../eviction/thresholds.ts';
+import { parseCpuSet } from '../cpus/cpu-set.ts';
 import type { MachineFacts } from './node-object.ts';
 
 type Amounts = Readonly<Record<string, string>>;
@@ -61,7 +62,17 @@ function kept(config: KubeletConfig, signal: Signal, capacity: number): number {
 }
 
 export const allocatableCpuMilli = ({ cpuCount }: MachineFacts, config: KubeletConfig): number =>
-  Math.max(0, cpuCount * 1000 - reserved(config, 'cpu').milliValue());
+  Math.max(0, cpuCount * 1000 - reservedCpuMilli(config));
+
+/** A list of processors says it instead of an amount. */
+export const reservedCpuMilli = (config: KubeletConfig): number =>
+  config.reservedSystemCPUs === ''
+    ? reserved(config, 'cpu').milliValue()
+    : parseCpuSet(config.reservedSystemCPUs).size * 1000;
+
+/** What all Pods together may use, as their common control group enforces it. */
+export const podsMemoryBytes = ({ memoryBytes }: MachineFacts, config: KubeletConfig): number =>
+  Math.max(0, memoryBytes - reserved(config, 'memory').value());
 
 export function allocatableMemoryBytes({ memoryBytes, hugepages }: MachineFacts, config: KubeletConfig): number {
   const huge = hugepages.reduce((sum, { bytes }) => sum + bytes, 0);

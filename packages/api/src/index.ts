@@ -14,3 +14,4 @@ export * from './openapi/index.ts';
 export * from './apply/index.ts';
 export * from './structural/index.ts';
 export * from './bootstrap-token/bootstrap-token.ts';
+export * from './legacy-token/legacy-token.ts';

@@ -28,6 +28,7 @@ export * from './auth/tokens/webhook-tokens.ts';
 export * from './auth/authorize.ts';
 export * from './auth/contract.ts';
 export * from './auth/service-account-tokens.ts';
+export * from './auth/legacy-account-tokens.ts';
 export * from './discovery/routes.ts';
 export * from './flow-control/index.ts';
 export * from './in-memory-transport.ts';

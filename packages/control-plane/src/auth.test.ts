@@ -14,6 +14,7 @@ const noTokens: ServiceAccountTokens = {
   ...{ defaultAudiences: ['api'], issuer: 'https://own', issuers: ['https://own'], algorithms: [] },
   expirationSecondsMax: undefined,
   issue: async () => assert.fail('no token is asked for'),
+  issueLegacy: async () => assert.fail('no token is asked for'),
   authenticator: () => ({ authenticateToken: async () => undefined }),
   jwks: () => ({ keys: [] }),
 };

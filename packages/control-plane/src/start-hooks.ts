@@ -15,7 +15,7 @@ export const ASSEMBLY_HOOKS: readonly string[] = [
 export const BOOTSTRAP_HOOKS: readonly string[] = [
   ...['rbac/bootstrap-roles', 'scheduling/bootstrap-system-priority-classes', 'bootstrap-controller'],
   ...['priority-and-fairness-config-producer', 'start-system-namespaces-controller'],
-  'start-cluster-authentication-info-controller',
+  ...['start-cluster-authentication-info-controller', 'start-legacy-token-tracking-controller'],
 ];
 
 /** Done when the server's own lease is there. */

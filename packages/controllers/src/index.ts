@@ -42,6 +42,10 @@ import { createServiceAccountController } from './serviceaccount/serviceaccount.
 import { createStatefulSetController } from './statefulset/statefulset.controller.ts';
 import { createTaintEvictionController } from './tainteviction/tainteviction.controller.ts';
 import { createTtlController } from './ttl/ttl.controller.ts';
+import {
+  createAccountTokenController,
+  createLegacyTokenCleaner,
+} from './serviceaccount-token/serviceaccount-token.controller.ts';
 import { createTtlAfterFinishedController } from './ttl-after-finished/ttl-after-finished.controller.ts';
 import { createVacProtectionController } from './vac-protection/vac-protection.controller.ts';
 import { createPolicyStatusController } from './validatingadmissionpolicy-status/validatingadmissionpolicy-status.controller.ts';
@@ -64,6 +68,11 @@ export interface CertificateFacts {
   readonly lifeMsMax?: number;
 }
 
+export type SignAccountToken = (
+  account: { readonly metadata: { readonly name: string; readonly namespace?: string; readonly uid: string } },
+  secretName: string,
+) => Promise<string>;
+
 /** What controllers must know of their cluster. */
 export interface ClusterFacts {
   /** Network of all Pods; '': nodes are not given pieces of it. */
@@ -75,6 +84,8 @@ export interface ClusterFacts {
   readonly nodePrefix?: number;
   /** Absent: the controllers that a cloud is asked by do not run. */
   readonly cloud?: (deps: ControllerDeps) => CloudProvider;
+  /** The token that a Secret of type kubernetes.io/service-account-token holds. Absent: such Secrets stay without one. */
+  readonly signAccountToken?: SignAccountToken;
 }
 
 export interface ControllerRow {
@@ -108,6 +119,13 @@ const cloudRow = <P extends 'loadBalancer' | 'routes' | 'instances'>(
 
 export const controllers: readonly ControllerRow[] = [
   row('serviceaccount-controller', 'service-account-controller', createServiceAccountController),
+  // Upstream's writes as the controller manager itself: no other controller's role may update Secrets everywhere.
+  row('serviceaccount-token-controller', 'system:kube-controller-manager', createAccountTokenController),
+  row(
+    'legacy-serviceaccount-token-cleaner-controller',
+    'legacy-service-account-token-cleaner',
+    createLegacyTokenCleaner,
+  ),
   row('root-ca-certificate-publisher-controller', 'root-ca-cert-publisher', (deps, { rootCa }) =>
     rootCa === '' ? undefined : createRootCaPublisher(deps, rootCa),
   ),

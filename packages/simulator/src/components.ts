@@ -5,6 +5,7 @@ import { type ClusterFacts, createControllers, unknownControllers } from '@kapel
 import { runControllerManager, runScheduler } from '@kapella/control-plane';
 import { POD_CIDR } from './api.ts';
 import type { Network } from './network.ts';
+import { legacyToken } from './plain-tokens.ts';
 
 export interface Component {
   readonly name: string;
@@ -31,6 +32,7 @@ const FACTS: ClusterFacts = {
     },
     signers: new Map(),
   },
+  signAccountToken: async (account, secretName) => legacyToken(account.metadata, secretName),
 };
 
 export const schedulerComponent = (network: Pick<Network, 'connect'>): Component => ({

@@ -1,9 +1,16 @@
 /** Service-account tokens of a cluster without sockets: only this process can know them, so they need no signature. */
 import {
+  type AuthenticationNotes,
   type BoundClaims,
   checkBoundObjects,
+  checkLegacyToken,
   type IssueRequest,
+  type LegacyAccount,
+  type LegacyClaims,
+  legacyClaimsOf,
+  type ServerAccess,
   type ServiceAccountTokens,
+  type TokenUser,
   tokenUserOf,
 } from '@kapella/apiserver';
 import { type Ctx, formatTime } from '@kapella/base';
@@ -29,6 +36,26 @@ interface Issued {
 }
 
 /** Issues without any wait, so that a virtual clock need not wait either. */
+const LEGACY = 'kapella-test-secret.';
+
+/** Without chance in it: who asks again gets the same. */
+export function legacyToken(account: LegacyAccount['metadata'], secretName: string): string {
+  return `${LEGACY}${btoa(JSON.stringify(legacyClaimsOf({ metadata: account }, secretName)))}`;
+}
+
+async function authenticateLegacy(
+  token: string,
+  audiences: readonly string[] | undefined,
+  access: ServerAccess,
+  ctx: Ctx,
+  notes: AuthenticationNotes | undefined,
+): Promise<TokenUser | undefined> {
+  if (!token.startsWith(LEGACY)) return undefined;
+  if (audiences !== undefined && !audiences.includes(ISSUER)) throw new Error('token is for this server alone');
+  const claims = JSON.parse(atob(token.slice(LEGACY.length))) as LegacyClaims;
+  return { user: await checkLegacyToken(token, claims, access, ctx, notes), audiences: [ISSUER] };
+}
+
 export function createPlainTokens(): ServiceAccountTokens {
   const issued = new Map<string, Issued>();
   return {
@@ -48,10 +75,11 @@ export function createPlainTokens(): ServiceAccountTokens {
       }
       return { token, expirationTimestamp: formatTime(expiresMs) };
     },
+    issueLegacy: async (serviceAccount, secretName) => legacyToken(serviceAccount.metadata, secretName),
     authenticator: (access) => ({
-      async authenticateToken(token, audiences, ctx) {
+      async authenticateToken(token, audiences, ctx, notes) {
         const known = issued.get(token);
-        if (known === undefined) return undefined;
+        if (known === undefined) return authenticateLegacy(token, audiences, access(), ctx, notes);
         if (known.expiresMs <= ctx.clock.nowMs()) throw new Error('token has expired');
         const given = known.request.audiences;
         const shared = (audiences ?? [ISSUER]).filter((audience) => given.includes(audience));

@@ -1,7 +1,14 @@
 /** Finds out who asks. Source: apiserver/pkg/authentication/{request,group,token}, kubernetes pkg/kubeapiserver/authenticator. */
 import { ApiError, type Ctx } from '@kapella/base';
 import type { UserInfo } from '../resource.ts';
-import type { Authenticator, Known, ServerRequest, TokenAuthenticator, TokenUser } from './contract.ts';
+import type {
+  AuthenticationNotes,
+  Authenticator,
+  Known,
+  ServerRequest,
+  TokenAuthenticator,
+  TokenUser,
+} from './contract.ts';
 import { type RequestHeaders, userOfProxy } from './request-headers.ts';
 import { unionTokens } from './tokens/union.ts';
 
@@ -33,9 +40,9 @@ export function createAuthenticator(options: AuthenticationOptions): Authenticat
   const tokens = unionTokens(options.tokens);
   const { anonymous = true, requestHeaders } = options;
   return {
-    authenticate(request, ctx) {
+    authenticate(request, ctx, notes) {
       const named = requestHeaders === undefined ? undefined : byProxy(request, requestHeaders);
-      const known = named ?? byCertificate(request) ?? byToken(request, tokens, ctx);
+      const known = named ?? byCertificate(request) ?? byToken(request, tokens, ctx, notes);
       if (known instanceof Promise) return known.then((user) => shownAs(user, request, anonymous));
       return shownAs(known, request, anonymous);
     },
@@ -60,12 +67,17 @@ function byCertificate({ clientCertificate }: ServerRequest): UserInfo | undefin
 }
 
 /** undefined: there is no token. Throws Unauthorized for one that nobody knows. */
-function byToken(request: ServerRequest, tokens: TokenAuthenticator, ctx: Ctx): Known<UserInfo> {
+function byToken(
+  request: ServerRequest,
+  tokens: TokenAuthenticator,
+  ctx: Ctx,
+  notes: AuthenticationNotes | undefined,
+): Known<UserInfo> {
   const token = bearerToken(request);
   if (token === undefined) return undefined;
   let found: Known<TokenUser>;
   try {
-    found = tokens.authenticateToken(token, undefined, ctx);
+    found = tokens.authenticateToken(token, undefined, ctx, notes);
   } catch (error) {
     refuse(request, error as Error, ctx);
   }

@@ -26,12 +26,25 @@ export interface ServerRequest extends ApiRequest {
 
 export interface Authenticator {
   /** undefined: these credentials are not of this kind. Throws Unauthorized for wrong ones. */
-  authenticate(request: ServerRequest, ctx: Ctx): Known<UserInfo>;
+  authenticate(request: ServerRequest, ctx: Ctx, notes?: AuthenticationNotes): Known<UserInfo>;
 }
 
 /** Checks one kind of bearer token. undefined: not one of this kind. Throws Unauthorized. */
 export interface TokenAuthenticator {
-  authenticateToken(token: string, audiences: readonly string[] | undefined, ctx: Ctx): Known<TokenUser>;
+  authenticateToken(
+    token: string,
+    audiences: readonly string[] | undefined,
+    ctx: Ctx,
+    notes?: AuthenticationNotes,
+  ): Known<TokenUser>;
+}
+
+/** What is to be told of credentials, good or bad, besides whose they are. */
+export interface AuthenticationNotes {
+  /** For the client. */
+  readonly warnings: string[];
+  /** For the audit log. */
+  annotations: Record<string, string> | undefined;
 }
 
 /** No promise where the answer is known at once: every request asks. */

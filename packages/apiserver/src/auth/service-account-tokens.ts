@@ -26,6 +26,8 @@ export interface ServiceAccountTokens {
   /** Longer tokens are shortened to this; undefined: as long as asked. */
   readonly expirationSecondsMax: number | undefined;
   issue(request: IssueRequest, ctx: Ctx): Promise<{ readonly token: string; readonly expirationTimestamp: string }>;
+  /** The token that a Secret of type kubernetes.io/service-account-token holds: good while Secret and account are. */
+  issueLegacy(serviceAccount: IssueRequest['serviceAccount'], secretName: string): Promise<string>;
   /** `access` tells whether what a token is bound to still exists. */
   authenticator(access: () => ServerAccess): TokenAuthenticator;
   /** The document at /openid/v1/jwks. */

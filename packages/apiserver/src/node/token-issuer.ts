@@ -1,6 +1,8 @@
 /** Tokens of service accounts: signed, checked, published. Source: kubernetes pkg/serviceaccount, pkg/controlplane/apiserver/options. */
 import { createPublicKey } from 'node:crypto';
 import type { Ctx } from '@kapella/base';
+import { LEGACY_ISSUER } from '@kapella/api';
+import { legacyClaimsOf } from '../auth/legacy-account-tokens.ts';
 import { exportJWK, importPKCS8, type JWK, SignJWT } from 'jose';
 import type { IssueRequest, ServiceAccountTokens } from '../auth/service-account-tokens.ts';
 import { publicKeysOf, trustedKey } from './service-account-keys.ts';
@@ -46,6 +48,10 @@ export async function createTokenIssuer(options: TokenIssuerOptions): Promise<Se
     ...{ defaultAudiences: audiences, issuer, issuers, expirationSecondsMax: options.expirationSecondsMax },
     algorithms: [...new Set([...keys.values()].map(({ algorithm }) => algorithm))].sort(),
     issue: (request, ctx) => issue(request, signer, ctx),
+    issueLegacy: (account, secretName) =>
+      new SignJWT({ iss: LEGACY_ISSUER, ...legacyClaimsOf(account, secretName) })
+        .setProtectedHeader({ alg: signer.algorithm, kid: signer.keyId })
+        .sign(signer.key),
     authenticator: (access) => createTokenVerifier({ issuers, audiences, keys: [...keys.values()] }, access),
     jwks: () => ({ keys: published }),
   };

@@ -1,8 +1,10 @@
-/** Checks tokens of service accounts. Source: kubernetes pkg/serviceaccount/{jwt,claims}.go. */
+/** Checks tokens of service accounts. Source: kubernetes pkg/serviceaccount/{jwt,claims,legacy}.go. */
+import { LEGACY_ISSUER } from '@kapella/api';
 import type { Ctx } from '@kapella/base';
 import { compactVerify } from 'jose';
+import type { AuthenticationNotes, TokenAuthenticator, TokenUser } from '../auth/contract.ts';
 import { readUnverified } from '../auth/jwt/signature.ts';
-import type { TokenAuthenticator, TokenUser } from '../auth/contract.ts';
+import { checkLegacyToken } from '../auth/legacy-account-tokens.ts';
 import { type BoundClaims, checkBoundObjects, LEEWAY_SECONDS, tokenUserOf } from '../auth/service-account-tokens.ts';
 import type { ServerAccess } from '../resource.ts';
 import type { TrustedKey } from './service-account-keys.ts';
@@ -10,6 +12,8 @@ import type { TrustedKey } from './service-account-keys.ts';
 const VERIFIED_MAX = 5_000;
 
 interface ServiceAccountClaims {
+  readonly iss?: string;
+  readonly sub?: string;
   readonly exp?: number;
   readonly nbf?: number;
   readonly iat?: number;
@@ -32,12 +36,14 @@ export function createTokenVerifier(options: VerifierOptions, access: () => Serv
 
 class ServiceAccountVerifier implements TokenAuthenticator {
   readonly #options: VerifierOptions;
+  readonly #issuers: ReadonlySet<string>;
   readonly #access: () => ServerAccess;
   /** Signatures are checked once. Whether the token is still good is asked with each request. */
   readonly #verified = new Map<string, ServiceAccountClaims>();
 
   constructor(options: VerifierOptions, access: () => ServerAccess) {
     this.#options = options;
+    this.#issuers = new Set([...options.issuers, LEGACY_ISSUER]);
     this.#access = access;
   }
 
@@ -45,27 +51,47 @@ class ServiceAccountVerifier implements TokenAuthenticator {
     token: string,
     audiences: readonly string[] | undefined,
     ctx: Ctx,
+    notes?: AuthenticationNotes,
   ): Promise<TokenUser | undefined> {
     const claims = this.#verified.get(token) ?? (await this.#verify(token));
     if (claims === undefined) return undefined;
-    const given = claims.aud === undefined ? [] : Array.isArray(claims.aud) ? claims.aud : [claims.aud];
-    const wanted = audiences ?? this.#options.audiences;
-    const shared = wanted.filter((audience) => given.includes(audience));
-    if (shared.length === 0) {
-      throw new Error(`token audiences ${goList(given)} is invalid for the target audiences ${goList(wanted)}`);
+    const shared = this.#sharedAudiences(claims, audiences, notes);
+    if (claims.iss === LEGACY_ISSUER) {
+      const user = await checkLegacyToken(token, claims as { sub?: string }, this.#access(), ctx, notes);
+      return { user, audiences: shared };
     }
     const nowMs = ctx.clock.nowMs();
     checkTimes(claims, nowMs / 1000);
     const bound = claims['kubernetes.io'];
     if (bound === undefined) throw new Error('service account token claims could not be validated');
     await checkBoundObjects(bound, this.#access(), nowMs);
+    if (bound.warnafter !== undefined) noteAge(claims.sub, nowMs / 1000 - bound.warnafter, this.#access(), notes);
     return { user: tokenUserOf(bound, claims.jti), audiences: shared };
+  }
+
+  #sharedAudiences(
+    { aud, sub = '' }: ServiceAccountClaims,
+    audiences: readonly string[] | undefined,
+    notes: AuthenticationNotes | undefined,
+  ): readonly string[] {
+    let given = aud === undefined ? [] : Array.isArray(aud) ? aud : [aud];
+    if (given.length === 0) {
+      // A token that names none is for this server alone: those in Secrets do not.
+      given = [...this.#options.audiences];
+      annotate(notes, 'legacy-token', sub);
+      const help = 'Tokens of service accounts without an audience that were used.';
+      this.#access().metrics?.counter('serviceaccount_legacy_tokens_total', help, []).add([]);
+    }
+    const wanted = audiences ?? this.#options.audiences;
+    const shared = wanted.filter((audience) => given.includes(audience));
+    if (shared.length > 0) return shared;
+    throw new Error(`token audiences ${goList(given)} is invalid for the target audiences ${goList(wanted)}`);
   }
 
   /** undefined: another issuer's, or no JWT at all. */
   async #verify(token: string): Promise<ServiceAccountClaims | undefined> {
     const unverified = readUnverified(token);
-    if (unverified === undefined || !this.#options.issuers.includes(String(unverified.claims['iss']))) return undefined;
+    if (unverified === undefined || !this.#issuers.has(String(unverified.claims['iss']))) return undefined;
     const { kid } = unverified.header;
     const named = this.#options.keys.filter(({ id }) => id === kid);
     const failures: unknown[] = [];
@@ -93,6 +119,26 @@ function checkTimes({ exp, nbf, iat }: ServiceAccountClaims, nowSeconds: number)
   if (iat !== undefined && nowSeconds + LEEWAY_SECONDS < iat) {
     throw new Error('service account token is issued in the future');
   }
+}
+
+/** Of a token that lives longer than it should be used: whether its holder has read the new one in time. */
+function noteAge(
+  subject = '',
+  secondsAfter: number,
+  { metrics }: ServerAccess,
+  notes: AuthenticationNotes | undefined,
+): void {
+  if (secondsAfter <= 0) {
+    metrics?.counter('serviceaccount_valid_tokens_total', 'Uses of projected tokens in time.', []).add([]);
+    return;
+  }
+  metrics?.counter('serviceaccount_stale_tokens_total', 'Uses of projected tokens past their renewal.', []).add([]);
+  const text = `subject: ${subject}, seconds after warning threshold: ${Math.floor(secondsAfter)}`;
+  annotate(notes, 'stale-token', text);
+}
+
+function annotate(notes: AuthenticationNotes | undefined, key: string, value: string): void {
+  if (notes !== undefined) notes.annotations = { ...notes.annotations, [`authentication.k8s.io/${key}`]: value };
 }
 
 /** As Go prints lists with %q. */

@@ -21,7 +21,11 @@ function begin(auditor: Auditor, work: RequestWork, user: UserInfo | undefined, 
   const { clock } = ctx;
   if (work.auditId === '') work.auditId = ctx.random.uuid();
   const receivedMs = clock.nowMs() - (clock.monotonicMs() - startedMs);
-  return auditor.begin({ request, info, auditId: work.auditId, user, receivedMs });
+  const trail = auditor.begin({ request, info, auditId: work.auditId, user, receivedMs });
+  if (work.annotations !== undefined) {
+    for (const [key, value] of Object.entries(work.annotations)) trail?.annotate(key, value);
+  }
+  return trail;
 }
 
 /**

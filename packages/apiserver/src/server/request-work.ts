@@ -12,6 +12,8 @@ export interface RequestWork {
   readonly info: RequestInfo;
   readonly query: URLSearchParams;
   readonly warnings: string[];
+  /** What the credentials are annotated with in the audit log. */
+  annotations: Record<string, string> | undefined;
   readonly startedMs: number;
   /** There is such a resource or path. */
   isServed: boolean;
@@ -41,6 +43,7 @@ export function newWork(request: ServerRequest, ctx: Ctx): RequestWork {
     info,
     query,
     warnings: [],
+    annotations: undefined,
     startedMs: ctx.clock.monotonicMs(),
     isServed: false,
     queuedMs: 0,

@@ -359,8 +359,7 @@ class GenericApiServer implements ApiServer {
 
   /** The sender, or whom the sender acts as. Throws Unauthorized, Forbidden, InternalError when it cannot be recorded. */
   #identify(work: RequestWork, ctx: Ctx): UserInfo | Promise<UserInfo> {
-    const { request } = work;
-    const found = request.user ?? this.#authenticate(request, ctx);
+    const found = work.request.user ?? this.#authenticate(work, ctx);
     if (found instanceof Promise) return found.then((user) => this.#identified(user, work, ctx));
     return this.#identified(found, work, ctx);
   }
@@ -383,7 +382,7 @@ class GenericApiServer implements ApiServer {
     return user;
   }
 
-  #authenticate(request: ServerRequest, ctx: Ctx): UserInfo | undefined | Promise<UserInfo | undefined> {
+  #authenticate(work: RequestWork, ctx: Ctx): UserInfo | undefined | Promise<UserInfo | undefined> {
     const fromMs = ctx.clock.monotonicMs();
     const told = (user: UserInfo | undefined) => {
       this.#accessMetrics.authenticated(user, (ctx.clock.monotonicMs() - fromMs) / 1000);
@@ -394,7 +393,7 @@ class GenericApiServer implements ApiServer {
       throw error;
     };
     try {
-      const user = this.authenticator.authenticate(request, ctx);
+      const user = this.authenticator.authenticate(work.request, ctx, work);
       return user instanceof Promise ? user.then(told, failed) : told(user);
     } catch (error) {
       return failed(error);

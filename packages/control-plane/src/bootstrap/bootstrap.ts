@@ -17,6 +17,7 @@ import {
 } from './objects.ts';
 import { nodeSettingsObject } from '../node-join/rbac.ts';
 import { planRbac } from './reconcile-rbac.ts';
+import { ensureTokenTracking } from './token-tracking.ts';
 
 /** Resolves when everything that clients count on is there. `client`: as system:masters. */
 export async function bootstrapCluster(client: Client, facts: BootstrapFacts, ctx: Ctx): Promise<void> {
@@ -25,6 +26,7 @@ export async function bootstrapCluster(client: Client, facts: BootstrapFacts, ct
   await Promise.all([
     ensureRbac(client, ctx),
     ensureFlowControl(client, ctx),
+    ensureTokenTracking(client, ctx),
     ...priorityClasses().map((manifest) => ensure(client, manifest, ctx)),
     ensure(client, service, ctx),
     ...endpoints.map((manifest) => replace(client, manifest, ctx)),
@@ -47,6 +49,9 @@ export async function keepBootstrapped(client: Client, facts: BootstrapFacts, ct
   for (;;) {
     await sleep(CHECK_MS, ctx).catch(() => {});
     if (ctx.signal.aborted) return;
+    await ensureTokenTracking(client, ctx).catch((error: unknown) => {
+      if (!ctx.signal.aborted) ctx.log.warn('token tracking not said again', { reason: describeError(error) });
+    });
     for (const manifest of [...namespaces(), service, ...endpoints]) {
       await ensure(client, manifest, ctx).catch((error: unknown) => {
         if (!ctx.signal.aborted) ctx.log.warn('bootstrap object not made again', { reason: describeError(error) });

@@ -1,17 +1,18 @@
 /** Several ways to know a bearer token. Source: apiserver/pkg/authentication/token/union, authenticator/audagnostic.go. */
 import type { Ctx } from '@kapella/base';
-import type { Known, TokenAuthenticator, TokenUser } from '../contract.ts';
+import type { AuthenticationNotes, Known, TokenAuthenticator, TokenUser } from '../contract.ts';
 
 /** The first that knows the token decides. Nobody does: undefined, or an Error with what those said that refused it. */
 export function unionTokens(authenticators: readonly TokenAuthenticator[]): TokenAuthenticator {
   return {
-    authenticateToken(token, audiences, ctx) {
+    authenticateToken(token, audiences, ctx, notes) {
       const refusals: Error[] = [];
       for (const [i, authenticator] of authenticators.entries()) {
         try {
-          const found = authenticator.authenticateToken(token, audiences, ctx);
-          if (found instanceof Promise)
-            return goOn(found, authenticators.slice(i + 1), refusals, token, audiences, ctx);
+          const found = authenticator.authenticateToken(token, audiences, ctx, notes);
+          if (found instanceof Promise) {
+            return goOn(found, authenticators.slice(i + 1), refusals, token, audiences, ctx, notes);
+          }
           if (found !== undefined) return found;
         } catch (error) {
           refusals.push(error as Error);
@@ -27,9 +28,9 @@ async function goOn(
   first: Promise<TokenUser | undefined>,
   others: readonly TokenAuthenticator[],
   refusals: Error[],
-  ...[token, audiences, ctx]: [string, readonly string[] | undefined, Ctx]
+  ...[token, audiences, ctx, notes]: [string, readonly string[] | undefined, Ctx, AuthenticationNotes | undefined]
 ): Promise<TokenUser | undefined> {
-  const asked = [() => first, ...others.map((each) => () => each.authenticateToken(token, audiences, ctx))];
+  const asked = [() => first, ...others.map((each) => () => each.authenticateToken(token, audiences, ctx, notes))];
   for (const ask of asked) {
     try {
       const found = await ask();

@@ -34,6 +34,9 @@ const tokens: ApiParts['tokens'] = {
   issue: async () => {
     throw new Error('no tokens here');
   },
+  issueLegacy: async () => {
+    throw new Error('no tokens here');
+  },
   authenticator: () => ({ authenticateToken: async () => undefined }),
 };
 

@@ -97,7 +97,11 @@ export async function runServer(options: ClusterOptions, hooks: ServerHooks, ctx
 
   const certificates = createCertificateFacts(sharedAuthority(pki.ca));
   const standard = clusterControllers(
-    { podCidr: options.podCidr, rootCa: pki.ca.cert, certificates, ...cloudOf(options) },
+    {
+      ...{ podCidr: options.podCidr, rootCa: pki.ca.cert, certificates },
+      ...cloudOf(options),
+      signAccountToken: tokens.issueLegacy,
+    },
     selection,
   );
   const controllers = withNodeApprover(standard, certificates);

@@ -27,6 +27,7 @@ export * from './auth/tokens/union.ts';
 export * from './auth/tokens/webhook-tokens.ts';
 export * from './auth/authorize.ts';
 export * from './auth/contract.ts';
+export { type CelMetrics, celMetrics, type PolicyCheck } from './metrics/cel-metrics.ts';
 export * from './auth/service-account-tokens.ts';
 export * from './auth/legacy-account-tokens.ts';
 export * from './discovery/routes.ts';

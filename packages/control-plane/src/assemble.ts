@@ -41,6 +41,10 @@ export interface ApiParts {
   readonly store: Store;
   /** Encryption at rest: the store of one resource's objects. */
   readonly storeFor?: (group: string, plural: string) => Store;
+  /** Checks of health besides the standing ones: why each fails, undefined where it does not. */
+  readonly healthChecks?: ReadonlyMap<string, () => string | undefined>;
+  /** Bytes that the store takes on its disk, where that is known. */
+  readonly storeSizeBytes?: () => number | undefined;
   readonly tokens: ServiceAccountTokens;
   /** Asked before all others: for tests and tools that bring their own. */
   readonly tokenAuthenticators?: readonly TokenAuthenticator[];
@@ -120,7 +124,8 @@ export async function assembleApiServer(parts: ApiParts, ctx: Ctx): Promise<ApiS
     ctx,
   );
   server.lifecycle.expect(ASSEMBLY_HOOKS);
-  addServerMetrics(server, metrics);
+  for (const [name, check] of parts.healthChecks ?? []) server.lifecycle.healthChecks.set(name, check);
+  addServerMetrics(server, metrics, parts.storeSizeBytes);
   await server.ready(ctx);
   rbac.follow(server.registry as never);
   nodes.follow(server.registry as never);

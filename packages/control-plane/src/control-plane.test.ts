@@ -299,3 +299,16 @@ describe('a cluster in memory', () => {
     );
   });
 });
+
+test('queues of controllers and clients in the process are measured, under upstream’s names', async () => {
+  const text = server.metrics.text();
+  for (const line of [
+    /^workqueue_adds_total\{name="replicaset"\} [1-9]\d*$/m,
+    /^workqueue_depth\{name="serviceaccount_tokens_service"\} 0$/m,
+    /^workqueue_queue_duration_seconds_count\{name="deployment"\} [1-9]\d*$/m,
+    /^running_managed_controllers\{name="job-controller",manager="kube-controller-manager"\} 1$/m,
+    /^rest_client_requests_total\{code="200",method="GET",host="in-memory"\} [1-9]\d*$/m,
+  ]) {
+    assert.match(text, line);
+  }
+});

@@ -2,7 +2,14 @@
 import { admissionPlugins } from '@kapella/admission';
 import { type ApiServer, createInMemoryTransport, type UserInfo } from '@kapella/apiserver';
 import { childCtx, type Ctx, describeError, type MetricsRegistry } from '@kapella/base';
-import { type Client, createCache, createClient, createEventRecorder, type Transport } from '@kapella/client';
+import {
+  type Client,
+  createCache,
+  createClient,
+  createEventRecorder,
+  measuredTransport,
+  type Transport,
+} from '@kapella/client';
 import {
   type Controller,
   type ControllerDeps,
@@ -14,7 +21,7 @@ import type { SchedulerDeps } from '@kapella/scheduler';
 import type { ComponentRegister } from './component-health.ts';
 import { KUBERNETES_VERSION } from './version.ts';
 import { countDropped } from './event-metrics.ts';
-import { workQueueMetrics } from './work-queue-metrics.ts';
+import { queueNameOf } from './queue-names.ts';
 
 export interface ControlPlaneRoles {
   readonly scheduler: boolean;
@@ -36,6 +43,9 @@ export interface ComponentOptions {
 export type SchedulerOptions = Pick<SchedulerDeps, 'config' | 'extenderTransport' | 'metrics'>;
 
 const SERVICE_ACCOUNTS = 'kube-system';
+const MANAGER = 'kube-controller-manager';
+/** The host of clients in the server's own process. */
+const IN_MEMORY = 'in-memory';
 
 /** May do everything: for what the server does to itself at start. */
 export const MASTER: UserInfo = { username: 'system:apiserver', groups: ['system:masters', 'system:authenticated'] };
@@ -55,8 +65,9 @@ export function clientFor(server: ApiServer, user: UserInfo, userAgent: string):
 
 /** Runs until `ctx` aborts, then settles. Rejects when a component fails, which is a bug, after stopping the others. */
 export async function runComponents(options: ComponentOptions, ctx: Ctx): Promise<void> {
-  const connect: Connect = (user) => createInMemoryTransport(server, user);
   const { server, roles, controllers } = options;
+  const connect: Connect = (user) =>
+    measuredTransport(createInMemoryTransport(server, user), server.metrics, IN_MEMORY);
   const stop = new AbortController();
   const inner = childCtx(ctx, stop.signal);
   let failure: unknown;
@@ -129,8 +140,8 @@ export async function runControllerManager(
     return { cache, client, events, batch: slowStart };
   });
   const runtime: ControllerRuntime = {
-    cache,
-    ...(metrics !== undefined && { hooks: workQueueMetrics(metrics) }),
+    ...{ cache, manager: MANAGER, queueNameOf },
+    ...(metrics !== undefined && { metrics }),
     ...(concurrencyOf !== undefined && { concurrencyOf }),
   };
   await Promise.all([...recorders, runControllers(controllers, runtime, ctx)]);

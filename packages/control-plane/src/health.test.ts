@@ -10,6 +10,7 @@ const anonymous = { username: 'system:anonymous', groups: ['system:unauthenticat
 describe('health', () => {
   let api: TestApi;
   let isBroken = false;
+  let isKeyAway = false;
   before(async () => {
     const store = createMemoryStore();
     const get: Store['get'] = (key, ...rest) => {
@@ -17,6 +18,8 @@ describe('health', () => {
       return store.get(key, ...rest);
     };
     api = await startTestApi({
+      healthChecks: new Map([['kms-providers', () => (isKeyAway ? 'the key is away' : undefined)]]),
+      storeSizeBytes: () => 4096,
       store: new Proxy(store, { get: (it, name) => (name === 'get' ? get : bound(it, name)) }),
     });
   });
@@ -115,6 +118,14 @@ describe('health', () => {
     assert.equal((await ask('/livez')).status, 200);
   });
 
+  test('a further check counts everywhere', async () => {
+    assert.ok((await ask('/healthz?verbose')).text.includes('[+]kms-providers ok\n'));
+    isKeyAway = true;
+    assert.equal((await ask('/livez')).status, 500);
+    assert.equal((await ask('/readyz/kms-providers')).text, 'internal server error: the key is away\n');
+    isKeyAway = false;
+  });
+
   test('the index names what there is, metrics what there is in it', async () => {
     const { paths } = JSON.parse((await ask('/')).text);
     for (const path of ['/api/v1', '/apis/apps/v1', '/livez/etcd', '/metrics/slis', '/readyz/shutdown', '/version']) {
@@ -128,6 +139,7 @@ describe('health', () => {
       /apiserver_resource_objects\{group="rbac.authorization.k8s.io",resource="clusterroles"\} \d+\n/,
       /apiserver_flowcontrol_nominal_limit_seats\{priority_level="workload-low"\} 245\n/,
       /apiserver_request_total\{verb="GET",dry_run="",.*subresource="\/readyz",scope="",component="apiserver",code="200"\} \d/,
+      /apiserver_storage_size_bytes\{storage_cluster_id="memory"\} 4096\n/,
       /apiserver_current_inflight_requests\{request_kind="readOnly"\} \d+\n/,
     ]) {
       assert.match(text, line);

@@ -21,7 +21,7 @@ interface Check {
 /** `slis`: where the results are counted; served under /metrics/slis. */
 export function healthRoutes(api: ApiServer, slis: MetricsRegistry): [string, RouteHandler][] {
   const seen = healthMetrics(slis);
-  const checks = () => [...STANDING.map((make) => make(api)), ...startHookChecks(api)];
+  const checks = () => allChecks(api);
   return ENDPOINTS.map((endpoint): [string, RouteHandler] => [
     `/${endpoint}`,
     async ({ query }, ctx) => {
@@ -37,7 +37,7 @@ export function healthCheckRoutes(api: ApiServer): [string, RouteHandler][] {
     `/${endpoint}/`,
     async ({ info }, ctx) => {
       const name = info.path.slice(endpoint.length + 2).replace(/\/$/, '');
-      const all = [...STANDING.map((make) => make(api)), ...startHookChecks(api)];
+      const all = allChecks(api);
       const check = all.find((each) => each.name === name && each.endpoints.includes(endpoint));
       if (check === undefined) return undefined;
       const failure = await outcome(check, ctx);
@@ -48,7 +48,7 @@ export function healthCheckRoutes(api: ApiServer): [string, RouteHandler][] {
 
 /** All paths of single checks, for the index page. */
 export function healthCheckPaths(api: ApiServer): string[] {
-  const all = [...STANDING.map((make) => make(api)), ...startHookChecks(api)];
+  const all = allChecks(api);
   return all.flatMap(({ name, endpoints }) => endpoints.map((endpoint) => `/${endpoint}/${name}`));
 }
 
@@ -83,6 +83,14 @@ const STANDING: readonly ((api: ApiServer) => Check)[] = [
     run: () => (lifecycle.isShuttingDown ? 'process is shutting down' : undefined),
   }),
 ];
+
+function allChecks(api: ApiServer): Check[] {
+  return [...STANDING.map((make) => make(api)), ...furtherChecks(api), ...startHookChecks(api)];
+}
+
+function furtherChecks({ lifecycle }: ApiServer): Check[] {
+  return [...lifecycle.healthChecks].map(([name, run]) => ({ name, endpoints: ENDPOINTS, run }));
+}
 
 function startHookChecks({ lifecycle }: ApiServer): Check[] {
   return [...lifecycle.startHooks].map(([name, isDone]) => ({

@@ -17,7 +17,11 @@ const FEATURES: readonly (readonly [name: string, stage: string, isOn: boolean])
   ['WatchList', 'BETA', true],
 ];
 
-export function addServerMetrics({ registry, core }: ApiServer, metrics: MetricsRegistry): void {
+export function addServerMetrics(
+  { registry, core }: ApiServer,
+  metrics: MetricsRegistry,
+  storeSizeBytes: () => number | undefined = () => undefined,
+): void {
   const [, major = '', minor = ''] = /^v(\d+)\.(\d+)/.exec(KUBERNETES_VERSION) ?? [];
   const build = {
     ...{ build_date: '', compiler: 'typescript', git_commit: '', git_tree_state: 'clean' },
@@ -51,6 +55,16 @@ export function addServerMetrics({ registry, core }: ApiServer, metrics: Metrics
     'gauge',
     ['group', 'resource'],
     () => stored().map((type) => [[type.group, type.plural], type.storage?.cache.revision ?? 0]),
+  );
+  metrics.readEach(
+    'apiserver_storage_size_bytes',
+    'Bytes that the store takes on its disk.',
+    'gauge',
+    ['storage_cluster_id'],
+    () => {
+      const size = storeSizeBytes();
+      return size === undefined ? [] : [[[core.store.backend], size]];
+    },
   );
   metrics.readEach('apiserver_storage_backend', 'The store behind this server.', 'gauge', ['backend'], () => [
     [[core.store.backend], 1],

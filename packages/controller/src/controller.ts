@@ -1,6 +1,6 @@
 /** The controller contract: key-only reconcilers over shared informers. Shape of controller-runtime's, in TypeScript. */
 import type { KindRef } from '@kapella/api';
-import type { Ctx } from '@kapella/base';
+import type { Ctx, MetricsRegistry } from '@kapella/base';
 import type { Cache, Client, EventRecorder } from '@kapella/client';
 import type { Expectations } from './expectations.ts';
 
@@ -72,6 +72,12 @@ export interface ControllerRuntime {
   readonly hooks?: ControllerHooks;
   /** Keys in flight of a controller, where its user wants another number than its own. */
   readonly concurrencyOf?: (controller: string) => number | undefined;
+  /** Where queues are counted, and which controllers run. */
+  readonly metrics?: MetricsRegistry;
+  /** Whose controllers these are, as metrics tell it: `kube-controller-manager`. */
+  readonly manager?: string;
+  /** What metrics call a controller's queue; default: as the controller. */
+  readonly queueNameOf?: (controller: string) => string;
 }
 
 /** For metrics; must be quick and not throw. */

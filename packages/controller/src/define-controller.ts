@@ -1,7 +1,7 @@
 /** The loop around a reconciler: informers to keys, keys to workers. Source: controller-runtime pkg/internal/controller. */
 import { type KindRef, type KubeObject, keyOf, type OwnerReference } from '@kapella/api';
 import { childCtx, type Ctx, describeError, isReason, sleep } from '@kapella/base';
-import { type Cache, createWorkQueue, type InformerHandler, type WorkQueue } from '@kapella/client';
+import { type Cache, createQueueMeter, createWorkQueue, type InformerHandler, type WorkQueue } from '@kapella/client';
 import {
   type Controller,
   type ControllerHooks,
@@ -39,7 +39,7 @@ export function defineController<T>(spec: ControllerSpec<T>): Controller {
 async function runController(
   spec: AnySpec,
   reads: readonly AnyKind[],
-  { cache, hooks = {}, concurrencyOf }: ControllerRuntime,
+  { cache, hooks = {}, concurrencyOf, metrics, queueNameOf = (name) => name }: ControllerRuntime,
   ctx: Ctx,
 ): Promise<void> {
   const informers = reads.map((kind) => cache.informer(kind));
@@ -51,6 +51,7 @@ async function runController(
   const queue = createWorkQueue(ctx.clock, {
     ...(spec.retryMinMs !== undefined && { delayMinMs: spec.retryMinMs }),
     ...(spec.retryMaxMs !== undefined && { delayMaxMs: spec.retryMaxMs }),
+    ...(metrics !== undefined && { meter: createQueueMeter(metrics, queueNameOf(spec.name), ctx.clock) }),
   });
   ctx.signal.addEventListener('abort', () => queue.shutDown(), { once: true });
   const unsubscribe = subscribe(spec, cache, queue, ctx);

@@ -24,9 +24,17 @@ export async function runControllers(
       stop.abort(failure);
     }
   };
+  const running = runtime.metrics?.gauge('running_managed_controllers', 'Controllers that run, by manager.', [
+    ...['name', 'manager'],
+  ]);
+  const runOne = async (controller: Controller) => {
+    const labels = [controller.name, runtime.manager ?? ''];
+    running?.set(labels, 1);
+    await controller.run(runtime, inner).finally(() => running?.set(labels, 0));
+  };
   await Promise.all([
     guarded('cache', runtime.cache.run(inner)),
-    ...controllers.map((controller) => guarded(controller.name, controller.run(runtime, inner))),
+    ...controllers.map((controller) => guarded(controller.name, runOne(controller))),
   ]);
   if (failure !== undefined) throw failure;
 }

@@ -7,7 +7,7 @@ import type {
   ParamRef,
   Variable,
 } from '@kapella/api/types/admissionregistration-v1';
-import type { AdmissionRequest, EquivalentKind, ServerAccess } from '@kapella/apiserver';
+import { type AdmissionRequest, celMetrics, type EquivalentKind, type ServerAccess } from '@kapella/apiserver';
 import type { Ctx } from '@kapella/base';
 import type { CelType } from '@kapella/cel';
 import { policyTypes } from '@kapella/cel';
@@ -97,7 +97,8 @@ export class PolicySource<P extends AnyPolicy, B extends AnyBinding, Parts> {
     const met: (Meeting<P, B, Parts> | Misconfigured<P, B>)[] = [];
     for (const policy of await server.list(this.#policies)) {
       const own = bindings.filter(({ spec }) => spec.policyName === policy.metadata.name);
-      if (own.length > 0) met.push(...(await this.#meet(this.#compile(policy), own, request, server, ctx)));
+      if (own.length > 0)
+        met.push(...(await this.#meet(this.#compile(policy, server, ctx), own, request, server, ctx)));
     }
     return met;
   }
@@ -137,9 +138,10 @@ export class PolicySource<P extends AnyPolicy, B extends AnyBinding, Parts> {
   }
 
   /** The server keeps these objects decoded: the same object is the same revision. */
-  #compile(policy: P): CompiledPolicy<P, Parts> {
+  #compile(policy: P, { metrics }: ServerAccess, { clock }: Ctx): CompiledPolicy<P, Parts> {
     const known = this.#compiled.get(policy);
     if (known !== undefined) return known;
+    const fromMs = clock.monotonicMs();
     const { paramKind, matchConstraints, matchConditions, variables = [] } = policy.spec;
     const types = policyTypes(paramKind !== undefined);
     const compiledVariables = compileVariables(variables, types);
@@ -151,6 +153,7 @@ export class PolicySource<P extends AnyPolicy, B extends AnyBinding, Parts> {
       parts: this.#partsOf(policy, compiledVariables.types),
     };
     this.#compiled.set(policy, compiled);
+    if (metrics !== undefined) celMetrics(metrics).compiled((clock.monotonicMs() - fromMs) / 1000);
     return compiled;
   }
 

@@ -7,6 +7,8 @@ export interface Lifecycle {
   readonly isRefusing: boolean;
   /** Names of what is done once after the start, and whether it is done. */
   readonly startHooks: ReadonlyMap<string, boolean>;
+  /** Further checks of health by name: why each fails, undefined where it does not. */
+  readonly healthChecks: Map<string, () => string | undefined>;
   /** Adds start hooks: the server is not ready before they are done. */
   expect(names: readonly string[]): void;
   done(name: string): void;
@@ -20,6 +22,7 @@ export function createLifecycle(): Lifecycle {
   let isRefusing = false;
   return {
     startHooks,
+    healthChecks: new Map(),
     get isShuttingDown() {
       return isShuttingDown;
     },

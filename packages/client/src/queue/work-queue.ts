@@ -1,10 +1,13 @@
 /** Keys waiting to be worked on. Source: client-go/util/workqueue (queue, delaying queue, rate limiters). */
 import type { Clock, Timer } from '@kapella/base';
+import { NO_QUEUE_METER, type QueueMeter } from './queue-metrics.ts';
 
-export interface RateLimitOptions {
+export interface WorkQueueOptions {
   /** First delay of a failing key; doubles each time. */
   readonly delayMinMs?: number;
   readonly delayMaxMs?: number;
+  /** Told of what happens to the keys. */
+  readonly meter?: QueueMeter;
 }
 
 /**
@@ -27,14 +30,15 @@ export interface WorkQueue {
   shutDown(): void;
 }
 
-export function createWorkQueue(clock: Clock, options: RateLimitOptions = {}): WorkQueue {
-  return new Queue(clock, options.delayMinMs ?? 5, options.delayMaxMs ?? 1_000_000);
+export function createWorkQueue(clock: Clock, options: WorkQueueOptions = {}): WorkQueue {
+  return new Queue(clock, options);
 }
 
 class Queue implements WorkQueue {
   readonly #clock: Clock;
   readonly #delayMinMs: number;
   readonly #delayMaxMs: number;
+  readonly #meter: QueueMeter;
   /** In order of arrival; a Set, so that taking the first and looking one up are both quick. */
   readonly #ready = new Set<string>();
   readonly #inWork = new Set<string>();
@@ -44,10 +48,11 @@ class Queue implements WorkQueue {
   readonly #takers: ((key: string | undefined) => void)[] = [];
   #open = true;
 
-  constructor(clock: Clock, delayMinMs: number, delayMaxMs: number) {
+  constructor(clock: Clock, { delayMinMs = 5, delayMaxMs = 1_000_000, meter = NO_QUEUE_METER }: WorkQueueOptions) {
     this.#clock = clock;
     this.#delayMinMs = delayMinMs;
     this.#delayMaxMs = delayMaxMs;
+    this.#meter = meter;
   }
 
   get length(): number {
@@ -61,12 +66,14 @@ class Queue implements WorkQueue {
       return;
     }
     if (this.#ready.has(key)) return;
+    this.#meter.added(key);
     const taker = this.#takers.shift();
     if (taker === undefined) {
       this.#ready.add(key);
       return;
     }
     this.#inWork.add(key);
+    this.#meter.taken(key);
     taker(key);
   }
 
@@ -90,6 +97,7 @@ class Queue implements WorkQueue {
   addRateLimited(key: string): void {
     const failures = this.#failures.get(key) ?? 0;
     this.#failures.set(key, failures + 1);
+    this.#meter.retried();
     this.addAfter(key, Math.min(this.#delayMinMs * 2 ** failures, this.#delayMaxMs));
   }
 
@@ -105,6 +113,7 @@ class Queue implements WorkQueue {
     for (const key of this.#ready) {
       this.#ready.delete(key);
       this.#inWork.add(key);
+      this.#meter.taken(key);
       return Promise.resolve(key);
     }
     if (!this.#open) return Promise.resolve(undefined);
@@ -113,6 +122,7 @@ class Queue implements WorkQueue {
 
   done(key: string): void {
     this.#inWork.delete(key);
+    this.#meter.done(key);
     if (this.#again.delete(key)) this.add(key);
   }
 
@@ -122,6 +132,7 @@ class Queue implements WorkQueue {
     this.#delayed.clear();
     this.#ready.clear();
     this.#again.clear();
+    this.#meter.forgotten();
     for (const taker of this.#takers.splice(0)) taker(undefined);
   }
 }

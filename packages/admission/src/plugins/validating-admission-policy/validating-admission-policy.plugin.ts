@@ -6,8 +6,14 @@ import type {
   ValidatingAdmissionPolicy,
   ValidatingAdmissionPolicyBinding,
 } from '@kapella/api/types/admissionregistration-v1';
-import type { AdmissionPlugin, AdmissionRequest } from '@kapella/apiserver';
-import { ApiError, REASON_CODES, type StatusReason } from '@kapella/base';
+import {
+  type AdmissionPlugin,
+  type AdmissionRequest,
+  celMetrics,
+  type PolicyCheck,
+  type ServerAccess,
+} from '@kapella/apiserver';
+import { ApiError, type Ctx, REASON_CODES, type StatusReason } from '@kapella/base';
 import { BOOL, type CelType, NULL, STRING } from '@kapella/cel';
 import { withAnswers } from '../../policies/authorizer-answers.ts';
 import { isMeeting, type Meeting, type Misconfigured, PolicySource } from '../../policies/bound.ts';
@@ -35,6 +41,9 @@ interface Failure {
   readonly reason: StatusReason | string;
   /** Of the validation in its policy; absent for failures of the policy itself. */
   readonly index?: number;
+  readonly errorType: PolicyCheck['errorType'];
+  /** That the policy took. */
+  readonly seconds?: number;
 }
 
 const MESSAGE_BYTES_MAX = 5 * 1024;
@@ -69,11 +78,12 @@ export const validatingAdmissionPolicy: AdmissionPlugin = {
   async validate(request, server, ctx) {
     const failures = await withAnswers(request, ctx, async (asking) =>
       (await source.meetings(asking, server, ctx)).flatMap((meeting) =>
-        isMeeting(meeting) ? evaluate(meeting, asking) : misconfigured(meeting),
+        isMeeting(meeting) ? timed(meeting, asking, server, ctx) : misconfigured(meeting),
       ),
     );
     if (failures.length === 0) return;
     report(failures, request);
+    count(failures, server);
     const denied = failures.find(({ binding }) => binding?.spec.validationActions.includes('Deny') ?? true);
     if (denied !== undefined) throw denial(denied, request);
   },
@@ -81,7 +91,31 @@ export const validatingAdmissionPolicy: AdmissionPlugin = {
 
 function misconfigured({ policy, binding, error }: Misconfigured<Policy, Binding>): readonly Failure[] {
   if (policy.spec.failurePolicy === 'Ignore') return [];
-  return [{ policy: policy.metadata.name, binding, message: error, reason: 'Invalid' }];
+  return [{ policy: policy.metadata.name, binding, message: error, reason: 'Invalid', errorType: 'invalid_error' }];
+}
+
+function timed(
+  meeting: Meeting<Policy, Binding, Parts>,
+  request: AdmissionRequest,
+  { metrics }: ServerAccess,
+  { clock }: Ctx,
+): readonly Failure[] {
+  const fromMs = clock.monotonicMs();
+  const failures = evaluate(meeting, request);
+  const seconds = (clock.monotonicMs() - fromMs) / 1000;
+  if (metrics !== undefined) celMetrics(metrics).evaluated(seconds);
+  return failures.map((failure) => ({ ...failure, seconds }));
+}
+
+/** As upstream: only what was found is counted, once for each thing that is done about it. */
+function count(failures: readonly Failure[], { metrics }: ServerAccess): void {
+  if (metrics === undefined) return;
+  for (const { policy, binding, errorType, seconds = 0 } of failures) {
+    for (const action of binding?.spec.validationActions ?? ['Deny']) {
+      const told = { policy, binding: binding?.metadata.name ?? '', errorType };
+      celMetrics(metrics).checked({ ...told, action: action.toLowerCase() as PolicyCheck['action'] }, seconds);
+    }
+  }
 }
 
 function evaluate(
@@ -104,18 +138,19 @@ function check(
   { validation, expression, message }: CompiledValidation,
   evaluation: Evaluation,
   ignoresErrors: boolean,
-): Pick<Failure, 'message' | 'reason'> | undefined {
+): Pick<Failure, 'message' | 'reason' | 'errorType'> | undefined {
   const { reason = 'Invalid' } = validation;
   try {
     if (evaluation.run(expression) === true) return undefined;
   } catch (error) {
     if (ignoresErrors) return undefined;
     const why = (error as Error).message;
-    return { message: `expression '${validation.expression.trim()}' resulted in error: ${why}`, reason: 'Invalid' };
+    const message = `expression '${validation.expression.trim()}' resulted in error: ${why}`;
+    return { message, reason: 'Invalid', errorType: 'error' in expression ? 'compile_error' : 'invalid_error' };
   }
   const worded = message === undefined ? undefined : wordsOf(message, evaluation);
   const fallback = validation.message?.trim() || `failed expression: ${validation.expression.trim()}`;
-  return { message: worded ?? fallback, reason };
+  return { message: worded ?? fallback, reason, errorType: 'no_error' };
 }
 
 /** undefined where the expression fails or says nothing that can be shown. */

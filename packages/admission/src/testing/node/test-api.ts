@@ -26,6 +26,8 @@ export interface Answer {
 }
 
 export interface TestApi extends Disposable {
+  /** In Prometheus' text. */
+  metrics(): string;
   ask(method: string, url: string, body?: object): Promise<Answer>;
   /** An upgrade: rejects with why it is refused. */
   connect(url: string): Promise<unknown>;
@@ -92,6 +94,7 @@ export async function startTestApi(
   );
   await server.ready(ctx);
   const api: TestApi = {
+    metrics: () => server.metrics.text(),
     async ask(method, url, body) {
       const [path = '', query = ''] = url.split('?');
       const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';

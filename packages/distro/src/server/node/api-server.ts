@@ -45,6 +45,8 @@ export interface ApiServerParts {
   readonly store: Store;
   /** Encryption at rest: the store of one resource's objects. */
   readonly storeFor?: (group: string, plural: string) => Store;
+  readonly healthChecks?: ReadonlyMap<string, () => string | undefined>;
+  readonly storeSizeBytes?: () => number | undefined;
   readonly tokens: ServiceAccountTokens;
   readonly anonymous: boolean;
   readonly authentication?: AuthenticationParts;

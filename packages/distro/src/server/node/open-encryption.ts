@@ -15,12 +15,14 @@ type EncryptionOptions = Pick<
   'encryptionProviderConfig' | 'encryptionProviderConfigAutomaticReload' | 'etcdPrefix'
 >;
 
+interface EncryptionParts {
+  readonly storeFor?: (group: string, plural: string) => Store;
+  /** By the name of the check: why it fails, undefined where it does not. */
+  readonly healthChecks?: ReadonlyMap<string, () => string | undefined>;
+}
+
 /** How the stores of resources are to be made; `{}` without the flag. Throws CliError Usage. */
-export async function openEncryption(
-  options: EncryptionOptions,
-  store: Store,
-  ctx: Ctx,
-): Promise<{ storeFor?: (group: string, plural: string) => Store }> {
+export async function openEncryption(options: EncryptionOptions, store: Store, ctx: Ctx): Promise<EncryptionParts> {
   const path = options.encryptionProviderConfig;
   if (path === '') return {};
   const prefix = `/${options.etcdPrefix.replace(/^\/+|\/+$/g, '')}`;
@@ -36,8 +38,19 @@ export async function openEncryption(
     throw new CliError('Usage', `${FLAG} ${path}: ${describeError(error)}`, fix, error);
   }
   ctx.signal.addEventListener('abort', () => encryption.close(), { once: true });
-  if (options.encryptionProviderConfigAutomaticReload === 'true') follow(encryption, path, text, ctx);
-  return { storeFor: (group, plural) => encryption.storeFor(store, group, plural) };
+  const reloads = options.encryptionProviderConfigAutomaticReload === 'true';
+  if (reloads) follow(encryption, path, text, ctx);
+  return {
+    storeFor: (group, plural) => encryption.storeFor(store, group, plural),
+    healthChecks: kmsChecks(encryption, reloads),
+  };
+}
+
+/** One for all where the providers may change while the server runs, as upstream names them. */
+function kmsChecks(encryption: Encryption, reloads: boolean): ReadonlyMap<string, () => string | undefined> {
+  if (reloads) return new Map([['kms-providers', () => encryption.problem()?.message]]);
+  const names = encryption.kmsProblems().map((_, i) => `kms-provider-${i}`);
+  return new Map(names.map((name, i) => [name, () => encryption.kmsProblems()[i]?.message]));
 }
 
 /** What is wrong with a new file is logged once, and the old one stays. */

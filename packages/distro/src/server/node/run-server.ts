@@ -33,6 +33,7 @@ import { runElected } from './lead.ts';
 import { openEncryption } from './open-encryption.ts';
 import { openStore } from './open-store.ts';
 import { authenticationOf, authorizationOf } from './server-auth.ts';
+import { directoryBytes } from './store-size.ts';
 
 export interface ServerHooks {
   /** The API answers and the cluster's own objects are there. `url`: for clients of this machine. */
@@ -59,6 +60,7 @@ export async function runServer(options: ClusterOptions, hooks: ServerHooks, ctx
   const api = await startApiServer(
     {
       ...encryption,
+      ...(store.embedded && { storeSizeBytes: () => directoryBytes(`${options.dataDir}/store`) }),
       ...{ store, tokens, anonymous: true, authorizationModes: ['Node', 'RBAC'], admission: defaultAdmission() },
       authentication: authenticationOf(options),
       authorization: authorizationOf(options),

@@ -307,6 +307,8 @@ describe('KMS v2', () => {
     const encryption = await createEncryption(away, {}, ctx);
     const store = encryption.storeFor(createMemoryStore(), '', 'secrets');
     await assert.rejects(put(store, 'x'), /unable to encrypt: the KMS plugin away has given no key yet/);
+    assert.equal(encryption.kmsProblems().length, 1);
+    assert.ok(encryption.kmsProblems()[0] instanceof Error);
     encryption.close();
   });
 });

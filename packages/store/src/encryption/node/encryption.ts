@@ -30,6 +30,8 @@ export interface Encryption {
   reload(text: string): Promise<void>;
   /** What keeps values from being written; undefined: nothing. */
   problem(): Error | undefined;
+  /** The same of each KMS provider, in the order of the file. */
+  kmsProblems(): readonly (Error | undefined)[];
   close(): void;
 }
 
@@ -62,6 +64,7 @@ export async function createEncryption(text: string, options: EncryptionOptions,
       ending.set(replaced, ctx.clock.setTimer(CLOSE_AFTER_MS, end));
     },
     problem: () => current.problem(),
+    kmsProblems: () => current.kmsProblems(),
     close() {
       stop.abort();
       for (const [replaced, timer] of ending) {
@@ -76,6 +79,7 @@ export async function createEncryption(text: string, options: EncryptionOptions,
 interface TransformerSet {
   transformerFor(group: string, resource: string): Transformer;
   problem(): Error | undefined;
+  kmsProblems(): readonly (Error | undefined)[];
   close(): void;
 }
 
@@ -92,6 +96,7 @@ async function loadSet(text: string, ctx: Ctx): Promise<TransformerSet> {
       byResource.get('*.*') ??
       identityTransformer,
     problem: () => services.find(({ problem }) => problem !== undefined)?.problem,
+    kmsProblems: () => services.map(({ problem }) => problem),
     close() {
       for (const service of services) service.close();
     },

@@ -33,4 +33,16 @@ export function setters(pod: boolean, containers: readonly string[]): string {
   return [...(pod ? ['pod'] : []), ...(containers.length > 0 ? [named(containers)] : [])].join(' and ');
 }
 
-export const isWindows = ({ spec }: CheckedPod) => spec.os?.name === 'windows';
+/** The check, but for Pods that say they are of Windows. */
+export const butForWindows =
+  (check: Check): Check =>
+  (pod) =>
+    isWindows(pod) ? undefined : check(pod);
+
+/** The check, but for Pods in a user namespace of their own. */
+export const butForUserNamespaces =
+  (check: Check): Check =>
+  (pod) =>
+    pod.spec.hostUsers === false ? undefined : check(pod);
+
+const isWindows = ({ spec }: CheckedPod) => spec.os?.name === 'windows';

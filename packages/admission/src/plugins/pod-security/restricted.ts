@@ -1,6 +1,6 @@
-/** The restricted level, newest version. Source: pod-security-admission/policy/check_*.go. */
+/** The restricted level. Source: pod-security-admission/policy/check_*.go. */
 import type { Container, Volume } from '@kapella/api/types/core-v1';
-import { type Check, containersOf, isWindows, named, plural, quoted, setters, sortedSet } from './check.ts';
+import { type Check, containersOf, named, plural, quoted, setters, sortedSet } from './check.ts';
 
 const VOLUMES = new Set([
   'configMap',
@@ -18,7 +18,6 @@ const namesWhere = (containers: readonly Container[], bad: (container: Container
   containers.filter(bad).map((container) => container.name);
 
 export const allowPrivilegeEscalation: Check = (pod) => {
-  if (isWindows(pod)) return undefined;
   const bad = namesWhere(containersOf(pod), (c) => c.securityContext?.allowPrivilegeEscalation !== false);
   if (bad.length === 0) return undefined;
   const detail = `${named(bad)} must set securityContext.allowPrivilegeEscalation=false`;
@@ -26,7 +25,6 @@ export const allowPrivilegeEscalation: Check = (pod) => {
 };
 
 export const capabilitiesRestricted: Check = (pod) => {
-  if (isWindows(pod)) return undefined;
   const containers = containersOf(pod);
   const added = (container: Container) =>
     (container.securityContext?.capabilities?.add ?? []).filter((name) => name !== 'NET_BIND_SERVICE');
@@ -55,7 +53,6 @@ export const restrictedVolumes: Check = ({ spec }) => {
 };
 
 export const runAsNonRoot: Check = (pod) => {
-  if (pod.spec.hostUsers === false) return undefined;
   const podValue = pod.spec.securityContext?.runAsNonRoot;
   const ownValue = (container: Container) => container.securityContext?.runAsNonRoot;
   const reason = 'runAsNonRoot != true';
@@ -71,7 +68,6 @@ export const runAsNonRoot: Check = (pod) => {
 };
 
 export const runAsUser: Check = (pod) => {
-  if (pod.spec.hostUsers === false) return undefined;
   const podSet = pod.spec.securityContext?.runAsUser === 0;
   const bad = namesWhere(containersOf(pod), (container) => container.securityContext?.runAsUser === 0);
   if (!podSet && bad.length === 0) return undefined;
@@ -79,7 +75,6 @@ export const runAsUser: Check = (pod) => {
 };
 
 export const seccompRestricted: Check = (pod) => {
-  if (isWindows(pod)) return undefined;
   const isGood = (type: string | undefined) => type === 'Localhost' || type === 'RuntimeDefault';
   const typeOf = (container: Container) => container.securityContext?.seccompProfile?.type;
   const podType = pod.spec.securityContext?.seccompProfile?.type;

@@ -67,7 +67,7 @@ const FAILURES: readonly (readonly [source: string, message: string])[] = [
   ['[1][3] == 1', 'index out of bounds: 3'],
   ['9223372036854775807 + 1 == 0', 'integer overflow'],
   ['int("x") == 1', 'strconv.ParseInt: parsing "x": invalid syntax'],
-  ['duration("1x") == duration("1s")', 'time: invalid duration "1x"'],
+  ['duration("1x") == duration("1s")', 'time: unknown unit "x" in duration "1x"'],
 ];
 for (const [source, message] of FAILURES) {
   test(`${source} fails`, () => assert.throws(() => evaluate(source), { name: 'CelError', message }));

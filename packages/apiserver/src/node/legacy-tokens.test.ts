@@ -45,7 +45,7 @@ async function start() {
   };
   return {
     ...{ issuer, token, objects, clock, notes, set },
-    ask: (audiences?: string[], text = token) => authenticator.authenticateToken(text, audiences, ctx, notes),
+    ask: async (audiences?: string[], text = token) => authenticator.authenticateToken(text, audiences, ctx, notes),
     labels: () => (objects.get('Secret') as UnknownObject).metadata.labels,
     writes: () => writes,
     metrics: () => metrics.text((name) => name.startsWith('serviceaccount_')),

@@ -1,6 +1,6 @@
 /** `kapella server`: the control plane of this machine: store on disk, HTTPS, scheduler and controllers in one process. */
 import { networkInterfaces } from 'node:os';
-import { createTokenIssuer } from '@kapella/apiserver/node';
+import { createTokenIssuer, type ServiceAccountTokens } from '@kapella/apiserver/node';
 import type { Ctx } from '@kapella/base';
 import type { CertificateFacts } from '@kapella/controllers';
 import { addressAt, type ClusterOptions } from '@kapella/cli';
@@ -99,11 +99,7 @@ export async function runServer(options: ClusterOptions, hooks: ServerHooks, ctx
 
   const certificates = createCertificateFacts(sharedAuthority(pki.ca));
   const standard = clusterControllers(
-    {
-      ...{ podCidr: options.podCidr, rootCa: pki.ca.cert, certificates },
-      ...cloudOf(options),
-      signAccountToken: tokens.issueLegacy,
-    },
+    { podCidr: options.podCidr, rootCa: pki.ca.cert, certificates, ...cloudOf(options), ...signerOf(tokens) },
     selection,
   );
   const controllers = withNodeApprover(standard, certificates);
@@ -134,6 +130,9 @@ const nodeSettingsOf = ({ podCidr, serviceCidr, clusterDomain }: ClusterOptions)
   ...{ podCidr, serviceCidr, clusterDomain },
   dnsAddress: addressAt(serviceCidr, DNS_ADDRESS_INDEX),
 });
+
+/** For Secrets of type kubernetes.io/service-account-token. */
+const signerOf = (tokens: ServiceAccountTokens) => ({ signAccountToken: tokens.issueLegacy });
 
 /** Names and addresses under which clients may reach the API server. */
 export function apiServerHosts(options: ClusterOptions): string[] {

@@ -6,6 +6,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setUpIntegration } from '../../tools/test/set-up.ts';
+import { apiextensions } from './apiextensions/apiextensions.suite.ts';
 import { certManager } from './cert-manager/cert-manager.suite.ts';
 import { controllerManager } from './controller-manager/controller-manager.suite.ts';
 import { clientGo } from './client-go/client-go.suite.ts';
@@ -22,12 +23,14 @@ import { prometheusOperator } from './prometheus-operator/prometheus-operator.su
 import { python } from './python/python.suite.ts';
 import { rust } from './rust/rust.suite.ts';
 import { scheduler } from './scheduler/scheduler.suite.ts';
+import { validation } from './validation/validation.suite.ts';
 import type { SuiteResult, UpstreamSuite } from './support/suite.ts';
 
 const SUITES: readonly UpstreamSuite[] = [
   e2e,
   e2eNode,
   controllerRuntime,
+  apiextensions,
   helm4,
   helm3,
   kwok,
@@ -42,6 +45,7 @@ const SUITES: readonly UpstreamSuite[] = [
   scheduler,
   differential,
   controllerManager,
+  validation,
 ];
 const RESULTS = join(import.meta.dirname, '../../.cache/upstream');
 

@@ -37,6 +37,11 @@ export class FieldErrors {
     this.#add('FieldValueInvalid', field, `Invalid value: ${formatValue(value)}`, detail);
   }
 
+  /** Of something that has no value of its own to show. */
+  invalidWhole(field: string, detail: string): void {
+    this.#add('FieldValueInvalid', field, 'Invalid value', detail);
+  }
+
   /** `valid` in the order to be shown: upstream sorts it. */
   notSupported(field: string, value: unknown, valid: readonly string[]): void {
     const list = valid.map((v) => JSON.stringify(v)).join(', ');
@@ -48,8 +53,8 @@ export class FieldErrors {
     this.#add('FieldValueForbidden', field, 'Forbidden', detail);
   }
 
-  duplicate(field: string, value: unknown): void {
-    this.#add('FieldValueDuplicate', field, `Duplicate value: ${formatValue(value)}`, '');
+  duplicate(field: string, value: unknown, detail = ''): void {
+    this.#add('FieldValueDuplicate', field, `Duplicate value: ${formatValue(value)}`, detail);
   }
 
   notFound(field: string, value: unknown): void {

@@ -87,6 +87,7 @@ export {
 } from './core/service/service-allocator.ts';
 export { normalizeFieldPath } from './apiextensions/customresourcedefinition/rule-field-path.ts';
 export { approvalOf } from './apiextensions/customresourcedefinition/approval.ts';
+export { isUsableBundle } from './support/ca-bundle.ts';
 export { ruleTypes } from './apiextensions/customresourcedefinition/rules.validate.ts';
 export { nameColumn } from './support/columns.ts';
 export { sinceTime } from './support/format.ts';

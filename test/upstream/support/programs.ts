@@ -98,6 +98,19 @@ export async function upstreamProgram(name: UpstreamProgram): Promise<string> {
   return path;
 }
 
+/** A program of one file that uses Kubernetes' own packages, compiled again when its source changes. Answers its path. */
+export async function compileKubernetesProgram(name: string, source: string): Promise<string> {
+  const directory = await buildModule('kubernetes');
+  const path = join(PROGRAMS_DIR, name);
+  const file = join(directory, name, 'main.go');
+  if (existsSync(path) && existsSync(file) && readFileSync(file, 'utf8') === source) return path;
+  mkdirSync(join(directory, name), { recursive: true });
+  mkdirSync(PROGRAMS_DIR, { recursive: true });
+  writeFileSync(file, source);
+  await go(directory, ['build', '-o', path, `./${name}`]);
+  return path;
+}
+
 function linkerFlags({ module }: ProgramSource): string {
   if (module !== 'kubernetes') return '-s -w';
   const [major, minor] = KUBERNETES_VERSION.slice(1).split('.');

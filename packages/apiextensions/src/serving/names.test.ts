@@ -164,3 +164,32 @@ describe('a group of Kubernetes itself', () => {
     assert.equal((await patch(name, { metadata: { annotations: { [APPROVED]: null } } })).status, 422);
   });
 });
+
+test('a definition whose conversion cannot trust anyone is not established until its bundle is mended', async () => {
+  const webhook = {
+    conversionReviewVersions: ['v1'],
+    clientConfig: { caBundle: 'Cg==', service: { namespace: 'default', name: 'hook' } },
+  };
+  const versions = [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: { type: 'object' } } }];
+  const spec = {
+    ...{ group: 'ca.example.com', scope: 'Namespaced', versions },
+    names: { plural: 'foos', kind: 'Foo' },
+    conversion: { strategy: 'Webhook', webhook },
+  };
+  const name = 'foos.ca.example.com';
+  assert.equal((await ask('POST', CRDS, { metadata: { name }, spec })).status, 201);
+  const established = async (expected: string) => {
+    for (;;) {
+      const { json } = await ask('GET', `${CRDS}/${name}`);
+      const found = json.status?.conditions?.find(({ type }: Json) => type === 'Established');
+      if (found?.status === expected) return found;
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+  };
+  const refused = await established('False');
+  assert.equal(refused.reason, 'InvalidCABundle');
+  assert.equal(refused.message, 'The conversion webhook CABundle is invalid');
+  const mended = { spec: { conversion: { webhook: { clientConfig: { caBundle: null } } } } };
+  await ask('PATCH', `${CRDS}/${name}`, mended, 'application/merge-patch+json');
+  assert.equal((await established('True')).reason, 'InitialNamesAccepted');
+});

@@ -6,7 +6,7 @@ import type {
   CustomResourceDefinitionStatus,
 } from '@kapella/api/types/apiextensions-v1';
 import { formatTime, jsonEqual } from '@kapella/base';
-import { approvalOf } from '@kapella/resources';
+import { approvalOf, isUsableBundle } from '@kapella/resources';
 
 type Condition = CustomResourceDefinitionCondition;
 
@@ -59,7 +59,12 @@ function establishedOf(
   isRefused: boolean,
 ): Omit<Condition, 'lastTransitionTime'> {
   const type = 'Established';
-  if (hasCondition(definition, type) || !isRefused) {
+  const isEstablished = hasCondition(definition, type);
+  if (!isEstablished && !isRefused && !isUsableBundle(definition.spec.conversion?.webhook?.clientConfig?.caBundle)) {
+    const message = 'The conversion webhook CABundle is invalid';
+    return { type, status: 'False', reason: 'InvalidCABundle', message };
+  }
+  if (isEstablished || !isRefused) {
     const message = 'the initial names have been accepted';
     return { type, status: 'True', reason: 'InitialNamesAccepted', message };
   }

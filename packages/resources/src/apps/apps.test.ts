@@ -39,7 +39,12 @@ test('a selector matches its template and stays', () => {
   ]);
   assert.deepEqual(createErrors(deploymentResource, workload<Deployment>({ selector: undefined })), [
     'spec.selector: Required value',
+    'spec.template.metadata.labels: Invalid value: {"app":"web"}: `selector` does not match template `labels`',
   ]);
+  const odd = { selector: { matchLabels: { app: 'not good!' } } };
+  const [label = '', whole] = createErrors(deploymentResource, workload<Deployment>(odd));
+  assert.match(label, /^spec\.selector\.matchLabels: Invalid value: "not good!": a valid label must be/);
+  assert.equal(whole, 'spec.selector: Invalid value: {"matchLabels":{"app":"not good!"}}: invalid label selector');
   const moved = workload<Deployment>({ selector: { matchLabels: { app: 'api' } }, template: labels });
   assert.deepEqual(updateErrors(deploymentResource, moved, workload<Deployment>()), [
     'spec.selector: Invalid value: {"matchLabels":{"app":"api"}}: field is immutable',

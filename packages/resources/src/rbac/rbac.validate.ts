@@ -11,6 +11,7 @@ import type {
 } from '@kapella/api/types/rbac-v1';
 import { type FieldErrors, jsonEqual } from '@kapella/base';
 import { addInvalid } from '../support/validation/basic.ts';
+import { isUsableSelector } from '../support/validation/workload.ts';
 
 const GROUP = 'rbac.authorization.k8s.io';
 
@@ -29,7 +30,9 @@ export function validateClusterRole(role: ClusterRole, errors: FieldErrors): voi
     );
   }
   for (const [i, selector] of selectors.entries()) {
-    validateLabelSelector(selector, errors, `aggregationRule.clusterRoleSelectors[${i}]`);
+    const field = `aggregationRule.clusterRoleSelectors[${i}]`;
+    validateLabelSelector(selector, errors, field);
+    if (!isUsableSelector(selector)) errors.invalid(field, null, 'invalid label selector.');
   }
 }
 

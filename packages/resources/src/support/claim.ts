@@ -31,9 +31,12 @@ export function withClaimDefaults(claim: NewObject<PersistentVolumeClaim>): NewO
 const SOURCE_KINDS: ReadonlySet<string> = new Set(['/PersistentVolumeClaim', 'snapshot.storage.k8s.io/VolumeSnapshot']);
 
 /** dataSource and dataSourceRef say the same; a kind that dataSource never allowed is dropped from it. */
-export function withDataSources(spec: PersistentVolumeClaimSpec): PersistentVolumeClaimSpec {
+export function withDataSources(spec: PersistentVolumeClaimSpec, keepsAny = false): PersistentVolumeClaimSpec {
   const { dataSource: source, dataSourceRef: ref, ...rest } = spec;
-  const kept = source && SOURCE_KINDS.has(`${source.apiGroup ?? ''}/${source.kind}`) ? source : undefined;
+  const isKept =
+    source !== undefined &&
+    (keepsAny || ref !== undefined || SOURCE_KINDS.has(`${source.apiGroup ?? ''}/${source.kind}`));
+  const kept = isKept ? source : undefined;
   if (kept !== undefined && ref === undefined) return { ...rest, dataSource: kept, dataSourceRef: { ...kept } };
   if (kept === undefined && ref !== undefined && ref.namespace === undefined) {
     const { namespace: _none, ...local } = ref;

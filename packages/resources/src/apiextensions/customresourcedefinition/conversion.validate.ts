@@ -6,10 +6,23 @@ import type {
   WebhookClientConfig,
 } from '@kapella/api/types/apiextensions-v1';
 import type { FieldErrors } from '@kapella/base';
+import { isUsableBundle } from '../../support/ca-bundle.ts';
 
 const REVIEWS = ['v1', 'v1beta1'];
 const PORT_MAX = 65_535;
 const CONFIG = 'spec.conversion.webhookClientConfig';
+
+/** Of a definition that is served: a new bundle must be one; a bad one that is there may stay. */
+export function checkBundle(
+  next: CustomResourceConversion | undefined,
+  old: CustomResourceConversion | undefined,
+  errors: FieldErrors,
+): void {
+  const bundle = next?.strategy === 'Webhook' ? next.webhook?.clientConfig?.caBundle : undefined;
+  if (isUsableBundle(bundle) || !isUsableBundle(old?.webhook?.clientConfig?.caBundle)) return;
+  const why = 'unable to load root certificates: unable to parse bytes as PEM block';
+  errors.invalid(`${CONFIG}.caBundle`, bundle, why);
+}
 
 export function checkConversion(
   conversion: CustomResourceConversion | undefined,

@@ -17,7 +17,7 @@ import type {
 import { type FieldErrors, jsonEqual } from '@kapella/base';
 import { IMMUTABLE } from '../../support/validation/basic.ts';
 import { APPROVED, approvalOf } from './approval.ts';
-import { checkConversion } from './conversion.validate.ts';
+import { checkBundle, checkConversion } from './conversion.validate.ts';
 import { checkRules } from './rules.validate.ts';
 
 const COLUMN_TYPES = ['boolean', 'date', 'integer', 'number', 'string'];
@@ -60,6 +60,7 @@ export function validateDefinitionUpdate(
   errors.immutable('spec.group', next.spec.group, old.spec.group, IMMUTABLE);
   const isEstablished = old.status?.conditions?.some(({ type, status }) => type === 'Established' && status === 'True');
   if (isEstablished === true) {
+    checkBundle(next.spec.conversion, old.spec.conversion, errors);
     errors.immutable('spec.scope', next.spec.scope, old.spec.scope, IMMUTABLE);
     errors.immutable('spec.names.kind', next.spec.names.kind, old.spec.names.kind, IMMUTABLE);
   }

@@ -10,15 +10,16 @@ import {
   checkIntOrPercent,
   checkRunsForEver,
   intOrPercent,
+  isUsableSelector,
 } from '../../support/validation/workload.ts';
 
 export function validateDaemonSet({ spec }: DaemonSet, errors: FieldErrors): void {
   const { selector, template } = spec;
   if (selector !== undefined) validateLabelSelector(selector, errors, 'spec.selector');
   const labels = template.metadata?.labels;
-  if (!selects(selector, labels)) {
+  if (isUsableSelector(selector) && !selects(selector, labels)) {
     const why = '`selector` does not match template `labels`';
-    errors.invalid('spec.template.metadata.labels', labels ?? {}, why);
+    errors.invalid('spec.template.metadata.labels', labels ?? null, why);
   }
   if (selector !== undefined && isEmptySelector(selector)) {
     errors.invalid('spec.selector', selector, 'empty selector is invalid for daemonset');

@@ -72,7 +72,7 @@ function checkSpec(spec: StatefulSetSpec, errors: FieldErrors): void {
   checkNotNegative(spec.minReadySeconds, errors, 'spec.minReadySeconds');
   checkNotNegative(spec.ordinals?.start, errors, 'spec.ordinals.start');
   checkSelector(spec.selector, 'statefulset', errors, 'spec.selector');
-  checkTemplate(withClaimVolumes(spec), spec.selector, { kind: 'StatefulSet' }, errors);
+  checkTemplate(withClaimVolumes(spec), spec.selector, { kind: 'StatefulSet', selectorFault: '' }, errors);
   validateLabels(spec.template.metadata?.labels, errors, 'spec.template.labels');
 }
 

@@ -35,8 +35,8 @@ function checkRule(spec: JobSpec, rule: PodFailurePolicyRule, errors: FieldError
   }
   const both = onExitCodes !== undefined && onPodConditions.length > 0;
   const none = onExitCodes === undefined && onPodConditions.length === 0;
-  if (both) errors.invalid(field, '', 'specifying both OnExitCodes and OnPodConditions is not supported');
-  if (none) errors.invalid(field, '', 'specifying one of OnExitCodes and OnPodConditions is required');
+  if (both) errors.invalidWhole(field, 'specifying both OnExitCodes and OnPodConditions is not supported');
+  if (none) errors.invalidWhole(field, 'specifying one of OnExitCodes and OnPodConditions is required');
 }
 
 type ConditionPattern = NonNullable<PodFailurePolicyRule['onPodConditions']>[number];
@@ -58,7 +58,7 @@ function checkExitCodes(spec: JobSpec, codes: ExitCodes, errors: FieldErrors, fi
     const why = 'must be one of the container or initContainer names in the pod template';
     errors.invalid(`${field}.containerName`, containerName, why);
   }
-  if (values.length === 0) errors.invalid(`${field}.values`, codes.values ?? null, 'at least one value is required');
+  if (values.length === 0) errors.invalid(`${field}.values`, null, 'at least one value is required');
   else if (values.length > VALUES_MAX) errors.tooMany(`${field}.values`, values.length, VALUES_MAX);
   const seen = new Set<number>();
   for (const [i, value] of values.entries()) {

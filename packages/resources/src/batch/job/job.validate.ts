@@ -151,7 +151,7 @@ const FIXED = [
 ] as const;
 
 export function validateJobUpdate(next: Job, old: Job, errors: FieldErrors): void {
-  checkSelectedSpec(next.spec, errors);
+  validateJob(next, errors);
   const { completions, parallelism, completionMode } = next.spec;
   if (completionMode !== 'Indexed') errors.immutable('spec.completions', completions, old.spec.completions);
   else if (completions !== undefined && completions !== old.spec.completions && completions !== parallelism) {
@@ -169,7 +169,7 @@ function checkTemplateUpdate(next: Job, old: Job, errors: FieldErrors): void {
   const before = suspended && notStarted ? withPlacementOf(old.spec.template, after) : old.spec.template;
   if (!suspended) errors.immutable('spec.template', after, before);
   else if (!jsonEqual(withoutResources(after).spec, withoutResources(before).spec)) {
-    errors.immutable('spec.template', after, before);
+    errors.immutable('spec.template.spec', after.spec, before.spec);
   }
 }
 

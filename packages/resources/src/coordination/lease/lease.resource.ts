@@ -22,5 +22,4 @@ function validateLease({ spec }: Lease, errors: FieldErrors): void {
     errors.invalid('spec.leaseDurationSeconds', seconds, 'must be greater than 0');
   }
   checkNotNegative(spec.leaseTransitions, errors, 'spec.leaseTransitions');
-  if (spec.holderIdentity === '') errors.required('spec.holderIdentity', 'holderIdentity must not be empty');
 }

@@ -7,8 +7,8 @@ import { addInvalid } from '../../support/validation/basic.ts';
 const STANDARD_FINALIZERS = ['foregroundDeletion', 'kubernetes', 'orphan'];
 
 export function validateNamespace(namespace: Namespace, errors: FieldErrors): void {
-  for (const [i, finalizer] of (namespace.spec?.finalizers ?? []).entries()) {
-    const field = `spec.finalizers[${i}]`;
+  const field = 'spec.finalizers';
+  for (const finalizer of namespace.spec?.finalizers ?? []) {
     addInvalid(errors, field, finalizer, validateQualifiedName(finalizer));
     if (!finalizer.includes('/') && !STANDARD_FINALIZERS.includes(finalizer)) {
       errors.invalid(field, finalizer, 'name is neither a standard finalizer name nor is it fully qualified');

@@ -58,7 +58,7 @@ export const nodeResource = defineResource<Node>({
 
 /** podCIDR is the first of podCIDRs, whichever of them a client knows. */
 function withPodCidrs(spec: NodeSpec): NodeSpec {
-  if (spec.podCIDR && !spec.podCIDRs?.length) return { ...spec, podCIDRs: [spec.podCIDR] };
+  if (spec.podCIDR && spec.podCIDR !== spec.podCIDRs?.[0]) return { ...spec, podCIDRs: [spec.podCIDR] };
   const first = spec.podCIDRs?.[0];
   return first !== undefined && !spec.podCIDR ? { ...spec, podCIDR: first } : spec;
 }

@@ -61,7 +61,7 @@ function checkTaints(taints: readonly Taint[], errors: FieldErrors): void {
     if (!effect) errors.required(`${field}.effect`);
     else if (!EFFECTS.includes(effect)) errors.notSupported(`${field}.effect`, effect, EFFECTS);
     const pair = `${effect}/${key}`;
-    if (seen.has(pair)) errors.duplicate(field, taints[i]);
+    if (seen.has(pair)) errors.duplicate(field, taints[i], 'taints must be unique by key and effect pair');
     seen.add(pair);
   }
 }

@@ -2,7 +2,7 @@
 import { nameIsDnsSubdomain } from '@kapella/api';
 import type { PersistentVolume, PersistentVolumeSpec } from '@kapella/api/types/core-v1';
 import { type FieldErrors, jsonEqual } from '@kapella/base';
-import { addInvalid } from '../../support/validation/basic.ts';
+import { addInvalid, checkDnsLabel, checkDnsSubdomain } from '../../support/validation/basic.ts';
 import { checkNoBacksteps } from '../../support/validation/paths.ts';
 import { checkNodeSelector } from '../../support/validation/scheduling.ts';
 import { checkDriverName } from '../../storage/storage.validate.ts';
@@ -41,7 +41,7 @@ export function validatePersistentVolume({ spec }: PersistentVolume, errors: Fie
   checkAccessModes(accessModes, errors, 'spec.accessModes');
   if (Object.keys(capacity).length === 0) errors.required('spec.capacity');
   if (capacity.storage === undefined || Object.keys(capacity).length > 1) {
-    errors.notSupported('spec.capacity', capacity, ['storage']);
+    errors.notSupported('spec.capacity', spec.capacity ?? null, ['storage']);
   }
   for (const [name, size] of Object.entries(capacity)) checkPositiveSize(size, errors, `spec.capacity[${name}]`);
   if (policy && !RECLAIM.includes(policy)) errors.notSupported('spec.persistentVolumeReclaimPolicy', policy, RECLAIM);
@@ -64,7 +64,7 @@ function checkSources(spec: PersistentVolumeSpec, errors: FieldErrors): void {
     return;
   }
   checkNeededFields(spec, first, errors);
-  if (spec.csi !== undefined) checkDriverName(spec.csi.driver, errors, 'spec.csi.driver');
+  if (spec.csi !== undefined) checkCsi(spec.csi, errors, 'spec.csi');
   if (spec.hostPath !== undefined) checkNoBacksteps(spec.hostPath.path ?? '', errors, 'spec.hostPath.path');
   if (spec.local !== undefined) {
     checkNoBacksteps(spec.local.path ?? '', errors, 'spec.local.path');
@@ -74,6 +74,25 @@ function checkSources(spec: PersistentVolumeSpec, errors: FieldErrors): void {
   }
   if (/^\/+$/.test(spec.hostPath?.path ?? '') && spec.persistentVolumeReclaimPolicy === 'Recycle') {
     errors.forbidden('spec.persistentVolumeReclaimPolicy', "may not be 'recycle' for a hostPath mount of '/'");
+  }
+}
+
+const SECRETS = [
+  'controllerPublishSecretRef',
+  'controllerExpandSecretRef',
+  'nodePublishSecretRef',
+  'nodeExpandSecretRef',
+] as const;
+
+function checkCsi(csi: NonNullable<PersistentVolumeSpec['csi']>, errors: FieldErrors, field: string): void {
+  checkDriverName(csi.driver, errors, `${field}.driver`);
+  for (const secret of SECRETS) {
+    const ref = csi[secret];
+    if (ref === undefined) continue;
+    if (!ref.name) errors.required(`${field}.${secret}.name`);
+    else checkDnsSubdomain(ref.name, errors, `${field}.${secret}.name`);
+    if (!ref.namespace) errors.required(`${field}.${secret}.namespace`);
+    else checkDnsLabel(ref.namespace, errors, `${field}.${secret}.namespace`);
   }
 }
 
@@ -119,8 +138,10 @@ export function validatePersistentVolumeUpdate(
     errors.forbidden('spec.persistentvolumesource', 'spec.persistentvolumesource is immutable after creation\n');
   }
   errors.immutable('volumeMode', next.spec.volumeMode, old.spec.volumeMode);
-  if (old.spec.nodeAffinity !== undefined)
-    errors.immutable('nodeAffinity', next.spec.nodeAffinity, old.spec.nodeAffinity);
+  if (old.spec.nodeAffinity !== undefined && !jsonEqual(next.spec.nodeAffinity, old.spec.nodeAffinity)) {
+    const why = 'field is immutable, except for updating from beta label to GA';
+    errors.invalid('nodeAffinity', next.spec.nodeAffinity ?? null, why);
+  }
   if (old.spec.volumeAttributesClassName !== undefined && next.spec.volumeAttributesClassName === undefined) {
     errors.forbidden('spec.volumeAttributesClassName', 'update from non-nil value to nil is forbidden');
   }

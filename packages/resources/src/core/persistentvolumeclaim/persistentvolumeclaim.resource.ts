@@ -42,7 +42,10 @@ export const persistentVolumeClaimResource = defineResource<PersistentVolumeClai
     status: { ...claim.status, phase: claim.status?.phase || 'Pending' },
   }),
   prepareForCreate: (claim) => ({ ...claim, spec: withDataSources(claim.spec), status: { phase: 'Pending' } }),
-  prepareForUpdate: (next, old) => ({ ...next, spec: withDataSources(next.spec), status: old.status }),
+  prepareForUpdate(next, old) {
+    const hasSource = old.spec.dataSource !== undefined || old.spec.dataSourceRef !== undefined;
+    return { ...next, spec: withDataSources(next.spec, hasSource), status: old.status };
+  },
   validate: validateClaim,
   validateUpdate: validateClaimUpdate,
   allowUnconditionalUpdate: true,

@@ -8,7 +8,6 @@ import {
   checkEndpointIp,
   checkEnum,
   checkIp,
-  checkPort,
   checkQualifiedName,
   PROTOCOLS,
 } from '../../support/validation/basic.ts';
@@ -64,6 +63,22 @@ function checkEndpoint(
   for (const name of ['forZones', 'forNodes'] as const) {
     const list = hints?.[name] ?? [];
     if (list.length > HINTS_MAX) errors.tooMany(`${field}.hints.${name}`, list.length, HINTS_MAX);
+    checkHints(list, name, errors, `${field}.hints.${name}`);
+  }
+}
+
+function checkHints(
+  hints: readonly { readonly name: string }[],
+  kind: 'forZones' | 'forNodes',
+  errors: FieldErrors,
+  field: string,
+): void {
+  const seen = new Set<string>();
+  for (const [i, { name = '' }] of hints.entries()) {
+    if (seen.has(name)) errors.duplicate(`${field}[${i}].name`, name);
+    seen.add(name);
+    const found = kind === 'forZones' ? validateLabelValue(name) : nameIsDnsSubdomain(name, false);
+    addInvalid(errors, `${field}[${i}].name`, name, found);
   }
 }
 
@@ -88,12 +103,14 @@ function checkAddress(
 
 function checkPorts(ports: readonly EndpointPort[], errors: FieldErrors): void {
   const names = new Set<string>();
-  for (const [i, { name = '', protocol, port, appProtocol }] of ports.entries()) {
+  for (const [i, { name = '', protocol, appProtocol }] of ports.entries()) {
     if (name !== '') checkDnsLabel(name, errors, `ports[${i}].name`);
     if (names.has(name)) errors.duplicate(`ports[${i}].name`, name);
     names.add(name);
-    checkEnum(protocol, PROTOCOLS, errors, `ports[${i}].protocol`, true);
-    if (port !== undefined) checkPort(port, errors, `ports[${i}].port`);
+    if (protocol === undefined) errors.required(`ports[${i}].protocol`);
+    else if (!PROTOCOLS.some((known) => known === protocol)) {
+      errors.notSupported(`ports[${i}].protocol`, protocol, [...PROTOCOLS]);
+    }
     if (appProtocol !== undefined) checkQualifiedName(appProtocol, errors, `ports[${i}].appProtocol`);
   }
 }

@@ -62,7 +62,8 @@ function validatePriorityClass(
     const why = `maximum allowed value of a user defined priority is ${USER_VALUE_MAX}`;
     errors.forbidden('value', why);
   }
-  if (preemptionPolicy === undefined || !POLICIES.includes(preemptionPolicy)) {
+  if (!preemptionPolicy) errors.required('preemptionPolicy');
+  else if (!POLICIES.includes(preemptionPolicy)) {
     errors.notSupported('preemptionPolicy', preemptionPolicy ?? '', ['PreemptLowerPriority', 'Never']);
   }
 }

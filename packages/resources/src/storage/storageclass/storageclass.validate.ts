@@ -1,7 +1,7 @@
 /** Rules for StorageClasses. Source: kubernetes pkg/apis/storage/validation. */
 import { validateLabelName } from '@kapella/api';
 import type { StorageClass } from '@kapella/api/types/storage-v1';
-import type { FieldErrors } from '@kapella/base';
+import { type FieldErrors, jsonEqual } from '@kapella/base';
 import { checkEnum } from '../../support/validation/basic.ts';
 import { checkParameters, checkProvisioner } from '../storage.validate.ts';
 
@@ -10,13 +10,23 @@ export function validateStorageClass(item: StorageClass, errors: FieldErrors): v
   checkParameters(item.parameters, true, errors);
   checkEnum(item.reclaimPolicy, ['Delete', 'Retain'], errors, 'reclaimPolicy');
   checkEnum(item.volumeBindingMode, ['Immediate', 'WaitForFirstConsumer'], errors, 'volumeBindingMode', true);
+  const terms: Expressions[] = [];
   for (const [i, { matchLabelExpressions = [] }] of (item.allowedTopologies ?? []).entries()) {
-    checkTopology(matchLabelExpressions, errors, `allowedTopologies[${i}].matchLabelExpressions`);
+    const list = `allowedTopologies[${i}].matchLabelExpressions`;
+    checkTopology(matchLabelExpressions, errors, list);
+    if (terms.some((term) => isSameTerm(term, matchLabelExpressions))) errors.duplicate(list, '');
+    terms.push(matchLabelExpressions);
   }
 }
 
 type Topology = NonNullable<StorageClass['allowedTopologies']>[number];
 type Expressions = NonNullable<Topology['matchLabelExpressions']>;
+
+/** The same keys, each with the same values, in any order. */
+function isSameTerm(a: Expressions, b: Expressions): boolean {
+  const plain = (term: Expressions) => Object.fromEntries(term.map(({ key, values = [] }) => [key, values.toSorted()]));
+  return jsonEqual(plain(a), plain(b));
+}
 
 function checkTopology(expressions: Expressions, errors: FieldErrors, list: string): void {
   const keys = new Set<string>();
@@ -33,6 +43,7 @@ function checkTopology(expressions: Expressions, errors: FieldErrors, list: stri
 }
 
 export function validateStorageClassUpdate(next: StorageClass, old: StorageClass, errors: FieldErrors): void {
+  validateStorageClass(next, errors);
   for (const field of ['parameters', 'provisioner', 'reclaimPolicy', 'volumeBindingMode'] as const) {
     errors.immutable(field, next[field], old[field]);
   }

@@ -105,7 +105,8 @@ function checkHttpGet(action: HTTPGetAction, errors: FieldErrors, field: string)
 }
 
 function checkSleep(seconds: number, graceSeconds: number | undefined, errors: FieldErrors, field: string): void {
-  if (graceSeconds === undefined || (seconds >= 0 && seconds <= graceSeconds)) return;
+  // A bad grace period is told where it is.
+  if (graceSeconds === undefined || graceSeconds < 0 || (seconds >= 0 && seconds <= graceSeconds)) return;
   const why = `must be non-negative and less than terminationGracePeriodSeconds (${graceSeconds})`;
   errors.invalid(field, seconds, why);
 }

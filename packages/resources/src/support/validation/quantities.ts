@@ -75,13 +75,13 @@ export function checkResourceName(name: string, errors: FieldErrors, field: stri
 }
 
 export function checkContainerResourceName(name: string, errors: FieldErrors, field: string): boolean {
-  if (!checkResourceName(name, errors, field)) return false;
+  const isName = checkResourceName(name, errors, field);
   if (!name.includes('/')) {
-    if (STANDARD_CONTAINER.has(name) || isHugePages(name)) return true;
+    if (STANDARD_CONTAINER.has(name) || isHugePages(name)) return isName;
     errors.invalid(field, name, 'must be a standard resource for containers');
     return false;
   }
-  if (isNativeResource(name) || isExtendedResource(name)) return true;
+  if (isNativeResource(name) || isExtendedResource(name)) return isName;
   errors.invalid(field, name, "doesn't follow extended resource name standard");
   return false;
 }

@@ -2,6 +2,7 @@
 import { nameIsDnsSubdomain } from '@kapella/api';
 import type { DownwardAPIVolumeFile, KeyToPath, Volume } from '@kapella/api/types/core-v1';
 import type { FieldErrors } from '@kapella/base';
+import { checkDriverName } from '../../storage/storage.validate.ts';
 import { tryQuantity } from '../resource-list.ts';
 import { addInvalid, checkDnsLabel } from './basic.ts';
 import { checkFieldRef, checkResourceRef, VOLUME_FIELD_PATHS } from './env.ts';
@@ -146,9 +147,19 @@ const SOURCE_CHECKS: ReadonlyMap<string, SourceCheck> = new Map<string, SourceCh
     },
   ],
   [
+    'nfs',
+    ({ nfs }, errors, field) => {
+      const { path = '' } = nfs ?? {};
+      if (!path.startsWith('/')) errors.invalid(`${field}.path`, path, 'must be an absolute path');
+    },
+  ],
+  [
     'csi',
     ({ csi }, errors, field) => {
-      if (csi?.driver) addInvalid(errors, `${field}.driver`, csi.driver, nameIsDnsSubdomain(csi.driver, false));
+      if (csi?.driver) checkDriverName(csi.driver, errors, `${field}.driver`);
+      const secret = csi?.nodePublishSecretRef;
+      if (secret !== undefined && !secret.name) errors.required(`${field}.nodePublishSecretRef.name`);
+      else if (secret?.name) addInvalid(errors, `${field}.name`, secret.name, nameIsDnsSubdomain(secret.name, false));
     },
   ],
   [

@@ -2,7 +2,7 @@
 import { validateLabelSelector, validatePercent } from '@kapella/api';
 import type { PodTemplateSpec } from '@kapella/api/types/core-v1';
 import type { LabelSelector } from '@kapella/api/types/meta-v1';
-import type { FieldErrors } from '@kapella/base';
+import { FieldErrors } from '@kapella/base';
 import { isEmptySelector, selects } from '../selector.ts';
 import { checkNotNegative } from './basic.ts';
 import { type PodRules, validatePodTemplateSpec } from './pod-template.ts';
@@ -22,23 +22,38 @@ export function checkSelector(
   if (isEmptySelector(selector)) errors.invalid(field, selector, `empty selector is invalid for ${kind}`);
 }
 
+/** Whether requests can be matched with it at all: upstream then leaves the template alone. */
+export function isUsableSelector(selector: LabelSelector | undefined): boolean {
+  const found = new FieldErrors();
+  validateLabelSelector(selector, found, '');
+  return !found.any;
+}
+
 export interface TemplateRules {
   /** As the messages name the kind: `ReplicaSet`. */
   readonly kind: string;
   readonly field?: string;
   readonly podRules?: PodRules;
+  /** What is said of a selector that cannot be used. */
+  readonly selectorFault?: string;
 }
 
 /** The selector matches the template, which runs for ever. */
 export function checkTemplate(
   template: PodTemplateSpec | undefined,
   selector: LabelSelector | undefined,
-  { kind, field = 'spec.template', podRules }: TemplateRules,
+  { kind, field = 'spec.template', podRules, selectorFault = 'invalid label selector' }: TemplateRules,
   errors: FieldErrors,
 ): void {
+  if (!isUsableSelector(selector)) {
+    errors.invalid('spec.selector', selector, selectorFault);
+    if (kind === 'StatefulSet') checkRunsForEver(template, kind, errors, field);
+    return;
+  }
   const labels = template?.metadata?.labels;
-  if (selector !== undefined && !isEmptySelector(selector) && !selects(selector, labels)) {
-    errors.invalid(`${field}.metadata.labels`, labels ?? {}, '`selector` does not match template `labels`');
+  // Without a selector nothing matches, whatever the labels.
+  if ((selector === undefined || !isEmptySelector(selector)) && !selects(selector, labels)) {
+    errors.invalid(`${field}.metadata.labels`, labels ?? null, '`selector` does not match template `labels`');
   }
   validatePodTemplateSpec(template, errors, field, podRules);
   checkRunsForEver(template, kind, errors, field);

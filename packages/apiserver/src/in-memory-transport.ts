@@ -7,6 +7,7 @@ import type { ApiServer } from './server/server.ts';
 /** Every request is made as `user`, whose rights are asked as ever. */
 export function createInMemoryTransport(server: ApiServer, user: UserInfo): Transport {
   return {
+    sharesChunks: true,
     request: (request: ApiRequest, ctx: Ctx): Promise<ApiResponse> => server.handle({ ...request, user }, ctx),
     close: async () => {},
   };

@@ -75,6 +75,31 @@ export function createLineDecoder(onLine: (line: string) => void): (chunk: Uint8
   };
 }
 
+/** What whole lines of JSON say, by the chunk that holds them: watchers of one process decode each event once. */
+const decoded = new WeakMap<Uint8Array, readonly unknown[]>();
+
+/** As `createLineDecoder`, for chunks that never change and are shared: what `onValue` is given is shared too, and readonly. */
+export function createSharedDecoder(onValue: (value: unknown) => void): (chunk: Uint8Array) => void {
+  let isWhole = true;
+  const cut = createLineDecoder((line) => onValue(JSON.parse(line)));
+  return (chunk) => {
+    const endsLine = chunk.at(-1) === NEWLINE;
+    if (!isWhole || !endsLine) {
+      isWhole = endsLine;
+      cut(chunk);
+      return;
+    }
+    let values = decoded.get(chunk);
+    if (values === undefined) {
+      const made: unknown[] = [];
+      createLineDecoder((line) => made.push(JSON.parse(line)))(chunk);
+      values = made;
+      decoded.set(chunk, made);
+    }
+    for (const value of values) onValue(value);
+  };
+}
+
 /** The ApiError that a response of status >= 400 stands for. */
 export async function errorOf(response: ApiResponse, ctx: Ctx): Promise<ApiError> {
   const text = new TextDecoder().decode(await readBody(response.body, ctx));

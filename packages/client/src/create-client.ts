@@ -1,7 +1,7 @@
 /** The typed client over any transport: paths, queries, bodies, Status errors. Source: client-go/rest, typed clients. */
 import { apiVersionOf, type KindRef, type KubeList, type NewObject, pathOf } from '@kapella/api';
 import { ApiError, type Ctx, isReason, jsonEqual, sleep } from '@kapella/base';
-import { consume, createLineDecoder, errorOf, readBody } from './body.ts';
+import { consume, createLineDecoder, createSharedDecoder, errorOf, readBody } from './body.ts';
 import type {
   Client,
   DeleteOptions,
@@ -148,12 +148,17 @@ class TypedClient implements Client {
     const headers = options.metadataOnly === true ? { accept: METADATA_ACCEPT } : undefined;
     const path = pathOf(kind, options.namespace);
     const response = await this.#send({ method: 'GET', path, query: query.toString(), headers }, ctx);
-    const decode = createLineDecoder((line) => {
-      const event = JSON.parse(line) as { type: WatchEvent<T>['type'] | 'ERROR'; object: T };
-      if (event.type === 'ERROR') throw ApiError.fromStatus(event.object as object);
-      onEvent({ type: event.type, object: stamped(kind, event.object, options.metadataOnly) });
-    });
-    await consume(response.body, decode, ctx);
+    const take = (event: unknown) => {
+      const { type, object } = event as { type: WatchEvent<T>['type'] | 'ERROR'; object: T };
+      if (type === 'ERROR') throw ApiError.fromStatus(object as object);
+      onEvent({ type, object: stamped(kind, object, options.metadataOnly) });
+    };
+    const isShared = this.transport.sharesChunks === true;
+    await consume(
+      response.body,
+      isShared ? createSharedDecoder(take) : createLineDecoder((line) => take(JSON.parse(line))),
+      ctx,
+    );
   }
 
   async #json<R>(call: Call, ctx: Ctx): Promise<R> {

@@ -37,6 +37,8 @@ export interface ApiResponse {
 }
 
 export interface Transport {
+  /** Chunks of streams are the server's own, the same for all who watch, and never change: what is read of one is read once. */
+  readonly sharesChunks?: true;
   /** Resolves with any HTTP status; rejects only when no answer came (cause kept). */
   request(request: ApiRequest, ctx: Ctx): Promise<ApiResponse>;
   close(): Promise<void>;

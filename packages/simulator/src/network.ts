@@ -89,6 +89,7 @@ class SimNetwork implements Network {
 
   connect(name: string, user: UserInfo): Transport {
     return {
+      sharesChunks: true,
       request: (request, ctx) => {
         const { method, path, query } = request;
         const view = { method, path, query, user, isWatch: query.includes('watch=true') };

@@ -1,5 +1,12 @@
 /** PATCH in its four types. Source: apiserver/pkg/endpoints/handlers/patch.go. */
-import { applyJsonPatch, applyMergePatch, applyStrategicMergePatch, parseText, type UnknownObject } from '@kapella/api';
+import {
+  applyJsonPatch,
+  applyMergePatch,
+  applyStrategicMergePatch,
+  cloneJson,
+  parseText,
+  type UnknownObject,
+} from '@kapella/api';
 import { ApiError, errors, FieldErrors } from '@kapella/base';
 import { decodeCbor } from '../codec/cbor.ts';
 import { type Codecs, type ExpectedKind, PatchResultError } from '../codec/codecs.ts';
@@ -74,7 +81,7 @@ export function patchObject(
   else patched = applyStrategicMergePatch(old, patch, expected.typeId as string, codecs.facts);
   const found = type === 'json' ? strictErrors.map((text) => `json patch ${text}`) : strictErrors;
   // The decoder keeps parts of what it is given, and shared objects must not change.
-  const copy = structuredClone(patched);
+  const copy = cloneJson(patched);
   try {
     return codecs.normalizePatched(copy, expected, found, validation, warn);
   } catch (error) {

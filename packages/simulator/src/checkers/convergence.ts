@@ -3,7 +3,7 @@ import { parseTime } from '@kapella/base';
 import type { UnknownObject } from '@kapella/api';
 import type { World } from '../sim/world.ts';
 import { isFinished, isGoing, isReady, nameOf, selects } from './checker.ts';
-import { unsettledMore } from './more-convergence.ts';
+import { isUsed, unsettledMore } from './more-convergence.ts';
 import { garbageOf } from './garbage.ts';
 
 const GOING_MS_MAX = 60_000;
@@ -28,7 +28,9 @@ export function unsettled(world: World): string[] {
     ...truth.list('CronJob').flatMap((cron) => ofCronJob(world, cron, nowMs)),
     ...unsettledMore(world, nowMs),
     ...garbageOf(world).map((object) => `${nameOf(object)} is garbage`),
-    ...[...truth.all()].filter((object) => isLate(object, nowMs)).map((object) => `${nameOf(object)} does not go`),
+    ...[...truth.all()]
+      .filter((object) => isLate(object, nowMs) && !isKept(world, object))
+      .map((object) => `${nameOf(object)} does not go`),
   ];
 }
 
@@ -107,3 +109,7 @@ function isLate({ metadata }: UnknownObject, nowMs: number): boolean {
   const atMs = parseTime(metadata.deletionTimestamp);
   return atMs !== undefined && nowMs - atMs > GOING_MS_MAX;
 }
+
+/** A claim that a Pod uses stays, as long as the Pod does. */
+const isKept = (world: World, object: UnknownObject) =>
+  object.kind === 'PersistentVolumeClaim' && isUsed(world, object);

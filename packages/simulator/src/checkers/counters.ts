@@ -76,7 +76,7 @@ async function countUp(client: Client, world: World, tally: Tally): Promise<void
 function every(world: World, name: string, act: (client: Client) => Promise<void>): void {
   const client = createClient(world.network.connect(name, MASTER), { userAgent: `${name}/1` });
   const run = async () => {
-    while (!world.ctx.signal.aborted) {
+    while (!world.ctx.signal.aborted && !world.isAtRest) {
       await act(client).catch(() => {}); // the network, or somebody was first
       await sleep(EVERY_MS * (0.5 + world.random.float()), world.ctx).catch(() => {}); // the simulation is over
     }

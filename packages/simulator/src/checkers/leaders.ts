@@ -29,7 +29,7 @@ export const oneLeaderWrites: Checker = {
 function candidate(identity: string, world: World): void {
   const client = createClient(world.network.connect(identity, MASTER), { userAgent: `${identity}/1` });
   const lead = async (ctx: typeof world.ctx) => {
-    while (!ctx.signal.aborted) {
+    while (!ctx.signal.aborted && !world.isAtRest) {
       const body = { metadata: NOTE, data: { by: identity } };
       await client
         .patch(coreV1.ConfigMap, NOTE, { type: 'apply', body }, ctx, { fieldManager: 'leader', force: true })

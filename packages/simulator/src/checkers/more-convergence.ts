@@ -43,7 +43,8 @@ function ofClaim(world: World, claim: UnknownObject): string[] {
   return isWaiting ? [] : [`${nameOf(claim)} is ${phase}`];
 }
 
-function isUsed(world: World, { metadata }: UnknownObject): boolean {
+/** Whether a Pod names this claim. */
+export function isUsed(world: World, { metadata }: UnknownObject): boolean {
   return world.truth
     .list('Pod', metadata.namespace)
     .some(({ spec }) =>

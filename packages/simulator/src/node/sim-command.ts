@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { mutations, type Plan, planOf, type RunResult, runPlan, scenarios, shrink } from '../index.ts';
+import { nightly } from './nightly.ts';
 import { hostTurn } from './turn.ts';
 
 const SHRINK_RUNS_MAX = 60;
@@ -37,6 +38,7 @@ export async function replay(plan: Plan, logFile?: string): Promise<Replay> {
 
 const USAGE = `usage: npm run sim -- --seed N [--seeds COUNT] [--scenario NAME] [--hours H] [--log FILE] [--plan FILE]
        npm run sim -- --mutations [NAME...]
+       npm run sim -- --nightly [--minutes M] [--seed N]
 scenarios: ${scenarios.map(({ name, text }) => `${name} (${text})`).join(', ')}
 `;
 
@@ -66,6 +68,7 @@ function readRequest(args: readonly string[]): SimRequest {
 
 /** Exit code: 0 when nothing was violated, 1 when something was, 2 for what cannot be understood. */
 export async function simCommand(args: readonly string[], write: (text: string) => void): Promise<number> {
+  if (args[0] === '--nightly') return nightly(args.slice(1), write, runOne);
   if (args[0] === '--mutations') return plantBugs(args.slice(1), write);
   let request: SimRequest;
   try {

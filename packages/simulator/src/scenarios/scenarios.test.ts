@@ -34,6 +34,15 @@ describe('the scenario mixed', () => {
   });
 });
 
+describe('the scenario storm', () => {
+  for (const seed of [2]) {
+    test(`seed ${seed}`, async () => {
+      const { violations } = await runPlan(planOf('storm', seed, HOURS), { turn: hostTurn });
+      assert.deepEqual(violations, []);
+    });
+  }
+});
+
 describe('checkers', () => {
   test('are content when nothing is wrong', async () => {
     const { violations } = await runPlan(planOf('planted', 1), { turn: hostTurn });

@@ -86,6 +86,8 @@ async function comeToRest(world: World, present: readonly Checker[]): Promise<vo
     }
   }
   if (world.violations.length > 0) return;
+  world.isAtRest = true;
+  await advanceTo(world.nowMs + LOOK_MS, world); // watches that have just ended are open again
   await world.driven(compareReads(world));
   for (const checker of present) checker.atRest?.(world);
 }

@@ -68,6 +68,8 @@ export class World {
   onRequest: ((view: RequestView) => void) | undefined;
   /** Revision of the newest acknowledged write of each key. */
   readonly acknowledged = new Map<string, number>();
+  /** Everything has come to rest: checkers that act by themselves stop, so that what is there can be compared. */
+  isAtRest = false;
   /** Work of an app in thousandths of a CPU, shared by its ready Pods. */
   readonly loads = new Map<string, number>();
   /** How far the clock of a component is off. */

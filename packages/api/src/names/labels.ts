@@ -18,6 +18,8 @@ const labelValue = defineFormat(
 
 /** `app` or `example.com/app`: keys of labels and annotations, finalizers, condition types, resource names. */
 export function validateQualifiedName(value: string): string[] {
+  // What almost every key is: the rest is for saying what is wrong with the others.
+  if (value.length <= LENGTH_MAX && keyName.pattern.test(value)) return [];
   const parts = value.split('/');
   if (parts.length > 2) {
     const suffix = " with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')";
@@ -42,6 +44,7 @@ function validatePrefix(prefix: string): string[] {
 
 /** The value of a label, empty allowed. */
 export function validateLabelValue(value: string): string[] {
+  if (value.length <= LENGTH_MAX && labelValue.pattern.test(value)) return [];
   return problems(
     [byteLength(value) > LENGTH_MAX, maxBytesError(LENGTH_MAX)],
     [!labelValue.pattern.test(value), labelValue.message],

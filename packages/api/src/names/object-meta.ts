@@ -74,7 +74,9 @@ export function validateLabels(
   errors: FieldErrors,
   field: string,
 ): void {
-  for (const [key, value] of Object.entries(labels ?? {})) {
+  if (labels === undefined) return;
+  for (const key of Object.keys(labels)) {
+    const value = labels[key] as string;
     addInvalid(errors, field, key, validateQualifiedName(key));
     addInvalid(errors, field, value, validateLabelValue(value));
   }
@@ -89,8 +91,10 @@ export function validateAnnotations(
   errors: FieldErrors,
   field: string,
 ): void {
+  if (annotations === undefined) return;
   let sizeBytes = 0;
-  for (const [key, value] of Object.entries(annotations ?? {})) {
+  for (const key of Object.keys(annotations)) {
+    const value = annotations[key] as string;
     addInvalid(errors, field, key, validateQualifiedName(key.toLowerCase()));
     sizeBytes += byteLength(key) + byteLength(value);
   }
@@ -178,6 +182,7 @@ export function validateManagedFields(
   field: string,
 ): void {
   for (const [i, entry] of (entries ?? []).entries()) {
+    if (isPlainEntry(entry)) continue;
     const at = `${field}[${i}]`;
     const { operation = '', fieldsType = '', manager = '', subresource = '' } = entry as Record<string, string>;
     if (operation !== 'Apply' && operation !== 'Update') {
@@ -191,8 +196,20 @@ export function validateManagedFields(
   }
 }
 
+const PLAIN = /^[ -~]*$/;
+
+/** As almost all are: nothing is wrong with it. */
+function isPlainEntry(entry: ManagedFieldsEntry): boolean {
+  const { operation, fieldsType, manager = '', subresource = '' } = entry as Record<string, string>;
+  if ((operation !== 'Apply' && operation !== 'Update') || fieldsType !== 'FieldsV1') return false;
+  return isPlainManager(manager) && subresource.length <= SUBRESOURCE_LENGTH_MAX && PLAIN.test(subresource);
+}
+
+const isPlainManager = (manager: string) => manager.length <= FIELD_MANAGER_LENGTH_MAX && PLAIN.test(manager);
+
 /** Also for the query parameter `fieldManager`. */
 export function validateFieldManager(manager: string, errors: FieldErrors, field: string): void {
+  if (isPlainManager(manager)) return;
   if (byteLength(manager) > FIELD_MANAGER_LENGTH_MAX) errors.tooLong(field, FIELD_MANAGER_LENGTH_MAX);
   let position = 0;
   for (const character of manager) {

@@ -279,7 +279,7 @@ class StoreWatchCache implements WatchCache {
     let areRead = true;
     for (const item of items) {
       const entry = this.#entryOf(item);
-      this.#entries.set(entry.key, entry);
+      this.#entries.add(entry.key, entry);
       this.#bytes += entry.sizeBytes;
       areRead &&= entry.isDigested;
     }

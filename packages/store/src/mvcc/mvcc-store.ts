@@ -157,7 +157,7 @@ class MvccStore implements Store {
     const history = this.#index.get(key);
     if (history === undefined) {
       if (isDeletion) this.#superseded.push({ revision, by: revision, key });
-      this.#index.set(key, { revisions: [signed], createRevision, valueBytes });
+      this.#index.add(key, { revisions: [signed], createRevision, valueBytes });
       return;
     }
     this.#supersede(key, history, revision, isDeletion);

@@ -21,15 +21,22 @@ export class SortedMap<V> {
   }
 
   set(key: string, value: V): void {
-    const isNew = !this.#byKey.has(key);
+    if (!this.#byKey.has(key)) {
+      this.add(key, value);
+      return;
+    }
+    this.#byKey.set(key, value);
+    const chunk = this.#chunks[this.#chunkOf(key)] as Chunk<V>;
+    chunk.values[lowerBound(chunk.keys, key)] = value;
+  }
+
+  /** A key that is not there yet. */
+  add(key: string, value: V): void {
     this.#byKey.set(key, value);
     const chunkIndex = this.#chunkOf(key);
     const chunk = this.#chunks[chunkIndex] as Chunk<V>;
-    const at = lowerBound(chunk.keys, key);
-    if (!isNew) {
-      chunk.values[at] = value;
-      return;
-    }
+    const last = chunk.keys[chunk.keys.length - 1];
+    const at = last === undefined || last < key ? chunk.keys.length : lowerBound(chunk.keys, key);
     chunk.keys.splice(at, 0, key);
     chunk.values.splice(at, 0, value);
     if (chunk.keys.length > CHUNK_MAX) this.#split(chunkIndex);

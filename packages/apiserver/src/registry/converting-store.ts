@@ -74,7 +74,7 @@ class ConvertingStore implements Store {
   }
 
   async list(prefix: string, options: Parameters<Store['list']>[1], ctx: Ctx): ReturnType<Store['list']> {
-    const found = await this.#store.list(prefix, options, ctx);
+    const found = await this.#store.list(prefix, { ...options, lazy: false }, ctx);
     const made = await this.#convertAll(found.items.map(sourceOf), ctx);
     return { ...found, items: found.items.map((item, i) => ({ ...item, value: (made[i] as Converted).value })) };
   }

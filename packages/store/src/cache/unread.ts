@@ -33,10 +33,9 @@ export class Unread {
     if (this.#done.has(ALL) || this.#done.has(range)) return undefined;
     const known = this.#running.get(range);
     if (known !== undefined) return known;
-    const running = this.#digest(range === ALL ? '' : `${range}/`, ctx).then(() => {
-      this.#running.delete(range);
-      this.#done.add(range);
-    });
+    const running = this.#digest(range === ALL ? '' : `${range}/`, ctx)
+      .then(() => void this.#done.add(range))
+      .finally(() => this.#running.delete(range));
     this.#running.set(range, running);
     return running;
   }

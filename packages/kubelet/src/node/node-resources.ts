@@ -1,6 +1,6 @@
 /** Managers of what the node gives to containers one by one: device plugins, DRA drivers, CPUs. */
 import type { Ctx } from '@kapella/base';
-import type { Client, EventRecorder } from '@kapella/client';
+import type { Cache, Client, EventRecorder } from '@kapella/client';
 import { createDeviceManager, type DeviceManager } from '../devices/device-manager.ts';
 import { openDevicePluginSocket } from '../devices/node/device-plugins.ts';
 import { createDraManager, type DraManager } from '../dra/dra-manager.ts';
@@ -11,6 +11,7 @@ import { readTopology } from '../cpus/node/read-topology.ts';
 import type { Cri } from '../cri/cri.ts';
 import type { PodWorker } from '../pods/pod-worker.ts';
 import { reservedCpuMilli } from '../registration/allocatable.ts';
+import { createNodeFitManager } from './node-fit-manager.ts';
 import { combineManagers, type GrantManager } from '../grants/grants.ts';
 import { hostFiles } from '../host/node/host-files.ts';
 
@@ -18,6 +19,7 @@ export interface NodeResourcesOptions {
   readonly nodeName: string;
   readonly dataDir: string;
   readonly client: Client;
+  readonly cache: Cache;
   readonly recorder: EventRecorder;
   readonly cri: Cri;
   readonly config: KubeletConfig;
@@ -42,7 +44,8 @@ export async function createNodeResources(options: NodeResourcesOptions): Promis
     ...{ client, recorder, files: hostFiles, dir: dataDir, nodeName, connect: connectDraDriver },
   });
   const cpus = await createCpus(options);
-  const managers = [devices, dra, ...(cpus === undefined ? [] : [cpus])];
+  const fit = createNodeFitManager(nodeName, client, options.cache);
+  const managers = [fit, devices, dra, ...(cpus === undefined ? [] : [cpus])];
   return {
     ...{ devices, dra, grants: combineManagers(managers) },
     open: (ctx) => openDevicePluginSocket(dir, devices, ctx),

@@ -134,7 +134,7 @@ export async function startNode(options: NodeOptions, { client, cache }: NodeDep
   const tokens = createTokenSource(client);
   const csi = csiParts(options, { client, recorder, tokens });
   const resources = await createNodeResources({
-    ...{ nodeName, dataDir, client, recorder, cri, config },
+    ...{ nodeName, dataDir, client, cache, recorder, cri, config },
     workers: () => manager.workers(),
     onChange: () => reporter.poke(),
   });

@@ -29,6 +29,8 @@ export interface Column<T> {
   readonly format?: string;
   /** Only with -o wide (priority 1). */
   readonly wide?: boolean;
+  /** Instead of `wide`: 0 is always shown. */
+  readonly priority?: number;
   readonly description?: string;
   value(object: T, nowMs: number): string | number | boolean | undefined;
 }

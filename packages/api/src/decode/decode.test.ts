@@ -276,3 +276,11 @@ test('decoding what was decoded changes nothing', () => {
     assert.deepEqual(decode(once, id).object, once, id);
   }
 });
+
+test('brackets within brackets are read to a depth, whatever stands in texts', () => {
+  const nested = (depth: number) => `a: ${'['.repeat(depth)}${']'.repeat(depth)}`;
+  assert.throws(() => parseText(nested(10_001), 'yaml', facts), /exceeded max depth of 10000/);
+  assert.throws(() => parseText(`a: ${'['.repeat(500_000)}`, 'yaml', facts), /exceeded max depth of 10000/);
+  const text = `a: |\n  ${'['.repeat(20_000)}\nb: "${'{'.repeat(20_000)}"\n`;
+  assert.deepEqual(Object.keys(parseText(text, 'yaml', facts).value as object), ['a', 'b']);
+});

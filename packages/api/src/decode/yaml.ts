@@ -1,5 +1,5 @@
 /** YAML documents as sigs.k8s.io/yaml reads them: YAML 1.1 scalars, JSON values only, duplicates by line. */
-import { isMap, isScalar, LineCounter, parseDocument, visit } from 'yaml';
+import { isMap, isScalar, Lexer, LineCounter, parseDocument, visit } from 'yaml';
 import type { Document, YAMLMap } from 'yaml';
 import { TextError } from './text-error.ts';
 
@@ -11,9 +11,12 @@ export interface ParsedYaml {
 
 const ALIASES_MAX = 100; // a document that expands into millions of nodes is refused
 const ERROR_HEAD = 'yaml:';
+/** Of brackets within brackets, as go-yaml has it: deeper ones would take minutes. */
+const DEPTH_MAX = 10_000;
 
 /** Throws TextError with a message that begins as upstream's. */
 export function parseYaml(text: string): ParsedYaml {
+  if (mayBeTooDeep(text) && isTooDeep(text)) throw new TextError(`${ERROR_HEAD} exceeded max depth of ${DEPTH_MAX}`);
   const lines = new LineCounter();
   const document = parseDocument(text, {
     version: '1.1',
@@ -34,6 +37,30 @@ export function parseYaml(text: string): ParsedYaml {
   } catch (cause) {
     throw new TextError(`${ERROR_HEAD} ${(cause as Error).message}`, { cause });
   }
+}
+
+/** Quick, and true as well of texts whose scalars hold many brackets. */
+function mayBeTooDeep(text: string): boolean {
+  if (text.length <= DEPTH_MAX) return false;
+  let depth = 0;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code === 0x5b || code === 0x7b) depth++;
+    else if ((code === 0x5d || code === 0x7d) && depth > 0) depth--;
+    if (depth > DEPTH_MAX) return true;
+  }
+  return false;
+}
+
+/** By the tokens of the text, of which no more are read than it takes. */
+function isTooDeep(text: string): boolean {
+  let depth = 0;
+  for (const token of new Lexer().lex(text)) {
+    if (token === '[' || token === '{') depth++;
+    else if (token === ']' || token === '}') depth--;
+    if (depth > DEPTH_MAX) return true;
+  }
+  return false;
 }
 
 /** The strict error that upstream makes of duplicates; undefined without any. */

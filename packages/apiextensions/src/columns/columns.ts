@@ -30,8 +30,8 @@ function columnOf(definition: CustomResourceColumnDefinition): Column<UnknownObj
     name,
     type: type as 'string',
     ...(format === undefined ? {} : { format }),
-    ...(description === undefined ? {} : { description }),
-    ...(priority > 0 ? { wide: true } : {}),
+    description: description || `Custom resource definition column (in JSONPath format): ${jsonPath}`,
+    ...(priority === 0 ? {} : { priority }),
     value: (object, nowMs) => cellOf(type, path(object)[0], nowMs),
   };
 }

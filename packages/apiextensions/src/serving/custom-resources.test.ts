@@ -247,6 +247,16 @@ describe('an object', () => {
     assert.deepEqual([told.json.metadata.generation, told.json.spec.size, told.json.status], [2, 2, { phase: 'Up' }]);
   });
 
+  test('a status that breaks the schema is refused, whatever the spec in the request', async () => {
+    await define(widgets({ subresources: { status: {} } }));
+    const { json } = await ask('POST', WIDGETS, widget('a', { size: 1 }));
+    const bad = await ask('PUT', `${WIDGETS}/a/status`, { ...json, status: { phase: 7 } });
+    assert.equal(bad.status, 422);
+    assert.match(bad.json.message, /status\.phase: Invalid value: "integer"/);
+    const good = await ask('PUT', `${WIDGETS}/a/status`, { ...json, spec: { size: -1 }, status: { phase: 'Up' } });
+    assert.deepEqual([good.status, good.json.spec.size], [200, 1]);
+  });
+
   test('scales by the paths that its definition names', async () => {
     const scale = {
       specReplicasPath: '.spec.replicas',
@@ -325,6 +335,13 @@ describe('several versions', () => {
     const put = await ask('PUT', `${inV2}/a`, { ...shown.json, spec: { size: 2 } });
     assert.deepEqual([put.status, put.json.apiVersion], [200, 'example.com/v2']);
     assert.equal((await ask('GET', `${WIDGETS}/a`)).json.spec.size, 2);
+  });
+
+  test('a deprecated version names the newest of those that are not', async () => {
+    await define(widgets({}, { versions: [{ ...v1, deprecated: true }, v2] }));
+    const shown = await ask('GET', WIDGETS);
+    const text = 'example.com/v1 Widget is deprecated; use example.com/v2 Widget';
+    assert.deepEqual(shown.headers['warning'], [`299 - "${text}"`]);
   });
 
   test('a change of the storage version leaves old objects readable and is remembered', async () => {

@@ -1,5 +1,6 @@
 /** The resource that one version of a CustomResourceDefinition is. Source: apiextensions-apiserver pkg/registry/customresource. */
 import {
+  compareVersions,
   type ApplyType,
   applyTypeOfStructuralSchema,
   checkListTypes,
@@ -20,6 +21,7 @@ import type {
 import type { ResourceDefinition, ServerAccess } from '@kapella/apiserver';
 import type { FieldErrors } from '@kapella/base';
 import { compileRules } from '../rules/rules.ts';
+import { checkScaleValues } from './scale-values.ts';
 import { type ConversionMetrics, createWebhookConverter, type VersionRules } from '../conversion/webhook-converter.ts';
 import { columnsOf } from '../columns/columns.ts';
 import { parseJsonPath } from '../columns/json-path.ts';
@@ -92,6 +94,7 @@ function resourceOf(
   const { spec, status } = definition;
   const names = status?.acceptedNames ?? spec.names;
   const schema = version.schema?.openAPIV3Schema ?? OPEN;
+  const values = withScale(valueRules(schema, apiVersionIn(definition, version), shared), version);
   return {
     id: {
       group: spec.group,
@@ -105,12 +108,12 @@ function resourceOf(
     scope: spec.scope === 'Namespaced' ? 'namespaced' : 'cluster',
     verbs: verbsOf(definition, version),
     ...storedAs(definition, version, shared),
-    ...subresourcesOf(version),
+    ...subresourcesOf(version, values.validateUpdate),
     ...selectableOf(version.selectableFields),
     columns: columnsOf(version.additionalPrinterColumns),
     schema: schema as Readonly<Record<string, unknown>>,
     applyType: applyTypeOf(version, shared.metadataType),
-    ...valueRules(schema, apiVersionIn(definition, version), shared),
+    ...values,
     ...(version.deprecated === true ? { deprecation: deprecationOf(definition, version) } : {}),
   };
 }
@@ -145,19 +148,48 @@ function verbsOf(definition: CustomResourceDefinition, version: CustomResourceDe
 }
 
 function deprecationOf({ spec }: CustomResourceDefinition, version: CustomResourceDefinitionVersion): string {
-  return version.deprecationWarning ?? `${spec.group}/${version.name} ${spec.names.kind} is deprecated`;
+  if (version.deprecationWarning !== undefined) return version.deprecationWarning;
+  const text = `${spec.group}/${version.name} ${spec.names.kind} is deprecated`;
+  const [newest] = spec.versions
+    .filter(({ name, served, deprecated }) => served && deprecated !== true && compareVersions(name, version.name) > 0)
+    .sort((a, b) => compareVersions(b.name, a.name));
+  return newest === undefined ? text : `${text}; use ${spec.group}/${newest.name} ${spec.names.kind}`;
 }
 
 /** `.spec.replicas` as the generic server takes it. */
 const withoutDot = (path: string) => path.replace(/^\./, '');
 
-function subresourcesOf({ subresources }: CustomResourceDefinitionVersion): Partial<ResourceDefinition> {
+/** The rules of the schema, and what the scale subresource asks of the values that it reads. */
+function withScale(
+  rules: Partial<ResourceDefinition>,
+  { subresources }: CustomResourceDefinitionVersion,
+): Partial<ResourceDefinition> {
+  const scale = subresources?.scale;
+  if (scale === undefined) return rules;
+  return {
+    ...rules,
+    validate(object, errors) {
+      rules.validate?.(object, errors);
+      checkScaleValues(object, scale, true, errors);
+    },
+    validateUpdate(next, old, errors) {
+      rules.validateUpdate?.(next, old, errors);
+      checkScaleValues(next, scale, true, errors);
+    },
+  };
+}
+
+/** `validateUpdate` also of the status: what of the object did not change was fine before. */
+function subresourcesOf(
+  { subresources }: CustomResourceDefinitionVersion,
+  validateUpdate: ResourceDefinition['validateUpdate'],
+): Partial<ResourceDefinition> {
   const { status, scale } = subresources ?? {};
   return {
     generationIgnores: status === undefined ? [] : ['status'],
     ...(status === undefined ? {} : { clearedOnCreate: ['status'] }),
     subresources: {
-      ...(status === undefined ? {} : { status: { writes: ['status'] } }),
+      ...(status === undefined ? {} : { status: { writes: ['status'], ...(validateUpdate && { validateUpdate }) } }),
       ...(scale === undefined
         ? {}
         : {

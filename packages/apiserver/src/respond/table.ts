@@ -25,7 +25,7 @@ export function columnDefinitions({ definition }: ResourceType): readonly object
     type: column.type ?? 'string',
     format: column.format ?? (column.name === 'Name' ? 'name' : ''),
     description: column.description ?? '',
-    priority: column.wide === true ? 1 : 0,
+    priority: column.priority ?? (column.wide === true ? 1 : 0),
   }));
 }
 

@@ -123,7 +123,13 @@ function searched(pod: Pod, snapshot: Snapshot, profile: Profile, planner: Plann
 /** A plugin cannot say of any node whether it will do. */
 function failed({ plugin, message }: PluginError, { nodes }: Snapshot): Diagnosis {
   const preFilter = { plugin, code: 'UnschedulableAndUnresolvable' as const, reasons: [message] };
-  const nobody = { counts: new Map(), narrowedBy: [], plugins: new Set([plugin]), of: () => preFilter, refusalOf: () => preFilter };
+  const nobody = {
+    counts: new Map(),
+    narrowedBy: [],
+    plugins: new Set([plugin]),
+    of: () => preFilter,
+    refusalOf: () => preFilter,
+  };
   return { nodeCount: nodes.size, preFilter, ...nobody };
 }
 

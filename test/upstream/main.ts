@@ -17,6 +17,7 @@ import { e2eNode } from './e2e-node/e2e-node.suite.ts';
 import { helm3, helm4 } from './helm/helm.suite.ts';
 import { kwok } from './kwok/kwok.suite.ts';
 import { javascript } from './javascript/javascript.suite.ts';
+import { kopf } from './kopf/kopf.suite.ts';
 import { kustomizeController } from './kustomize-controller/kustomize-controller.suite.ts';
 import { metricsServer } from './metrics-server/metrics-server.suite.ts';
 import { prometheusOperator } from './prometheus-operator/prometheus-operator.suite.ts';
@@ -24,6 +25,7 @@ import { python } from './python/python.suite.ts';
 import { rust } from './rust/rust.suite.ts';
 import { scheduler } from './scheduler/scheduler.suite.ts';
 import { validation } from './validation/validation.suite.ts';
+import { schedulerSwap } from './scheduler-swap/scheduler-swap.suite.ts';
 import type { SuiteResult, UpstreamSuite } from './support/suite.ts';
 
 const SUITES: readonly UpstreamSuite[] = [
@@ -41,8 +43,10 @@ const SUITES: readonly UpstreamSuite[] = [
   certManager,
   prometheusOperator,
   kustomizeController,
+  kopf,
   metricsServer,
   scheduler,
+  schedulerSwap,
   differential,
   controllerManager,
   validation,

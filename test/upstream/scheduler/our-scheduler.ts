@@ -1,17 +1,20 @@
 /** Kapella's decision over the same objects: which nodes fit with what score, or the words that say why none does. */
-import { appsV1, coreV1, type KindRef, type KubeObject, storageV1 } from '@kapella/api';
+import { appsV1, coreV1, type KindRef, type KubeObject, resourceV1, storageV1 } from '@kapella/api';
+import type { ResourceClaim } from '@kapella/api/types/resource-v1';
 import type { Node, Pod } from '@kapella/api/types/core-v1';
 import type { Ctx } from '@kapella/base';
 import { hostRandom } from '@kapella/base/node';
 import type { Client } from '@kapella/client';
 import {
   buildProfiles,
+  type ClusterLookup,
   createStaticLookup,
   defaultConfig,
   diagnose,
   findCandidates,
   fitErrorMessage,
   Planner,
+  PluginError,
   podStateOf,
   type Profile,
   search,
@@ -27,6 +30,7 @@ export interface Verdict {
 const KINDS: readonly KindRef<KubeObject>[] = [
   ...[coreV1.Namespace, coreV1.Service, coreV1.PersistentVolume, coreV1.PersistentVolumeClaim],
   ...[appsV1.ReplicaSet, appsV1.StatefulSet, storageV1.StorageClass, storageV1.CSINode],
+  ...[resourceV1.DeviceClass, resourceV1.ResourceSlice],
 ] as never;
 const PREEMPTION = { minCandidateNodesPercentage: 10, minCandidateNodesAbsolute: 100 };
 
@@ -34,9 +38,15 @@ export class OurScheduler {
   readonly #snapshot: Snapshot;
   readonly #planner: Planner;
   readonly #profile: Profile;
+  #claims = createStaticLookup([]);
 
   constructor(objects: readonly KubeObject[], nodes: readonly Node[]) {
-    const lookup = createStaticLookup(objects);
+    const fixed = createStaticLookup(objects);
+    const of = (kind: string) => (kind === 'ResourceClaim' ? this.#claims : fixed);
+    const lookup: ClusterLookup = {
+      get: (kind, key) => of(kind).get(kind, key),
+      list: (kind, namespace) => of(kind).list(kind, namespace),
+    };
     this.#snapshot = new Snapshot(lookup);
     this.#planner = new Planner(this.#snapshot);
     this.#profile = buildProfiles(defaultConfig(), { lookup })[0] as Profile;
@@ -51,7 +61,23 @@ export class OurScheduler {
     );
   }
 
+  /** All that there are. */
+  setClaims(claims: readonly ResourceClaim[]): void {
+    this.#claims = createStaticLookup(claims);
+    this.#snapshot.clusterChanged();
+  }
+
+  /** What keeps the decision from being made is the message. */
   decide(pod: Pod): Verdict {
+    try {
+      return this.#decide(pod);
+    } catch (error) {
+      if (error instanceof PluginError) return { totals: new Map(), message: error.message };
+      throw error;
+    }
+  }
+
+  #decide(pod: Pod): Verdict {
     const found = search(podStateOf(pod, false), this.#snapshot, this.#profile, this.#planner);
     const { plan } = found;
     const totals = new Map<string, number>();

@@ -21,7 +21,7 @@ export function chanceOf(seed: number): Chance {
 }
 
 type Json = Readonly<Record<string, unknown>>;
-type Draft = Json & { readonly metadata: { readonly name: string; readonly namespace?: string } };
+export type Draft = Json & { readonly metadata: { readonly name: string; readonly namespace?: string } };
 
 const ZONE = 'topology.kubernetes.io/zone';
 const HOST = 'kubernetes.io/hostname';

@@ -5,15 +5,26 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { coreV1, type KubeObject } from '@kapella/api';
+import { coreV1, type KubeObject, resourceV1 } from '@kapella/api';
 import type { Node, Pod } from '@kapella/api/types/core-v1';
+import type { ResourceClaim } from '@kapella/api/types/resource-v1';
 import { startTestCluster, type TestCluster } from '@kapella/testing';
 import type { SuiteResult, UpstreamSuite } from '../support/suite.ts';
 import { OurScheduler, type Verdict } from './our-scheduler.ts';
-import { chanceOf, csiNodes, NAMESPACES, randomNodes, randomPod, surroundings } from './random-cluster.ts';
+import {
+  type Chance,
+  chanceOf,
+  csiNodes,
+  type Draft,
+  NAMESPACES,
+  randomNodes,
+  randomPod,
+  surroundings,
+} from './random-cluster.ts';
+import { deviceClasses, randomClaim, randomSlices } from './random-devices.ts';
 import { SCHEDULER_NAME, startUpstreamScheduler, type UpstreamScheduler } from './upstream-scheduler.ts';
 
-const CLUSTERS = 40;
+const CLUSTERS = 92;
 const NODES = 10;
 const PODS = 55;
 const DECIDED_MS_MAX = 20_000;
@@ -30,7 +41,7 @@ export const scheduler: UpstreamSuite = {
     mkdirSync(results, { recursive: true });
     const directory = mkdtempSync(join(tmpdir(), 'kapella-scheduler-'));
     await using cluster = await startTestCluster({ clock: 'real', transport: 'https' });
-    await cluster.apply(...surroundings());
+    await cluster.apply(...surroundings(), ...deviceClasses());
     const kubeconfig = join(directory, 'kubeconfig');
     writeFileSync(kubeconfig, cluster.kubeconfig, { mode: 0o600 });
     await using upstream = await startUpstreamScheduler(kubeconfig, directory);
@@ -52,24 +63,57 @@ async function compareCluster(seed: number, cluster: TestCluster, upstream: Upst
   const chance = chanceOf(seed);
   const drafts = randomNodes(NODES, chance, `s${seed}`);
   const names = drafts.map(({ metadata }) => metadata.name);
-  await cluster.apply(...csiNodes(names, chance));
+  const devices = chanceOf(seed + 1_000_000);
+  const slices = randomSlices(names, devices);
+  await cluster.apply(...csiNodes(names, chance), ...slices);
   const nodes = await Promise.all(drafts.map((draft) => createNode(draft as never, cluster)));
   const ours = await OurScheduler.of(client, nodes as Node[], ctx);
   await new Promise((resolve) => setTimeout(resolve, SEEN_MS));
   const failures: Failure[] = [];
   for (let i = 0; i < PODS; i++) {
     const draft = randomPod(`s${seed}-p${i}`, names, chance, SCHEDULER_NAME);
-    const created = (await client.create(coreV1.Pod, draft as never, ctx)) as Pod;
+    const { name, namespace = '' } = draft.metadata;
+    const claim = devices.in(4) ? randomClaim(name, namespace, devices) : undefined;
+    if (claim !== undefined) await cluster.apply(claim);
+    ours.setClaims(await claimsOf(cluster));
+    const created = (await client.create(coreV1.Pod, wishing(draft, claim, devices) as never, ctx)) as Pod;
     const verdict = ours.decide(created);
     const decided = await decidedBy(created, cluster, upstream);
     const why = differences(verdict, decided, upstream);
     if (why !== '')
       failures.push({ name: `cluster ${seed}, pod ${i}`, why: `${why}\n${JSON.stringify(created.spec)}` });
     if (decided.spec.nodeName) ours.place(decided);
-    else await client.delete(coreV1.Pod, created, ctx, { gracePeriodSeconds: 0 });
+    else {
+      await client.delete(coreV1.Pod, created, ctx, { gracePeriodSeconds: 0 });
+      if (claim !== undefined) await client.delete(resourceV1.ResourceClaim, claim, ctx);
+    }
   }
   await clear(cluster, nodes as Node[]);
+  await Promise.all(slices.map((slice) => client.delete(resourceV1.ResourceSlice, slice, ctx)));
   return failures;
+}
+
+/** The Pod with its claim, if it has one, and now and then with extended resources or requests of its own. */
+function wishing(draft: Draft, claim: Draft | undefined, chance: Chance): object {
+  const { spec } = draft as unknown as Pod;
+  const [first, ...rest] = spec.containers;
+  const extended = chance.in(6) ? { [chance.one(['example.com/card', 'example.com/gpu'])]: '1' } : {};
+  const resources = { requests: { ...first?.resources?.requests, ...extended }, limits: extended };
+  const claims = claim === undefined ? [] : [{ name: 'device', resourceClaimName: claim.metadata.name }];
+  const isPodLevel = chance.in(8);
+  return {
+    ...draft,
+    spec: {
+      ...spec,
+      containers: [{ ...first, resources }, ...rest],
+      resourceClaims: claims,
+      ...(isPodLevel ? { resources: { requests: { cpu: '3', memory: '2700Mi' } } } : {}),
+    },
+  };
+}
+
+async function claimsOf({ client, ctx }: TestCluster): Promise<readonly ResourceClaim[]> {
+  return (await client.list(resourceV1.ResourceClaim, {}, ctx)).items as readonly ResourceClaim[];
 }
 
 async function createNode(draft: Node, { client, ctx }: TestCluster): Promise<Node> {
@@ -136,4 +180,9 @@ async function clear({ client, ctx }: TestCluster, nodes: readonly Node[]): Prom
     await Promise.all(pods.map((pod) => client.delete(coreV1.Pod, pod as never, ctx, { gracePeriodSeconds: 0 })));
   }
   await Promise.all(nodes.map((node) => client.delete(coreV1.Node, node as never, ctx)));
+  for (const claim of await claimsOf({ client, ctx } as TestCluster)) {
+    const metadata = { ...claim.metadata, finalizers: [] };
+    await client.update(resourceV1.ResourceClaim, { ...claim, metadata } as never, ctx);
+    await client.delete(resourceV1.ResourceClaim, claim, ctx).catch(() => {}); // gone with its finalizer
+  }
 }

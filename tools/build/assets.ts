@@ -6,6 +6,7 @@ export const ASSETS: readonly { readonly from: string; readonly to: string }[] =
   { from: 'packages/csi/src/node/csi.proto', to: 'csi.proto' },
   { from: 'packages/csi/src/node/registration.proto', to: 'registration.proto' },
   { from: 'packages/kubelet/src/devices/node/deviceplugin.proto', to: 'deviceplugin.proto' },
+  { from: 'packages/kubelet/src/pod-resources/node/podresources.proto', to: 'podresources.proto' },
   { from: 'packages/kubelet/src/dra/node/dra-v1.proto', to: 'dra-v1.proto' },
   { from: 'packages/kubelet/src/dra/node/dra-v1beta1.proto', to: 'dra-v1beta1.proto' },
   { from: 'packages/store/src/backends/etcd/node/etcd.proto', to: 'etcd.proto' },

@@ -42,6 +42,8 @@ export interface CpuManager extends GrantManager {
   /** What all containers without processors of their own share. */
   sharedCpus(): string;
   exclusiveCpus(podUid: string, container: string): string;
+  /** Those that may be given away, or are. */
+  assignableCpus(): readonly number[];
 }
 
 /** Reads the state of an earlier agent. Throws when it does not fit this machine. */
@@ -69,6 +71,11 @@ class Manager implements CpuManager {
 
   exclusiveCpus(podUid: string, container: string): string {
     return formatCpuSet(this.#held.get(podUid)?.get(container) ?? []);
+  }
+
+  assignableCpus(): readonly number[] {
+    const { topology, options } = this.#deps;
+    return topology.map(({ id }) => id).filter((id) => !options.reserved.has(id));
   }
 
   #shared(): ReadonlySet<number> {

@@ -34,6 +34,8 @@ export interface DeviceManager extends GrantManager {
   add(resource: string, client: DevicePluginClient, ctx: Ctx): void;
   /** For the node's status. */
   amounts(nowMs: number): ExtraAmounts;
+  /** Healthy devices by resource. */
+  available(): ReadonlyMap<string, readonly string[]>;
   /** What Pods hold, for the podresources API. */
   allocations(): readonly DeviceAllocation[];
 }
@@ -118,6 +120,11 @@ class Manager implements DeviceManager {
       );
     }
     return amounts;
+  }
+
+  available(): ReadonlyMap<string, readonly string[]> {
+    const healthy = ({ devices }: Offer) => [...devices].filter(([, isHealthy]) => isHealthy).map(([id]) => id);
+    return new Map([...this.#offers].map(([resource, offer]) => [resource, healthy(offer)]));
   }
 
   allocations(): readonly DeviceAllocation[] {

@@ -10,6 +10,7 @@ import { createCpuManager, type CpuManager, reservedCpus } from '../cpus/cpu-man
 import { readTopology } from '../cpus/node/read-topology.ts';
 import type { Cri } from '../cri/cri.ts';
 import type { PodWorker } from '../pods/pod-worker.ts';
+import { openPodResourcesSocket } from '../pod-resources/node/pod-resources-server.ts';
 import { reservedCpuMilli } from '../registration/allocatable.ts';
 import { createNodeFitManager } from './node-fit-manager.ts';
 import { combineManagers, type GrantManager } from '../grants/grants.ts';
@@ -32,6 +33,8 @@ export interface NodeResources {
   readonly grants: GrantManager;
   readonly devices: DeviceManager;
   readonly dra: DraManager;
+  /** undefined = the kernel shares all processors out. */
+  readonly cpus: CpuManager | undefined;
   /** Lets device plugins register from now on. */
   open(ctx: Ctx): Promise<void>;
 }
@@ -47,8 +50,12 @@ export async function createNodeResources(options: NodeResourcesOptions): Promis
   const fit = createNodeFitManager(nodeName, client, options.cache);
   const managers = [fit, devices, dra, ...(cpus === undefined ? [] : [cpus])];
   return {
-    ...{ devices, dra, grants: combineManagers(managers) },
-    open: (ctx) => openDevicePluginSocket(dir, devices, ctx),
+    ...{ devices, dra, cpus, grants: combineManagers(managers) },
+    async open(ctx) {
+      await openDevicePluginSocket(dir, devices, ctx);
+      const source = { workers: options.workers, devices, dra, cpus };
+      await openPodResourcesSocket(`${dataDir}/pod-resources`, source, ctx);
+    },
   };
 }
 

@@ -3,6 +3,7 @@ export * from './api-error.ts';
 export * from './clock.ts';
 export * from './ctx.ts';
 export * from './field-errors.ts';
+export * from './go-json.ts';
 export * from './invariant.ts';
 export * from './logger.ts';
 export * from './metrics.ts';

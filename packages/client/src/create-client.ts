@@ -1,6 +1,6 @@
 /** The typed client over any transport: paths, queries, bodies, Status errors. Source: client-go/rest, typed clients. */
 import { apiVersionOf, type KindRef, type KubeList, type NewObject, pathOf } from '@kapella/api';
-import { ApiError, type Ctx, isReason, jsonEqual, sleep } from '@kapella/base';
+import { ApiError, type Ctx, goJson, isReason, jsonEqual, sleep } from '@kapella/base';
 import { consume, createLineDecoder, createSharedDecoder, errorOf, readBody } from './body.ts';
 import type {
   Client,
@@ -172,7 +172,7 @@ class TypedClient implements Client {
     const headers: Record<string, string> = { accept: 'application/json', 'user-agent': this.#userAgent };
     if (call.body !== undefined) headers['content-type'] = 'application/json';
     Object.assign(headers, call.headers);
-    const body = call.body === undefined ? undefined : new TextEncoder().encode(JSON.stringify(call.body));
+    const body = call.body === undefined ? undefined : new TextEncoder().encode(goJson(call.body));
     for (let attempt = 0; ; attempt++) {
       ctx.signal.throwIfAborted();
       const { method, path, query = '' } = call;

@@ -16,7 +16,8 @@ export function workload(kind: Kind, name: string, spec: object) {
     metadata: { labels: { app: name } },
     spec: {
       ...(isJob && { restartPolicy: 'Never' }),
-      containers: [{ name: 'c', image: 'registry.example/one' }],
+      // Go escapes ampersands in JSON: revisions that two programs made must still be the same bytes.
+      containers: [{ name: 'c', image: 'registry.example/one', args: ['a && b'] }],
       tolerations: [{ operator: 'Exists' }],
     },
   };

@@ -1,4 +1,5 @@
 /** Objects of built-in types to protobuf messages, byte for byte as Go's generated marshallers write them. */
+import { goJson } from '@kapella/base';
 import { parseDuration } from '../decode/time.ts';
 import { bytesOfBase64 } from './base64.ts';
 import type { MessageField, MessagePlan, TypeMessage } from './plan.ts';
@@ -152,7 +153,8 @@ function writeContent(writer: ReverseWriter, value: unknown, field: MessageField
       return;
     }
     case 'raw':
-      if (value !== null) writeText(writer, 1, JSON.stringify(value));
+      // Go programs compare these bytes with those that they would write: ControllerRevisions are found that way.
+      if (value !== null) writeText(writer, 1, goJson(value));
       return;
     case 'strings':
       writeTexts(writer, value as readonly string[], 1);

@@ -1,17 +1,19 @@
 /** One text for equal values, and short names for texts. Source: Go's encoding/json for maps, hash/fnv, util/rand.SafeEncodeString. */
 
+import { goJson } from '@kapella/base';
+
 const ALPHABET = 'bcdfghjklmnpqrstvwxz2456789';
 const FNV_OFFSET = 2166136261;
 const FNV_PRIME = 16777619;
 
-/** JSON with sorted keys; absent and undefined members are the same. */
+/** JSON with sorted keys as Go writes it; absent and undefined members are the same. */
 export function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item ?? null)).join(',')}]`;
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value ?? null);
+  if (typeof value !== 'object' || value === null) return goJson(value ?? null);
   const members = Object.entries(value)
     .filter(([, member]) => member !== undefined)
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([key, member]) => `${JSON.stringify(key)}:${canonicalJson(member)}`);
+    .map(([key, member]) => `${goJson(key)}:${canonicalJson(member)}`);
   return `{${members.join(',')}}`;
 }
 

@@ -6,23 +6,32 @@ import { type Controller, type ControllerDeps, defineController } from '@kapella
 
 const BY_NODE = 'pods-by-node';
 
-/** Pure: when the Pod must go: milliseconds since the epoch, or undefined for never. */
-export function evictionTimeMs(
-  taints: readonly Taint[],
-  tolerations: readonly Toleration[],
-  nowMs: number,
-): number | undefined {
-  let dueMs: number | undefined;
+/** Pure: how long the Pod may stay from when it met the taints, milliseconds; 0 at once, undefined for ever. */
+export function stayMs(taints: readonly Taint[], tolerations: readonly Toleration[]): number | undefined {
+  let shortest: number | undefined;
   for (const taint of taints) {
     if (taint.effect !== 'NoExecute') continue;
     // As upstream: the first toleration that fits counts, not the longest.
     const toleration = tolerations.find((candidate) => tolerates(candidate, taint));
-    if (toleration === undefined) return nowMs;
+    if (toleration === undefined) return 0;
     if (toleration.tolerationSeconds === undefined) continue; // for ever
-    const atMs = (parseTime(taint.timeAdded) ?? nowMs) + Math.max(0, toleration.tolerationSeconds) * 1000;
-    dueMs = Math.min(dueMs ?? atMs, atMs);
+    const ms = Math.max(0, toleration.tolerationSeconds) * 1000;
+    shortest = Math.min(shortest ?? ms, ms);
   }
-  return dueMs;
+  return shortest;
+}
+
+/**
+ * Pure: when the Pod met the taints: when the last of taint and Pod came to the node. Upstream counts from when its
+ * controller first saw both, and anew after a restart.
+ */
+export function metMs(pod: Pod, taints: readonly Taint[], nowMs: number): number {
+  const added = taints.flatMap(({ effect, timeAdded }) =>
+    effect === 'NoExecute' ? [parseTime(timeAdded) ?? nowMs] : [],
+  );
+  const scheduled = pod.status?.conditions?.find(({ type }) => type === 'PodScheduled')?.lastTransitionTime;
+  const placedMs = parseTime(scheduled ?? pod.metadata.creationTimestamp) ?? nowMs;
+  return Math.min(nowMs, Math.max(placedMs, Math.min(...added, nowMs)));
 }
 
 function tolerates(toleration: Toleration, taint: Taint): boolean {
@@ -35,7 +44,8 @@ export function createTaintEvictionController(deps: ControllerDeps): Controller 
   const { cache, events } = deps;
   const pods = cache.informer(coreV1.Pod);
   pods.addIndex(BY_NODE, (pod) => (pod.spec.nodeName ? [pod.spec.nodeName] : []));
-  const scheduled = new Set<string>();
+  /** Pods that will go, and when: later changes of taints do not move it, as upstream. */
+  const scheduled = new Map<string, { readonly uid: string; readonly dueMs: number }>();
   return defineController({
     name: 'taint-eviction-controller',
     primary: coreV1.Pod,
@@ -55,16 +65,19 @@ export function createTaintEvictionController(deps: ControllerDeps): Controller 
         return {};
       }
       const taints = cache.get(coreV1.Node, pod.spec.nodeName)?.spec.taints ?? [];
-      const dueMs = evictionTimeMs(taints, pod.spec.tolerations ?? [], ctx.clock.nowMs());
-      if (dueMs === undefined) {
+      const mayStayMs = stayMs(taints, pod.spec.tolerations ?? []);
+      if (mayStayMs === undefined) {
         if (scheduled.delete(key))
           events.event(pod, 'Normal', 'TaintManagerEviction', `Cancelling deletion of Pod ${key}`);
         return {};
       }
-      const leftMs = dueMs - ctx.clock.nowMs();
-      if (leftMs > 0) {
-        scheduled.add(key);
-        return { requeueAfterMs: leftMs };
+      const nowMs = ctx.clock.nowMs();
+      const known = scheduled.get(key);
+      const isKnown = known !== undefined && known.uid === pod.metadata.uid && mayStayMs > 0;
+      const dueMs = isKnown ? known.dueMs : metMs(pod, taints, nowMs) + mayStayMs;
+      if (dueMs > nowMs) {
+        scheduled.set(key, { uid: pod.metadata.uid, dueMs });
+        return { requeueAfterMs: dueMs - nowMs };
       }
       scheduled.delete(key);
       await evict(deps, pod, ctx);

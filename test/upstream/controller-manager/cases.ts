@@ -86,7 +86,17 @@ export const cases: readonly Case<ManagerContext>[] = [
     async run({ kubectl }) {
       await kubectl.apply(workload('Deployment', 'auto', { replicas: 1 }));
       await rollout(kubectl, 'deployment/auto');
-      await kubectl('autoscale deployment auto --min=3 --max=5 --cpu=50%');
+      await kubectl.apply({
+        ...{ apiVersion: 'autoscaling/v2', kind: 'HorizontalPodAutoscaler' },
+        metadata: { name: 'auto', namespace: 'default' },
+        spec: {
+          scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'auto' },
+          ...{ minReplicas: 3, maxReplicas: 5 },
+          metrics: [
+            { type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 50 } } },
+          ],
+        },
+      });
       await eventually('it is at the least', async () => {
         const { spec } = await kubectl.get('deployment auto');
         return spec?.['replicas'] === 3;

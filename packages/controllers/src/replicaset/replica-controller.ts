@@ -1,11 +1,5 @@
 /** Keeps so many Pods alive: the loop of ReplicaSets and ReplicationControllers. Source: kubernetes pkg/controller/replicaset. */
-import {
-  type LabelSelector as CompiledSelector,
-  compileLabelSelector,
-  coreV1,
-  type KindRef,
-  type KubeObject,
-} from '@kapella/api';
+import { type LabelSelector as CompiledSelector, compileLabelSelector, coreV1, type KindRef } from '@kapella/api';
 import type { Pod, PodTemplateSpec } from '@kapella/api/types/core-v1';
 import type { LabelSelector } from '@kapella/api/types/meta-v1';
 import { type Ctx, describeError } from '@kapella/base';
@@ -32,12 +26,10 @@ import {
   podFromTemplate,
   type PodsControl,
 } from '../workload/index.ts';
-import { planCount, planDeletions, planStatus, type ReplicaSpec, type ReplicaStatus } from './plan-replicas.ts';
+import { planCount, planDeletions, planStatus, type ReplicaStatus } from './plan-replicas.ts';
+import { createRests, type Replicated } from './rests.ts';
 
-export interface Replicated extends KubeObject {
-  readonly spec: ReplicaSpec;
-  readonly status?: ReplicaStatus;
-}
+export type { Replicated } from './rests.ts';
 
 export interface ReplicaKind<T extends Replicated> {
   readonly name: string;
@@ -52,6 +44,7 @@ export function createReplicaController<T extends Replicated>(deps: ControllerDe
   const expectations = createLateExpectations();
   const control: PodsControl = { ...deps, expectations };
   indexOrphans(cache, coreV1.Pod);
+  const rests = createRests();
   return defineController<T>({
     name: of.name,
     primary: of.kind,
@@ -63,8 +56,11 @@ export function createReplicaController<T extends Replicated>(deps: ControllerDe
       const owner = cache.get(of.kind, key);
       if (owner === undefined) {
         expectations.forget(key);
+        rests.forget(key);
         return {}; // the garbage collector removes its Pods
       }
+      const waitMs = rests.before(key, owner, expectations.satisfied(key), ctx.clock.monotonicMs());
+      if (waitMs > 0) return { requeueAfterMs: waitMs };
       const selector = compileLabelSelector(of.selectorOf(owner));
       const mayAct = expectations.satisfied(key);
       const pods = candidatesOf(cache, coreV1.Pod, owner);

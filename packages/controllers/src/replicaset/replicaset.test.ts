@@ -8,6 +8,7 @@ import fc from 'fast-check';
 import { createTestBed } from '../shared/test-bed.ts';
 import { planCount, planDeletions, planStatus } from './plan-replicas.ts';
 import { createReplicaSetController } from './replicaset.controller.ts';
+import { restMs } from './rests.ts';
 
 const NOW = Date.parse('2026-01-02T00:00:00Z');
 
@@ -251,4 +252,15 @@ test('a refused Pod is told once as condition and event, and tried again', async
   assert.equal(bed.api.objects(coreV1.Pod).length, 5);
   assert.equal(set()?.status?.conditions, undefined);
   await bed.stop();
+});
+
+test('a large set whose Pods change one by one is looked at now and then; what is wanted of it counts at once', () => {
+  const set = (replicas: number, generation = 1) =>
+    ({ metadata: { name: 's', generation }, spec: { replicas }, status: { replicas, observedGeneration: 1 } }) as never;
+  assert.equal(restMs(set(499), 1_000, 1_000), 0);
+  assert.equal(restMs(set(5_000), undefined, 1_000), 0);
+  assert.equal(restMs(set(5_000), 1_000, 1_000), 250);
+  assert.equal(restMs(set(5_000), 1_000, 1_200), 50);
+  assert.equal(restMs(set(5_000), 1_000, 1_300), 0);
+  assert.equal(restMs(set(5_000, 2), 1_000, 1_000), 0);
 });

@@ -40,7 +40,7 @@ const HONOURED = [
   ...['leader-elect-lease-duration', 'leader-elect-renew-deadline', 'leader-elect-resource-name'],
   ...['leader-elect-resource-namespace', 'leader-elect-retry-period', 'master', 'node-cidr-mask-size'],
   ...['node-cidr-mask-size-ipv4', 'root-ca-file', 'secure-port', 'tls-cert-file', 'tls-private-key-file'],
-  ...['use-service-account-credentials', 'version'],
+  ...['service-account-private-key-file', 'use-service-account-credentials', 'version'],
   ...[...SIGNER_FLAGS.keys()].flatMap((name) => [
     `cluster-signing-${name}-cert-file`,
     `cluster-signing-${name}-key-file`,
@@ -86,7 +86,7 @@ const WITHOUT_EFFECT = [
   ...['pv-recycler-timeout-increment-hostpath', 'pvclaimbinder-sync-period', 'requestheader-allowed-names'],
   ...['requestheader-client-ca-file', 'requestheader-extra-headers-prefix', 'requestheader-group-headers'],
   ...['requestheader-uid-headers', 'requestheader-username-headers', 'resource-quota-sync-period'],
-  ...['route-reconciliation-period', 'secondary-node-eviction-rate', 'service-account-private-key-file'],
+  ...['route-reconciliation-period', 'secondary-node-eviction-rate'],
   ...['service-cluster-ip-range', 'show-hidden-metrics-for-version', 'terminated-pod-gc-threshold'],
   ...['tls-cipher-suites', 'tls-curve-preferences', 'tls-min-version', 'tls-sni-cert-key', 'unhealthy-zone-threshold'],
   ...['v', 'vmodule'],
@@ -103,7 +103,7 @@ export const CONTROLLER_MANAGER: ProgramFlags = {
     ...['emulation-forward-compatible', 'enable-dynamic-provisioning', 'enable-garbage-collector'],
     ...['enable-hostpath-provisioner', 'enable-leader-migration', 'help', 'leader-elect', 'log-json-split-stream'],
     ...['log-text-split-stream', 'permit-address-sharing', 'permit-port-sharing', 'profiling'],
-    ...['use-service-account-credentials', 'version'],
+    ...['service-account-private-key-file', 'use-service-account-credentials', 'version'],
   ]),
   help: [
     'All controllers of a Kubernetes cluster, by the flags of kube-controller-manager 1.36, for any API server.',

@@ -1,5 +1,6 @@
 /** From flags and the files that they name to what controllers must know of their cluster. */
 import { readFileSync } from 'node:fs';
+import { createTokenIssuer } from '@kapella/apiserver/node';
 import { describeError } from '@kapella/base';
 import { CliError } from '@kapella/cli';
 import type { KeyPairPem } from '@kapella/control-plane/node';
@@ -9,7 +10,7 @@ import { createCertificateFacts } from '../../pki/node/certificate-signer.ts';
 import { SIGNER_FLAGS } from '../flags.ts';
 
 /** `kubeconfigCa`: published where `--root-ca-file` is not given, as upstream does. Throws CliError Usage. */
-export function clusterFacts(flags: FlagValues, kubeconfigCa: string): ClusterFacts {
+export async function clusterFacts(flags: FlagValues, kubeconfigCa: string): Promise<ClusterFacts> {
   const rootCaFile = flags.get('root-ca-file') ?? '';
   const nodePrefix = numberFlag(flags, 'node-cidr-mask-size-ipv4') ?? numberFlag(flags, 'node-cidr-mask-size');
   return {
@@ -17,7 +18,17 @@ export function clusterFacts(flags: FlagValues, kubeconfigCa: string): ClusterFa
     rootCa: rootCaFile === '' ? kubeconfigCa : read('root-ca-file', rootCaFile),
     certificates: certificatesOf(flags),
     ...(nodePrefix !== undefined && { nodePrefix }),
+    ...(await accountKeyOf(flags)),
   };
+}
+
+/** Without a key there are no tokens in Secrets, as upstream. */
+async function accountKeyOf(flags: FlagValues): Promise<Pick<ClusterFacts, 'signAccountToken'>> {
+  const file = flags.get('service-account-private-key-file') ?? '';
+  if (file === '') return {};
+  const privateKey = read('service-account-private-key-file', file);
+  const tokens = await createTokenIssuer({ issuer: 'kubernetes/serviceaccount', privateKey });
+  return { signAccountToken: tokens.issueLegacy };
 }
 
 /** Of two families the IPv4 one. */

@@ -42,7 +42,7 @@ export async function runKubeControllerManager(words: readonly string[], ctx: Ct
   const selection = selectionOf(flags);
   const concurrency = concurrencyFlags(flags);
   const transport = await kubeconfigTransport(flags);
-  const facts = clusterFacts(flags, pemText(transport.ca));
+  const facts = await clusterFacts(flags, pemText(transport.ca));
   const own = createHttpsTransport(transport);
   const client = createClient(own, { userAgent: `${PROGRAM}/${KUBERNETES_VERSION}` });
   const metrics = createMetricsRegistry();

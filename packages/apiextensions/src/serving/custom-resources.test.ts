@@ -179,7 +179,15 @@ describe('a definition', () => {
     await eventually('the plain one is gone', async () => (await ask('GET', `${WIDGETS}/plain`)).status === 404);
     const going = (await ask('GET', `${CRDS}/widgets.example.com`)).json;
     assert.deepEqual(going.metadata.finalizers, ['customresourcecleanup.apiextensions.k8s.io']);
-    assert.equal((await ask('POST', WIDGETS, widget('late', { size: 1 }))).status, 405);
+    const late = widget('late', { size: 1 });
+    const applied = { 'content-type': 'application/apply-patch+yaml' };
+    for (const refused of [
+      await ask('POST', WIDGETS, late),
+      await ask('PATCH', `${WIDGETS}/late?fieldManager=m`, late, applied),
+    ]) {
+      assert.equal(refused.status, 405);
+      assert.equal(refused.json.message, 'create not allowed while custom resource definition is terminating');
+    }
     await ask(
       'PATCH',
       `${WIDGETS}/held`,

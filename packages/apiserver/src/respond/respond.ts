@@ -71,6 +71,12 @@ export function methodNotAllowed(): ApiError {
   });
 }
 
+/** Of a custom resource whose definition is being deleted. */
+export function notWhileTerminating(): ApiError {
+  const message = 'create not allowed while custom resource definition is terminating';
+  return new ApiError('MethodNotAllowed', message, { details: {} });
+}
+
 export function isServerFault(error: unknown): boolean {
   return !(error instanceof ApiError) || isReason(error, 'InternalError');
 }

@@ -1,7 +1,7 @@
 /** Finds the handler for a request on a resource. */
 import { ApiError, type Ctx } from '@kapella/base';
 import type { ApiResponse } from '@kapella/client';
-import { methodNotAllowed } from '../respond/respond.ts';
+import { methodNotAllowed, notWhileTerminating } from '../respond/respond.ts';
 import { serveAction } from './action-handlers.ts';
 import { serveComputed } from './computed-handlers.ts';
 import { serveGet, serveList, serveWatch } from './read-handlers.ts';
@@ -27,6 +27,8 @@ function checkRoute({ info, type, namespace }: RequestScope): void {
   const isGlobal = type.namespaced && namespace === '';
   const here = isItem ? (isGlobal ? [] : ITEM_VERBS) : isGlobal ? GLOBAL_VERBS : COLLECTION_VERBS;
   if (here.includes(verb) && type.verbs.has(verb)) return;
+  // Nothing else takes this verb, and only this, from a custom resource.
+  if (verb === 'create' && here.includes(verb) && type.custom && type.verbs.has('get')) throw notWhileTerminating();
   throw here.some((each) => type.verbs.has(each)) ? methodNotAllowed() : noResource();
 }
 

@@ -6,7 +6,7 @@ import { type ExpectedKind, expectedOf, warningsOf } from '../codec/codecs.ts';
 import { parseDryRun, parseListParameters } from '../http/parameters.ts';
 import type { ResourceType } from '../registry/resource-type.ts';
 import { renderList } from '../respond/render.ts';
-import { respondBytes, respondJson, respondValue } from '../respond/respond.ts';
+import { notWhileTerminating, respondBytes, respondJson, respondValue } from '../respond/respond.ts';
 import { createObject, withDefaults, withNamespace } from '../rest/create.ts';
 import { type Deleted, deleteObject } from '../rest/delete.ts';
 import { resourceName } from '../rest/core.ts';
@@ -141,8 +141,14 @@ function applyRequest(scope: RequestScope, parsed: ParsedPatch, ctx: Ctx): Updat
     retries: true,
     trackedAlready: true,
     next: merge,
-    ...(info.subresource === '' ? { create: () => merge(undefined) } : {}),
+    ...(info.subresource === '' ? { create: () => mayCreate(type) && merge(undefined) } : {}),
   };
+}
+
+/** Throws MethodNotAllowed for a custom resource whose definition goes. */
+function mayCreate({ custom, verbs }: ResourceType): true {
+  if (custom && !verbs.has('create')) throw notWhileTerminating();
+  return true;
 }
 
 /** Source: apiserver/pkg/endpoints/handlers/patch.go applyPatcher; null is an empty object. Throws BadRequest. */

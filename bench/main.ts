@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { setUpIntegration } from '../tools/test/set-up.ts';
 import { apiServer } from './api-server/api-server.bench.ts';
 import { fullStore } from './api-server/full-store.bench.ts';
+import { crd } from './crd/crd.bench.ts';
 import { coldUp } from './cold-up/cold-up.bench.ts';
 import { deployment5000 } from './deployment-5000/deployment-5000.bench.ts';
 import { hollowBench } from './hollow/hollow.bench.ts';
@@ -25,6 +26,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   idle,
   apiServer,
   fullStore,
+  crd,
   scheduler,
   schedulerPerf,
   testCluster,

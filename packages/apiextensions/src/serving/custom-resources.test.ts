@@ -255,6 +255,29 @@ describe('an object', () => {
     assert.deepEqual([told.json.metadata.generation, told.json.spec.size, told.json.status], [2, 2, { phase: 'Up' }]);
   });
 
+  test('a list that a newer schema calls wrong may stay wrong, and no good one may become so', async () => {
+    const withTags = (listType: string) => {
+      const open = structuredClone(schema) as Json;
+      open.properties.spec.properties.tags = {
+        type: 'array',
+        items: { type: 'string' },
+        'x-kubernetes-list-type': listType,
+      };
+      return { schema: { openAPIV3Schema: open } };
+    };
+    const definition = await define(widgets(withTags('atomic')));
+    const { json } = await ask('POST', WIDGETS, widget('a', { size: 1, tags: ['x', 'x'] }));
+    await ask('POST', WIDGETS, widget('b', { size: 1, tags: ['x'] }));
+    const [version] = definition.spec.versions;
+    const spec = { versions: [{ ...version, ...withTags('set') }] };
+    await ask('PATCH', `${CRDS}/widgets.example.com`, { spec }, { 'content-type': 'application/merge-patch+json' });
+    const merge = { 'content-type': 'application/merge-patch+json' };
+    const wrong = () => ask('PATCH', `${WIDGETS}/b`, { spec: { tags: ['y', 'y'] } }, merge);
+    await eventually('the new schema counts', async () => (await wrong()).status === 422);
+    const kept = await ask('PATCH', `${WIDGETS}/a`, { spec: { size: 2 } }, merge);
+    assert.deepEqual([kept.status, kept.json?.spec?.size, json.spec.tags], [200, 2, ['x', 'x']]);
+  });
+
   test('a status that breaks the schema is refused, whatever the spec in the request', async () => {
     await define(widgets({ subresources: { status: {} } }));
     const { json } = await ask('POST', WIDGETS, widget('a', { size: 1 }));

@@ -19,7 +19,7 @@ import type {
   SelectableField,
 } from '@kapella/api/types/apiextensions-v1';
 import type { ResourceDefinition, ServerAccess } from '@kapella/apiserver';
-import type { FieldErrors } from '@kapella/base';
+import { FieldErrors } from '@kapella/base';
 import { compileRules } from '../rules/rules.ts';
 import { checkScaleValues } from './scale-values.ts';
 import { type ConversionMetrics, createWebhookConverter, type VersionRules } from '../conversion/webhook-converter.ts';
@@ -213,6 +213,12 @@ function selectableOf(fields: readonly SelectableField[] | undefined): Partial<R
   return { selectableFields: Object.fromEntries(rows) };
 }
 
+function listFaults(object: UnknownObject, schema: JsonSchema): FieldErrors['list'] {
+  const found = new FieldErrors();
+  checkListTypes(object, schema, '', found);
+  return found.list;
+}
+
 /** What the schema does to objects: dropped fields, defaults, checks. */
 function valueRules(
   schema: JsonSchema,
@@ -230,7 +236,9 @@ function valueRules(
   };
   const validate = (object: UnknownObject, old: UnknownObject | undefined, errors: FieldErrors): void => {
     check(object, '', errors, old === undefined ? UNCORRELATED : old);
-    checkListTypes(object, schema, '', errors);
+    // Lists that were wrong before may stay so: their schema was changed under them.
+    const faults = listFaults(object, schema);
+    if (faults.length > 0 && (old === undefined || listFaults(old, schema).length === 0)) errors.list.push(...faults);
     // As upstream: rules speak of objects that have the right shape.
     if (!errors.any) rules?.(object, old === undefined ? UNCORRELATED : old, errors);
   };

@@ -1,6 +1,7 @@
 /** resource.k8s.io/v1 ResourceSlice, as the API server sees it. Source: kubernetes pkg/registry/resource/resourceslice. */
 import type { ResourceSlice } from '@kapella/api/types/resource-v1';
 import { defineResource } from '@kapella/apiserver';
+import { formatTime } from '@kapella/base';
 import { ageColumn, nameColumn } from '../../support/columns.ts';
 
 export const resourceSliceResource = defineResource<ResourceSlice>({
@@ -25,4 +26,19 @@ export const resourceSliceResource = defineResource<ResourceSlice>({
     'spec.driver': ({ spec }) => spec?.driver ?? '',
   },
   allowUnconditionalUpdate: true,
+  prepareForCreate: (slice, { nowMs }) => withTaintTimes(slice, nowMs),
+  prepareForUpdate: (next, _old, { nowMs }) => withTaintTimes(next, nowMs),
 });
+
+/** Tolerations of a while count from when a taint was added: the server says it where a driver does not. */
+function withTaintTimes(slice: ResourceSlice, nowMs: number): ResourceSlice {
+  const isTimeless = slice.spec.devices?.some(({ taints }) => taints?.some((taint) => taint.timeAdded === undefined));
+  if (isTimeless !== true) return slice;
+  const timeAdded = formatTime(nowMs);
+  const devices = slice.spec.devices?.map((device) =>
+    device.taints === undefined
+      ? device
+      : { ...device, taints: device.taints.map((taint) => ({ ...taint, timeAdded: taint.timeAdded ?? timeAdded })) },
+  );
+  return { ...slice, spec: { ...slice.spec, ...(devices !== undefined && { devices }) } };
+}

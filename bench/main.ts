@@ -9,6 +9,7 @@ import { apiServer } from './api-server/api-server.bench.ts';
 import { fullStore } from './api-server/full-store.bench.ts';
 import { crd } from './crd/crd.bench.ts';
 import { coldUp } from './cold-up/cold-up.bench.ts';
+import { controlMemory } from './control-memory/control-memory.bench.ts';
 import { deployment5000 } from './deployment-5000/deployment-5000.bench.ts';
 import { hollowBench } from './hollow/hollow.bench.ts';
 import { idle } from './idle/idle.bench.ts';
@@ -32,6 +33,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   testCluster,
   hollowBench,
   deployment5000,
+  controlMemory,
 ];
 const RUNS = 5;
 const RESULTS = join(import.meta.dirname, 'results');

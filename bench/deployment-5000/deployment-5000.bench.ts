@@ -5,10 +5,8 @@
  */
 import { appsV1, type KubeObject } from '@kapella/api';
 import type { Deployment } from '@kapella/api/types/apps-v1';
-import { type Ctx, silentLogger } from '@kapella/base';
-import { hostClock, hostRandom } from '@kapella/base/node';
-import { type Client, createClient } from '@kapella/client';
-import { createHttpsTransport, loadKubeconfig } from '@kapella/client/node';
+import type { Ctx } from '@kapella/base';
+import type { Client } from '@kapella/client';
 import { workload } from '../../test/upstream/controller-manager/objects.ts';
 import {
   type Maker,
@@ -19,6 +17,7 @@ import {
 import { freePort, startHollowNodes } from '../../test/upstream/support/control-plane.ts';
 import { startPeer } from '../api-server/peers.ts';
 import { preparePrograms } from '../api-server/programs.ts';
+import { benchClient } from '../support/client.ts';
 import type { Benchmark, FigureSpec, Sample } from '../support/benchmark.ts';
 import { cpuMsBetween, cpuTime, residentMb } from '../support/processes.ts';
 
@@ -65,26 +64,18 @@ async function measureOne(maker: Maker): Promise<Sample> {
   await using _scheduler = await startScheduler('kapella', peer, kubeconfig);
   await using manager = await startManager(maker, peer, kubeconfig, { accounts: false });
   await using _kwok = await startHollowNodes(peer.directory, kubeconfig, Math.ceil(PODS / PODS_PER_NODE));
-  const client = createClient(createHttpsTransport((await loadKubeconfig(kubeconfig)).transport), {
-    userAgent: 'bench',
-  });
-  const stop = new AbortController();
-  const ctx: Ctx = { signal: stop.signal, log: silentLogger, clock: hostClock, random: hostRandom };
-  try {
-    await client.create(appsV1.Deployment, deployment() as never, ctx);
-    const before = cpuTime(manager.pid);
-    const up = await step(client, { spec: { replicas: PODS } }, (now) => isWhole(now), ctx);
-    const resident = residentMb(manager.pid);
-    const image = { template: { spec: { containers: [{ name: 'c', image: 'registry.example/two' }] } } };
-    const roll = await step(client, { spec: image }, (now) => isWhole(now), ctx);
-    const down = await step(client, { spec: { replicas: 0 } }, async () => !(await hasPods(client, ctx)), ctx);
-    const cpu = cpuMsBetween(before, cpuTime(manager.pid));
-    const values = { up, roll, down, cpu, resident };
-    return Object.fromEntries(Object.entries(values).map(([name, value]) => [`${maker}-${name}`, value]));
-  } finally {
-    stop.abort();
-    await client.transport.close();
-  }
+  await using connected = await benchClient(kubeconfig);
+  const { client, ctx } = connected;
+  await client.create(appsV1.Deployment, deployment() as never, ctx);
+  const before = cpuTime(manager.pid);
+  const up = await step(client, { spec: { replicas: PODS } }, (now) => isWhole(now), ctx);
+  const resident = residentMb(manager.pid);
+  const image = { template: { spec: { containers: [{ name: 'c', image: 'registry.example/two' }] } } };
+  const roll = await step(client, { spec: image }, (now) => isWhole(now), ctx);
+  const down = await step(client, { spec: { replicas: 0 } }, async () => !(await hasPods(client, ctx)), ctx);
+  const cpu = cpuMsBetween(before, cpuTime(manager.pid));
+  const values = { up, roll, down, cpu, resident };
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [`${maker}-${name}`, value]));
 }
 
 const NAME = { namespace: 'default', name: 'many' };

@@ -139,6 +139,7 @@ class Manager implements DeviceManager {
 
   async #admit(pod: Pod, ctx: Ctx): Promise<Rejection | undefined> {
     const reusable = new Map<string, Set<string>>();
+    const before = this.#held.length;
     try {
       for (const container of pod.spec.initContainers ?? []) {
         await this.#allocateAll(pod, container, reusable, ctx);
@@ -146,7 +147,7 @@ class Manager implements DeviceManager {
         if (!isSidecar(container)) this.#lend(pod, container.name, reusable);
       }
       for (const container of pod.spec.containers) await this.#allocateAll(pod, container, reusable, ctx);
-      await this.#save();
+      if (this.#held.length > before) await this.#save();
       return undefined;
     } catch (error) {
       ctx.signal.throwIfAborted();

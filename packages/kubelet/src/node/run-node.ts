@@ -54,7 +54,7 @@ import { parseSystemOom, systemOomMessage } from '../eviction/system-oom.ts';
 import { httpHook } from './http-hook.ts';
 import { followKernelLog } from './kernel-log.ts';
 import { startNodeServer } from './node-server.ts';
-import { createNodeResources } from './node-resources.ts';
+import { createNodeResources, type NodeResources } from './node-resources.ts';
 import { createPressure, type Pressure } from './pressure.ts';
 import { createHostStats } from '../stats/node/host-stats.ts';
 
@@ -168,7 +168,7 @@ export async function startNode(options: NodeOptions, { client, cache }: NodeDep
   await csi.support.volumes.recover();
   await reporter.register(ctx);
   await csi.start(ctx);
-  await resources.open(ctx);
+  await openSockets(resources, ctx);
   const plugins = createPluginHost(dirsOf(dataDir).pluginsDir);
   const done = runAll([
     reporter.run(ctx),
@@ -213,6 +213,12 @@ async function openPressure(
     manager,
   );
 }
+
+/** A path too long for a socket costs the node its plugins, not its Pods. */
+const openSockets = (resources: NodeResources, ctx: Ctx) =>
+  resources.open(ctx).catch((error: unknown) => {
+    ctx.log.warn('device plugins cannot register', { error: describeError(error) });
+  });
 
 const tellSystemOoms = (nodeName: string, recorder: EventRecorder, ctx: Ctx) =>
   followKernelLog((line) => {

@@ -3,7 +3,7 @@ import { createHash, createHmac, timingSafeEqual, X509Certificate } from 'node:c
 import { readFile } from 'node:fs/promises';
 import { request } from 'node:https';
 import { coreV1 } from '@kapella/api';
-import type { Ctx } from '@kapella/base';
+import { type Ctx, sleep } from '@kapella/base';
 import { CliError } from '@kapella/cli';
 import { type Client, createClient } from '@kapella/client';
 import { createHttpsTransport } from '@kapella/client/node';
@@ -17,6 +17,8 @@ import { parseToken } from '../token.ts';
 import { type CertificateWish, requestCertificate } from './certificate-request.ts';
 
 const ANSWER_MS_MAX = 10_000;
+const SIGNED_TRIES = 20;
+const SIGNED_POLL_MS = 500;
 
 export interface JoinRequest {
   readonly server: string;
@@ -52,7 +54,7 @@ export async function joinCluster(join: JoinRequest, ctx: Ctx): Promise<Joined> 
   const known = await files.read('client');
   const knownCa = await readFile(files.ca, 'utf8').catch(() => undefined);
   const isJoined = known !== undefined && knownCa !== undefined && isUsable(known.cert, ctx.clock.nowMs(), 0);
-  const ca = isJoined ? knownCa : await fetchCa(join);
+  const ca = isJoined ? knownCa : await fetchCa(join, ctx);
   const first = isJoined ? known : await bootstrap(join, ca, ctx);
   writePrivate(files.ca, ca);
   files.write('client', first);
@@ -177,12 +179,22 @@ async function readSettings(client: Client, ctx: Ctx): Promise<NodeSettingsFacts
 }
 
 /** Over a connection that nothing vouches for yet: the token's signature does, then. */
-async function fetchCa({ server, token: text, caCertHash: pin }: JoinRequest): Promise<string> {
+async function fetchCa({ server, token: text, caCertHash: pin }: JoinRequest, ctx: Ctx): Promise<string> {
   const token = parseToken(text);
   if (token === undefined) {
     throw new CliError('Usage', '--token is not of the form abcdef.0123456789abcdef', 'kapella token create');
   }
   const url = `${server}/api/v1/namespaces/kube-public/configmaps/cluster-info`;
+  let data = await clusterInfo(server, url);
+  // A token that was made just now is signed in a moment.
+  for (let i = 0; i < SIGNED_TRIES && data[`jws-kubeconfig-${token.id}`] === undefined; i++) {
+    await sleep(SIGNED_POLL_MS, ctx);
+    data = await clusterInfo(server, url);
+  }
+  return trustClusterInfo(data, token, pin, crypto).ca;
+}
+
+async function clusterInfo(server: string, url: string): Promise<Readonly<Record<string, string>>> {
   const answer = await getUnverified(url).catch((cause) => {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new CliError('Failed', `${server} does not answer: ${why}`, 'Check --server, and firewalls between.', cause);
@@ -191,8 +203,7 @@ async function fetchCa({ server, token: text, caCertHash: pin }: JoinRequest): P
     const message = `${url} says ${answer.status}: ${answer.text.slice(0, 200)}`;
     throw new CliError('Failed', message, 'Is --server the API server of a Kapella cluster?');
   }
-  const { data = {} } = JSON.parse(answer.text) as { data?: Record<string, string> };
-  return trustClusterInfo(data, token, pin, crypto).ca;
+  return (JSON.parse(answer.text) as { data?: Record<string, string> }).data ?? {};
 }
 
 function getUnverified(url: string): Promise<{ status: number; text: string }> {

@@ -15,6 +15,7 @@ import { differential } from './differential/differential.suite.ts';
 import { e2e } from './e2e/e2e.suite.ts';
 import { e2eNode } from './e2e-node/e2e-node.suite.ts';
 import { helm3, helm4 } from './helm/helm.suite.ts';
+import { csiSanity } from './csi-sanity/csi-sanity.suite.ts';
 import { kwok } from './kwok/kwok.suite.ts';
 import { javascript } from './javascript/javascript.suite.ts';
 import { kopf } from './kopf/kopf.suite.ts';
@@ -36,6 +37,7 @@ const SUITES: readonly UpstreamSuite[] = [
   helm4,
   helm3,
   kwok,
+  csiSanity,
   clientGo,
   javascript,
   python,

@@ -7,7 +7,7 @@ import { CsiError } from '@kapella/csi';
 import { planGrowth } from './companion/resizer.ts';
 import { planSnapshots } from './companion/snapshotter.ts';
 import { createControllerService } from './controller-service.ts';
-import { DRIVER_NAME, type ImageRecord, type ImageStore, TOPOLOGY_KEY } from './images.ts';
+import { DRIVER_NAME, type ImageRecord, type ImageStore, sizeText, TOPOLOGY_KEY } from './images.ts';
 import { mountsOfDevice, parseMounts } from './mounts.ts';
 import { createNodeService, type NodeHost } from './node-service.ts';
 import { sizeOf } from './requests.ts';
@@ -78,6 +78,7 @@ test('a volume is made once by its name; another size, or a full disk, is refuse
 });
 
 test('sizes are whole pages within the range', () => {
+  assert.deepEqual([2 * GI, 1536 * 1024 ** 2, 4097].map(sizeText), ['2Gi', '1536Mi', '4097']);
   assert.equal(sizeOf(range(GI + 1), 0), GI + 4096);
   assert.equal(sizeOf(undefined, 0), GI);
   assert.equal(sizeOf(range(0, 500 * 1024 ** 2), 0), 500 * 1024 ** 2);

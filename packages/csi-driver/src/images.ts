@@ -1,4 +1,5 @@
 /** What the driver keeps: images of disks, and what it knows of each. Source: CSI specification 1.12. */
+import { Quantity } from '@kapella/api';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 
@@ -49,3 +50,6 @@ export const imageId = (kind: ImageKind, name: string): string =>
   `${kind === 'volume' ? 'vol' : 'snap'}-${bytesToHex(sha256(utf8ToBytes(name))).slice(0, 32)}`;
 
 export const isImageId = (id: string): boolean => /^(vol|snap)-[0-9a-f]{32}$/.test(id);
+
+/** As a Kubernetes quantity, in the largest unit that says it whole: `2Gi`. */
+export const sizeText = (bytes: number): string => Quantity.of(bytes, 'BinarySI').toString();

@@ -45,8 +45,10 @@ const MODULES = {
     ],
   },
   'metrics-server': { requires: ['sigs.k8s.io/metrics-server@v0.9.0'] },
+  'csi-test': { requires: ['github.com/kubernetes-csi/csi-test/v5/cmd/csi-sanity@v5.6.0'] },
 } satisfies Record<string, BuildModule>;
 
+const KUBERNETES_CSI = 'github.com/kubernetes-csi';
 const CERT_MANAGER = 'github.com/cert-manager/cert-manager';
 
 const kubernetes = (path: string): ProgramSource => ({ module: 'kubernetes', package: `k8s.io/kubernetes/${path}` });
@@ -81,6 +83,7 @@ const PROGRAMS = {
   },
   'kustomize-controller': { module: 'kustomize-controller', package: 'github.com/fluxcd/kustomize-controller' },
   'metrics-server': { module: 'metrics-server', package: 'sigs.k8s.io/metrics-server/cmd/metrics-server' },
+  'csi-sanity': { module: 'csi-test', package: `${KUBERNETES_CSI}/csi-test/v5/cmd/csi-sanity` },
 } satisfies Record<string, ProgramSource>;
 
 export type UpstreamProgram = keyof typeof PROGRAMS;

@@ -6,7 +6,7 @@ import type { Ctx } from '@kapella/base';
 import type { Client } from '@kapella/client';
 import type { ProvisionerBackend } from '@kapella/provisioner';
 import type { ControllerService } from '../controller-service.ts';
-import { DRIVER_NAME, FS_TYPE_DEFAULT, TOPOLOGY_KEY } from '../images.ts';
+import { DRIVER_NAME, FS_TYPE_DEFAULT, sizeText, TOPOLOGY_KEY } from '../images.ts';
 import { GROUP, Snapshot, SnapshotContent } from './snapshot-kinds.ts';
 
 const PREFIX = 'csi.storage.k8s.io/';
@@ -40,7 +40,7 @@ export function createBackend({ nodeId, controller, client, freeBytes }: Backend
       });
       const nodeStageSecretRef = secretOf(storageClass, 'node-stage-secret', name, claim);
       return {
-        capacity: { storage: String(volume.capacityBytes) },
+        capacity: { storage: sizeText(volume.capacityBytes) },
         csi: {
           driver: DRIVER_NAME,
           volumeHandle: volume.volumeId,

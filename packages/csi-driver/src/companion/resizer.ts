@@ -4,6 +4,7 @@ import type { PersistentVolume, PersistentVolumeClaim } from '@kapella/api/types
 import { type Ctx, formatTime } from '@kapella/base';
 import type { Client } from '@kapella/client';
 import type { ControllerService } from '../controller-service.ts';
+import { sizeText } from '../images.ts';
 import { isOn, wantedBytes } from './backend.ts';
 
 export interface Growth {
@@ -39,7 +40,7 @@ export async function grow(
     volumeId: volume.spec.csi?.volumeHandle ?? '',
     capacityRange: { requiredBytes: String(bytes), limitBytes: '0' },
   });
-  const spec = { capacity: { storage: String(capacityBytes) } };
+  const spec = { capacity: { storage: sizeText(capacityBytes) } };
   await client.patch(coreV1.PersistentVolume, volume, { type: 'merge', body: { spec } }, ctx);
   const pending = {
     type: 'FileSystemResizePending',

@@ -4,7 +4,7 @@ import type { PersistentVolume, PersistentVolumeClaim } from '@kapella/api/types
 import { type Ctx, formatTime, isReason } from '@kapella/base';
 import type { Cache, Client } from '@kapella/client';
 import type { ControllerService } from '../controller-service.ts';
-import { DRIVER_NAME } from '../images.ts';
+import { DRIVER_NAME, sizeText } from '../images.ts';
 import { isOn } from './backend.ts';
 import {
   Snapshot,
@@ -104,7 +104,7 @@ export async function takeSnapshot(
   const told = {
     boundVolumeSnapshotContentName: present.metadata.name,
     readyToUse: true,
-    restoreSize: String(sizeBytes),
+    restoreSize: sizeText(sizeBytes),
     creationTime: formatTime(creationTime.seconds * 1000),
   };
   await client.patch(Snapshot, snapshot.metadata, { type: 'merge', body: { status: told } }, ctx, {

@@ -12,8 +12,11 @@ export type CsiHandler = (request: Wire) => Promise<object> | object;
 /** By service (`Identity`, `Controller`, `Node`, `GroupController`) and method in camelCase; others are Unimplemented. */
 export type CsiHandlers = Readonly<Record<string, Readonly<Record<string, CsiHandler>>>>;
 
+/** Callers that keep an idle connection open are not waited for any longer. */
+const CLOSE_MS = 2_000;
+
 export interface CsiServer {
-  /** Waits for calls under way. */
+  /** Waits a little for calls under way. */
   close(): Promise<void>;
 }
 
@@ -33,7 +36,17 @@ export async function serveCsi(socket: string, handlers: CsiHandlers, definition
     );
   });
   return {
-    close: () => new Promise((resolve) => server.tryShutdown(() => resolve())),
+    close: () =>
+      new Promise((resolve) => {
+        const timer = setTimeout(() => {
+          server.forceShutdown();
+          resolve();
+        }, CLOSE_MS);
+        server.tryShutdown(() => {
+          clearTimeout(timer);
+          resolve();
+        });
+      }),
   };
 }
 

@@ -36,6 +36,32 @@ export function volumeTests(cluster: () => TestCluster): void {
     await eventually('the directory of the Pod is gone', async () => !existsSync(dir));
   });
 
+  test('subPath: a directory of a volume, made where missing, bound again after a restart, gone with the Pod', async () => {
+    const s = await openSession(cluster(), 'subpath');
+    const part = { volumeMounts: [{ name: 'shared', mountPath: '/part', subPath: 'a/b' }] };
+    const whole = { volumeMounts: [{ name: 'shared', mountPath: '/shared' }] };
+    const container = (name: string, mounts: object) => ({
+      ...{ name, image: 'busybox:1.38', command: ['sh', '-c', IDLE] },
+      ...mounts,
+    });
+    const containers = [container('main', part), container('other', whole)];
+    await s.apply(pod('main', { spec: { containers, volumes: [{ name: 'shared', emptyDir: {} }] } }));
+    const { metadata } = await s.ready('main');
+    await s.exec('main', 'echo one > /part/file', 'main');
+    assert.equal(await s.exec('main', 'cat /shared/a/b/file', 'other'), 'one');
+    await s.try('exec main -c main -- kill -TERM 1');
+    await s.podUntil('main', 'restarted', (seen) => restartsOf(seen) === 1 && containerOf(seen)?.ready === true);
+    assert.equal(await s.exec('main', 'cat /part/file', 'main'), 'one');
+    // From now on the name leads out of the volume: the next container is refused it.
+    await s.exec('main', 'rm -r /shared/a && ln -s /etc /shared/a', 'other');
+    await s.try('exec main -c main -- kill -TERM 1');
+    await s.eventOf('main', 'Failed', /failed to prepare subPath for volumeMount "shared" of container "main"/);
+    const dir = join(cluster().dataDir, 'node/pods', metadata.uid ?? '');
+    await s.k('delete pod main');
+    await eventually('the directory of the Pod is gone', async () => !existsSync(dir));
+    assert.ok(!readFileSync('/proc/self/mountinfo', 'utf8').includes(metadata.uid ?? '-'), 'nothing is left mounted');
+  });
+
   test('emptyDir in memory is a tmpfs of its size', async () => {
     const s = await openSession(cluster(), 'memory');
     const volumes = [{ name: 'shared', emptyDir: { medium: 'Memory', sizeLimit: '2Mi' } }];

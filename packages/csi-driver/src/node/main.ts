@@ -61,6 +61,7 @@ for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => abor
 const log = createLogger((record) => process.stderr.write(`${JSON.stringify(record)}\n`));
 try {
   await run(dataDir, node, socket, { signal: abort.signal, log, clock: hostClock, random: hostRandom });
+  process.exit(0); // idle connections to the API server would keep it
 } catch (error) {
   process.stderr.write(`${describeError(error)}\n`);
   process.exit(1);

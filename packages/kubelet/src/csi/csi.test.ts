@@ -285,3 +285,21 @@ test('a claim that grew: the driver is asked, the claim says its new size', asyn
   await agent.support.expandIfDue(pod, claim(), pv, volumeOf(pv), bed.ctx);
   assert.equal(bed.methods().filter((method) => method === 'expand').length, 2);
 });
+
+test('a driver that measures is asked where the volume is, at most once a minute', async () => {
+  const bed = createTestCsi();
+  bed.csiDriver({ attachRequired: false });
+  const agent = await bed.agentWithDriver();
+  const volume = volumeOf(persistentVolume('data'));
+  await agent.support.volumes.mount(podOf('a'), volume, bed.ctx);
+  assert.equal(await agent.support.measure(podOf('a'), volume, bed.ctx), undefined);
+  bed.driver.capabilities.add('GET_VOLUME_STATS');
+  const wanted = { availableBytes: 7, capacityBytes: 10, usedBytes: 3 };
+  assert.deepEqual(await agent.support.measure(podOf('a'), volume, bed.ctx), wanted);
+  assert.deepEqual(await agent.support.measure(podOf('a'), volume, bed.ctx), wanted);
+  assert.deepEqual(bed.methods(), ['stage', 'publish', 'stats']);
+  assert.equal(
+    bed.calls.at(-1)?.request.volumePath,
+    '/var/lib/kubelet/pods/uid-a/volumes/kubernetes.io~csi/data/mount',
+  );
+});

@@ -11,6 +11,13 @@ export interface FileInfo {
   readonly sizeBytes: number;
 }
 
+/** Close it when it has been used. */
+export interface HeldFile extends AsyncDisposable {
+  /** Leads to it as long as it is held, also for other processes. */
+  readonly path: string;
+  readonly kind: FileKind;
+}
+
 /** Paths are absolute. Reads answer undefined for what is missing; all else throws the host's error. */
 export interface HostFiles {
   read(path: string): Promise<Uint8Array | undefined>;
@@ -31,6 +38,11 @@ export interface HostFiles {
   lstat(path: string): Promise<FileInfo | undefined>;
   stat(path: string): Promise<FileInfo | undefined>;
   realPath(path: string): Promise<string | undefined>;
+  /**
+   * Opens what is at `relative` below `root`, and holds on to it: whatever happens to the names meanwhile, no link leads out.
+   * Links that stay inside are followed; directories that are missing are made with `mode`. Throws when it leads out.
+   */
+  openInside(root: string, relative: string, mode: number): Promise<HeldFile>;
   chmod(path: string, mode: number): Promise<void>;
   /** -1 leaves one as it is. Of the path itself, not of what a link points to. */
   chown(path: string, uid: number, gid: number): Promise<void>;

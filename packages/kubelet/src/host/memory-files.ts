@@ -105,6 +105,15 @@ class Files implements MemoryFiles {
     return this.#nodes.has(real) ? real : undefined;
   }
 
+  async openInside(root: string, relative: string, mode: number) {
+    const path = `${root}/${relative}`;
+    const real = this.#resolve(path);
+    if (real !== root && !real.startsWith(`${this.#resolve(root)}/`))
+      throw new Error(`subpath ${relative} leads out of its volume`);
+    this.#makeDirs(real, mode);
+    return { path: real, kind: this.#nodes.get(real)?.info.kind ?? 'directory', [Symbol.asyncDispose]: async () => {} };
+  }
+
   async chmod(path: string, mode: number) {
     const node = this.#nodes.get(path);
     if (node !== undefined) node.info = { ...node.info, mode };

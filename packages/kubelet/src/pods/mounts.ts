@@ -111,20 +111,31 @@ function checkSubPath(path: string): void {
   if (path.split('/').includes('..')) throw new Error(`unable to provision SubPath \`${path}\`: must not contain '..'`);
 }
 
-/** A link in the volume must not lead out of it. */
+/**
+ * Binds what the subPath leads to at a place of its own: the runtime looks it up by name only later, and by then a container
+ * could have put a link there.
+ */
 async function subPathOf(root: string, subPath: string, mount: VolumeMount, input: MountsInput): Promise<string> {
-  const { files, container } = input;
-  const path = `${root}/${subPath}`;
-  if ((await files.stat(path)) === undefined) {
-    const info = await files.stat(root);
-    await files.mkdir(path, (info?.mode ?? 0o755) & 0o777);
+  const { files, container, pod, settings } = input;
+  const index = (container.volumeMounts ?? []).indexOf(mount);
+  const target = `${settings.podsDir}/${pod.metadata.uid}/volume-subpaths/${mount.name}/${container.name}/${index}`;
+  const info = await files.stat(root);
+  try {
+    await using held = await files.openInside(root, subPath, (info?.mode ?? 0o755) & 0o777);
+    for (const old of await files.mountsUnder(target)) await files.unmount(old);
+    await files.remove(target);
+    if (held.kind === 'directory') {
+      await files.mkdir(target, 0o750);
+    } else {
+      await files.mkdir(target.slice(0, target.lastIndexOf('/')), 0o750);
+      await files.write(target, '', 0o640);
+    }
+    await files.mount(held.path, target, 'bind', []);
+    return target;
+  } catch (error) {
+    const where = `volumeMount "${mount.name}" of container "${container.name}"`;
+    throw new Error(`failed to prepare subPath for ${where}`, { cause: error });
   }
-  const [real, realRoot] = await Promise.all([files.realPath(path), files.realPath(root)]);
-  const inside = real !== undefined && realRoot !== undefined && (real === realRoot || real.startsWith(`${realRoot}/`));
-  if (!inside) {
-    throw new Error(`failed to prepare subPath for volumeMount "${mount.name}" of container "${container.name}"`);
-  }
-  return real;
 }
 
 async function hostsMount({ pod, podIps, settings, files }: MountsInput): Promise<MountConfig> {

@@ -330,8 +330,9 @@ async function volumeStats(
     const usage = await m.measure(uid, mounted.hostPath);
     return { name: volume.name, ...shareStats(m.rootFs, usage, m.now) };
   }
-  const fs = await m.deps.host.fs(mounted.hostPath);
-  if (fs === undefined) return undefined;
-  const pvcRef = { name: claimNameOf(pod, volume), namespace };
-  return { name: volume.name, ...fsStats(fs, m.now), ...(claimed ? { pvcRef } : {}) };
+  const ref = claimed ? { pvcRef: { name: claimNameOf(pod, volume), namespace } } : {};
+  const told = await mounted.measure?.(m.ctx);
+  if (told !== undefined) return { name: volume.name, time: m.now, ...told, ...ref };
+  const fs = mounted.block === true ? undefined : await m.deps.host.fs(mounted.hostPath);
+  return fs === undefined ? undefined : { name: volume.name, ...fsStats(fs, m.now), ...ref };
 }

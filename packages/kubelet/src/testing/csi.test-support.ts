@@ -56,7 +56,10 @@ export function createTestCsi() {
       answer('expand', request);
       return 0;
     },
-    stats: async () => ({ usage: [], condition: undefined }),
+    async stats(volumeId, volumePath, stagingTargetPath) {
+      answer('stats', { volumeId, volumePath, stagingTargetPath });
+      return { usage: [{ unit: 'BYTES', total: 10, used: 3, available: 7 }], condition: undefined };
+    },
     close: () => {},
   };
   const told: string[] = [];

@@ -5,6 +5,7 @@ import { downwardApiVolume } from './downward-api/downward-api.ts';
 import { emptyDirVolume } from './empty-dir/empty-dir.ts';
 import { hostPathVolume } from './host-path/host-path.ts';
 import { imageVolume } from './image/image.ts';
+import { nfsVolume } from './nfs/nfs.ts';
 import { persistentVolumeClaim } from './persistent-volume-claim/persistent-volume-claim.ts';
 import { projectedVolume } from './projected/projected.ts';
 import { secretVolume } from './secret/secret.ts';
@@ -20,4 +21,5 @@ export const volumePlugins: readonly VolumePlugin[] = [
   downwardApiVolume,
   imageVolume,
   inlineCsi,
+  nfsVolume,
 ];

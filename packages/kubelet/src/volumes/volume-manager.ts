@@ -78,6 +78,10 @@ export function createVolumeManager(
       return { volumes, failures, ...(refreshAtMs === undefined ? {} : { refreshAtMs }) };
     },
     async unmount(podUid, ctx) {
+      // Subpaths hold on to the volumes that they are of.
+      const subPaths = `${podsDir}/${podUid}/volume-subpaths`;
+      for (const point of await deps.files.mountsUnder(subPaths)) await deps.files.unmount(point);
+      await deps.files.remove(subPaths);
       await deps.csi?.volumes.unmount(podUid, ctx);
       deps.objects.release(podUid);
       deps.tokens.forget(podUid);

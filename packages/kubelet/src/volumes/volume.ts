@@ -19,10 +19,22 @@ export interface MountedVolume {
   readonly readOnly: boolean;
   /** `hostPath` is a block device, or a link to one: for `volumeDevices` alone. */
   readonly block?: boolean;
+  /** What its driver says is in it; undefined = the driver does not say, the file system is asked. */
+  readonly measure?: (ctx: Ctx) => Promise<VolumeUsage | undefined>;
   /** The runtime mounts this image itself. */
   readonly image?: { readonly reference: string; readonly policy: PullPolicy };
   /** When its content must be made anew at the latest (tokens); undefined = only when an object changes. */
   readonly refreshAtMs?: number;
+}
+
+/** Parts are absent where they are not told. */
+export interface VolumeUsage {
+  readonly availableBytes?: number;
+  readonly capacityBytes?: number;
+  readonly usedBytes?: number;
+  readonly inodesFree?: number;
+  readonly inodes?: number;
+  readonly inodesUsed?: number;
 }
 
 export interface VolumeRequest {
@@ -47,6 +59,8 @@ export interface VolumeDeps {
 
 export interface CsiSupport {
   readonly volumes: CsiVolumes;
+  /** Asks its driver, at most once a minute. */
+  measure(pod: Pod, volume: CsiVolume, ctx: Ctx): Promise<VolumeUsage | undefined>;
   /** Looks whether a claim was made larger. */
   expandIfDue(pod: Pod, claim: PersistentVolumeClaim, pv: PersistentVolume, volume: CsiVolume, ctx: Ctx): Promise<void>;
 }

@@ -6,13 +6,17 @@ import { test, type TestContext } from 'node:test';
 import type { Pod, Volume } from '@kapella/api/types/core-v1';
 import { silentLogger, type Ctx } from '@kapella/base';
 import { hostClock, hostRandom } from '@kapella/base/node';
+import type { HostFiles } from '../host/host-files.ts';
+import { createMemoryFiles } from '../host/memory-files.ts';
 import { hostFiles } from '../host/node/host-files.ts';
 import { containerMounts } from '../pods/mounts.ts';
 import { createFakeApi } from '../testing/fake-api.test-support.ts';
 import { testPod } from '../testing/test-node.test-support.ts';
 import { writeAtomically } from './atomic-writer.ts';
+import { pageSize } from './empty-dir/empty-dir.ts';
 import { checkHostPath } from './host-path/host-path.ts';
 import { volumePlugins } from './index.ts';
+import { mountNfs } from './nfs/nfs.ts';
 import { createTokenSource } from './tokens.ts';
 import { createVolumeManager } from './volume-manager.ts';
 
@@ -88,7 +92,10 @@ test('what is missing is said as upstream says it, unless it is optional', async
     (await message({ name: 'v', persistentVolumeClaim: { claimName: 'p' } })) ?? '',
     /persistentvolumeclaims "p" not found/,
   );
-  assert.match((await message({ name: 'v', nfs: { server: 's', path: '/' } })) ?? '', /no volume plugin matched/);
+  assert.match(
+    (await message({ name: 'v', glusterfs: { endpoints: 's', path: '/' } })) ?? '',
+    /no volume plugin matched/,
+  );
 });
 
 test('a claim is asked for at each mount: a node may not watch it', async (t) => {
@@ -179,6 +186,7 @@ test('a subPath is made where missing, and never leads out of its volume', async
   const dir = await scratch(t);
   await hostFiles.mkdir(`${dir}/vol`, 0o755);
   await symlink('/etc', `${dir}/vol/out`);
+  const bound: string[] = [];
   const settings = { podsDir: dir, clusterDomain: 'c', recursiveReadOnly: true } as never;
   const mounts = (mount: object) =>
     containerMounts({
@@ -188,11 +196,22 @@ test('a subPath is made where missing, and never leads out of its volume', async
       env: new Map([['N', 'x']]),
       podIps: [],
       settings,
-      files: hostFiles,
+      // Binding needs root.
+      files: { ...hostFiles, mount: async (source) => void bound.push(await readlink(source)) },
       random: hostRandom,
     });
-  assert.equal((await mounts({ subPath: 'a/b' }))[0]?.hostPath, `${dir}/vol/a/b`);
-  assert.equal((await mounts({ subPathExpr: 'p-$(N)' }))[0]?.hostPath, `${dir}/vol/p-x`);
+  const at = `${dir}/uid-web/volume-subpaths/v/main/0`;
+  assert.equal((await mounts({ subPath: 'a/b' }))[0]?.hostPath, at);
+  assert.equal((await mounts({ subPathExpr: 'p-$(N)' }))[0]?.hostPath, at);
+  await writeFile(`${dir}/vol/file`, '');
+  await symlink('a', `${dir}/vol/inside`);
+  await mounts({ subPath: 'file' });
+  assert.equal((await stat(at)).isFile(), true);
+  await mounts({ subPath: 'inside/c' });
+  assert.deepEqual(
+    bound,
+    ['a/b', 'p-x', 'file', 'a/c'].map((path) => `${dir}/vol/${path}`),
+  );
   await assert.rejects(mounts({ subPath: 'out' }), /failed to prepare subPath/);
   await assert.rejects(mounts({ subPath: '../x' }), /must not contain/);
   await assert.rejects(mounts({ subPath: '/x' }), /must not be an absolute path/);
@@ -213,4 +232,69 @@ test('unmounting removes volumes, and refuses to remove what is mounted elsewher
   await manager.unmount('uid-web', ctx);
   await manager.removePodDir('uid-web');
   assert.deepEqual(await readdir(`${dir}/memory`), []);
+});
+
+test('a directory that becomes a link while it is opened is not followed', async (t) => {
+  const dir = await scratch(t);
+  await hostFiles.mkdir(`${dir}/vol/a/b`, 0o755);
+  const a = `${dir}/vol/a`;
+  // What is opened meanwhile may make the directory itself: whoever comes second leaves it.
+  const unlessThere = (error: { code?: string }) => {
+    if (error.code !== 'EEXIST' && error.code !== 'ENOTEMPTY') throw error;
+  };
+  const swap = async () => {
+    while (!isDone) {
+      await rm(a, { recursive: true, force: true }).catch(unlessThere);
+      await symlink('/etc', a).catch(unlessThere);
+      await rm(a, { recursive: true, force: true }).catch(unlessThere);
+      await hostFiles.mkdir(`${a}/b`, 0o755).catch(() => {}); // it may have become a link again
+    }
+  };
+  let isDone = false;
+  const swapping = swap();
+  for (let round = 0; round < 300; round++) {
+    try {
+      await using held = await hostFiles.openInside(`${dir}/vol`, 'a/b', 0o755);
+      assert.match(await readlink(held.path), new RegExp(`^${dir}/vol/`));
+    } catch (error) {
+      if (error instanceof assert.AssertionError) throw error;
+    }
+  }
+  isDone = true;
+  await swapping;
+});
+
+test('emptyDir of huge pages: the size of its name, or the only one that is asked for', () => {
+  const pod = (...sizes: string[]) =>
+    testPod('web', {
+      containers: [
+        {
+          name: 'main',
+          resources: { requests: Object.fromEntries(sizes.map((size) => [`hugepages-${size}`, '4Mi'])) },
+        },
+      ],
+    });
+  assert.equal(pageSize(pod('2Mi', '1Gi'), 'HugePages-1Gi'), '1Gi');
+  assert.equal(pageSize(pod('2Mi'), 'HugePages'), '2Mi');
+  assert.throws(() => pageSize(pod('2Mi'), 'HugePages-1Gi'), /no container of the Pod requests hugepages-1Gi/);
+  assert.throws(() => pageSize(pod('2Mi', '1Gi'), 'HugePages'), /only one huge page size/);
+  assert.throws(() => pageSize(pod(), 'HugePages'), /no resource request for huge pages/);
+  assert.throws(() => pageSize(pod(), 'Paper'), /unknown storage medium "Paper"/);
+});
+
+test('nfs: mounted once, the server as mount wants it', async () => {
+  const files = createMemoryFiles();
+  const sources: string[] = [];
+  const recording = {
+    ...files,
+    mkdir: (path: string, mode: number) => files.mkdir(path, mode),
+    mountsUnder: (path: string) => files.mountsUnder(path),
+    async mount(source: string, target: string, type: string, options: readonly string[]) {
+      sources.push(`${type} ${source} ${options}`);
+      await files.mount(source, target, type, []);
+    },
+  } as HostFiles;
+  await mountNfs({ server: 'fd00::1', path: '/x', readOnly: true }, '/d', ['nfsvers=4.2'], recording);
+  await mountNfs({ server: 'fd00::1', path: '/x', readOnly: true }, '/d', ['nfsvers=4.2'], recording);
+  assert.deepEqual(sources, ['nfs [fd00::1]:/x nfsvers=4.2,ro']);
 });

@@ -19,6 +19,11 @@ export const voidFiles: HostFiles = {
   lstat: async () => DIRECTORY,
   stat: async () => DIRECTORY,
   realPath: async (path) => path,
+  openInside: async (root, relative) => ({
+    path: `${root}/${relative}`,
+    kind: 'directory',
+    [Symbol.asyncDispose]: nothing,
+  }),
   chmod: nothing,
   chown: nothing,
   mount: nothing,

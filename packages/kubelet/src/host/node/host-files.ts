@@ -4,6 +4,7 @@ import type { Stats } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { promisify } from 'node:util';
 import type { FileInfo, FileKind, HostFiles } from '../host-files.ts';
+import { openInside } from './open-inside.ts';
 
 const run = promisify(execFile);
 const MODE_BITS = 0o7777;
@@ -56,7 +57,8 @@ async function readTail(path: string, bytesMax: number): Promise<Uint8Array | un
 }
 
 async function mount(source: string, target: string, type: string, options: readonly string[]): Promise<void> {
-  const typed = type === 'bind' ? ['--bind'] : ['-t', type];
+  // A descriptor's path is to be taken as it is: what it was called a moment ago may be something else by now.
+  const typed = type === 'bind' ? ['--no-canonicalize', '--bind'] : ['-t', type];
   await run('mount', ['-n', ...typed, ...(options.length > 0 ? ['-o', options.join(',')] : []), source, target]);
 }
 
@@ -98,6 +100,7 @@ export const hostFiles: HostFiles = {
   lstat: async (path) => infoOf(await unlessMissing(fs.lstat(path))),
   stat: async (path) => infoOf(await unlessMissing(fs.stat(path))),
   realPath: (path) => unlessMissing(fs.realpath(path)),
+  openInside: (root, relative, mode) => openInside(root, relative, mode, kindOf),
   chmod: (path, mode) => fs.chmod(path, mode),
   chown: (path, uid, gid) => fs.lchown(path, uid < 0 ? 0xffffffff : uid, gid < 0 ? 0xffffffff : gid),
   mount,

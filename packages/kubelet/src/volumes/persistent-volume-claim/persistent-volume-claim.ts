@@ -4,13 +4,14 @@ import type { PersistentVolume, PersistentVolumeClaim, Pod, Volume } from '@kape
 import type { Ctx } from '@kapella/base';
 import { type CsiVolume, csiVolumeOf } from '../../csi/csi-volume.ts';
 import { checkHostPath } from '../host-path/host-path.ts';
+import { mountNfs } from '../nfs/nfs.ts';
 import { applyFsGroup } from '../ownership.ts';
 import type { MountedVolume, VolumeDeps, VolumePlugin } from '../volume.ts';
 
 export const persistentVolumeClaim: VolumePlugin = {
   name: 'persistent-volume-claim',
   supports: (volume) => volume.persistentVolumeClaim !== undefined || volume.ephemeral !== undefined,
-  async mount({ pod, volume }, deps, ctx) {
+  async mount({ pod, volume, dir }, deps, ctx) {
     const claim = await boundClaim(pod, volume, deps, ctx);
     const name = claim.spec.volumeName ?? '';
     const pv = await deps.objects.get<PersistentVolume>(coreV1.PersistentVolume, '', name, ctx);
@@ -24,6 +25,10 @@ export const persistentVolumeClaim: VolumePlugin = {
     const readOnly = volume.persistentVolumeClaim?.readOnly === true;
     const csi = csiVolumeOf(pv, readOnly);
     if (csi !== undefined) return await mountCsi(pod, claim, pv, csi, deps, ctx);
+    if (pv.spec.nfs !== undefined) {
+      await mountNfs(pv.spec.nfs, dir, pv.spec.mountOptions ?? [], deps.files);
+      return { hostPath: dir, readOnly };
+    }
     return { ...(await mountPath(pod, pv, readOnly, deps)), readOnly };
   },
 };
@@ -51,7 +56,7 @@ async function boundClaim(pod: Pod, volume: Volume, deps: VolumeDeps, ctx: Ctx):
 }
 
 /** Claims that grow are not told to nodes: mounted ones are looked at again and again. */
-const LOOK_FOR_GROWTH_MS = 30_000;
+const LOOK_FOR_GROWTH_MS = 20_000;
 
 async function mountCsi(
   pod: Pod,
@@ -65,7 +70,13 @@ async function mountCsi(
   const { hostPath, block, refreshAtMs = Number.POSITIVE_INFINITY } = await csi.volumes.mount(pod, volume, ctx);
   await csi.expandIfDue(pod, claim, pv, volume, ctx);
   const lookAtMs = ctx.clock.nowMs() + LOOK_FOR_GROWTH_MS;
-  return { hostPath, block, readOnly: volume.readOnly, refreshAtMs: Math.min(refreshAtMs, lookAtMs) };
+  return {
+    hostPath,
+    block,
+    readOnly: volume.readOnly,
+    refreshAtMs: Math.min(refreshAtMs, lookAtMs),
+    measure: (asked) => csi.measure(pod, volume, asked),
+  };
 }
 
 async function mountPath(

@@ -19,6 +19,8 @@ export interface StatusWriter {
 interface Entry {
   pod: Pod;
   wanted: PodStatus;
+  /** What the writer last set out to write. */
+  seen: PodStatus | undefined;
   /** As the API has it, to our knowledge. */
   base: PodStatus;
   baseVersion: string;
@@ -34,13 +36,31 @@ export function createStatusWriter(
 ): StatusWriter {
   const entries = new Map<string, Entry>();
 
+  const begin = (entry: Entry): void => {
+    const startMs = ctx.clock.monotonicMs();
+    entry.running ??= write(entry, client, ctx).finally(() => {
+      entry.running = undefined;
+      onWritten((ctx.clock.monotonicMs() - startMs) / 1000);
+      // What was published after the writer's last look still found it at work: it must not be left lying.
+      if (entry.wanted !== entry.seen && !entry.gone && !ctx.signal.aborted) begin(entry);
+    });
+  };
+
   return {
     publish(pod, status) {
       const { uid, resourceVersion } = pod.metadata;
       let entry = entries.get(uid);
       if (entry === undefined) {
         const base = pod.status ?? {};
-        entry = { pod, wanted: status, base, baseVersion: resourceVersion, gone: false, running: undefined };
+        entry = {
+          pod,
+          wanted: status,
+          seen: undefined,
+          base,
+          baseVersion: resourceVersion,
+          gone: false,
+          running: undefined,
+        };
         entries.set(uid, entry);
       }
       if (isNewer(resourceVersion, entry.baseVersion)) {
@@ -49,12 +69,7 @@ export function createStatusWriter(
       }
       entry.pod = pod;
       entry.wanted = status;
-      const current = entry;
-      const startMs = ctx.clock.monotonicMs();
-      current.running ??= write(current, client, ctx).finally(() => {
-        current.running = undefined;
-        onWritten((ctx.clock.monotonicMs() - startMs) / 1000);
-      });
+      begin(entry);
     },
     async flushed(uid) {
       for (let running = entries.get(uid)?.running; running !== undefined; running = entries.get(uid)?.running)
@@ -69,6 +84,7 @@ async function write(entry: Entry, client: Client, ctx: Ctx): Promise<void> {
   let pauseMs = RETRY_MS;
   while (!entry.gone && !ctx.signal.aborted) {
     const { pod, wanted } = entry;
+    entry.seen = wanted;
     const body = statusPatch(entry.base, wanted, pod.metadata.uid);
     if (body === undefined) return;
     try {

@@ -23,6 +23,7 @@ import { kustomizeController } from './kustomize-controller/kustomize-controller
 import { metricsServer } from './metrics-server/metrics-server.suite.ts';
 import { prometheusOperator } from './prometheus-operator/prometheus-operator.suite.ts';
 import { python } from './python/python.suite.ts';
+import { redisOperator } from './redis-operator/redis-operator.suite.ts';
 import { rust } from './rust/rust.suite.ts';
 import { scheduler } from './scheduler/scheduler.suite.ts';
 import { validation } from './validation/validation.suite.ts';
@@ -52,6 +53,7 @@ const SUITES: readonly UpstreamSuite[] = [
   differential,
   controllerManager,
   validation,
+  redisOperator,
 ];
 const RESULTS = join(import.meta.dirname, '../../.cache/upstream');
 

@@ -14,6 +14,8 @@ export interface HollowNodes {
   readonly behaviour?: HollowBehaviour;
   /** Stages as kwok has them, in YAML: they take the place of the Pod lifecycle, or of the nodes' statuses. */
   readonly stages?: string;
+  /** false: nodes write no Events of what happens to Pods, as kwok's write none. Absent: they do, as real agents. */
+  readonly events?: boolean;
   /** What sets the node of this number apart from the others. */
   readonly node?: (index: number) => Partial<HollowNodeOptions>;
 }

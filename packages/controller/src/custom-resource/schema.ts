@@ -87,7 +87,9 @@ export const schema = {
   free: (common: Common = {}): Schema<Readonly<Record<string, unknown>>> =>
     make({ type: 'object', 'x-kubernetes-preserve-unknown-fields': true }, common),
   object: <const F extends Fields>(fields: F, common: Common = {}): Schema<ObjectOf<F>> => {
-    const required = Object.keys(fields).filter((name) => fields[name]?.isOptional === false);
+    // What has a default may be left out, and kubectl looks before the server has filled it in.
+    const isRequired = ({ isOptional, openApi }: Schema<unknown>) => !isOptional && !Object.hasOwn(openApi, 'default');
+    const required = Object.entries(fields).flatMap(([name, field]) => (isRequired(field) ? [name] : []));
     const properties = Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, field.openApi]));
     return make({ type: 'object', properties, ...(required.length > 0 && { required }) }, common);
   },

@@ -93,8 +93,23 @@ async function start(
   );
   const server = recorded(api, requests, ctx.clock);
   const network = createNetwork(ctx.clock, random);
-  network.listen((request, inner) => server.handle(request, inner));
-  const cluster = new RunningCluster({ options, stop, ctx, clock, store, server, network, requests, logs, seed });
+  // Usage of hollow nodes is there for autoscalers, as if a metrics server stood behind the aggregator.
+  network.listen(async (request, inner) => {
+    const metrics = cluster.nodes?.metrics(request.path, request.query);
+    return metrics ?? server.handle(request, inner);
+  });
+  const cluster: RunningCluster = new RunningCluster({
+    options,
+    stop,
+    ctx,
+    clock,
+    store,
+    server,
+    network,
+    requests,
+    logs,
+    seed,
+  });
   try {
     await cluster.begin();
   } catch (error) {
@@ -204,13 +219,14 @@ class RunningCluster implements TestCluster {
     for (const component of this.#wanted()) this.#components.push(startComponent(component, ctx));
     const { nodes, clock } = { nodes: options.nodes, clock: this.#parts.clock };
     if (nodes !== undefined) {
-      const { count, behaviour, node, stages } = nodes;
+      const { count, behaviour, node, stages, events } = nodes;
       const connect = (name: string, user: Parameters<Network['connect']>[1]) => this.faults.connect(name, user);
       this.#fleet = createFleet(
         {
           connect,
           ...(behaviour !== undefined && { behaviour }),
           ...(node !== undefined && { node }),
+          ...(events !== undefined && { events }),
           ...(stages !== undefined && { stages: parseStages(stages) }),
         },
         ctx,

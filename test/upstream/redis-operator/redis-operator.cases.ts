@@ -118,6 +118,7 @@ export const REDIS_CASES: readonly Case<RedisContext>[] = [
         metadata: { name: 'data', labels: { 'app.kubernetes.io/instance': 'cache' } },
         spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
       });
+      await kubectl(`patch redis cache --type merge -p '{"spec":{"keepData":false}}'`);
       await kubectl('delete redis cache --wait=true --timeout=60s');
       await eventually('its claim is to go', context, async () => {
         const out = await kubectl(

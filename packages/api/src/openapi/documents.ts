@@ -151,6 +151,12 @@ function producedBy(operation: Operation): readonly string[] {
   return operation.streams ? [...MEDIA_TYPES, ...STREAM_TYPES] : MEDIA_TYPES;
 }
 
+/** Source: apiextensions-apiserver pkg/controller/openapi/builder: custom resources have three kinds of patch. */
+function consumedBy({ action, isCustom }: Operation): readonly string[] {
+  if (action !== 'patch') return ['*/*'];
+  return isCustom === true ? PATCH_TYPES.filter((type) => !type.includes('strategic')) : PATCH_TYPES;
+}
+
 function renderV2(operation: Operation, tag: string): Json {
   const schema = operation.answer ?? { type: 'string' };
   const { body, bodyRequired, query } = operation;
@@ -160,7 +166,7 @@ function renderV2(operation: Operation, tag: string): Json {
     (code) => [String(code), { description: RESPONSES.get(code), schema }] as const,
   );
   return {
-    consumes: operation.action === 'patch' ? PATCH_TYPES : ['*/*'],
+    consumes: consumedBy(operation),
     operationId: operation.operationId,
     ...(parameters.length === 0 ? {} : { parameters }),
     produces: producedBy(operation),
@@ -178,7 +184,7 @@ function renderV3(operation: Operation, tag: string): Json {
     (code) => [String(code), { description: RESPONSES.get(code), content }] as const,
   );
   const { body, bodyRequired, query } = operation;
-  const consumed = operation.action === 'patch' ? PATCH_TYPES : ['*/*'];
+  const consumed = consumedBy(operation);
   const bodyContent = Object.fromEntries(consumed.map((type) => [type, { schema: body }]));
   return {
     operationId: operation.operationId,

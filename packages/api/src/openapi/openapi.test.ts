@@ -92,9 +92,14 @@ test('a custom resource has its schema, its list and its paths', () => {
   ]);
   assert.deepEqual(Object.keys(schema?.['properties'] ?? {}), ['spec', 'apiVersion', 'kind', 'metadata']);
   assert.ok(document['components']?.['schemas']?.['com.example.stable.v1.CronTabList']);
-  assert.ok(
-    document['paths']?.['/apis/stable.example.com/v1/namespaces/{namespace}/crontabs/{name}/status']?.['patch'],
-  );
+  const path = '/apis/stable.example.com/v1/namespaces/{namespace}/crontabs/{name}';
+  assert.ok(document['paths']?.[`${path}/status`]?.['patch']);
+  // kubectl apply sends a strategic merge patch to whatever says that it takes one.
+  assert.deepEqual(Object.keys(document['paths']?.[path]?.['patch']?.['requestBody']?.['content'] ?? {}), [
+    'application/json-patch+json',
+    'application/merge-patch+json',
+    'application/apply-patch+yaml',
+  ]);
 });
 
 test('the root of v3 names the documents', () => {

@@ -23,6 +23,8 @@ export interface Operation {
   /** Besides 200 and 401. */
   readonly codes: readonly (201 | 202)[];
   readonly streams: boolean;
+  /** Of a custom resource, which takes no strategic merge patch: kubectl believes what the document says. */
+  readonly isCustom?: boolean;
   readonly kind: { readonly group: string; readonly kind: string; readonly version: string };
 }
 
@@ -219,6 +221,7 @@ class PathBuilder {
             body: this.#builder.reference('Patch'),
             bodyRequired: true,
             codes: [201],
+            isCustom: this.#resource.schema !== undefined,
           })
         : undefined,
     ];

@@ -94,9 +94,9 @@ async function start(
   const server = recorded(api, requests, ctx.clock);
   const network = createNetwork(ctx.clock, random);
   // Usage of hollow nodes is there for autoscalers, as if a metrics server stood behind the aggregator.
-  network.listen(async (request, inner) => {
+  network.listen((request, inner) => {
     const metrics = cluster.nodes?.metrics(request.path, request.query);
-    return metrics ?? server.handle(request, inner);
+    return metrics === undefined ? server.handle(request, inner) : Promise.resolve(metrics);
   });
   const cluster: RunningCluster = new RunningCluster({
     options,

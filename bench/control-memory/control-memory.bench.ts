@@ -67,6 +67,8 @@ async function fill({ client, ctx }: BenchClient): Promise<void> {
     await client.update(kind, { ...created, status } as T, ctx, { subresource: 'status' });
     return created as { readonly metadata: { readonly uid: string } };
   };
+  // No controllers run yet that would make it.
+  await client.create(coreV1.ServiceAccount, { metadata: { name: 'default', namespace: 'default' } } as never, ctx);
   const time = new Date().toISOString().replace(/\.\d+Z$/, 'Z');
   const ready = { type: 'Ready', status: 'True', reason: 'Bench', lastTransitionTime: time };
   const room = { cpu: '32', memory: '256Gi', pods: '110' };

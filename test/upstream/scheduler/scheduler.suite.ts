@@ -33,7 +33,7 @@ const SEEN_MS = 300;
 
 type Failure = SuiteResult['failures'][number];
 
-/** `only`: the seed of one cluster. */
+/** `only`: the seed of one cluster, or the first and the last: `5-20`. */
 export const scheduler: UpstreamSuite = {
   name: 'scheduler',
   text: 'decisions beside kube-scheduler 1.36 on random clusters: the same nodes fit, never a worse one by its scores',
@@ -47,7 +47,8 @@ export const scheduler: UpstreamSuite = {
     await using upstream = await startUpstreamScheduler(kubeconfig, directory);
     const failures: Failure[] = [];
     let passed = 0;
-    const seeds = only === undefined ? Array.from({ length: CLUSTERS }, (_, i) => i + 1) : [Number(only)];
+    const [first = 1, last = first] = only === undefined ? [1, CLUSTERS] : only.split('-').map(Number);
+    const seeds = Array.from({ length: last - first + 1 }, (_, i) => first + i);
     for (const seed of seeds) {
       const found = await compareCluster(seed, cluster, upstream);
       failures.push(...found);

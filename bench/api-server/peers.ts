@@ -63,7 +63,8 @@ export async function startPeer(programs: PeerPrograms, firstPort: number): Prom
   return peer;
 }
 
-async function writeCredentials(dir: string): Promise<void> {
+/** A serving certificate, keys for tokens of service accounts, and a token file, into `dir`. */
+export async function writeCredentials(dir: string): Promise<void> {
   const openssl = async (...args: string[]) => {
     const { code, stderr } = await run('openssl', args, {});
     if (code !== 0) throw new Error(`openssl ${args[0]} failed: ${stderr}`);

@@ -10,6 +10,7 @@ import { apiextensions } from './apiextensions/apiextensions.suite.ts';
 import { certManager } from './cert-manager/cert-manager.suite.ts';
 import { controllerManager } from './controller-manager/controller-manager.suite.ts';
 import { clientGo } from './client-go/client-go.suite.ts';
+import { etcdTakeover } from './etcd-takeover/etcd-takeover.suite.ts';
 import { controllerRuntime } from './controller-runtime/controller-runtime.suite.ts';
 import { differential } from './differential/differential.suite.ts';
 import { e2e } from './e2e/e2e.suite.ts';
@@ -40,6 +41,7 @@ const SUITES: readonly UpstreamSuite[] = [
   kwok,
   csiSanity,
   clientGo,
+  etcdTakeover,
   javascript,
   python,
   rust,

@@ -214,6 +214,8 @@ export interface ResourceDefinition<T extends KubeObject = UnknownObject> {
   readonly gracePeriodSeconds?: (object: T, requested: number | undefined) => number;
   /** Changes made to the object when it is marked for deletion (Pods: nothing; Namespace: phase Terminating). */
   readonly onMarkedForDeletion?: (object: T) => T;
+  /** A delete without a wish for its dependents leaves them, and says so (Jobs, ReplicationControllers). */
+  readonly orphansByDefault?: boolean;
   /** Namespace: kept while spec.finalizers is not empty. */
   readonly keepWhile?: (object: T) => boolean;
   /** Warnings for the client (Warning header), e.g. deprecated fields. */
@@ -254,6 +256,8 @@ export interface ResourceDefinition<T extends KubeObject = UnknownObject> {
     /** As `applyType`, of any version; undefined: there is none of this name. */
     applyTypeOf(apiVersion: string): ApplyType | undefined;
   };
+  /** By apiVersion: how what upstream stored in an older version is brought to this one. Pure. */
+  readonly fromOlder?: Readonly<Record<string, (object: UnknownObject) => UnknownObject>>;
   /** Told to whoever uses this version of the kind (Warning header). */
   readonly deprecation?: string;
   /** Custom resources: the type that server-side apply works with, from `applyTypeOfStructuralSchema`. */

@@ -1,7 +1,13 @@
 /** What test/upstream/differential found to differ from kube-apiserver 1.36: status, reason and words of answers. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { collect, startTestServer, type TestServer } from './test-support.ts';
+import {
+  collect,
+  configMapDefinition,
+  deploymentDefinition,
+  startTestServer,
+  type TestServer,
+} from './test-support.ts';
 
 const MAPS = '/api/v1/namespaces/default/configmaps';
 const map = (name: string, metadata: object = {}, data: object = {}) => ({
@@ -93,6 +99,12 @@ test('options that are wrong are told all at once', async () => {
     { method: 'GET', path: `${MAPS}/a?resourceVersion=x`, code: 500, says: /^resourceVersion: Invalid value: "x"/ },
     { method: 'GET', path: `${MAPS}?resourceVersion=x`, code: 400, says: /^invalid resource version: / },
     { method: 'GET', path: `${MAPS}/a?export=true`, code: 400, says: /no longer supported$/ },
+    {
+      method: 'GET',
+      path: `${MAPS}?watch=true&continue=x`,
+      code: 422,
+      says: /resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden when continue is provided$/,
+    },
     {
       method: 'GET',
       path: `${MAPS}?watch=true&sendInitialEvents=true`,
@@ -309,4 +321,109 @@ test('a watch from any version that takes bookmarks is told when all that is the
   const end = ['BOOKMARK', { 'k8s.io/initial-events-end': 'true' }];
   assert.deepEqual(await told('resourceVersion=0&allowWatchBookmarks=true'), [['ADDED', undefined], end]);
   assert.deepEqual(await told('resourceVersion=0'), [['ADDED', undefined]]);
+});
+
+test('what a delete refuses, and what it leaves', async () => {
+  const jobs = { ...configMapDefinition, orphansByDefault: true } as typeof configMapDefinition;
+  const server = await startTestServer({ resources: [jobs, deploymentDefinition] });
+  await server.request('POST', MAPS, map('a'));
+  const del = { method: 'DELETE', path: `${MAPS}/a` };
+  const options = (fields: object) => ({ kind: 'DeleteOptions', apiVersion: 'v1', ...fields });
+  await check(server, [
+    {
+      ...del,
+      body: options({ preconditions: { uid: 'other' } }),
+      code: 409,
+      says: /^Operation cannot be fulfilled on ConfigMap "a": the UID in the precondition/,
+    },
+    { ...del, body: { kind: 'ConfigMap', apiVersion: 'v1' }, code: 400, says: /^no kind "ConfigMap" is registered/ },
+    { ...del, body: '{', code: 400, says: "couldn't get version/kind; json parse error: unexpected end of JSON input" },
+    { ...del, body: options({ gracePeriodSeconds: 'x' }), code: 400, says: /^json: cannot unmarshal string into Go/ },
+  ]);
+  const held = await server.request('DELETE', `${MAPS}/a`);
+  assert.deepEqual(held.json.metadata.finalizers, ['orphan']);
+  await server.request('POST', MAPS, map('b'));
+  assert.equal((await server.request('DELETE', `${MAPS}/b?propagationPolicy=Background`)).json.status, 'Success');
+});
+
+test('a scale names its object', async () => {
+  const server = await startTestServer();
+  const path = '/apis/apps/v1/namespaces/default/deployments';
+  await server.request('POST', path, { metadata: { name: 'd' }, spec: { selector: {}, template: {} } });
+  await check(server, [
+    {
+      method: 'PUT',
+      path: `${path}/d/scale`,
+      body: { metadata: {}, spec: { replicas: 2 } },
+      code: 400,
+      says: 'the name of the object (d based on URL) was undeterminable: name must be provided',
+    },
+  ]);
+});
+
+test('custom resources: versions of updates, lists, metadata in protobuf, subresources that are none', async () => {
+  const things: typeof configMapDefinition = {
+    id: { group: 'example.com', version: 'v1', kind: 'Thing', plural: 'things' },
+    scope: 'namespaced',
+    schema: { type: 'object' },
+    allowUnconditionalUpdate: false,
+    columns: [],
+  };
+  const server = await startTestServer({ resources: [things] });
+  const path = '/apis/example.com/v1/namespaces/default/things';
+  const thing = { apiVersion: 'example.com/v1', kind: 'Thing', metadata: { name: 'a' } };
+  await server.request('POST', path, thing);
+  await check(server, [
+    {
+      method: 'PUT',
+      path: `${path}/a`,
+      body: thing,
+      code: 422,
+      says: /resourceVersion: Invalid value: 0: must be specified/,
+    },
+    { method: 'GET', path: `${path}/a/bogus`, code: 404, says: 'things.example.com "a" not found' },
+  ]);
+  assert.equal((await server.request('GET', path)).json.metadata.continue, '');
+  const accept = 'application/vnd.kubernetes.protobuf;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io';
+  assert.equal((await server.request('GET', path, undefined, { accept })).status, 200);
+});
+
+test('who writes a scale comes to own the replicas; an apply to it conflicts with who owns them', async () => {
+  const server = await startTestServer();
+  const path = '/apis/apps/v1/namespaces/default/deployments';
+  await server.request('POST', path, {
+    metadata: { name: 'd' },
+    spec: { replicas: 1, paused: true, selector: {}, template: {} },
+  });
+  const scale = { apiVersion: 'autoscaling/v1', kind: 'Scale', metadata: { name: 'd' }, spec: { replicas: 5 } };
+  const headers = { 'content-type': 'application/apply-patch+yaml' };
+  const refused = await server.request('PATCH', `${path}/d/scale?fieldManager=s`, scale, headers);
+  assert.equal(refused.status, 409);
+  assert.deepEqual(refused.json.details.causes[0].field, '.spec.replicas');
+  const forced = await server.request('PATCH', `${path}/d/scale?fieldManager=s&force=true`, scale, headers);
+  assert.deepEqual([forced.status, forced.json.spec.replicas], [200, 5]);
+  const owners = async () =>
+    (await server.request('GET', `${path}/d`)).json.metadata.managedFields.map(
+      (entry: { manager: string; subresource?: string; fieldsV1: Record<string, Record<string, object>> }) => [
+        entry.manager,
+        entry.subresource ?? '',
+        entry.fieldsV1['f:spec']?.['f:replicas'] !== undefined,
+      ],
+    );
+  assert.deepEqual(await owners(), [
+    ['s', 'scale', true],
+    ['unknown', '', false],
+  ]);
+  await server.request('PUT', `${path}/d/scale?fieldManager=put`, { ...scale, spec: { replicas: 7 } });
+  assert.deepEqual(await owners(), [
+    ['put', 'scale', true],
+    ['unknown', '', false],
+  ]);
+});
+
+test('a refusal of authorization is not to be taken for anything else', async () => {
+  const authorizer = { authorize: () => ({ decision: 'none', reason: '' }) as const };
+  const server = await startTestServer({ authorizer });
+  const { status, headers } = await server.request('GET', MAPS);
+  assert.deepEqual([status, headers['x-content-type-options']], [403, 'nosniff']);
 });

@@ -82,17 +82,22 @@ export class FieldErrors {
     this.list.push({ type, field, message: detail === '' ? head : `${head}: ${detail}` });
   }
 
+  /** All in one text, equal ones once. */
+  aggregate(): string {
+    const texts = [...new Set(this.list.map((e) => `${e.field}: ${e.message}`))];
+    return texts.length === 1 ? (texts[0] as string) : `[${texts.join(', ')}]`;
+  }
+
   /** The 422 that carries every error. `kind` is the Kind, e.g. `Deployment`. */
   toApiError(id: { readonly group: string; readonly kind: string; readonly name: string }): ApiError {
     const causes: StatusCause[] = this.list.map((e) => ({ reason: e.type, message: e.message, field: e.field }));
-    const texts = [...new Set(this.list.map((e) => `${e.field}: ${e.message}`))];
-    const joined = texts.length === 1 ? texts[0] : `[${texts.join(', ')}]`;
+    const joined = this.aggregate();
     const kindName = id.group === '' ? id.kind : `${id.kind}.${id.group}`;
     return new ApiError('Invalid', `${kindName} ${JSON.stringify(id.name)} is invalid: ${joined}`, {
       details: {
         ...(id.name === '' ? {} : { name: id.name }),
         ...(id.group === '' ? {} : { group: id.group }),
-        kind: id.kind,
+        ...(id.kind === '' ? {} : { kind: id.kind }),
         causes,
       },
     });

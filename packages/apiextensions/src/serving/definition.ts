@@ -110,6 +110,7 @@ function resourceOf(
     ...storedAs(definition, version, shared),
     ...subresourcesOf(version, values.validateUpdate),
     ...selectableOf(version.selectableFields),
+    allowUnconditionalUpdate: false,
     columns: columnsOf(version.additionalPrinterColumns),
     schema: schema as Readonly<Record<string, unknown>>,
     applyType: applyTypeOf(version, shared.metadataType),

@@ -32,7 +32,7 @@ export interface AuthenticationOptions {
 }
 
 export function unauthorized(cause?: unknown): ApiError {
-  return new ApiError('Unauthorized', 'Unauthorized', { details: {}, ...(cause === undefined ? {} : { cause }) });
+  return new ApiError('Unauthorized', 'Unauthorized', cause === undefined ? {} : { cause });
 }
 
 /** Proxy's headers, certificate, bearer token, then anonymous. Whoever shows wrong credentials is not anonymous. */

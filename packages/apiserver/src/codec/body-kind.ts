@@ -10,7 +10,7 @@ const SUMMARY_BYTES_MAX = 30;
 const GO_META =
   'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }';
 /** Where upstream's table of types is made; the words name it. */
-const SCHEME = 'pkg/runtime/scheme.go:111';
+export const SCHEME = 'pkg/runtime/scheme.go:111';
 
 /** The body does not even say what it is. */
 export class UnreadableError extends Error {

@@ -5,6 +5,9 @@ import {
   DEDUCED_TYPE,
   type ManagedFieldsEntry,
   mergeObjects,
+  parentManagedFields,
+  type ScaleMapping,
+  scaleManagedFields,
   type TypeFacts,
   type UnknownObject,
 } from '@kapella/api';
@@ -36,6 +39,25 @@ export interface FieldManagement {
   ): UnknownObject | Promise<UnknownObject>;
   /** Throws Conflict with one cause per field that others own. The result is still to be decoded and defaulted. */
   apply(request: ApplyScope, ctx: Ctx): UnknownObject | Promise<UnknownObject>;
+  /** The Scale that `old` has, with those who own its replicas. */
+  scaleOwners(type: ResourceType, parent: UnknownObject): readonly ManagedFieldsEntry[] | undefined;
+  /** managedFields of the parent after its Scale `next` was written in place of `old` (which has its owners). */
+  onScale(
+    type: ResourceType,
+    parent: UnknownObject,
+    old: UnknownObject,
+    next: UnknownObject,
+    manager: string,
+    nowMs: number,
+  ): readonly ManagedFieldsEntry[] | undefined;
+  /** The Scale with `applied` in it, its managedFields as well. Throws Conflict. */
+  applyScale(request: Omit<ApplyScope, 'type' | 'subresource'>): UnknownObject;
+  /** managedFields of the parent whose Scale has these. */
+  ofScale(
+    type: ResourceType,
+    parent: UnknownObject,
+    scale: readonly ManagedFieldsEntry[] | undefined,
+  ): readonly ManagedFieldsEntry[] | undefined;
   /** The object with `applied` laid over it; nobody comes to own anything. */
   overlay(type: ResourceType, object: UnknownObject, applied: object): UnknownObject;
 }
@@ -57,11 +79,28 @@ export function createFieldManagement(facts: TypeFacts): FieldManagement {
       };
       return type.definition.conversion === undefined ? apply({}) : withOtherVersions(type, apply, ctx);
     },
+    scaleOwners: (type, parent) => scaleManagedFields(parent.metadata.managedFields, scaleMapping(type)),
+    onScale(type, parent, old, next, managerName, nowMs) {
+      const request = { typeId: SCALE_TYPE, live: old, next, manager: managerName, subresource: 'scale', nowMs };
+      return this.ofScale(type, parent, manager.trackUpdate(request));
+    },
+    applyScale(request) {
+      const { object, managedFields } = manager.apply({ ...request, typeId: SCALE_TYPE, subresource: 'scale' });
+      return withManagedFields(object as unknown as UnknownObject, managedFields);
+    },
+    ofScale: (type, parent, scale) => parentManagedFields(parent.metadata.managedFields, scale, scaleMapping(type)),
     overlay({ typeId, definition }, object, applied) {
       const type = definition.applyType ?? (typeId === undefined ? undefined : types.type(typeId)) ?? DEDUCED_TYPE;
       return mergeObjects(object, applied, type) as UnknownObject;
     },
   };
+}
+
+const SCALE_TYPE = 'autoscaling/v1.Scale';
+
+function scaleMapping({ apiVersion, definition }: ResourceType): ScaleMapping {
+  const path = definition.subresources?.scale?.specReplicas ?? '';
+  return { apiVersion, replicasPath: path.replace(/^\./, '').split('.') };
 }
 
 /** Says which object is to be converted before the algorithm can go on. */

@@ -85,8 +85,10 @@ function negotiate(accept: string, pretty: boolean, offer: Offer): Media {
 function mediaOfClause(clause: Clause, pretty: boolean, offer: Offer): Media | undefined {
   const { parameters } = clause;
   const encoding = TYPES.get(clause.type);
-  if (encoding === undefined || clause.quality === 0 || !isOffered(encoding, offer)) return undefined;
+  if (encoding === undefined || clause.quality === 0) return undefined;
   const form = formOf(clause, offer);
+  // Metadata alone has a protobuf form whatever its kind.
+  if (!isOffered(encoding, form === 'PartialObjectMetadata' ? { ...offer, protobuf: true } : offer)) return undefined;
   if (form === undefined || (form === 'Table' && encoding === 'protobuf')) return undefined;
   const isPretty = pretty || parameters.get('pretty') === '1' || parameters.get('pretty') === 'true';
   const isBeta = form !== 'object' && parameters.get('v') === 'v1beta1';

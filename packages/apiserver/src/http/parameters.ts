@@ -54,8 +54,11 @@ export function parseListParameters(query: URLSearchParams, isWatch: boolean): L
     continueToken: query.get('continue') ?? '',
     sendInitialEvents: query.get('sendInitialEvents') === null ? undefined : isTrue(query.get('sendInitialEvents')),
   };
-  validate(parameters);
-  return isLegacyWatch(parameters) ? { ...parameters, sendInitialEvents: true } : parameters;
+  const effective: ListParameters = isLegacyWatch(parameters)
+    ? { ...parameters, sendInitialEvents: true, resourceVersionMatch: 'NotOlderThan' }
+    : parameters;
+  validate(effective);
+  return effective;
 }
 
 /** From no version, or from any: what is there comes first. Source: apis/meta/internalversion/defaults.go. */

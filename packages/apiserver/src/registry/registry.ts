@@ -1,10 +1,11 @@
 /** All resources that are served now, by group, version and plural. Custom resources come and go. */
-import { apiVersionOf, type BuiltInTypeFacts } from '@kapella/api';
+import { apiVersionOf, type BuiltInTypeFacts, createProtobufCodec, type ProtobufCodec } from '@kapella/api';
 import type { Ctx } from '@kapella/base';
 import { ApiError, describeError } from '@kapella/base';
 import { type Store, UnreadableError } from '@kapella/store';
 import type { MetricsRegistry } from '../metrics/registry.ts';
 import { measuredStore } from '../metrics/store-metrics.ts';
+import { createForeignStore, createTranslator } from './foreign-store.ts';
 import { type AnyDefinition, createResourceType, type ResourceType } from './resource-type.ts';
 import { createStorage, type Storage } from './storage.ts';
 import { storagePrefix } from './storage-prefix.ts';
@@ -43,6 +44,7 @@ export function createRegistry(
 class StoreRegistry implements Registry {
   readonly #storeFor: StoreFor;
   readonly #facts: BuiltInTypeFacts;
+  #codec: ProtobufCodec | undefined;
   readonly #metrics: MetricsRegistry;
   readonly #ctx: Ctx;
   readonly #byGroupVersion = new Map<string, Map<string, ResourceType>>();
@@ -153,7 +155,7 @@ class StoreRegistry implements Registry {
       throw new ApiError('InternalError', `${id.plural}: the storage version ${group}/${version} must be added first`);
     }
     const storage = createStorage(
-      measuredStore(this.#storeFor(group, id.plural), group, id.plural, this.#metrics),
+      this.#readable(measuredStore(this.#storeFor(group, id.plural), group, id.plural, this.#metrics), definition),
       {
         group,
         version,
@@ -175,5 +177,21 @@ class StoreRegistry implements Registry {
     );
     this.#storages.set(key, storage);
     return storage;
+  }
+
+  /** What is not this process's alone may have been written by upstream. */
+  #readable(store: Store, { id, withDefaults, fromOlder }: AnyDefinition): Store {
+    if (store.embedded) return store;
+    this.#codec ??= createProtobufCodec(this.#facts);
+    const isBuiltIn = this.#facts.typeIdOf(id) !== undefined;
+    const apiVersion = apiVersionOf(id);
+    const kind = `{"kind":${JSON.stringify(id.kind)},`;
+    const parts = {
+      ...{ codec: this.#codec, facts: this.#facts },
+      ...(isBuiltIn ? { apiVersion, start: `${kind}"apiVersion":${JSON.stringify(apiVersion)},` } : { start: kind }),
+      ...(withDefaults === undefined ? {} : { withDefaults }),
+      ...(fromOlder === undefined ? {} : { fromOlder }),
+    };
+    return createForeignStore(store, createTranslator(parts));
   }
 }

@@ -81,7 +81,8 @@ export function renderList(
   const decoded = items.map((item) => type.objectOf(item));
   if (media.form === 'Table') {
     const rows = decoded.map((object) => tableRow(type, object, view.include, view.nowMs, media.isBeta));
-    return encodeBody(codecs, tableOf(type, rows, metadata, media), media);
+    const { continue: token = '', ...rest } = metadata;
+    return encodeBody(codecs, tableOf(type, rows, token === '' ? rest : metadata, media), media);
   }
   if (media.encoding === 'protobuf') {
     const messages = decoded.map((object) => partialMessage(view, object));

@@ -2,6 +2,7 @@
 import type { UnknownObject } from '@kapella/api';
 import { type Ctx, errors, formatTime, parseTime } from '@kapella/base';
 import type { CachedObject } from '@kapella/store';
+import type { ResourceType } from '../registry/resource-type.ts';
 import { detached, type Stored } from '../registry/storage.ts';
 import { commitDelete, commitObject, readStored } from './commit.ts';
 import { admissionRequest, keyIn, resourceName, type WriteScope } from './core.ts';
@@ -64,15 +65,18 @@ function checkDeletePreconditions(
   const { uid, resourceVersion } = preconditions ?? {};
   if (uid !== undefined && uid !== metadata.uid) {
     const why = `the UID in the precondition (${uid}) does not match the UID in record (${metadata.uid}).`;
-    throw errors.conflict(resourceName(type, name), `${why} The object might have been deleted and then recreated`);
+    throw errors.conflict(kindName(type, name), `${why} The object might have been deleted and then recreated`);
   }
   if (resourceVersion !== undefined && resourceVersion !== metadata.resourceVersion) {
     const why =
       `the ResourceVersion in the precondition (${resourceVersion}) does not match the ResourceVersion in record ` +
       `(${metadata.resourceVersion}). The object might have been modified`;
-    throw errors.conflict(resourceName(type, name), why);
+    throw errors.conflict(kindName(type, name), why);
   }
 }
+
+/** As upstream, which names the kind here. */
+const kindName = ({ group, kind }: ResourceType, name: string) => ({ group, resource: kind, name });
 
 /** undefined: another writer came first. */
 async function carryOut(
@@ -108,7 +112,7 @@ function shown({ core, type }: WriteScope, object: UnknownObject, revision: numb
 /** Pure but for the scope's time: what a delete request does to this object. */
 export function planDeletion(scope: WriteScope, object: UnknownObject, request: DeleteRequest): Mark {
   const { definition } = scope.type;
-  const finalizers = finalizersFor(object.metadata.finalizers ?? [], request);
+  const finalizers = finalizersFor(object.metadata.finalizers ?? [], request, definition.orphansByDefault);
   const finalizersChange = finalizers.join() !== (object.metadata.finalizers ?? []).join();
   const held = finalizers.length > 0 || definition.keepWhile?.(object) === true;
   const graceful = definition.gracePeriodSeconds === undefined ? undefined : planGrace(scope, object, request);
@@ -121,7 +125,8 @@ export function planDeletion(scope: WriteScope, object: UnknownObject, request: 
   }
   if (!held) return { next: undefined, remove: true, pending: false };
   const metadata = { ...withFinalizers, ...markNow(scope, object) };
-  const isMarked = object.metadata.deletionTimestamp !== undefined && object.metadata.deletionGracePeriodSeconds === 0;
+  const isMarked =
+    object.metadata.deletionTimestamp !== undefined && (object.metadata.deletionGracePeriodSeconds ?? 0) === 0;
   if (isMarked && !finalizersChange) return { next: undefined, remove: false, pending: false };
   return { next: marked(scope, object, metadata), remove: false, pending: false };
 }
@@ -131,11 +136,12 @@ function marked({ type }: WriteScope, object: UnknownObject, metadata: UnknownOb
   return type.definition.onMarkedForDeletion === undefined ? next : type.definition.onMarkedForDeletion(next);
 }
 
-function markNow({ nowMs }: WriteScope, { metadata }: UnknownObject): Partial<UnknownObject['metadata']> {
+function markNow({ nowMs, type }: WriteScope, { metadata }: UnknownObject): Partial<UnknownObject['metadata']> {
   const given = parseTime(metadata.deletionTimestamp);
   return {
     deletionTimestamp: given === undefined || given > nowMs ? formatTime(nowMs) : metadata.deletionTimestamp,
-    deletionGracePeriodSeconds: 0,
+    // What keeps a namespace is no grace period.
+    ...(type.definition.keepWhile === undefined ? { deletionGracePeriodSeconds: 0 } : {}),
     ...bumped(metadata),
   } as Partial<UnknownObject['metadata']>;
 }
@@ -167,9 +173,16 @@ function planGrace(
 }
 
 /** The garbage collector's finalizers as the request wants them; without a wish they stay. */
-export function finalizersFor(present: readonly string[], request: DeleteRequest): readonly string[] {
+export function finalizersFor(
+  present: readonly string[],
+  request: DeleteRequest,
+  orphansByDefault = false,
+): readonly string[] {
   const { orphanDependents, propagationPolicy } = request;
-  if (orphanDependents === undefined && propagationPolicy === undefined) return present;
+  if (orphanDependents === undefined && propagationPolicy === undefined) {
+    const isDecided = present.includes(ORPHAN) || present.includes(FOREGROUND);
+    return orphansByDefault && !isDecided ? [...present, ORPHAN] : present;
+  }
   const orphan = orphanDependents ?? propagationPolicy === 'Orphan';
   const foreground = orphanDependents === undefined && propagationPolicy === 'Foreground';
   const others = present.filter((name) => name !== ORPHAN && name !== FOREGROUND);

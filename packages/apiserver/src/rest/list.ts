@@ -99,13 +99,23 @@ export async function listObjects(
     token,
     ctx,
   );
-  const last = found.items.at(-1);
-  const metadata: ListMetadata = {
-    resourceVersion: String(found.revision),
-    ...(found.more && last !== undefined ? { continue: encodeToken(found.revision, last.key) } : {}),
-    ...(found.more && isPlain ? { remainingItemCount: found.remaining } : {}),
+  return { items: found.items, metadata: listMetadata(found, isPlain, type.custom) };
+}
+
+/** Lists of custom resources say so even where there is nothing to continue. */
+function listMetadata(
+  { items, revision, more, remaining }: CacheList,
+  isPlain: boolean,
+  isCustom: boolean,
+): ListMetadata {
+  const last = items.at(-1);
+  const resourceVersion = String(revision);
+  if (!more) return isCustom ? { resourceVersion, continue: '' } : { resourceVersion };
+  return {
+    resourceVersion,
+    ...(last === undefined ? {} : { continue: encodeToken(revision, last.key) }),
+    ...(isPlain ? { remainingItemCount: remaining } : {}),
   };
-  return { items: found.items, metadata };
 }
 
 const mayBeLarge = (size: number, limit: number) => size > LARGE_OBJECTS && (limit === 0 || limit > LARGE_OBJECTS);

@@ -2,6 +2,7 @@
 import { compileLabelSelector, selectorFromLabels, type UnknownObject } from '@kapella/api';
 import { errors, FieldErrors } from '@kapella/base';
 import type { ResourceType } from '../registry/resource-type.ts';
+import type { Core } from './core.ts';
 
 export const SCALE_KIND = {
   group: 'autoscaling',
@@ -47,9 +48,15 @@ export function scaleOf(type: ResourceType, object: UnknownObject): UnknownObjec
 /** Throws Invalid, BadRequest. */
 export function withScale(type: ResourceType, object: UnknownObject, scale: UnknownObject): UnknownObject {
   const replicas: unknown = scale.spec?.replicas ?? 0;
-  if (scale.metadata.name !== undefined && scale.metadata.name !== object.metadata.name) {
+  const given = scale.metadata.name ?? '';
+  if (given === '') {
     throw errors.badRequest(
-      `the name of the object (${scale.metadata.name}) does not match the name on the URL (${object.metadata.name})`,
+      `the name of the object (${object.metadata.name} based on URL) was undeterminable: name must be provided`,
+    );
+  }
+  if (given !== object.metadata.name) {
+    throw errors.badRequest(
+      `the name of the object (${given}) does not match the name on the URL (${object.metadata.name})`,
     );
   }
   if (typeof replicas !== 'number' || replicas < 0) {
@@ -60,6 +67,33 @@ export function withScale(type: ResourceType, object: UnknownObject, scale: Unkn
   const next = withValueAt(object, type.definition.subresources?.scale?.specReplicas ?? '', replicas);
   const resourceVersion = scale.metadata.resourceVersion ?? '';
   return { ...next, metadata: { ...next.metadata, resourceVersion } };
+}
+
+/** `withScale`, with the owners of the fields as the write of a Scale leaves them. Source: managedfields/scalehandler.go. */
+export function scaleWritten(
+  { fields }: Pick<Core, 'fields'>,
+  type: ResourceType,
+  parent: UnknownObject,
+  change: (scale: UnknownObject) => UnknownObject,
+  by: { readonly manager: string; readonly nowMs: number } | 'tracked',
+): UnknownObject {
+  const plain = scaleOf(type, parent);
+  const managedFields = fields.scaleOwners(type, parent);
+  const old = managedFields === undefined ? plain : withOwners(plain, managedFields);
+  const scale = change(old);
+  const owners =
+    by === 'tracked'
+      ? fields.ofScale(type, parent, scale.metadata.managedFields)
+      : fields.onScale(type, parent, old, scale, by.manager, by.nowMs);
+  return withOwners(withScale(type, parent, scale), owners);
+}
+
+function withOwners(object: UnknownObject, managedFields: UnknownObject['metadata']['managedFields']): UnknownObject {
+  const { managedFields: _, ...metadata } = object.metadata;
+  return {
+    ...object,
+    metadata: managedFields === undefined ? metadata : { ...metadata, managedFields },
+  } as UnknownObject;
 }
 
 function selectorText(selector: unknown): string {

@@ -72,7 +72,8 @@ async function attemptUpdate(
   try {
     const wanted = await request.next(stored.object);
     checkPreconditions(type, scope.name, stored.object, request.preconditions);
-    checkVersion(type, scope.name, wanted, stored.object);
+    // A scale says it of itself, not of the object.
+    checkVersion(type, scope.name, wanted, stored.object, scope.subresource !== 'scale');
     const isConditional = !isUnset(wanted.metadata.resourceVersion ?? '') && !request.retries;
     const written = await writeNext(scope, stored, wanted, request.trackedAlready === true, ctx);
     return { written, isConditional };
@@ -84,10 +85,16 @@ async function attemptUpdate(
 }
 
 /** A version in the wanted object must be the stored one; some kinds want one always. */
-function checkVersion(type: ResourceType, name: string, wanted: UnknownObject, stored: UnknownObject): void {
+function checkVersion(
+  type: ResourceType,
+  name: string,
+  wanted: UnknownObject,
+  stored: UnknownObject,
+  needsVersion: boolean,
+): void {
   const given = wanted.metadata.resourceVersion ?? '';
   if (isUnset(given)) {
-    if (type.definition.allowUnconditionalUpdate === false) throw versionRequired(type, name);
+    if (type.definition.allowUnconditionalUpdate === false && needsVersion) throw versionRequired(type, name);
   } else if (given !== stored.metadata.resourceVersion) {
     if (!/^\d{1,19}$/.test(given)) throw unparsedVersion(given);
     throw errors.conflict(resourceName(type, name), MODIFIED_MESSAGE);

@@ -71,6 +71,7 @@ export async function serveConnect(
 ): Promise<ApiResponse> {
   const { subresource } = scope.info;
   if (subresource === 'exec' || subresource === 'attach' || subresource === 'portforward') {
+    await planConnect(scope, authorizer, false, ctx); // what is not there is told first
     throw errors.badRequest('Upgrade request required');
   }
   if (dialer === undefined) throw new ApiError('ServiceUnavailable', `no way to reach ${subresource} from this server`);

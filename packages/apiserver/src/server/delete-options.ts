@@ -1,7 +1,7 @@
 /** DeleteOptions from the body or, without one, from the query. Source: apiserver/pkg/endpoints/handlers/delete.go. */
-import type { UnknownObject } from '@kapella/api';
 import { parseText, readEnvelope } from '@kapella/api';
 import { ApiError, errors, FieldErrors } from '@kapella/base';
+import { objectOfBody, SCHEME, unreadableJson } from '../codec/body-kind.ts';
 import { decodeCbor } from '../codec/cbor.ts';
 import { parseDryRun } from '../http/parameters.ts';
 import { isTrue } from '../http/request-info.ts';
@@ -9,6 +9,7 @@ import type { DeleteRequest } from '../rest/delete.ts';
 import type { RequestScope } from './scope.ts';
 
 const TYPE_ID = 'meta/v1.DeleteOptions';
+const DELETE_OPTIONS = { group: '', version: 'v1', kind: 'DeleteOptions', typeId: TYPE_ID } as const;
 const POLICIES = ['Foreground', 'Background', 'Orphan'];
 
 interface DeleteOptionsBody {
@@ -61,20 +62,19 @@ function fromBody({ core, request }: RequestScope, body: Uint8Array): DeleteOpti
       return codecs.protobuf.decodeMessage(readEnvelope(body).raw, TYPE_ID) as DeleteOptionsBody;
     const value =
       encoding === 'cbor' ? decodeCbor(body) : parseText(new TextDecoder().decode(body), encoding, codecs.facts).value;
-    if (typeof value !== 'object' || value === null) return {};
-    const { kind } = value as UnknownObject;
-    if (kind !== undefined && kind !== 'DeleteOptions') {
-      throw errors.badRequest(`decoded object cannot be converted to DeleteOptions`);
+    const object = objectOfBody(value, false);
+    const { kind = 'DeleteOptions', apiVersion = 'v1' } = object;
+    if (kind !== 'DeleteOptions') {
+      throw errors.badRequest(`no kind "${kind}" is registered for version "${apiVersion}" in scheme "${SCHEME}"`);
     }
-    return codecs.normalize(
-      value,
-      { group: '', version: 'v1', kind: 'DeleteOptions', typeId: TYPE_ID },
-      'Ignore',
-      () => {},
-    ) as DeleteOptionsBody;
+    return codecs.normalize(object, DELETE_OPTIONS, 'Ignore', () => {}) as DeleteOptionsBody;
   } catch (error) {
-    if (error instanceof ApiError) throw error;
-    throw new ApiError('BadRequest', (error as Error).message, { cause: error });
+    const { cause, message } = error as Error;
+    // What decoding says, without the words for an object of the path.
+    if (error instanceof ApiError && !(cause instanceof Error)) throw error;
+    const why = error instanceof ApiError ? (cause as Error).message : message;
+    const isText = (error as Error).name === 'TextError';
+    throw new ApiError('BadRequest', isText ? unreadableJson(why).message : why, { cause: error });
   }
 }
 

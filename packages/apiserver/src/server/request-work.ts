@@ -16,6 +16,8 @@ export interface RequestWork {
   annotations: Record<string, string> | undefined;
   readonly startedMs: number;
   /** There is such a resource or path. */
+  /** Authorization has said no. */
+  isDenied?: boolean;
   isServed: boolean;
   /** Milliseconds that it waited for its turn. */
   queuedMs: number;

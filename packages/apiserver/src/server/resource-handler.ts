@@ -1,7 +1,8 @@
 /** Finds the handler for a request on a resource. */
-import { ApiError, type Ctx } from '@kapella/base';
+import { ApiError, type Ctx, errors } from '@kapella/base';
 import type { ApiResponse } from '@kapella/client';
 import { methodNotAllowed, notWhileTerminating } from '../respond/respond.ts';
+import { resourceName } from '../rest/core.ts';
 import { serveAction } from './action-handlers.ts';
 import { serveComputed } from './computed-handlers.ts';
 import { serveGet, serveList, serveWatch } from './read-handlers.ts';
@@ -43,7 +44,10 @@ export function serveResource(scope: RequestScope, ctx: Ctx): Promise<ApiRespons
   if (type.definition.deprecation !== undefined) scope.warn(type.definition.deprecation);
   if (info.subresource !== '') {
     const response = serveSubresource(scope, ctx);
-    if (response === undefined && !type.custom) throw noResource();
+    if (response !== undefined) return response;
+    // Custom resources have a handler of their own, which looks no further than the name.
+    if (type.custom && info.name !== '') throw errors.notFound(resourceName(type, info.name));
+    if (!type.custom) throw noResource();
     return response;
   }
   const { verb } = info;

@@ -235,7 +235,10 @@ class GenericApiServer implements ApiServer {
       ctx.log.error('request failed', { method, path: info.path, error: describeError(error) });
     }
     if (!(error instanceof ApiError)) work.panic = describeError(error);
-    return respondError(this.core.codecs, error, this.#errorMedia(work.request, work.query));
+    const response = respondError(this.core.codecs, error, this.#errorMedia(work.request, work.query));
+    // As upstream: its authorization answers past what answers for objects.
+    if (work.isDenied !== true) return response;
+    return { ...response, headers: { ...response.headers, 'x-content-type-options': 'nosniff' } };
   }
 
   #observe(work: RequestWork, code: number, bytes: number, ctx: Ctx): void {
@@ -410,7 +413,8 @@ class GenericApiServer implements ApiServer {
   }
 
   /** Records what was decided, and throws what a refusal is. */
-  #settle(answer: Decision, attributes: Attributes, { trail }: RequestWork): void {
+  #settle(answer: Decision, attributes: Attributes, work: RequestWork): void {
+    const { trail } = work;
     const isAllowed = answer.decision === 'allow';
     const isFault = !isAllowed && answer.error !== undefined;
     this.#accessMetrics.authorized(isFault ? 'error' : answer.decision);
@@ -418,6 +422,7 @@ class GenericApiServer implements ApiServer {
       if (!isFault) trail.annotate('authorization.k8s.io/decision', isAllowed ? 'allow' : 'forbid');
       trail.annotate('authorization.k8s.io/reason', isFault ? 'internal error' : answer.reason);
     }
+    work.isDenied = !isAllowed && !isFault;
     checkAllowed(answer, attributes);
   }
 

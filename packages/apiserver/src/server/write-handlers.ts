@@ -3,12 +3,12 @@ import type { UnknownObject } from '@kapella/api';
 import { type ApiError, type Ctx, errors, isReason } from '@kapella/base';
 import type { ApiResponse } from '@kapella/client';
 import { type ExpectedKind, expectedOf, warningsOf } from '../codec/codecs.ts';
-import { parseDryRun, parseListParameters } from '../http/parameters.ts';
+import { fieldManagerOf, parseDryRun, parseListParameters } from '../http/parameters.ts';
 import type { ResourceType } from '../registry/resource-type.ts';
 import { renderList } from '../respond/render.ts';
 import { notWhileTerminating, respondBytes, respondJson, respondValue } from '../respond/respond.ts';
 import { createObject, withDefaults, withNamespace } from '../rest/create.ts';
-import { type Deleted, deleteObject } from '../rest/delete.ts';
+import { type Deleted, deleteObject, type DeleteRequest } from '../rest/delete.ts';
 import { resourceName } from '../rest/core.ts';
 import { listObjects } from '../rest/list.ts';
 import {
@@ -21,7 +21,7 @@ import {
   patchTypeOf,
   YAML_HEAD,
 } from '../rest/patch.ts';
-import { SCALE_KIND, scaleOf, withScale } from '../rest/scale.ts';
+import { SCALE_KIND, scaleOf, scaleWritten } from '../rest/scale.ts';
 import { updateObject, type UpdateRequest } from '../rest/update.ts';
 import { isTrue } from '../http/request-info.ts';
 import { readDeleteOptions } from './delete-options.ts';
@@ -68,8 +68,13 @@ export async function serveUpdate(scope: RequestScope, ctx: Ctx): Promise<ApiRes
 async function updateScale(scope: RequestScope, ctx: Ctx): Promise<ApiResponse> {
   const { core, type } = scope;
   const scale = decodeBody(scope, SCALE_KIND);
-  const request: UpdateRequest = { next: (old) => withScale(type, old, scale), retries: false };
-  const { object } = await updateObject(writeScope(scope, 'UpdateOptions'), request, ctx);
+  const write = writeScope(scope, 'UpdateOptions');
+  const request: UpdateRequest = {
+    next: (old) => scaleWritten(core, type, old, () => scale, write),
+    trackedAlready: true,
+    retries: false,
+  };
+  const { object } = await updateObject(write, request, ctx);
   return respondValue(core.codecs, 200, mediaOf(scope, 'none'), scaleOf(type, type.objectOf(object)));
 }
 
@@ -98,10 +103,14 @@ function patchRequest(
   const validation = validationOf(scope);
   const change = (expected: ExpectedKind, old: UnknownObject) =>
     patchObject(core.codecs, expected, patchType, old, patch, validation, scope.warn);
+  if (info.subresource === 'scale') {
+    const by = { manager: fieldManagerOf(scope.query, scope.request.headers['user-agent']), nowMs: scope.nowMs };
+    const next = (old: UnknownObject) => scaleWritten(core, type, old, (scale) => change(SCALE_KIND, scale), by);
+    return { retries: true, trackedAlready: true, next };
+  }
   return {
     retries: true,
     next: (old) => {
-      if (info.subresource === 'scale') return withScale(type, old, change(SCALE_KIND, scaleOf(type, old)));
       const patched = withNamespace(type, namespace, withDefaults(type, change(expectedOf(type), old)));
       checkNames(patched, info.name, namespace);
       return patched;
@@ -113,7 +122,6 @@ function applyRequest(scope: RequestScope, parsed: ParsedPatch, ctx: Ctx): Updat
   const { core, type, info, namespace, query, nowMs } = scope;
   const given = objectOfApply(parsed.value);
   const isScale = info.subresource === 'scale';
-  const expected = isScale ? SCALE_KIND : expectedOf(type);
   const merge = async (live: UnknownObject | undefined) => {
     const request = {
       type,
@@ -134,8 +142,14 @@ function applyRequest(scope: RequestScope, parsed: ParsedPatch, ctx: Ctx): Updat
     return next;
   };
   if (isScale) {
-    const checked = core.codecs.normalize(structuredClone(given), expected, validationOf(scope), scope.warn);
-    return { retries: true, next: (old) => withScale(type, old, checked) };
+    const request = {
+      ...{ applied: given, manager: query.get('fieldManager') ?? '', force: isTrue(query.get('force')), nowMs },
+    };
+    const applied = (live: UnknownObject): UnknownObject => {
+      const merged = core.fields.applyScale({ ...request, live });
+      return core.codecs.normalize(structuredClone(merged), SCALE_KIND, 'Ignore', () => {});
+    };
+    return { retries: true, trackedAlready: true, next: (old) => scaleWritten(core, type, old, applied, 'tracked') };
   }
   return {
     retries: true,
@@ -176,6 +190,7 @@ function reportDuplicates({ strictErrors }: ParsedPatch, validation: string, war
 export async function serveDelete(scope: RequestScope, ctx: Ctx): Promise<ApiResponse> {
   const { type } = scope;
   const { request, dryRun } = readDeleteOptions(scope);
+  warnOfOrphans(scope, request);
   const deleted = await deleteObject(writeScope(scope, 'DeleteOptions', dryRun), request, ctx);
   if (!deleted.gone || type.definition.returnsDeleted === true) {
     const isAccepted = !deleted.gone && request.orphanDependents === false;
@@ -184,6 +199,16 @@ export async function serveDelete(scope: RequestScope, ctx: Ctx): Promise<ApiRes
   // A Status has no other form.
   const media = { ...mediaOf(scope, 'one'), form: 'object' as const };
   return respondValue(scope.core.codecs, 200, media, successStatus(type, deleted));
+}
+
+/** Source: kubernetes pkg/registry/batch/job/storage/storage.go. */
+function warnOfOrphans({ type, warn }: RequestScope, { orphanDependents, propagationPolicy }: DeleteRequest): void {
+  if (type.group !== 'batch' || type.definition.orphansByDefault !== true) return;
+  if (orphanDependents !== undefined || propagationPolicy !== undefined) return;
+  warn(
+    'child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or ' +
+      'set propagationPolicy=Orphan to suppress this warning',
+  );
 }
 
 function successStatus(type: ResourceType, { object }: Deleted): object {
@@ -201,6 +226,7 @@ export async function serveDeleteCollection(scope: RequestScope, ctx: Ctx): Prom
   const { core, type, namespace, query } = scope;
   const media = mediaOf(scope, 'list');
   const { request, dryRun } = readDeleteOptions(scope);
+  warnOfOrphans(scope, request);
   const parameters = parseListParameters(query, false);
   const listed = await listObjects(core, type, namespace, '', parameters, ctx);
   const write = writeScope(scope, 'DeleteOptions', dryRun);
@@ -221,7 +247,8 @@ export async function serveVirtual(scope: RequestScope, ctx: Ctx): Promise<ApiRe
   const { core, type, user, query, namespace, nowMs } = scope;
   const media = mediaOf(scope, 'none');
   const write = writeScope(scope, 'CreateOptions');
-  const body = withDefaults(type, decodeOwn(scope));
+  const given = withDefaults(type, decodeOwn(scope));
+  const body = await core.fields.onUpdate(type, undefined, given, write.manager, '', nowMs, ctx);
   const request = {
     name: '',
     namespace,
@@ -234,7 +261,9 @@ export async function serveVirtual(scope: RequestScope, ctx: Ctx): Promise<ApiRe
     server: core.access,
   };
   const answer = await type.definition.virtual?.(body, request, ctx);
-  const shown = { ...(answer as object), kind: type.kind, apiVersion: type.apiVersion };
+  // A binding answers with a Status.
+  const isStatus = (answer as UnknownObject | undefined)?.kind === 'Status';
+  const shown = isStatus ? (answer as object) : { ...(answer as object), kind: type.kind, apiVersion: type.apiVersion };
   return type.typeId === undefined && media.encoding === 'protobuf'
     ? respondJson(201, shown)
     : respondValue(core.codecs, 201, media, shown);

@@ -59,7 +59,6 @@ export interface ReviewSpec {
 /** Throws Invalid. Source: pkg/apis/authorization/validation. */
 export function checkReviewSpec(
   spec: ReviewSpec,
-  kind: string,
   user?: { name?: string; groups?: readonly string[] },
   more?: (errors: FieldErrors) => void,
 ): void {
@@ -77,7 +76,7 @@ export function checkReviewSpec(
   }
   if (resource !== undefined) validateSelectors(resource, found);
   more?.(found);
-  if (found.any) throw found.toApiError({ group: 'authorization.k8s.io', kind, name: '' });
+  if (found.any) throw found.toApiError({ group: 'authorization.k8s.io', kind: '', name: '' });
 }
 
 export async function reviewAccess(

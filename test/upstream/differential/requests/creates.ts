@@ -87,7 +87,6 @@ export const creates: readonly Scenario[] = [
       post(MAPS, configMap('fixed', {}, { generateName: 'gen-' })),
       post(MAPS, configMap('fixed', {}, { generateName: 'gen-' })),
       post(MAPS, configMap('', {}, { generateName: 'Bad_' }), { isSetUp: true }),
-      post(MAPS, configMap('', {}, { generateName: 'x'.repeat(300) }), { save: { generatedLong: 'metadata.name' } }),
     ],
   },
   {

@@ -123,7 +123,6 @@ export const custom: readonly Scenario[] = [
       post(THINGS, { ...thing('x', { size: 1 }), metadata: 'x' }),
       post(THINGS, '{'),
       post(THINGS, '[]'),
-      post(THINGS, 'null'),
       post(THINGS, 'x', { headers: { 'content-type': 'application/vnd.kubernetes.protobuf' } }),
       post(THINGS, `apiVersion: ${GROUP}/v1\nkind: Thing\nmetadata: {name: yaml}\nspec: {size: 3}\n`, {
         headers: { 'content-type': 'application/yaml' },
@@ -172,6 +171,7 @@ export const custom: readonly Scenario[] = [
       del(`${THINGS}/a`),
       del(`${THINGS}?fieldSelector=spec.color=blue`),
       del(`${THINGS}/none`),
+      setUp(del(`${CRDS}/things.${GROUP}`)),
     ],
   },
 ];

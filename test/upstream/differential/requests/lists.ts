@@ -129,7 +129,7 @@ export const lists: readonly Scenario[] = [
       get('/api/v1/namespaces/{ns}/secrets?fieldSelector=type=Opaque'),
       get('/api/v1/namespaces/{ns}/events?fieldSelector=involvedObject.kind=Pod,reason=x'),
       get('/api/v1/nodes?fieldSelector=spec.unschedulable=true'),
-      get('/api/v1/namespaces?fieldSelector=status.phase=Terminating'),
+      get('/api/v1/namespaces?fieldSelector=status.phase=Terminating,metadata.name=none'),
       get('/apis/batch/v1/namespaces/{ns}/jobs?fieldSelector=status.successful=1'),
       get('/apis/apps/v1/namespaces/{ns}/replicasets?fieldSelector=status.replicas=1'),
       get('/apis/apps/v1/namespaces/{ns}/deployments?fieldSelector=spec.paused=true'),

@@ -8,7 +8,7 @@ import type { SnapshotSummary } from '@kapella/store/snapshot';
 import { daemonPid } from '../../host/node/daemon.ts';
 import { clusterFiles } from '../../cluster/node/parts.ts';
 import { toGiven } from '../../cluster/record.ts';
-import { openStore } from '../../server/node/open-store.ts';
+import { openStore, openWholeStore } from '../../server/node/open-store.ts';
 import type { CommandInput } from './command.ts';
 import { lookUpCluster, unrecordedOptions } from './find-cluster.ts';
 
@@ -47,7 +47,7 @@ async function save(path: string, options: ClusterOptions, { reporter }: Command
   const header = { backend: options.store, createdAt, kubernetesVersion: KUBERNETES_VERSION };
   let summary: SnapshotSummary;
   if (options.store === 'etcd') {
-    await using store = await openEtcd(options, ctx);
+    await using store = disposable(await openWholeStore({ ...STORE_DEFAULTS, ...options }, '', ctx));
     const revision = await store.currentRevision(ctx);
     summary = await writeSnapshot(path, { ...header, revision }, clusterItems(store, revision, ctx));
   } else {
@@ -64,7 +64,7 @@ async function restore(path: string, options: ClusterOptions, { reporter }: Comm
   const summary = verifySnapshot(path);
   if (options.store === 'memory') throw memoryStore();
   if (options.store === 'etcd') {
-    await using store = await openEtcd(options, ctx);
+    await using store = disposable(await openStore({ ...STORE_DEFAULTS, ...options }, '', ctx));
     await replaceAll(store, snapshotItems(path), ctx);
     const revision = await store.currentRevision(ctx);
     reporter.result(
@@ -101,8 +101,7 @@ function openEmbedded<T>(options: ClusterOptions, open: (directory: string) => T
   }
 }
 
-async function openEtcd(options: ClusterOptions, ctx: Ctx): Promise<Store & AsyncDisposable> {
-  const store = await openStore({ ...STORE_DEFAULTS, ...options }, '', ctx);
+function disposable(store: Store): Store & AsyncDisposable {
   return Object.assign(store, { [Symbol.asyncDispose]: () => store.close() });
 }
 

@@ -12,7 +12,7 @@ import type { KeyPairPem } from '@kapella/control-plane/node';
 import { writePrivate } from '../../host/node/files.ts';
 import { startApiServer } from '../../server/node/api-server.ts';
 import { openEncryption } from '../../server/node/open-encryption.ts';
-import { openStore } from '../../server/node/open-store.ts';
+import { openStore, openWholeStore } from '../../server/node/open-store.ts';
 import { KUBERNETES_VERSION } from '../../version.ts';
 import { flagsHelp, type FlagValues, idleFlags, last, list, parseFlags } from '../flags.ts';
 import { connectionsOf, limitsOf, shutdownOf } from '../limit-flags.ts';
@@ -124,7 +124,7 @@ async function storeOf(options: StoreOptions, first: string | undefined, ctx: Ct
   }
   if (first.startsWith(EMBEDDED)) return openEmbedded(first.slice(EMBEDDED.length), ctx);
   const dataDir = first.startsWith('https:') ? undefined : await standInDirectory(first, ctx);
-  if (dataDir === undefined) return openStore(options, '', ctx);
+  if (dataDir === undefined) return openWholeStore(options, '', ctx);
   return openEmbedded(join(dataDir, 'kapella'), ctx);
 }
 

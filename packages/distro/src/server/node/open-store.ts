@@ -5,6 +5,21 @@ import { CliError, type StoreOptions } from '@kapella/cli';
 import type { Store } from '@kapella/store';
 import { type EtcdOptions, parseEndpoint, storeBackends } from '@kapella/store/node';
 
+/** To be served or saved: an etcd that a restore has not ended in is refused. Else as `openStore`. */
+export async function openWholeStore(options: StoreOptions, directory: string, ctx: Ctx): Promise<Store> {
+  const store = await openStore(options, directory, ctx);
+  if (store.embedded) return store;
+  const { unfinishedRestore } = await import('@kapella/store/snapshot');
+  const since = await unfinishedRestore(store, ctx);
+  if (since === undefined) return store;
+  await store.close();
+  throw new CliError(
+    'Failed',
+    `etcd at ${options.etcdEndpoints} holds a cluster that is restored only in part: a restore began at ${since} and has not ended`,
+    'Wait for it, or do it again to its end: kapella snapshot restore FILE with the same --etcd flags.',
+  );
+}
+
 /** `directory`: where an embedded store keeps its files. Throws CliError. */
 export async function openStore(options: StoreOptions, directory: string, ctx: Ctx): Promise<Store> {
   const backend = storeBackends.find(({ name }) => name === options.store);

@@ -31,7 +31,7 @@ import { cloudOf, readControllerList, rolesOf } from './components.ts';
 import { guardsOf } from './flags-file.ts';
 import { runElected } from './lead.ts';
 import { openEncryption } from './open-encryption.ts';
-import { openStore } from './open-store.ts';
+import { openWholeStore } from './open-store.ts';
 import { authenticationOf, authorizationOf } from './server-auth.ts';
 import { directoryBytes } from './store-size.ts';
 
@@ -50,7 +50,7 @@ export async function runServer(options: ClusterOptions, hooks: ServerHooks, ctx
     apiServerHosts: apiServerHosts(options),
     nowMs: ctx.clock.nowMs(),
   });
-  const store = await openStore(options, `${options.dataDir}/store`, ctx);
+  const store = await openWholeStore(options, `${options.dataDir}/store`, ctx);
   const encryption = await openEncryption(options, store, ctx);
   const tokens = await createTokenIssuer({
     issuer: `https://kubernetes.default.svc.${options.clusterDomain}`,

@@ -10,6 +10,7 @@ import type {
 import { defineResource } from '@kapella/apiserver';
 import { createdAtColumn, nameColumn } from '../../support/columns.ts';
 import { validateDefinition, validateDefinitionUpdate } from './customresourcedefinition.validate.ts';
+import { fromStoredV1beta1 } from './stored-v1beta1.ts';
 
 const CLEANUP_FINALIZER = 'customresourcecleanup.apiextensions.k8s.io';
 
@@ -49,6 +50,7 @@ export const customResourceDefinitionResource = defineResource<CustomResourceDef
   },
   names: { short: ['crd', 'crds'], categories: ['api-extensions'] },
   scope: 'cluster',
+  fromOlder: { 'apiextensions.k8s.io/v1beta1': fromStoredV1beta1 },
   generationBumpsOn: ['spec'],
   columns: [nameColumn(), createdAtColumn()],
   // Its objects go first: packages/apiextensions deletes them and takes the finalizer away.

@@ -16,7 +16,7 @@ export const localSubjectAccessReviewResource = defineResource<LocalSubjectAcces
   columns: [],
   async virtual(review, { namespace, server }, ctx) {
     const { spec = {} } = review;
-    checkReviewSpec(spec, 'LocalSubjectAccessReview', { name: spec.user, groups: spec.groups }, (found) => {
+    checkReviewSpec(spec, { name: spec.user, groups: spec.groups }, (found) => {
       const { resourceAttributes: resource, nonResourceAttributes: path } = spec;
       const asked = resource?.namespace ?? '';
       const at = 'spec.resourceAttributes.namespace';

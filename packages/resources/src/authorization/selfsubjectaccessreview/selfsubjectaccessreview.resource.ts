@@ -15,7 +15,7 @@ export const selfSubjectAccessReviewResource = defineResource<SelfSubjectAccessR
   verbs: ['create'],
   columns: [],
   async virtual(review, { user, server }, ctx) {
-    checkReviewSpec(review.spec ?? {}, 'SelfSubjectAccessReview');
+    checkReviewSpec(review.spec ?? {});
     return { ...review, status: await reviewAccess(review.spec, user, server, ctx) };
   },
 });

@@ -16,7 +16,7 @@ export const subjectAccessReviewResource = defineResource<SubjectAccessReview>({
   columns: [],
   async virtual(review, { server }, ctx) {
     const { spec = {} } = review;
-    checkReviewSpec(spec, 'SubjectAccessReview', { name: spec.user, groups: spec.groups });
+    checkReviewSpec(spec, { name: spec.user, groups: spec.groups });
     return { ...review, status: await reviewAccess(spec, subjectOf(spec), server, ctx) };
   },
 });

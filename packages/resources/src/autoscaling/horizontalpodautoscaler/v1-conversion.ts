@@ -52,6 +52,7 @@ export function autoscalerFromV2(object: V2): V1 {
     metadata: { ...metadata, ...(Object.keys(annotations).length > 0 && { annotations }) },
     spec: { ...spec, ...(percent !== undefined && { targetCPUUtilizationPercentage: percent }) },
     status: (object.status && {
+      currentReplicas: 0, // Go writes it in v1, and not in v2
       ...status,
       ...(current !== undefined && { currentCPUUtilizationPercentage: current }),
     }) as V1['status'],

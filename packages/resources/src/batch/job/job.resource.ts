@@ -14,6 +14,7 @@ export const jobResource = defineResource<Job>({
   id: { group: 'batch', version: 'v1', kind: 'Job', plural: 'jobs', singular: 'job' },
   names: { categories: ['all'] },
   scope: 'namespaced',
+  orphansByDefault: true,
   clearedOnCreate: ['status'],
   generationBumpsOn: ['spec'],
   subresources: { status: { writes: ['status'] } },
@@ -33,12 +34,19 @@ export const jobResource = defineResource<Job>({
     const labelled = Object.keys(job.metadata.labels ?? {}).length > 0;
     return { ...job, metadata: labelled || !labels ? job.metadata : { ...job.metadata, labels }, spec };
   },
-  prepareForCreate: withGeneratedSelector,
+  prepareForCreate: (job) => withTemplateLabels(withGeneratedSelector(job)),
   validate: validateJob,
   validateUpdate: validateJobUpdate,
   allowUnconditionalUpdate: true,
   warnings: templateWarnings((job) => job.spec.template, { nameIsHostname: true }),
 });
+
+/** As the defaults of what is read again: a Job without labels has those of its Pods. */
+function withTemplateLabels(job: Job): Job {
+  const { labels } = job.spec.template.metadata ?? {};
+  if (labels === undefined || Object.keys(job.metadata.labels ?? {}).length > 0) return job;
+  return { ...job, metadata: { ...job.metadata, labels } };
+}
 
 /** Selects by the Job's own uid, so metadata.name and uid must be set before. */
 function withGeneratedSelector(job: Job): Job {

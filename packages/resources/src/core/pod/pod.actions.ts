@@ -25,10 +25,11 @@ export async function bindPod(request: SubresourceRequest<unknown>, podName: str
   const target = (binding.target ?? {}) as { kind?: string; name?: string };
   const found = new FieldErrors();
   const name = binding.metadata?.name;
-  if (name && name !== podName) throw errors.badRequest('name in URL does not match name in Binding object');
+  if (name !== podName) throw errors.badRequest('name in URL does not match name in Binding object');
   if (target.kind && target.kind !== 'Node') found.notSupported('target.kind', target.kind, ['Node', '<empty>']);
   if (!target.name) found.required('target.name');
-  if (found.any) throw found.toApiError({ group: '', kind: 'Binding', name: podName });
+  // As upstream, which takes it for a fault of its own.
+  if (found.any) throw new ApiError('', found.aggregate(), { code: 500 });
   const nodeName = target.name ?? '';
   const refuse = (why: string) => errors.conflict({ group: '', resource: 'pods/binding', name: podName }, why);
   if (request.dryRun) {

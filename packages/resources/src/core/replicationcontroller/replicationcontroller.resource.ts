@@ -21,6 +21,7 @@ export const replicationControllerResource = defineResource<ReplicationControlle
   },
   names: { short: ['rc'], categories: ['all'] },
   scope: 'namespaced',
+  orphansByDefault: true,
   clearedOnCreate: ['status'],
   generationBumpsOn: ['spec'],
   subresources: {

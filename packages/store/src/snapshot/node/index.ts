@@ -8,4 +8,4 @@ export {
   verifySnapshot,
   writeSnapshot,
 } from './snapshot-file.ts';
-export { clusterItems, replaceAll } from './store-snapshot.ts';
+export { clusterItems, replaceAll, unfinishedRestore } from './store-snapshot.ts';

@@ -14,6 +14,7 @@ import {
   lmdbUsers,
   openLmdbSnapshot,
   replaceAll,
+  unfinishedRestore,
   restoreLmdb,
   snapshotItems,
   verifySnapshot,
@@ -173,3 +174,28 @@ test('a store of another kind is saved and replaced through its contract', async
   assert.equal(await replaceAll(store, snapshotItems(path), ctx), 2_500);
   assert.deepEqual(await contentOf(store), before);
 });
+
+test('a restore that is cut off says so until it is done again', async () => {
+  const store = createMemoryStore();
+  for (let i = 0; i < 100; i++) await put(store, `/registry/a/${i}`, `v${i}`);
+  const path = join(root, 'cut-off.snapshot');
+  const revision = await store.currentRevision(ctx);
+  const before = await contentOf(store);
+  await writeSnapshot(path, { ...HEADER, backend: 'etcd', revision }, clusterItems(store, revision, ctx));
+  for (let i = 0; i < 100; i++) await put(store, `/registry/a/${i}`, 'later');
+  assert.equal(await unfinishedRestore(store, ctx), undefined);
+  let left = 50;
+  const failing: typeof store.commit = (write, inner) =>
+    left-- > 0 ? store.commit(write, inner) : Promise.reject(new Error('killed'));
+  const cut = new Proxy(store, { get: (it, name) => (name === 'commit' ? failing : bound(it, name)) });
+  await assert.rejects(replaceAll(cut, snapshotItems(path), ctx), /killed/);
+  assert.match((await unfinishedRestore(store, ctx)) ?? '', /^\d{4}-/);
+  assert.equal(await replaceAll(store, snapshotItems(path), ctx), 100);
+  assert.equal(await unfinishedRestore(store, ctx), undefined);
+  assert.deepEqual(await contentOf(store), before);
+});
+
+function bound(it: object, name: string | symbol): unknown {
+  const value: unknown = Reflect.get(it, name);
+  return typeof value === 'function' ? value.bind(it) : value;
+}

@@ -1,6 +1,6 @@
 /** Certificates of a node on another machine: the first one for its token, all others in its own name. */
 import { createHash, createHmac, timingSafeEqual, X509Certificate } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { request } from 'node:https';
 import { coreV1 } from '@kapella/api';
 import { type Ctx, sleep } from '@kapella/base';
@@ -50,6 +50,7 @@ export const caCertHash = crypto.keyHash;
 
 /** Throws CliError for what the user can mend. */
 export async function joinCluster(join: JoinRequest, ctx: Ctx): Promise<Joined> {
+  await mkdir(join.directory, { recursive: true, mode: 0o700 });
   const files = filesIn(join.directory);
   const known = await files.read('client');
   const knownCa = await readFile(files.ca, 'utf8').catch(() => undefined);

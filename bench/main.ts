@@ -14,7 +14,7 @@ import { deployment5000 } from './deployment-5000/deployment-5000.bench.ts';
 import { hollowBench } from './hollow/hollow.bench.ts';
 import { idle } from './idle/idle.bench.ts';
 import { podStart } from './pod-start/pod-start.bench.ts';
-import { scheduler, schedulerPerf } from './scheduler/scheduler.bench.ts';
+import { scheduler, schedulerMemoryBench, schedulerPerf } from './scheduler/scheduler.bench.ts';
 import { podsAtOnce } from './pods-at-once/pods-at-once.bench.ts';
 import { testCluster } from './test-cluster/test-cluster.bench.ts';
 import { type Benchmark, type BenchmarkResult, evaluate, renderTable, type Sample } from './support/benchmark.ts';
@@ -30,6 +30,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   crd,
   scheduler,
   schedulerPerf,
+  schedulerMemoryBench,
   testCluster,
   hollowBench,
   deployment5000,

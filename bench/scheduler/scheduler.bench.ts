@@ -2,6 +2,7 @@
 import type { Benchmark, FigureSpec, Sample } from '../support/benchmark.ts';
 import { decisionsPerSecond } from './decisions.ts';
 import { bind } from './end-to-end.ts';
+import { schedulerMemory } from './memory.ts';
 import { upstreamPerSecond } from './upstream-perf.ts';
 import { WORKLOADS, type Workload } from './workloads.ts';
 
@@ -42,6 +43,23 @@ export const schedulerPerf: Benchmark = {
       const values: Record<string, number> = {};
       for (const workload of WORKLOADS) Object.assign(values, await measured(workload, true));
       sample(values);
+    }
+  },
+};
+
+/** With 5,000 nodes and 50,000 Pods in one API server that both read. */
+export const schedulerMemoryBench: Benchmark = {
+  name: 'scheduler-memory',
+  text: 'resident memory of the scheduler alone, 5,000 nodes and 50,000 Pods, beside kube-scheduler',
+  figures: [
+    { name: 'memory', text: 'kapella kube-scheduler', unit: 'MB' },
+    { name: 'memory-upstream', text: 'kube-scheduler', unit: 'MB' },
+    { name: 'memory-share', text: "of upstream's", unit: '%', goalMax: 50 },
+  ],
+  async measure(runs, sample) {
+    for (let i = 0; i < runs; i++) {
+      const { kapella, upstream } = await schedulerMemory();
+      sample({ memory: kapella, 'memory-upstream': upstream, 'memory-share': (100 * kapella) / upstream });
     }
   },
 };

@@ -140,10 +140,10 @@ function crashLoop(value: unknown, path: string): unknown {
   return period === undefined ? 300_000 : duration(period, `${path}.maxContainerRestartPeriod`);
 }
 
-/** `value`: a decoded KubeletConfiguration; undefined = all defaults. Throws an Error that names the field. */
-export function parseKubeletConfig(value: unknown): KubeletConfig {
-  if (value === undefined || value === null) return KUBELET_CONFIG_DEFAULTS;
-  const config: Record<string, unknown> = { ...KUBELET_CONFIG_DEFAULTS };
+/** `value`: a decoded KubeletConfiguration; undefined = all `defaults`. Throws an Error that names the field. */
+export function parseKubeletConfig(value: unknown, defaults = KUBELET_CONFIG_DEFAULTS): KubeletConfig {
+  if (value === undefined || value === null) return defaults;
+  const config: Record<string, unknown> = { ...defaults };
   for (const [name, given] of Object.entries(section(value, 'the file'))) {
     if (name === 'apiVersion' || name === 'kind') {
       const wanted = name === 'kind' ? 'KubeletConfiguration' : 'kubelet.config.k8s.io/v1beta1';

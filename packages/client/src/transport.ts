@@ -14,8 +14,11 @@ export interface ApiRequest {
 
 /** Where a streaming response writes. */
 export interface ByteSink {
-  /** Takes one chunk; false means: hold back until `onDrain` is called. Chunks are shared between sinks: never changed. */
-  write(chunk: Uint8Array): boolean;
+  /**
+   * Takes one chunk; false means: hold back until `onDrain` is called. Chunks are shared between sinks: never changed,
+   * unless `sent` is given and was called: then nothing reads the chunk any more. A sink need not call it.
+   */
+  write(chunk: Uint8Array, sent?: () => void): boolean;
   /** Ends the response; with an error it is cut off. */
   close(error?: Error): void;
   onDrain(fn: () => void): void;

@@ -55,13 +55,13 @@ export class Gathering {
   readonly #streams = new Set<ServerHttp2Stream>();
   #isDue = false;
 
-  write(stream: ServerHttp2Stream, chunk: Uint8Array): boolean {
+  write(stream: ServerHttp2Stream, chunk: Uint8Array, sent?: () => void): boolean {
     if (!this.#streams.has(stream)) {
       this.#streams.add(stream);
       stream.cork();
       this.#release();
     }
-    return stream.write(chunk);
+    return sent === undefined ? stream.write(chunk) : stream.write(chunk, (error) => error ?? sent());
   }
 
   #release(): void {
@@ -108,7 +108,7 @@ class StreamAnswerer implements Answerer {
     const gathering = this.#gathering;
     if (!stream.destroyed) stream.respond({ ':status': status, ...headers } as OutgoingHttpHeaders);
     return {
-      write: (chunk) => stream.destroyed || stream.writableEnded || gathering.write(stream, chunk),
+      write: (chunk, sent) => stream.destroyed || stream.writableEnded || gathering.write(stream, chunk, sent),
       close: (error) => {
         if (stream.destroyed) return;
         if (error === undefined) stream.end();

@@ -84,7 +84,7 @@ function eventSinkOf(socket: WebSocket, contentType: string): ByteSink {
     write(chunk) {
       let goesOn = true;
       for (const event of isText ? linesOf(chunk) : lengthsOf(chunk)) {
-        goesOn = sink.write(event, isText);
+        goesOn = sink.message(event, isText);
       }
       return goesOn;
     },
@@ -110,22 +110,24 @@ function* lengthsOf(chunk: Uint8Array): Generator<Uint8Array, void> {
 }
 
 interface MessageSink extends ByteSink {
-  write(chunk: Uint8Array, isText?: boolean): boolean;
+  message(chunk: Uint8Array, isText: boolean): boolean;
 }
 
 function sinkOf(socket: WebSocket): MessageSink {
   let onDrain = () => {};
   let waitingBytes = 0;
+  const message = (chunk: Uint8Array, isText: boolean) => {
+    waitingBytes += chunk.length;
+    const data = socket.protocol === BASE64 ? Buffer.from(chunk).toString('base64') : chunk;
+    socket.send(data, { binary: !isText && typeof data !== 'string' }, () => {
+      waitingBytes -= chunk.length;
+      if (waitingBytes < WAITING_BYTES_MAX) onDrain();
+    });
+    return waitingBytes < WAITING_BYTES_MAX;
+  };
   return {
-    write(chunk, isText = false) {
-      waitingBytes += chunk.length;
-      const message = socket.protocol === BASE64 ? Buffer.from(chunk).toString('base64') : chunk;
-      socket.send(message, { binary: !isText && typeof message !== 'string' }, () => {
-        waitingBytes -= chunk.length;
-        if (waitingBytes < WAITING_BYTES_MAX) onDrain();
-      });
-      return waitingBytes < WAITING_BYTES_MAX;
-    },
+    message,
+    write: (chunk) => message(chunk, false),
     close: (error) => socket.close(error === undefined ? 1000 : 1011),
     onDrain(fn) {
       onDrain = fn;

@@ -65,3 +65,48 @@ test('waits for a slow reader, and stops with one that is gone', () => {
     gone.signal,
   );
 });
+
+test('pieces that were sent are filled again, those that were not are left alone', () => {
+  const lists = [3, 5, 7].map((value) => {
+    const parts = Array.from({ length: 1000 }, () => new Uint8Array(1003).fill(value));
+    return { value, left: 1_003_000, body: bodyOfParts(1_003_000, parts) };
+  });
+  const memory = new Set<ArrayBufferLike>();
+  const drains: (() => void)[] = [];
+  for (const list of lists) {
+    assert.ok(!(list.body instanceof Uint8Array));
+    const waiting: { readonly chunk: Uint8Array; readonly sent: (() => void) | undefined }[] = [];
+    // As a socket: what was written is read later, and given back then.
+    const flush = () => {
+      for (const { chunk, sent } of waiting.splice(0)) {
+        assert.ok(chunk.every((byte) => byte === list.value));
+        list.left -= chunk.length;
+        sent?.();
+      }
+    };
+    let resume = () => {};
+    list.body.start(
+      {
+        write(chunk, sent) {
+          memory.add(chunk.buffer);
+          return waiting.push({ chunk, sent }) < 2;
+        },
+        close: flush,
+        onDrain: (fn) => {
+          resume = fn;
+        },
+      },
+      new AbortController().signal,
+    );
+    drains.push(() => {
+      flush();
+      resume();
+    });
+  }
+  for (let i = 0; i < 20; i++) for (const drain of drains) drain();
+  assert.deepEqual(
+    lists.map(({ left }) => left),
+    [0, 0, 0],
+  );
+  assert.ok(memory.size <= 10, `${memory.size} pieces for 33`);
+});

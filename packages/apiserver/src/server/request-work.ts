@@ -77,7 +77,7 @@ export function trackedStream(stream: ResponseStream, enter: () => () => void): 
       };
       signal.addEventListener('abort', leave, { once: true });
       const tracked: ByteSink = {
-        write: (chunk) => sink.write(chunk),
+        write: (chunk, sent) => sink.write(chunk, sent),
         close: (error) => {
           leave();
           sink.close(error);

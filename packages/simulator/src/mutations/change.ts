@@ -2,6 +2,7 @@
 import type { UserInfo } from '@kapella/apiserver';
 import { ApiError, type Ctx } from '@kapella/base';
 import type { ApiRequest, ApiResponse, ByteSink, Transport } from '@kapella/client';
+import type { Mutation } from '../sim/mutation.ts';
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -25,6 +26,22 @@ export type Handler = (
   send: (request: ApiRequest) => Promise<ApiResponse>,
 ) => Promise<ApiResponse>;
 type Wrap = (name: string, user: UserInfo, transport: Transport) => Transport;
+
+/** A planted bug in one line of a table; `user`, `method` and `path` are a Match. */
+export type Row = readonly [
+  name: string,
+  text: string,
+  caughtBy: readonly string[],
+  user: string,
+  method: string,
+  path: RegExp,
+  make: () => Handler,
+];
+
+export function mutationOf([name, text, caughtBy, user, method, path, make]: Row): Mutation {
+  // Made anew for each run: some of them remember what they have seen.
+  return { name, text, caughtBy, transport: () => onRequests({ user, method, path }, make) };
+}
 
 /** Hands the requests that match to `handle`. Each wrapped transport gets a handler of its own. */
 export function onRequests(match: Match, make: () => Handler): Wrap {

@@ -1,20 +1,10 @@
 /** Planted bugs of controllers, scheduler and node agents. */
 import type { Mutation } from '../sim/mutation.ts';
-import { bodyOf, changed, type Handler, jsonOf, ok, onRequests, refuse, twice } from './change.ts';
+import { bodyOf, changed, type Handler, jsonOf, mutationOf, ok, type Row, refuse, twice } from './change.ts';
 
 const PODS = /^\/api\/v1\/namespaces\/[^/]+\/pods$/;
 const POD = /^\/api\/v1\/namespaces\/[^/]+\/pods\/[^/]+$/;
 const REPLICA_SETS = /\/replicasets(\/[^/]+)?$/;
-
-type Row = readonly [
-  name: string,
-  text: string,
-  caughtBy: readonly string[],
-  user: string,
-  method: string,
-  path: RegExp,
-  make: () => Handler,
-];
 
 const rows: readonly Row[] = [
   ['replicaset-twice', 'every Pod is created twice', ['no-pod-too-many'], 'replicaset-controller', 'POST', PODS, twice],
@@ -131,11 +121,7 @@ const rows: readonly Row[] = [
   ],
 ];
 
-export const componentMutations: readonly Mutation[] = rows.map(([name, text, caughtBy, user, method, path, make]) => {
-  const match = { user, method, path };
-  // Made anew for each run: some of them remember what they have seen.
-  return { name, text, caughtBy, transport: () => onRequests(match, make) };
-});
+export const componentMutations: readonly Mutation[] = rows.map(mutationOf);
 
 /** Grows what grows. */
 function raised(): Handler {

@@ -1,19 +1,9 @@
 /** Planted bugs of controllers of workloads, volumes and autoscaling that do too much, too soon or too little. */
 import type { Mutation } from '../sim/mutation.ts';
-import { type Body, bodyOf, changed, type Handler, jsonOf, ok, onRequests, refuse, twice } from './change.ts';
+import { type Body, bodyOf, changed, type Handler, jsonOf, mutationOf, ok, type Row, refuse, twice } from './change.ts';
 
 const PODS = /^\/api\/v1\/namespaces\/[^/]+\/pods$/;
 const encoder = new TextEncoder();
-
-type Row = readonly [
-  name: string,
-  text: string,
-  caughtBy: readonly string[],
-  user: string,
-  method: string,
-  path: RegExp,
-  make: () => Handler,
-];
 
 const rows: readonly Row[] = [
   [
@@ -170,10 +160,7 @@ const rows: readonly Row[] = [
   ],
 ];
 
-export const workloadMutations: readonly Mutation[] = rows.map(([name, text, caughtBy, user, method, path, make]) => {
-  const match = { user, method, path };
-  return { name, text, caughtBy, transport: () => onRequests(match, make) };
-});
+export const workloadMutations: readonly Mutation[] = rows.map(mutationOf);
 
 function withStatus(body: Body, status: Body): Body {
   return body['status'] === undefined ? body : { ...body, status: { ...body['status'], ...status } };

@@ -1,20 +1,16 @@
 /** Small requests to the API server of a cluster as its administrator: without a client library, for a quick start. */
 import { readFile } from 'node:fs/promises';
-import { Agent, request } from 'node:https';
+import { Agent } from 'node:https';
 import { join } from 'node:path';
 import type { ClusterOptions } from '@kapella/cli';
+import { getText, type TextAnswer } from '../../host/node/get-text.ts';
 import { apiServerUrl } from '../record.ts';
 
 const ANSWER_MS_MAX = 5_000;
 
-export interface ApiAnswer {
-  readonly status: number;
-  readonly text: string;
-}
-
 export interface AdminApi {
   /** Rejects when no answer comes; keys are read anew until there are some. */
-  get(path: string): Promise<ApiAnswer>;
+  get(path: string): Promise<TextAnswer>;
   close(): void;
 }
 
@@ -24,7 +20,7 @@ export function createAdminApi(options: ClusterOptions): AdminApi {
   return {
     async get(path) {
       agent ??= await openAgent(options.dataDir);
-      return get(`${url}${path}`, agent);
+      return getText(`${url}${path}`, ANSWER_MS_MAX, { agent, headers: { accept: 'application/json' } });
     },
     close: () => agent?.destroy(),
   };
@@ -34,24 +30,6 @@ async function openAgent(dataDir: string): Promise<Agent> {
   const read = (name: string) => readFile(join(dataDir, 'pki', name));
   const [ca, cert, key] = await Promise.all([read('ca.crt'), read('admin.crt'), read('admin.key')]);
   return new Agent({ keepAlive: true, maxSockets: 2, ca, cert, key });
-}
-
-function get(url: string, agent: Agent): Promise<ApiAnswer> {
-  return new Promise((resolve, reject) => {
-    const sent = request(
-      url,
-      { agent, headers: { accept: 'application/json' }, timeout: ANSWER_MS_MAX },
-      (response) => {
-        const chunks: Buffer[] = [];
-        response.on('data', (chunk: Buffer) => chunks.push(chunk));
-        response.on('error', reject);
-        response.on('end', () => resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString() }));
-      },
-    );
-    sent.on('timeout', () => sent.destroy(new Error(`no answer within ${ANSWER_MS_MAX / 1000} s`)));
-    sent.on('error', reject);
-    sent.end();
-  });
 }
 
 /** The decoded body of a 200; throws with the server's words otherwise. */

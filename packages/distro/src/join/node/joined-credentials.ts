@@ -1,7 +1,6 @@
 /** Certificates of a node on another machine: the first one for its token, all others in its own name. */
 import { createHash, createHmac, timingSafeEqual, X509Certificate } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
-import { request } from 'node:https';
 import { coreV1 } from '@kapella/api';
 import { type Ctx, sleep } from '@kapella/base';
 import { CliError } from '@kapella/cli';
@@ -11,6 +10,7 @@ import { NODE_NETWORK_GROUP } from '@kapella/control-plane/groups';
 import { createAuthority, isUsable, issueLeaf, type KeyPairPem } from '@kapella/control-plane/node';
 import { NODE_SETTINGS, type NodeSettingsFacts } from '@kapella/control-plane/node-join';
 import { writePrivate } from '../../host/node/files.ts';
+import { getText } from '../../host/node/get-text.ts';
 import { type AgentCredentials, keepRenewed, livePair, type RenewedPair } from '../../node-agent/node/credentials.ts';
 import { type ClusterInfoCrypto, trustClusterInfo } from '../cluster-info.ts';
 import { parseToken } from '../token.ts';
@@ -196,7 +196,7 @@ async function fetchCa({ server, token: text, caCertHash: pin }: JoinRequest, ct
 }
 
 async function clusterInfo(server: string, url: string): Promise<Readonly<Record<string, string>>> {
-  const answer = await getUnverified(url).catch((cause) => {
+  const answer = await getText(url, ANSWER_MS_MAX, { rejectUnauthorized: false }).catch((cause) => {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new CliError('Failed', `${server} does not answer: ${why}`, 'Check --server, and firewalls between.', cause);
   });
@@ -205,18 +205,4 @@ async function clusterInfo(server: string, url: string): Promise<Readonly<Record
     throw new CliError('Failed', message, 'Is --server the API server of a Kapella cluster?');
   }
   return (JSON.parse(answer.text) as { data?: Record<string, string> }).data ?? {};
-}
-
-function getUnverified(url: string): Promise<{ status: number; text: string }> {
-  return new Promise((resolve, reject) => {
-    const sent = request(url, { rejectUnauthorized: false, timeout: ANSWER_MS_MAX }, (response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('error', reject);
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString() }));
-    });
-    sent.on('timeout', () => sent.destroy(new Error(`no answer within ${ANSWER_MS_MAX / 1000} s`)));
-    sent.on('error', reject);
-    sent.end();
-  });
 }

@@ -19,6 +19,8 @@ export type Sample = Readonly<Record<string, number>>;
 
 export interface Benchmark {
   readonly name: string;
+  /** Rows that are run together by this name. */
+  readonly group?: string;
   readonly text: string;
   readonly figures: readonly FigureSpec[];
   /** Calls `sample` once a run, `runs` times; prepares and cleans up around it as it needs. */

@@ -22,12 +22,29 @@ export interface Rejection {
 }
 
 /** `others`: the Pods that are on the node and not over. undefined = it is taken. */
-export function judgeAdmission(pod: Pod, others: readonly Pod[], room: NodeRoom): Rejection | undefined {
-  const os = pod.spec.os?.name;
-  if (os !== undefined && os !== 'linux') {
-    return { reason: 'PodOSNotSupported', message: "Failed to admit pod as the OS field doesn't match node OS" };
-  }
-  return judgeRoom(pod, others, room) ?? portConflict(pod, others);
+export const judgeAdmission = (pod: Pod, others: readonly Pod[], room: NodeRoom): Rejection | undefined =>
+  foreignSystem(pod) ?? judgeRoom(pod, others, room) ?? portConflict(pod, others);
+
+/** All but the amounts: nobody is pushed off a node for these. */
+export const judgeFit = (pod: Pod, others: readonly Pod[]): Rejection | undefined =>
+  foreignSystem(pod) ?? portConflict(pod, others);
+
+function foreignSystem({ spec }: Pod): Rejection | undefined {
+  if (spec.os?.name === undefined || spec.os.name === 'linux') return undefined;
+  return { reason: 'PodOSNotSupported', message: "Failed to admit pod as the OS field doesn't match node OS" };
+}
+
+/** How much of a resource is missing for a Pod. */
+export interface Lack {
+  readonly name: string;
+  readonly reason: string;
+  readonly requested: number;
+  readonly used: number;
+  readonly capacity: number;
+  /** More than nothing. */
+  readonly amount: number;
+  /** How much of it a Pod asks for. */
+  amountOf(pod: Pod): number;
 }
 
 interface Need {
@@ -67,17 +84,24 @@ export function overCapacity(pod: Pod, room: NodeRoom): string | undefined {
   return `Node didn't have enough capacity: ${need.name}, ${amounts}`;
 }
 
-/** The first resource that is short beside the others. */
-export function judgeRoom(pod: Pod, others: readonly Pod[], room: NodeRoom): Rejection | undefined {
-  for (const { name, reason, capacity, amountOf } of needs(room)) {
+/** Every resource that is short beside the others. */
+export function lacksOf(pod: Pod, others: readonly Pod[], room: NodeRoom): readonly Lack[] {
+  return needs(room).flatMap(({ name, reason, capacity, amountOf }) => {
     const requested = amountOf(pod);
-    if (requested === 0) continue;
+    if (requested === 0) return [];
     const used = others.reduce((sum, other) => sum + amountOf(other), 0);
-    if (requested + used <= capacity) continue;
-    const amounts = `requested: ${requested}, used: ${used}, capacity: ${capacity}`;
-    return { reason, message: `Node didn't have enough resource: ${name}, ${amounts}` };
-  }
-  return undefined;
+    const amount = requested + used - capacity;
+    return amount > 0 ? [{ name, reason, requested, used, capacity, amount, amountOf }] : [];
+  });
+}
+
+/** The first of them as a rejection. */
+export function judgeRoom(pod: Pod, others: readonly Pod[], room: NodeRoom): Rejection | undefined {
+  const [first] = lacksOf(pod, others, room);
+  if (first === undefined) return undefined;
+  const { name, reason, requested, used, capacity } = first;
+  const amounts = `requested: ${requested}, used: ${used}, capacity: ${capacity}`;
+  return { reason, message: `Node didn't have enough resource: ${name}, ${amounts}` };
 }
 
 function ephemeralRequest({ spec }: Pod): number {

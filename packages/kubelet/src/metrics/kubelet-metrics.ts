@@ -42,6 +42,7 @@ export interface KubeletMetrics {
   workerStep(operation: 'create' | 'sync' | 'terminating' | 'terminated', seconds: number): void;
   evicted(signal: string): void;
   rejected(reason: string): void;
+  preempted(signal: string): void;
   runtimeCall(operation: string, seconds: number, failed: boolean): void;
   statusWritten(seconds: number): void;
   probed(series: ProbedSeries, result: 'successful' | 'failed' | 'unknown', seconds: number): void;
@@ -143,6 +144,11 @@ function agentCounters(r: MetricsRegistry) {
   const evictions = r.counter('kubelet_evictions', 'Cumulative number of pod evictions by eviction signal', [
     'eviction_signal',
   ]);
+  const preemptions = r.counter(
+    'kubelet_preemptions',
+    'Cumulative number of pod preemptions by preemption resource',
+    ['preemption_signal'],
+  );
   const rejections = r.counter(
     'kubelet_admission_rejections_total',
     'Cumulative number pod admission rejections by the Kubelet.',
@@ -175,6 +181,7 @@ function agentCounters(r: MetricsRegistry) {
     workerStep: (operation: string, seconds: number) => step.observe([operation], seconds),
     evicted: (signal: string) => evictions.add([signal]),
     rejected: (reason: string) => rejections.add([reason]),
+    preempted: (signal: string) => preemptions.add([signal]),
     runtimeCall(operation: string, seconds: number, failed: boolean) {
       calls.add([operation]);
       callSeconds.observe([operation], seconds);

@@ -4,9 +4,11 @@ import { type Clock, type Ctx, describeError, sleep } from '@kapella/base';
 import type { Informer } from '@kapella/client';
 import type { CriContainer, CriEvent, CriSandbox } from '../cri/cri.ts';
 import { isFinished } from '../lifecycle/activity.ts';
-import { judgeAdmission, type NodeRoom, type Rejection } from '../lifecycle/admission.ts';
+import { judgeAdmission, judgeFit, lacksOf, type NodeRoom, type Rejection } from '../lifecycle/admission.ts';
 import { judgeResize } from '../lifecycle/allocation.ts';
 import { restorePod } from '../lifecycle/labels.ts';
+import { noVictims, planPreemption, PREEMPTED } from '../lifecycle/preemption.ts';
+import { isCritical } from '../lifecycle/priority.ts';
 import type { PodDeps } from './deps.ts';
 import { podEvents } from './events.ts';
 import { PodWorker, type SharedRoom } from './pod-worker.ts';
@@ -58,7 +60,13 @@ class Manager implements PodManager {
     changed: () => {
       for (const worker of this.#workers.values()) if (worker.waitsForRoom) worker.wake(false);
     },
+    freed: async (podUid) => {
+      await Promise.all(this.#making.get(podUid) ?? []);
+      this.#making.delete(podUid);
+    },
   };
+  /** Critical Pods that were let in, and the ends of those that must go first. */
+  readonly #making = new Map<string, readonly Promise<void>[]>();
   /** Container or sandbox id to Pod uid. */
   #podOf = new Map<string, string>();
 
@@ -139,7 +147,27 @@ class Manager implements PodManager {
       const rejection = gate(pod);
       if (rejection !== undefined) return rejection;
     }
-    return judgeAdmission(pod, this.#others(pod.metadata.uid), this.#nodeRoom());
+    const others = this.#others(pod.metadata.uid);
+    const rejection = judgeAdmission(pod, others, this.#nodeRoom());
+    return rejection === undefined || !isCritical(pod) ? rejection : this.#preempt(pod, others);
+  }
+
+  /** A critical Pod is not refused for want of room: others go. undefined = they do, or nothing is lacking. */
+  #preempt(pod: Pod, others: readonly Pod[]): Rejection | undefined {
+    const unfit = judgeFit(pod, others);
+    if (unfit !== undefined) return unfit;
+    const lacks = lacksOf(pod, others, this.#nodeRoom());
+    const victims = planPreemption(pod, others, lacks);
+    if (victims === undefined) return { reason: 'UnexpectedAdmissionError', message: noVictims(lacks) };
+    const workers = victims.flatMap(({ metadata }) => this.#workers.get(metadata.uid) ?? []);
+    for (const worker of workers) {
+      podEvents(this.#deps.recorder, worker.pod)('Warning', PREEMPTED.reason, PREEMPTED.message);
+      this.#deps.metrics?.preempted(lacks[0]?.name ?? '');
+      worker.fail(PREEMPTED);
+    }
+    const ends = workers.map((worker) => worker.roomGivenBack);
+    this.#making.set(pod.metadata.uid, ends);
+    return undefined;
   }
 
   #others(uid: string): readonly Pod[] {

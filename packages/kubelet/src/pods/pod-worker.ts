@@ -4,7 +4,7 @@
  */
 import { coreV1 } from '@kapella/api';
 import type { Pod, PodStatus } from '@kapella/api/types/core-v1';
-import { childCtx, type Ctx, describeError, isReason, jsonEqual, type Timer } from '@kapella/base';
+import { childCtx, type Ctx, describeError, isReason, type Timer } from '@kapella/base';
 import {
   type Allocation,
   allocationOf,
@@ -14,7 +14,6 @@ import {
   withAllocation,
 } from '../lifecycle/allocation.ts';
 import { DEADLINE_VERDICT, deadlineMs, graceSeconds, isFinished, mayRun } from '../lifecycle/activity.ts';
-import { OWNED_CONDITIONS } from '../lifecycle/conditions.ts';
 import { nothingObserved, type ObservedContainer, type ObservedPod } from '../lifecycle/observed.ts';
 import { composePodStatus, podIpsOf } from '../lifecycle/pod-status.ts';
 import type { MountedVolume } from '../volumes/volume.ts';
@@ -25,6 +24,8 @@ import { killAll } from './kill.ts';
 import { observePod } from './observe.ts';
 import { newSyncState, probeTarget, syncPod, type SyncOutcome, type SyncState } from './sync-pod.ts';
 import { resizeText } from '../lifecycle/resize-text.ts';
+import { disruptionOf, type Verdict } from './verdict.ts';
+import { isContradicted, matters } from './pod-news.ts';
 
 const FAILED_RETRY_MS = 1000;
 const FAILED_RETRY_MS_MAX = 30_000;
@@ -33,20 +34,14 @@ export type WorkerPhase = 'running' | 'terminating' | 'finished' | 'gone';
 
 const STEP_NAMES = { running: 'sync', terminating: 'terminating', finished: 'terminated', gone: 'terminated' } as const;
 
-export interface Verdict {
-  readonly reason: string;
-  readonly message: string;
-  readonly graceSeconds?: number;
-  /** Ended for the node's sake: said in a condition, too. */
-  readonly disruption?: boolean;
-}
-
 /** The node as all its Pods share it. */
 export interface SharedRoom {
   /** Why the Pod cannot have what it asks for now. */
   judgeResize(pod: Pod): PendingResize | undefined;
   /** A Pod is over, or has less than before: others may have what they wait for. */
   changed(): void;
+  /** Settles when those that make room for the Pod are gone. */
+  freed(podUid: string): Promise<void>;
 }
 
 export class PodWorker {
@@ -76,6 +71,7 @@ export class PodWorker {
   readonly #ended = new Map<string, ObservedContainer>();
   readonly #hooked = new Set<string>();
   readonly #state: SyncState = newSyncState();
+  readonly #ending = Promise.withResolvers<void>();
   /** When a Pod that is new here was first seen; undefined once it runs, and for all others. */
   #seenAtMs: number | undefined;
   readonly #room: SharedRoom;
@@ -125,6 +121,11 @@ export class PodWorker {
   /** Its requests and host ports count: it was taken, and is not over. */
   get holdsRoom(): boolean {
     return !this.#rejected && (this.#phase === 'running' || this.#phase === 'terminating');
+  }
+
+  /** Settles when its requests count no more. */
+  get roomGivenBack(): Promise<void> {
+    return this.#ending.promise;
   }
 
   /** The API's newest version. */
@@ -227,6 +228,7 @@ export class PodWorker {
     }
     signal.removeEventListener('abort', onAbort);
     this.#timer?.cancel();
+    this.#ending.resolve();
   }
 
   #logFields() {
@@ -276,6 +278,11 @@ export class PodWorker {
   }
 
   async #admit(): Promise<void> {
+    await this.#room.freed(this.uid);
+    if (this.#beginsToEnd()) {
+      this.#phase = 'terminating';
+      return;
+    }
     const rejection = await this.#deps.grants?.admit(this.#pod, this.#ctx);
     this.#admitted = true;
     // What runs is not ended because the agent has lost its notes.
@@ -310,7 +317,7 @@ export class PodWorker {
       ...(this.#verdict === undefined
         ? {}
         : { verdict: { reason: this.#verdict.reason, message: this.#verdict.message } }),
-      ...(this.#verdict?.disruption ? { disruption: this.#verdict.message } : {}),
+      ...disruptionOf(this.#verdict),
       mayRun: !terminal && mayRun(this.#observed),
       ...(this.#pendingResize === undefined ? {} : { pendingResize: this.#pendingResize }),
       ...(this.#resizeInProgress === undefined ? {} : { resizeInProgress: this.#resizeInProgress }),
@@ -391,6 +398,7 @@ export class PodWorker {
     await this.#deps.cgroups.remove(this.#pod);
     this.#deps.images.forget(this.uid);
     this.#phase = 'finished';
+    this.#ending.resolve();
     this.#room.changed();
   }
 
@@ -451,30 +459,4 @@ export class PodWorker {
   get probed() {
     return probeTarget(this.#pod, this.#observed, this.#podIps());
   }
-}
-
-/** The node controller makes Pods unready while the agent is not heard: once it is, it says again how they are. */
-function isContradicted(ours: PodStatus | undefined, { status }: Pod): boolean {
-  const theirs = new Map((status?.conditions ?? []).map((condition) => [condition.type, condition.status]));
-  return (ours?.conditions ?? []).some(
-    ({ type, status: own }) => OWNED_CONDITIONS.includes(type) && theirs.has(type) && theirs.get(type) !== own,
-  );
-}
-
-/** Our own status writes come back as updates: they are no news. */
-function matters(old: Pod, next: Pod): boolean {
-  const others = ({ status }: Pod) => (status?.conditions ?? []).filter(({ type }) => !OWNED_CONDITIONS.includes(type));
-  const meta = ({ metadata: m }: Pod) => [
-    m.labels,
-    m.annotations,
-    m.deletionTimestamp,
-    m.deletionGracePeriodSeconds,
-    m.generation,
-  ];
-  return (
-    !jsonEqual(meta(old), meta(next)) ||
-    !jsonEqual(old.spec, next.spec) ||
-    !jsonEqual(others(old), others(next)) ||
-    isFinished(old) !== isFinished(next)
-  );
 }

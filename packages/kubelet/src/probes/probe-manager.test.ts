@@ -14,9 +14,13 @@ function setUp(probes: Record<string, Probe>) {
   const ctx = { signal: abort.signal, log: silentLogger, clock, random: hostRandom };
   let outcome: ProbeOutcome = { result: 'success', output: '' };
   let calls = 0;
+  let takesMs = 0;
+  const beatsMs: number[] = [];
   const events: string[] = [];
   const probe = async () => {
     calls++;
+    beatsMs.push(clock.nowMs());
+    if (takesMs > 0) await new Promise<void>((resolve) => void clock.setTimer(takesMs, resolve));
     return outcome;
   };
   const drivers = { http: probe, tcp: probe, grpc: probe, exec: probe };
@@ -42,6 +46,10 @@ function setUp(probes: Record<string, Probe>) {
     changes,
     stop: () => abort.abort(),
     calls: () => calls,
+    beatsMs,
+    take: (ms: number) => {
+      takesMs = ms;
+    },
     answer: (result: 'success' | 'failure', output = '') => {
       outcome = { result, output };
     },
@@ -84,6 +92,19 @@ describe('probes', () => {
     const calls = world.calls();
     await world.clock.advance(100_000);
     assert.ok(world.calls() - calls <= 1, 'the startup probe is done');
+  });
+
+  test('slow probes keep the beat, and a beat that passes meanwhile is left out', async () => {
+    const world = setUp({ readinessProbe: tcp({}) });
+    const startMs = world.clock.nowMs();
+    world.take(3_000);
+    world.manager.sync(world.target);
+    await world.clock.advance(25_000);
+    world.take(15_000);
+    await world.clock.advance(40_000);
+    const beats = world.beatsMs.map((ms) => (ms - startMs) / 1000);
+    assert.deepEqual(beats, [0, 10, 20, 30, 50]);
+    world.stop();
   });
 
   test('what is gone is not probed: removed Pods, ended containers, liveness of a terminating Pod', async () => {

@@ -21,6 +21,8 @@ interface Worker {
   target: ProbeTarget;
   tally: Tally;
   timer: Timer | undefined;
+  /** Of the monotonic clock: when it is due. */
+  dueMs: number;
   stopped: boolean;
 }
 
@@ -90,7 +92,8 @@ class ProbeManager implements Prober {
   #start(key: string, kind: ProbeKind, probe: Probe, container: ProbedContainer, target: ProbeTarget): Worker {
     const timing = timingOf(probe);
     const initial: Tally = { result: INITIAL_RESULT[kind], last: undefined, run: 0 };
-    const worker: Worker = { kind, probe, timing, container, target, tally: initial, timer: undefined, stopped: false };
+    const fresh = { timer: undefined, dueMs: 0, stopped: false };
+    const worker: Worker = { kind, probe, timing, container, target, tally: initial, ...fresh };
     this.#byKey.set(key, worker);
     const sinceStartMs = this.#ctx.clock.nowMs() - container.startedAtMs;
     this.#schedule(worker, Math.max(0, timing.initialDelayMs - sinceStartMs));
@@ -106,6 +109,7 @@ class ProbeManager implements Prober {
   }
 
   #schedule(worker: Worker, delayMs: number): void {
+    worker.dueMs = this.#ctx.clock.monotonicMs() + delayMs;
     worker.timer = this.#ctx.clock.setTimer(delayMs, () => {
       this.#probeOnce(worker).catch((error) => {
         this.#ctx.log.error('probe worker failed', {
@@ -129,7 +133,13 @@ class ProbeManager implements Prober {
     }
     // A startup probe that has succeeded is done.
     const isDone = worker.kind === 'startup' && worker.tally.result === 'success';
-    if (!worker.stopped && !isDone) this.#schedule(worker, worker.timing.periodMs);
+    if (!worker.stopped && !isDone) this.#schedule(worker, this.#untilNextBeat(worker));
+  }
+
+  /** Beats keep their distance however long a probe takes; one that is missed is left out. */
+  #untilNextBeat({ dueMs, timing }: Worker): number {
+    const lateMs = Math.max(0, this.#ctx.clock.monotonicMs() - dueMs);
+    return timing.periodMs - (lateMs % timing.periodMs);
   }
 
   /** Liveness and readiness wait for the startup probe. */

@@ -1,0 +1,155 @@
+/** Streams of one node: a log followed while it is written, a gigabyte copied both ways, a hundred execs at once. */
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { createReadStream, createWriteStream, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { BUSYBOX } from '../../test/support/images.ts';
+import { IDLE } from '../../test/support/manifests.ts';
+import type { TestCluster } from '../../test/support/cluster.ts';
+import type { Benchmark } from '../support/benchmark.ts';
+import { openExecs } from './exec-client.ts';
+import { agentCluster, openPlace, type Place, pausePod } from './pods.ts';
+
+const LOG_BYTES = 500e6;
+const LINE_BYTES = 250;
+const COPY_BYTES = 2 ** 30;
+const EXECS = 100;
+const EXEC_BYTES = 64 * 1024;
+
+const busyboxPod = (name: string, script: string) =>
+  pausePod(name, { containers: [{ name: 'main', image: BUSYBOX, command: ['sh', '-c', script] }] });
+
+export const nodeAgentLogs: Benchmark = {
+  name: 'node-agent-logs',
+  group: 'node-agent',
+  text: `kubectl logs -f of ${LOG_BYTES / 1e6} MB in numbered lines while a container writes as fast as it can`,
+  figures: [{ name: 'rate', text: 'followed without loss', unit: 'MB/s', goalMin: 50 }],
+  async measure(runs, sample) {
+    await using cluster = await agentCluster(4, 'b-nlogs');
+    for (let run = 0; run < runs; run++) {
+      using place = await openPlace(cluster, `run-${run}`);
+      const lines = Math.ceil(LOG_BYTES / LINE_BYTES);
+      // It begins to write when it is told, so that the follower is there.
+      const write = `awk 'BEGIN { pad = sprintf("%${LINE_BYTES - 11}s", ""); for (i = 0; i < ${lines}; i++) printf "%09d %s\\n", i, pad }'`;
+      await place.create(busyboxPod('writer', `while [ ! -e /go ]; do sleep 0.1; done; ${write}; ${IDLE}`));
+      await place.watch.running('writer');
+      sample({ rate: await followLog(cluster, place, lines) });
+      await place.clear();
+    }
+  },
+};
+
+/** MB/s from the first byte to the last. Throws when a line is missing, twice, or out of order. */
+async function followLog(cluster: TestCluster, place: Place, lines: number): Promise<number> {
+  const child = cluster.spawnKubectl(`-n ${place.ns} logs -f writer`);
+  if (child.stdout === null) throw new Error('kubectl has no output');
+  setTimeout(() => void cluster.kubectl(`-n ${place.ns} exec writer -- touch /go`), 500);
+  let next = 0;
+  let startMs = 0;
+  let rest: Buffer = Buffer.alloc(0);
+  for await (const chunk of child.stdout as AsyncIterable<Buffer>) {
+    if (startMs === 0) startMs = performance.now();
+    const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+    const whole = bytes.length - (bytes.length % LINE_BYTES);
+    for (let at = 0; at < whole; at += LINE_BYTES, next++) {
+      if (Number(bytes.toString('latin1', at, at + 9)) !== next || bytes[at + LINE_BYTES - 1] !== 0x0a) {
+        child.kill();
+        throw new Error(`line ${next} of the log came as ${JSON.stringify(bytes.toString('latin1', at, at + 40))}`);
+      }
+    }
+    rest = bytes.subarray(whole);
+    if (next === lines) break;
+  }
+  const seconds = (performance.now() - startMs) / 1000;
+  child.kill();
+  if (next !== lines) throw new Error(`the log ended after ${next} of ${lines} lines`);
+  return (lines * LINE_BYTES) / 1e6 / seconds;
+}
+
+export const nodeAgentCopy: Benchmark = {
+  name: 'node-agent-copy',
+  group: 'node-agent',
+  text: 'kubectl cp of 1 GiB of random bytes into a Pod and back; it must come back the same',
+  figures: [
+    { name: 'into', text: 'into the Pod', unit: 'MB/s' },
+    { name: 'back', text: 'out of the Pod', unit: 'MB/s' },
+  ],
+  async measure(runs, sample) {
+    await using cluster = await agentCluster(5, 'b-ncopy');
+    const dir = mkdtempSync(join(tmpdir(), 'kapella-copy-'));
+    try {
+      const hash = await writeRandom(join(dir, 'sent'));
+      for (let run = 0; run < runs; run++) {
+        using place = await openPlace(cluster, `run-${run}`);
+        await place.create(busyboxPod('holder', IDLE));
+        await place.watch.running('holder');
+        const copy = async (from: string, to: string) => {
+          const startMs = performance.now();
+          await cluster.kubectl(`-n ${place.ns} cp ${from} ${to}`, { timeoutMs: 300_000 });
+          return COPY_BYTES / 1e6 / ((performance.now() - startMs) / 1000);
+        };
+        const into = await copy(join(dir, 'sent'), 'holder:/sent');
+        const back = await copy('holder:/sent', join(dir, 'got'));
+        if ((await hashOf(join(dir, 'got'))) !== hash) throw new Error('the copy is not what was sent');
+        sample({ into, back });
+        await place.clear();
+      }
+    } finally {
+      rmSync(dir, { recursive: true, force: true });
+    }
+  },
+};
+
+/** Answers its SHA-256. */
+async function writeRandom(path: string): Promise<string> {
+  const source = spawn('head', ['-c', String(COPY_BYTES), '/dev/urandom'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const hash = createHash('sha256');
+  await pipeline(
+    source.stdout,
+    async function* (chunks: AsyncIterable<Buffer>) {
+      for await (const chunk of chunks) {
+        hash.update(chunk);
+        yield chunk;
+      }
+    },
+    createWriteStream(path),
+  );
+  return hash.digest('hex');
+}
+
+async function hashOf(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path), hash);
+  return hash.digest('hex');
+}
+
+export const nodeAgentExecs: Benchmark = {
+  name: 'node-agent-execs',
+  group: 'node-agent',
+  text: `${EXECS} exec streams open at once, each with ${EXEC_BYTES / 1024} kB through cat and back, half-close and exit code`,
+  figures: [
+    { name: 'open', text: `until all ${EXECS} are open and have answered`, unit: 'ms' },
+    { name: 'echo', text: 'until all have their bytes back and have ended with success', unit: 'ms' },
+  ],
+  async measure(runs, sample) {
+    await using cluster = await agentCluster(6, 'b-nexec');
+    using place = await openPlace(cluster, 'execs');
+    await place.create(busyboxPod('target', IDLE));
+    await place.watch.running('target');
+    for (let run = 0; run < runs; run++) {
+      const openMs = performance.now();
+      const execs = await openExecs(cluster.kubeconfig, place.ns, 'target', EXECS);
+      const echoMs = performance.now();
+      await Promise.all(execs.map((exec, i) => exec.echo(Readable.from(pieces(i)), EXEC_BYTES)));
+      sample({ open: echoMs - openMs, echo: performance.now() - echoMs });
+    }
+  },
+};
+
+/** Bytes that tell one stream from another. */
+function* pieces(stream: number): Generator<Buffer> {
+  for (let sent = 0; sent < EXEC_BYTES; sent += 4096) yield Buffer.alloc(4096, `${stream}:${sent};`);
+}

@@ -76,7 +76,8 @@ await setUpIntegration();
 mkdirSync(RESULTS, { recursive: true });
 const results: BenchmarkResult[] = [];
 for (const benchmark of BENCHMARKS) {
-  if (names.length === 0 || names.some((word) => isMeant(benchmark, word))) results.push(await measureOne(benchmark, runs));
+  if (names.length === 0 || names.some((word) => isMeant(benchmark, word)))
+    results.push(await measureOne(benchmark, runs));
 }
 process.stdout.write(`\n${renderTable(results)}`);
 process.exitCode = results.some(({ figures }) => figures.some(({ isMet }) => isMet === false)) ? 1 : 0;

@@ -47,6 +47,8 @@ async function followLog(cluster: TestCluster, place: Place, lines: number): Pro
   const child = cluster.spawnKubectl(`-n ${place.ns} logs -f writer`);
   if (child.stdout === null) throw new Error('kubectl has no output');
   setTimeout(() => void cluster.kubectl(`-n ${place.ns} exec writer -- touch /go`), 500);
+  let complaint = '';
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => (complaint += text));
   let next = 0;
   let startMs = 0;
   let rest: Buffer = Buffer.alloc(0);
@@ -65,7 +67,7 @@ async function followLog(cluster: TestCluster, place: Place, lines: number): Pro
   }
   const seconds = (performance.now() - startMs) / 1000;
   child.kill();
-  if (next !== lines) throw new Error(`the log ended after ${next} of ${lines} lines`);
+  if (next !== lines) throw new Error(`the log ended after ${next} of ${lines} lines: ${complaint}`);
   return (lines * LINE_BYTES) / 1e6 / seconds;
 }
 

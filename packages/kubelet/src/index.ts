@@ -3,7 +3,12 @@ export * from './cri/config.ts';
 export * from './cri/cri.ts';
 export { createFakeCri, type FakeCri, type FakeCriOptions, type FakeExit } from './cri/fake-cri.ts';
 export * from './cgroups/cgroups.ts';
-export { KUBELET_CONFIG_DEFAULTS, type KubeletConfig, parseKubeletConfig } from './config/kubelet-config.ts';
+export {
+  KUBELET_CONFIG_DEFAULTS,
+  type KubeletConfig,
+  parseKubeletConfig,
+  readConfig,
+} from './config/kubelet-config.ts';
 export type { FileInfo, HostFiles } from './host/host-files.ts';
 export { createMemoryFiles } from './host/memory-files.ts';
 export { createImageManager, type ImageManager } from './images/image-manager.ts';

@@ -12,6 +12,12 @@ export function configzText(config: KubeletConfig): string {
     imageMaximumGCAgeMs,
     containerLogMaxSizeBytes,
     crashLoopMaxBackOffMs,
+    containerLogMonitorIntervalMs,
+    shutdownGracePeriodMs,
+    shutdownGracePeriodCriticalPodsMs,
+    nodeStatusUpdateFrequencyMs,
+    nodeStatusReportFrequencyMs,
+    swapBehavior,
     ...rest
   } = config;
   const kubeletconfig = {
@@ -22,6 +28,12 @@ export function configzText(config: KubeletConfig): string {
     imageMinimumGCAge: duration(imageMinimumGCAgeMs),
     imageMaximumGCAge: duration(imageMaximumGCAgeMs),
     containerLogMaxSize: String(containerLogMaxSizeBytes),
+    containerLogMonitorInterval: duration(containerLogMonitorIntervalMs),
+    shutdownGracePeriod: duration(shutdownGracePeriodMs),
+    shutdownGracePeriodCriticalPods: duration(shutdownGracePeriodCriticalPodsMs),
+    nodeStatusUpdateFrequency: duration(nodeStatusUpdateFrequencyMs),
+    nodeStatusReportFrequency: duration(nodeStatusReportFrequencyMs ?? 300_000),
+    memorySwap: swapBehavior === '' ? {} : { swapBehavior },
     crashLoopBackOff: { maxContainerRestartPeriod: duration(crashLoopMaxBackOffMs) },
     authentication: { anonymous: { enabled: false }, webhook: { enabled: true, cacheTTL: '2m0s' } },
     authorization: { mode: 'Webhook', webhook: { cacheAuthorizedTTL: '5m0s', cacheUnauthorizedTTL: '30s' } },

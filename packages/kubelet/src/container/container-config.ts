@@ -21,6 +21,7 @@ export interface ContainerConfigInput {
   readonly limits: ResourceLimits;
   readonly targetId?: string;
   readonly seccompDir: string;
+  readonly seccompDefault?: boolean;
   readonly userns?: UsernsOptions | undefined;
   readonly grants: ContainerGrants;
 }

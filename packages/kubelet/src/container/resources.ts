@@ -4,6 +4,7 @@ import type { RuntimeResources } from '../cri/config.ts';
 import type { AnyContainer } from '../lifecycle/observed.ts';
 import { isSidecar } from '../lifecycle/observed.ts';
 import { amountOf, qosOf } from '../lifecycle/qos.ts';
+import { type SwapHost, swapLimits } from './swap.ts';
 
 export const CPU_PERIOD_US = 100_000;
 const CPU_QUOTA_MIN_US = 1000;
@@ -27,6 +28,8 @@ export interface ResourceLimits {
   readonly oomScoreAdjMin: number;
   /** false: limits on CPU time are not enforced. Default: they are. */
   readonly cpuQuota?: boolean;
+  /** Absent: the runtime decides. */
+  readonly swap?: SwapHost;
 }
 
 export function runtimeResources(pod: Pod, container: AnyContainer, limits: ResourceLimits): RuntimeResources {
@@ -44,6 +47,7 @@ export function runtimeResources(pod: Pod, container: AnyContainer, limits: Reso
     ...(memory > 0 ? { memoryLimitInBytes: memory } : {}),
     oomScoreAdj: Math.max(oomScoreAdj(pod, container, limits.nodeMemoryBytes), limits.oomScoreAdjMin),
     ...(hugepages.length > 0 ? { hugepageLimits: hugepages } : {}),
+    ...(limits.swap === undefined ? {} : swapLimits(pod, container, memory > 0 ? memory : undefined, limits.swap)),
   };
 }
 

@@ -33,6 +33,8 @@ export interface SecurityInput {
   readonly targetId?: string;
   /** Directory of localhost seccomp profiles. */
   readonly seccompDir: string;
+  /** What is not confined otherwise has the runtime's profile. */
+  readonly seccompDefault?: boolean;
   readonly userns?: UsernsOptions | undefined;
 }
 
@@ -98,9 +100,11 @@ function withTarget(options: NamespaceOption, targetId: string | undefined): Nam
   return { ...options, pid: 'TARGET', targetId };
 }
 
-function seccompOf({ pod, container, seccompDir }: SecurityInput, privileged: boolean): SecurityProfile {
+function seccompOf(input: SecurityInput, privileged: boolean): SecurityProfile {
+  const { pod, container, seccompDir, seccompDefault = false } = input;
   const profile = container.securityContext?.seccompProfile ?? pod.spec.securityContext?.seccompProfile;
-  if (profile === undefined || privileged) return { profileType: 'Unconfined' };
+  if (privileged) return { profileType: 'Unconfined' };
+  if (profile === undefined) return { profileType: seccompDefault ? 'RuntimeDefault' : 'Unconfined' };
   if (profile.type !== 'Localhost') return { profileType: profile.type };
   if (!profile.localhostProfile) {
     throw new Error('localhostProfile must be set if seccompProfile type is Localhost.');

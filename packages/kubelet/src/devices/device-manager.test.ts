@@ -6,12 +6,15 @@ import { type Ctx, silentLogger } from '@kapella/base';
 import { createMemoryFiles } from '../host/memory-files.ts';
 import { testPod } from '../testing/test-node.test-support.ts';
 import { createVirtualClock } from '../testing/virtual-clock.test-support.ts';
+import type { TopologyPolicy } from '../topology/hints.ts';
+import { createTopologyManager } from '../topology/topology-manager.ts';
 import {
   createDeviceManager,
   type DevicePluginClient,
   isExtendedResource,
   type PluginDevice,
 } from './device-manager.ts';
+import { byAffinity } from './device-places.ts';
 
 const GPU = 'vendor.com/gpu';
 const clock = createVirtualClock(async () => {});
@@ -51,15 +54,24 @@ function plugin(more: Partial<DevicePluginClient> = {}) {
   return {
     client,
     calls,
-    has: (...ids: string[]) => tell(ids.map((id) => ({ id: id.replace('!', ''), healthy: !id.endsWith('!') }))),
+    /** `a` is well, `b!` is not, `c@1` is near NUMA node 1. */
+    has: (...words: string[]) => tell(words.map(deviceOf)),
     leave: () => leave(),
   };
 }
 
-async function node(files = createMemoryFiles()) {
+function deviceOf(word: string): PluginDevice {
+  const [id = '', place] = word.replace('!', '').split('@');
+  return { id, healthy: !word.includes('!'), nodes: place === undefined ? [] : [Number(place)] };
+}
+
+async function node(files = createMemoryFiles(), policy: TopologyPolicy = 'none') {
   let changes = 0;
-  const manager = await createDeviceManager({ files, dir: '/devices', onChange: () => void changes++ });
-  return { manager, files, changes: () => changes };
+  const onChange = () => void changes++;
+  const devices = await createDeviceManager({ files, dir: '/devices', numaNodes: [0, 1], onChange });
+  const nodes = [0, 1].map((id) => ({ id, distances: [10, 20] }));
+  const { admit } = createTopologyManager({ policy, scope: 'container', options: {}, nodes }, [devices]);
+  return { manager: Object.assign(devices, { admit }), files, changes: () => changes };
 }
 
 test('capacity is what the plugin has, allocatable what of it is healthy; without the plugin none', async () => {
@@ -137,6 +149,26 @@ test('an agent that begins anew knows what Pods hold', async () => {
   assert.equal(await again.manager.admit(testPod('other', { containers: [container('main', 1)] }), ctx), undefined);
   assert.deepEqual(next.calls, ['allocate b']);
   assert.deepEqual((await again.manager.grantsOf(pod, { name: 'main' }, ctx)).envs, { GPUS: 'a' });
+});
+
+test('aligned: devices come from one NUMA node while that has enough', async () => {
+  const { manager } = await node(createMemoryFiles(), 'restricted');
+  const gpu = plugin();
+  manager.add(GPU, gpu.client, ctx);
+  gpu.has('a@0', 'b@1', 'c@1', 'd@0', 'e@1');
+  const asks = (name: string, count: number) => testPod(name, { containers: [container('main', count)] });
+  assert.equal(await manager.admit(asks('one', 3), ctx), undefined);
+  assert.deepEqual(gpu.calls, ['allocate b,c,e']);
+  assert.equal(await manager.admit(asks('two', 1), ctx), undefined);
+  assert.equal((await manager.admit(asks('three', 2), ctx))?.reason, 'TopologyAffinityError');
+  assert.equal(await manager.admit(asks('four', 1), ctx), undefined);
+  assert.deepEqual(gpu.calls.slice(1), ['allocate a', 'allocate d']);
+});
+
+test('without an alignment to be kept, those near the hint first, then others', () => {
+  const devices = ['a@0', 'b@1', 'c', 'd@1', 'e@0', 'f@0'].map(deviceOf);
+  assert.deepEqual(byAffinity(devices, 0b10), { near: ['b', 'd'], far: ['a', 'e', 'f', 'c'] });
+  assert.deepEqual(byAffinity(devices, undefined), { near: [], far: ['a', 'b', 'c', 'd', 'e', 'f'] });
 });
 
 test('names of extended resources', () => {

@@ -2,11 +2,14 @@
 import { quantityValue } from '@kapella/api';
 import type { Container, Pod } from '@kapella/api/types/core-v1';
 import { type Ctx, describeError } from '@kapella/base';
-import type { ContainerGrants, GrantManager } from '../grants/grants.ts';
+import type { ContainerGrants } from '../grants/grants.ts';
 import type { HostFiles } from '../host/host-files.ts';
-import type { Rejection } from '../lifecycle/admission.ts';
 import { isSidecar } from '../lifecycle/observed.ts';
+import { sumOverPod } from '../lifecycle/qos.ts';
 import type { ExtraAmounts } from '../registration/allocatable.ts';
+import type { Hint, Hints } from '../topology/hints.ts';
+import type { HintProvider } from '../topology/topology-manager.ts';
+import { byAffinity, deviceHints, hasPlaces } from './device-places.ts';
 
 const CHECKPOINT = 'kubelet_internal_checkpoint';
 /** A plugin that is away that long takes its devices out of the node's capacity. */
@@ -15,6 +18,8 @@ const STOP_GRACE_MS = 5 * 60_000;
 export interface PluginDevice {
   readonly id: string;
   readonly healthy: boolean;
+  /** NUMA nodes that it is near to; empty = it does not say. */
+  readonly nodes: readonly number[];
 }
 
 /** One plugin, connected. */
@@ -29,13 +34,15 @@ export interface DevicePluginClient {
   close(): void;
 }
 
-export interface DeviceManager extends GrantManager {
+export interface DeviceManager extends HintProvider {
   /** A plugin offers that resource from now on; an older one of the same name is given up. */
   add(resource: string, client: DevicePluginClient, ctx: Ctx): void;
   /** For the node's status. */
   amounts(nowMs: number): ExtraAmounts;
   /** Healthy devices by resource. */
-  available(): ReadonlyMap<string, readonly string[]>;
+  available(): ReadonlyMap<string, readonly PluginDevice[]>;
+  /** As the plugin has it now; undefined = nobody offers the resource. */
+  device(resource: string, id: string): PluginDevice | undefined;
   /** What Pods hold, for the podresources API. */
   allocations(): readonly DeviceAllocation[];
 }
@@ -50,7 +57,7 @@ export interface DeviceAllocation {
 
 interface Offer {
   client: DevicePluginClient | undefined;
-  devices: ReadonlyMap<string, boolean>;
+  devices: ReadonlyMap<string, PluginDevice>;
   stoppedAtMs: number | undefined;
 }
 
@@ -58,7 +65,9 @@ export interface DeviceManagerDeps {
   readonly files: HostFiles;
   /** `device-plugins` below the agent's directory. */
   readonly dir: string;
-  /** The node has more or less than before. */
+  /** NUMA nodes of the machine. */
+  readonly numaNodes: readonly number[];
+  /** The node has more or less than before, or Pods hold what has become unhealthy, or well again. */
   onChange(): void;
 }
 
@@ -73,8 +82,9 @@ class Manager implements DeviceManager {
   readonly #deps: DeviceManagerDeps;
   readonly #offers = new Map<string, Offer>();
   #held: DeviceAllocation[] = [];
-  /** One admission at a time: two Pods must not be given one device. */
-  #turn: Promise<unknown> = Promise.resolve();
+  /** By Pod uid, then resource: what ended init containers had, for those after them. */
+  readonly #lent = new Map<string, Map<string, Set<string>>>();
+  #isChanged = false;
 
   constructor(deps: DeviceManagerDeps) {
     this.#deps = deps;
@@ -92,12 +102,12 @@ class Manager implements DeviceManager {
       ctx.log.warn('device plugin gone', { resource, ...(error === undefined ? {} : { error: describeError(error) }) });
       offer.client = undefined;
       offer.stoppedAtMs = ctx.clock.nowMs();
-      offer.devices = new Map([...offer.devices.keys()].map((id) => [id, false]));
+      offer.devices = new Map([...offer.devices].map(([id, device]) => [id, { ...device, healthy: false }]));
       this.#changed(ctx);
     };
     const onDevices = (devices: readonly PluginDevice[]) => {
       if (offer.client !== client) return;
-      offer.devices = new Map(devices.map(({ id, healthy }) => [id, healthy]));
+      offer.devices = new Map(devices.map((device) => [device.id, device]));
       this.#changed(ctx);
     };
     client.watch(onDevices, ctx).then(() => ended(), ended);
@@ -113,7 +123,7 @@ class Manager implements DeviceManager {
     for (const [resource, { devices, stoppedAtMs }] of this.#offers) {
       // A field of a status goes only by being 0: a merge leaves what is not named.
       const isOver = stoppedAtMs !== undefined && nowMs - stoppedAtMs >= STOP_GRACE_MS;
-      const healthy = [...devices.values()].filter(Boolean).length;
+      const healthy = [...devices.values()].filter((device) => device.healthy).length;
       amounts.set(
         resource,
         isOver ? { capacity: 0, allocatable: 0 } : { capacity: devices.size, allocatable: healthy },
@@ -122,93 +132,156 @@ class Manager implements DeviceManager {
     return amounts;
   }
 
-  available(): ReadonlyMap<string, readonly string[]> {
-    const healthy = ({ devices }: Offer) => [...devices].filter(([, isHealthy]) => isHealthy).map(([id]) => id);
-    return new Map([...this.#offers].map(([resource, offer]) => [resource, healthy(offer)]));
+  available(): ReadonlyMap<string, readonly PluginDevice[]> {
+    return new Map([...this.#offers.keys()].map((resource) => [resource, this.#healthy(resource)]));
+  }
+
+  device(resource: string, id: string): PluginDevice | undefined {
+    return this.#offers.get(resource)?.devices.get(id);
+  }
+
+  #healthy(resource: string): readonly PluginDevice[] {
+    return [...(this.#offers.get(resource)?.devices.values() ?? [])].filter(({ healthy }) => healthy);
+  }
+
+  /** Healthy ones that nobody has. */
+  #free(resource: string): readonly PluginDevice[] {
+    const taken = new Set(this.#held.filter((held) => held.resource === resource).flatMap(({ ids }) => ids));
+    return this.#healthy(resource).filter(({ id }) => !taken.has(id));
   }
 
   allocations(): readonly DeviceAllocation[] {
     return this.#held;
   }
 
-  admit(pod: Pod, ctx: Ctx): Promise<Rejection | undefined> {
-    const done = this.#turn.then(() => this.#admit(pod, ctx));
-    this.#turn = done.catch(() => {});
-    return done;
+  hints(pod: Pod, container: Container): Hints {
+    const held = (resource: string) => this.#heldBy(pod, container.name, resource)?.ids ?? [];
+    return this.#hintsFor(this.#requests(container), held, (resource) => this.#lentTo(pod, resource));
   }
 
-  async #admit(pod: Pod, ctx: Ctx): Promise<Rejection | undefined> {
-    const reusable = new Map<string, Set<string>>();
-    const before = this.#held.length;
-    try {
-      for (const container of pod.spec.initContainers ?? []) {
-        await this.#allocateAll(pod, container, reusable, ctx);
-        // What an init container had, the next ones may have, unless it goes on running.
-        if (!isSidecar(container)) this.#lend(pod, container.name, reusable);
+  podHints(pod: Pod): Hints {
+    const requests = new Map<string, number>();
+    for (const resource of this.#offers.keys()) {
+      const count = sumOverPod(pod.spec, (container) => this.#requests(container).get(resource) ?? 0);
+      if (count > 0) requests.set(resource, count);
+    }
+    const heldOf = (resource: string) => [
+      ...new Set(
+        this.#held
+          .filter((held) => held.podUid === pod.metadata.uid && held.resource === resource)
+          .flatMap(({ ids }) => ids),
+      ),
+    ];
+    return this.#hintsFor(requests, heldOf, () => new Set());
+  }
+
+  #hintsFor(
+    requests: ReadonlyMap<string, number>,
+    heldOf: (resource: string) => readonly string[],
+    lentOf: (resource: string) => ReadonlySet<string>,
+  ): Hints {
+    const { numaNodes } = this.#deps;
+    return new Map(
+      [...requests].map(([resource, count]) => {
+        const all = [...(this.#offers.get(resource)?.devices.values() ?? [])];
+        if (!hasPlaces(all)) return [resource, undefined];
+        const held = heldOf(resource);
+        const free = held.length > 0 ? all.filter(({ id }) => held.includes(id)) : this.#free(resource);
+        const lent = held.length > 0 ? [] : all.filter(({ id }) => lentOf(resource).has(id));
+        if (held.length > 0 && held.length !== count) return [resource, []];
+        return [resource, deviceHints({ numaNodes, all, free, lent, count })];
+      }),
+    );
+  }
+
+  /** Of resources that a plugin offers. */
+  #requests({ resources }: Container): ReadonlyMap<string, number> {
+    const wanted = Object.entries(resources?.limits ?? {}).filter(([resource]) => this.#offers.has(resource));
+    const counts = wanted.map(([resource, amount]) => [resource, quantityValue(amount)] as const);
+    return new Map(counts.filter(([, count]) => count > 0));
+  }
+
+  #heldBy({ metadata }: Pod, container: string, resource: string): DeviceAllocation | undefined {
+    return this.#held.find(
+      (held) => held.podUid === metadata.uid && held.container === container && held.resource === resource,
+    );
+  }
+
+  #lentTo({ metadata }: Pod, resource: string): Set<string> {
+    const ofPod = this.#lent.get(metadata.uid) ?? new Map<string, Set<string>>();
+    this.#lent.set(metadata.uid, ofPod);
+    const lent = ofPod.get(resource) ?? new Set<string>();
+    ofPod.set(resource, lent);
+    return lent;
+  }
+
+  async allocate(pod: Pod, container: Container, hint: Hint, ctx: Ctx): Promise<void> {
+    const isInit = pod.spec.initContainers?.some(({ name }) => name === container.name) === true;
+    for (const [resource, count] of this.#requests(container)) {
+      const lent = this.#lentTo(pod, resource);
+      const ids =
+        this.#heldBy(pod, container.name, resource)?.ids ??
+        (await this.#give(pod, container.name, { resource, count, lent }, hint, ctx));
+      // What an init container had, the next ones may have, unless it goes on running.
+      for (const id of ids) {
+        if (isInit && !isSidecar(container)) lent.add(id);
+        else lent.delete(id);
       }
-      for (const container of pod.spec.containers) await this.#allocateAll(pod, container, reusable, ctx);
-      if (this.#held.length > before) await this.#save();
-      return undefined;
-    } catch (error) {
-      ctx.signal.throwIfAborted();
-      await this.release(pod.metadata.uid);
-      const why = error instanceof Error ? error.message : String(error);
-      const message = `Allocate failed due to ${why}, which is unexpected`;
-      return { reason: 'UnexpectedAdmissionError', message };
     }
   }
 
-  #lend({ metadata }: Pod, container: string, reusable: Map<string, Set<string>>): void {
-    for (const held of this.#held) {
-      if (held.podUid !== metadata.uid || held.container !== container) continue;
-      const ids = reusable.get(held.resource) ?? new Set();
-      for (const id of held.ids) ids.add(id);
-      reusable.set(held.resource, ids);
-    }
+  async #give(pod: Pod, container: string, want: Want, hint: Hint, ctx: Ctx): Promise<readonly string[]> {
+    const { resource } = want;
+    const ids = await this.#choose(want, hint, ctx);
+    const client = this.#offers.get(resource)?.client;
+    if (client === undefined) throw new Error(`no device plugin serves ${resource}`);
+    const grants = await client.allocate(ids, ctx);
+    this.#held.push({ podUid: pod.metadata.uid, container, resource, ids, grants });
+    this.#isChanged = true;
+    return ids;
   }
 
-  async #allocateAll(pod: Pod, container: Container, reusable: Map<string, Set<string>>, ctx: Ctx): Promise<void> {
-    for (const [resource, amount] of Object.entries(container.resources?.limits ?? {})) {
-      const count = quantityValue(amount);
-      if (!this.#offers.has(resource) || count === 0) continue;
-      const podUid = pod.metadata.uid;
-      const has = this.#held.find(
-        (held) => held.podUid === podUid && held.container === container.name && held.resource === resource,
-      );
-      if (has !== undefined) continue;
-      const lent = reusable.get(resource) ?? new Set<string>();
-      const ids = await this.#choose(resource, count, lent, ctx);
-      const client = this.#offers.get(resource)?.client;
-      if (client === undefined) throw new Error(`no device plugin serves ${resource}`);
-      const grants = await client.allocate(ids, ctx);
-      for (const id of ids) lent.delete(id);
-      this.#held.push({ podUid, container: container.name, resource, ids, grants });
-    }
-  }
-
-  /** Lent ones first, then by the plugin's preference. */
-  async #choose(resource: string, count: number, lent: ReadonlySet<string>, ctx: Ctx): Promise<readonly string[]> {
-    const offer = this.#offers.get(resource) as Offer;
-    const healthy = [...offer.devices].filter(([, isHealthy]) => isHealthy).map(([id]) => id);
+  /** Lent ones first, then those near the hint's nodes, among these by the plugin's preference. */
+  async #choose({ resource, count, lent }: Want, { mask }: Hint, ctx: Ctx): Promise<readonly string[]> {
+    const healthy = this.#healthy(resource).map(({ id }) => id);
     if (healthy.length === 0)
       throw new Error(`no healthy devices present; cannot allocate unhealthy devices ${resource}`);
-    const taken = new Set(this.#held.filter((held) => held.resource === resource).flatMap(({ ids }) => ids));
     const must = healthy
       .filter((id) => lent.has(id))
       .sort()
       .slice(0, count);
-    const free = healthy.filter((id) => !taken.has(id) && !must.includes(id)).sort();
+    const available = this.#free(resource);
     const needed = count - must.length;
-    if (free.length < needed) {
-      const amounts = `Requested: ${needed}, Available: ${free.length}`;
+    if (available.length < needed) {
+      const amounts = `Requested: ${needed}, Available: ${available.length}`;
       throw new Error(`requested number of devices unavailable for ${resource}. ${amounts}`);
     }
     if (needed === 0) return must;
-    const client = offer.client;
-    if (client?.hasPreference !== true || free.length === needed) return [...must, ...free.slice(0, needed)];
-    const available = new Set([...must, ...free]);
-    const wished = (await client.preferred([...available], must, count, ctx)).filter((id) => available.has(id));
-    return [...new Set([...must, ...wished, ...free])].slice(0, count);
+    const { near, far } = byAffinity(available, mask);
+    const prefer = (from: readonly string[], has: readonly string[]) => this.#prefer(resource, from, has, count, ctx);
+    if (needed <= near.length) return [...must, ...(await prefer(near, must)).slice(0, needed)];
+    const some = [...must, ...near];
+    return [...some, ...(await prefer(far, some))].slice(0, count);
+  }
+
+  /** All of them, those that the plugin would choose first. */
+  async #prefer(
+    resource: string,
+    from: readonly string[],
+    must: readonly string[],
+    count: number,
+    ctx: Ctx,
+  ): Promise<readonly string[]> {
+    const client = this.#offers.get(resource)?.client;
+    if (client?.hasPreference !== true || must.length + from.length === count) return from;
+    const wished = await client.preferred([...must, ...from], must, count, ctx);
+    return [...new Set([...wished.filter((id) => from.includes(id)), ...from])];
+  }
+
+  async settle(pod: Pod): Promise<void> {
+    this.#lent.delete(pod.metadata.uid);
+    if (this.#isChanged) await this.#save();
+    this.#isChanged = false;
   }
 
   async grantsOf(pod: Pod, { name }: { readonly name: string }, ctx: Ctx): Promise<Partial<ContainerGrants>> {
@@ -227,6 +300,7 @@ class Manager implements DeviceManager {
   }
 
   async release(podUid: string): Promise<void> {
+    this.#lent.delete(podUid);
     const kept = this.#held.filter((held) => held.podUid !== podUid);
     if (kept.length === this.#held.length) return;
     this.#held = kept;
@@ -270,6 +344,12 @@ class Manager implements DeviceManager {
       this.#offers.set(resource, { client: undefined, devices: new Map(), stoppedAtMs: undefined });
     }
   }
+}
+
+interface Want {
+  readonly resource: string;
+  readonly count: number;
+  readonly lent: ReadonlySet<string>;
 }
 
 interface Checkpoint {

@@ -60,6 +60,13 @@ export function combineManagers(managers: readonly GrantManager[]): GrantManager
       }
       return undefined;
     },
+    ...combineGrants(managers),
+  };
+}
+
+/** All but the admission. */
+export function combineGrants(managers: readonly Omit<GrantManager, 'admit'>[]): Omit<GrantManager, 'admit'> {
+  return {
     async grantsOf(pod, container, ctx) {
       const parts: Partial<ContainerGrants>[] = [];
       for (const manager of managers) parts.push(await manager.grantsOf(pod, container, ctx));

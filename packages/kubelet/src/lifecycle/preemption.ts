@@ -21,7 +21,11 @@ export function mayPreempt(newcomer: Pod, other: Pod): boolean {
  * As few as possible, those of the best classes of service last; each of the lacks is covered. undefined = all that may go
  * together are not enough.
  */
-export function planPreemption(newcomer: Pod, others: readonly Pod[], lacks: readonly Lack[]): readonly Pod[] | undefined {
+export function planPreemption(
+  newcomer: Pod,
+  others: readonly Pod[],
+  lacks: readonly Lack[],
+): readonly Pod[] | undefined {
   const candidates = others.filter((other) => mayPreempt(newcomer, other));
   if (without(lacks, candidates).length > 0) return undefined;
   const of = (qos: string) => candidates.filter((pod) => qosOf(pod) === qos);

@@ -46,24 +46,27 @@ export interface PodAmounts {
   readonly memoryLimitBytes: number | undefined;
 }
 
+/** Of something that each container has: the most that is in use at one time. */
+export function sumOverPod(spec: PodSpec, pick: (container: Container) => number): number {
+  let sidecars = 0;
+  let initMax = 0;
+  for (const container of spec.initContainers ?? []) {
+    if (isSidecar(container)) {
+      sidecars += pick(container);
+      initMax = Math.max(initMax, sidecars);
+    } else {
+      initMax = Math.max(initMax, sidecars + pick(container));
+    }
+  }
+  const mains = spec.containers.reduce((total, container) => total + pick(container), sidecars);
+  return Math.max(mains, initMax);
+}
+
 /** What the Pod's cgroup gets: main containers and sidecars together, or an init container's share if that is more. */
 export function podAmounts(spec: PodSpec): PodAmounts {
   const requestOf = (c: Container, name: Compute) =>
     amountOf(c.resources?.requests, name) || amountOf(c.resources?.limits, name);
-  const sum = (pick: (c: Container) => number) => {
-    let sidecars = 0;
-    let initMax = 0;
-    for (const container of spec.initContainers ?? []) {
-      if (isSidecar(container)) {
-        sidecars += pick(container);
-        initMax = Math.max(initMax, sidecars);
-      } else {
-        initMax = Math.max(initMax, sidecars + pick(container));
-      }
-    }
-    const mains = spec.containers.reduce((total, container) => total + pick(container), sidecars);
-    return Math.max(mains, initMax);
-  };
+  const sum = (pick: (c: Container) => number) => sumOverPod(spec, pick);
   const all = [...(spec.initContainers ?? []), ...spec.containers];
   const limit = (name: Compute) => {
     const own = amountOf(spec.resources?.limits, name);

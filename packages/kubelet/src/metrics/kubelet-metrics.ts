@@ -43,6 +43,9 @@ export interface KubeletMetrics {
   evicted(signal: string): void;
   rejected(reason: string): void;
   preempted(signal: string): void;
+  topologyAdmission(milliseconds: number, isRefused: boolean): void;
+  cpuPinned(isRefused: boolean): void;
+  memoryPinned(isRefused: boolean): void;
   runtimeCall(operation: string, seconds: number, failed: boolean): void;
   statusWritten(seconds: number): void;
   probed(series: ProbedSeries, result: 'successful' | 'failed' | 'unknown', seconds: number): void;
@@ -57,6 +60,7 @@ export function createKubeletMetrics(registry: MetricsRegistry = createMetricsRe
     ...{ registry, probes },
     ...podCounters(registry),
     ...agentCounters(registry),
+    ...alignmentCounters(registry),
     ...httpCounters(registry),
     ...probeCounters(probes),
   };
@@ -144,11 +148,9 @@ function agentCounters(r: MetricsRegistry) {
   const evictions = r.counter('kubelet_evictions', 'Cumulative number of pod evictions by eviction signal', [
     'eviction_signal',
   ]);
-  const preemptions = r.counter(
-    'kubelet_preemptions',
-    'Cumulative number of pod preemptions by preemption resource',
-    ['preemption_signal'],
-  );
+  const preemptions = r.counter('kubelet_preemptions', 'Cumulative number of pod preemptions by preemption resource', [
+    'preemption_signal',
+  ]);
   const rejections = r.counter(
     'kubelet_admission_rejections_total',
     'Cumulative number pod admission rejections by the Kubelet.',
@@ -188,6 +190,50 @@ function agentCounters(r: MetricsRegistry) {
       if (failed) errors.add([operation]);
     },
     statusWritten: (seconds: number) => statusSeconds.observe([], seconds),
+  };
+}
+
+function alignmentCounters(r: MetricsRegistry) {
+  const pinned = (what: string, of: string) => {
+    const requests = r.counter(
+      `kubelet_${what}_pinning_requests_total`,
+      `The number of ${of} allocations which required pinning.`,
+      [],
+    );
+    const errors = r.counter(
+      `kubelet_${what}_pinning_errors_total`,
+      `The number of ${of} allocations which required pinning failed.`,
+      [],
+    );
+    return (isRefused: boolean) => {
+      requests.add([]);
+      if (isRefused) errors.add([]);
+    };
+  };
+  const admissions = r.counter(
+    'kubelet_topology_manager_admission_requests_total',
+    'The number of admission requests where resources have to be aligned.',
+    [],
+  );
+  const refusals = r.counter(
+    'kubelet_topology_manager_admission_errors_total',
+    'The number of admission request failures where resources could not be aligned.',
+    [],
+  );
+  const took = r.histogram(
+    'kubelet_topology_manager_admission_duration_ms',
+    'Duration in milliseconds to serve a pod admission request.',
+    [],
+    exponential(0.05, 2, 15),
+  );
+  return {
+    cpuPinned: pinned('cpu_manager', 'cpu core'),
+    memoryPinned: pinned('memory_manager', 'memory pages'),
+    topologyAdmission(milliseconds: number, isRefused: boolean) {
+      admissions.add([]);
+      if (isRefused) refusals.add([]);
+      took.observe([], milliseconds);
+    },
   };
 }
 

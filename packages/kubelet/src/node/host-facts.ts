@@ -1,6 +1,7 @@
 /** What the machine has and how it fares, read from /proc, /sys and /etc. */
 import { arch, cpus, release, totalmem } from 'node:os';
 import * as fs from 'node:fs/promises';
+import type { SwapHost } from '../container/swap.ts';
 import type { MachineFacts } from '../registration/node-object.ts';
 
 const CAP_SYS_RESOURCE = 24n;
@@ -31,6 +32,26 @@ async function hugepages(): Promise<MachineFacts['hugepages']> {
   );
 }
 
+async function swapBytes(): Promise<number> {
+  return Number(/^SwapTotal:\s*(\d+) kB/m.exec(await text('/proc/meminfo'))?.[1] ?? 0) * 1024;
+}
+
+/** How the kernel counts swap by control groups. */
+export async function readSwapCgroups(): Promise<SwapHost['cgroups']> {
+  const root = '/sys/fs/cgroup';
+  const has = (path: string) =>
+    fs.access(path).then(
+      () => true,
+      () => false,
+    );
+  if (await has(`${root}/cgroup.controllers`)) {
+    // The root group has no such file: one of its children tells.
+    const own = /^0::(.*)$/m.exec(await text('/proc/self/cgroup'))?.[1] ?? '';
+    return (await has(`${root}${own}/memory.swap.max`)) ? 'v2' : 'none';
+  }
+  return (await has(`${root}/memory/memory.memsw.limit_in_bytes`)) ? 'v1' : 'none';
+}
+
 /** `dir`: on the file system whose size counts. */
 export async function readMachineFacts(dir: string): Promise<MachineFacts> {
   const disk = await fs.statfs(dir);
@@ -47,6 +68,7 @@ export async function readMachineFacts(dir: string): Promise<MachineFacts> {
     diskBytes: disk.blocks * disk.bsize,
     hugepages: await hugepages(),
     hasMemoryCgroup: true,
+    swapBytes: await swapBytes(),
   };
 }
 

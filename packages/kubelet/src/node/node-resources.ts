@@ -7,11 +7,16 @@ import { createDraManager, type DraManager } from '../dra/dra-manager.ts';
 import { connectDraDriver } from '../dra/node/dra-client.ts';
 import type { KubeletConfig } from '../config/kubelet-config.ts';
 import { createCpuManager, type CpuManager, reservedCpus } from '../cpus/cpu-manager.ts';
+import { checkCpuOptions, parseCpuOptions } from '../cpus/cpu-options.ts';
 import { readTopology } from '../cpus/node/read-topology.ts';
 import type { Cri } from '../cri/cri.ts';
 import type { PodWorker } from '../pods/pod-worker.ts';
 import { openPodResourcesSocket } from '../pod-resources/node/pod-resources-server.ts';
-import { reservedCpuMilli } from '../registration/allocatable.ts';
+import { createMemoryManager, type MemoryManager, reservedByNode } from '../memory/memory-manager.ts';
+import { type NumaFacts, readNumaNodes } from '../memory/node/read-numa.ts';
+import type { KubeletMetrics } from '../metrics/kubelet-metrics.ts';
+import { keptMemoryBytes, reservedCpuMilli } from '../registration/allocatable.ts';
+import { createTopologyManager, type HintProvider } from '../topology/topology-manager.ts';
 import { createNodeFitManager } from './node-fit-manager.ts';
 import { combineManagers, type GrantManager } from '../grants/grants.ts';
 import { hostFiles } from '../host/node/host-files.ts';
@@ -24,6 +29,8 @@ export interface NodeResourcesOptions {
   readonly recorder: EventRecorder;
   readonly cri: Cri;
   readonly config: KubeletConfig;
+  readonly memoryBytes: number;
+  readonly metrics: KubeletMetrics;
   workers(): readonly PodWorker[];
   /** The node has more or less than before. */
   onChange(): void;
@@ -35,6 +42,8 @@ export interface NodeResources {
   readonly dra: DraManager;
   /** undefined = the kernel shares all processors out. */
   readonly cpus: CpuManager | undefined;
+  /** undefined = memory may come from anywhere. */
+  readonly memory: MemoryManager | undefined;
   /** Lets device plugins register from now on. */
   open(ctx: Ctx): Promise<void>;
 }
@@ -42,43 +51,63 @@ export interface NodeResources {
 export async function createNodeResources(options: NodeResourcesOptions): Promise<NodeResources> {
   const { nodeName, dataDir, client, recorder } = options;
   const dir = `${dataDir}/device-plugins`;
-  const devices = await createDeviceManager({ files: hostFiles, dir, onChange: () => options.onChange() });
+  const numa = await readNumaNodes(options.memoryBytes);
+  const numaNodes = numa.map(({ id }) => id);
+  const devices = await createDeviceManager({ files: hostFiles, dir, numaNodes, onChange: () => options.onChange() });
   const dra = await createDraManager({
     ...{ client, recorder, files: hostFiles, dir: dataDir, nodeName, connect: connectDraDriver },
   });
   const cpus = await createCpus(options);
   const fit = createNodeFitManager(nodeName, client, options.cache);
-  const managers = [fit, devices, dra, ...(cpus === undefined ? [] : [cpus])];
+  const memory = await createMemory(options, numa);
+  const aligned = [devices, cpus, memory].filter((provider) => provider !== undefined);
+  const managers = [fit, createTopology(options, numa, aligned), dra];
   return {
-    ...{ devices, dra, cpus, grants: combineManagers(managers) },
+    ...{ devices, dra, cpus, memory, grants: combineManagers(managers) },
     async open(ctx) {
       await openDevicePluginSocket(dir, devices, ctx);
-      const source = { workers: options.workers, devices, dra, cpus };
+      const source = { workers: options.workers, devices, dra, cpus, memory };
       await openPodResourcesSocket(`${dataDir}/pod-resources`, source, ctx);
     },
   };
 }
 
-const CPU_OPTIONS = ['full-pcpus-only', 'strict-cpu-reservation'];
+function createTopology(
+  { config, metrics }: NodeResourcesOptions,
+  nodes: readonly NumaFacts[],
+  providers: readonly HintProvider[],
+): GrantManager {
+  return createTopologyManager(
+    {
+      ...{ policy: config.topologyManagerPolicy, scope: config.topologyManagerScope, nodes, counters: metrics },
+      options: config.topologyManagerPolicyOptions,
+    },
+    providers,
+  );
+}
+
+async function createMemory(
+  { config, dataDir, memoryBytes, metrics }: NodeResourcesOptions,
+  numa: readonly NumaFacts[],
+): Promise<MemoryManager | undefined> {
+  if (config.memoryManagerPolicy === 'None') return undefined;
+  const reserved = reservedByNode(config.reservedMemory, keptMemoryBytes(memoryBytes, config));
+  const stranger = [...reserved.keys()].find((id) => !numa.some((node) => node.id === id));
+  if (stranger !== undefined) throw new Error(`reservedMemory: this machine has no NUMA node ${stranger}`);
+  const nodes = numa.map(({ id, total }) => ({ id, total, reserved: reserved.get(id) ?? new Map() }));
+  return await createMemoryManager({ nodes, files: hostFiles, dir: dataDir, pinned: metrics.memoryPinned });
+}
 
 /** undefined = the policy is none: the kernel shares all processors out. */
-async function createCpus({ config, dataDir, cri, workers }: NodeResourcesOptions): Promise<CpuManager | undefined> {
+async function createCpus(options: NodeResourcesOptions): Promise<CpuManager | undefined> {
+  const { config, dataDir, cri, workers, metrics } = options;
   if (config.cpuManagerPolicy === 'none') return undefined;
-  const wanted = config.cpuManagerPolicyOptions;
-  const unknown = Object.keys(wanted).find((name) => !CPU_OPTIONS.includes(name));
-  if (unknown !== undefined) {
-    const known = CPU_OPTIONS.join(', ');
-    throw new Error(`cpuManagerPolicyOptions: "${unknown}" is none that this node agent has; it has ${known}`);
-  }
+  const cpuOptions = parseCpuOptions(config.cpuManagerPolicyOptions);
   const topology = await readTopology();
+  checkCpuOptions(cpuOptions, topology, config.topologyManagerPolicy);
   const reserved = reservedCpus(topology, config.reservedSystemCPUs, reservedCpuMilli(config));
   return await createCpuManager({
-    ...{ topology, files: hostFiles, dir: dataDir },
-    options: {
-      reserved,
-      fullPcpusOnly: wanted['full-pcpus-only'] === 'true',
-      strictReservation: wanted['strict-cpu-reservation'] === 'true',
-    },
+    ...{ topology, reserved, options: cpuOptions, files: hostFiles, dir: dataDir, pinned: metrics.cpuPinned },
     running: () =>
       workers().flatMap(({ uid, observed }) =>
         observed.containers.flatMap(({ id, name, state }) => (state === 'running' ? [{ id, name, podUid: uid }] : [])),

@@ -12,7 +12,6 @@ import {
 import { createNodeService } from '@kapella/csi/node';
 import { createPodCgroups } from '../cgroups/cgroups.ts';
 import { createHostCgroups } from '../cgroups/node/drivers.ts';
-import { parseResolvConf } from '../container/dns.ts';
 import type { Cri } from '../cri/cri.ts';
 import { meteredCri } from '../cri/metered-cri.ts';
 import { createCri } from '../cri/node/containerd.ts';
@@ -22,6 +21,7 @@ import { hostFiles } from '../host/node/host-files.ts';
 import { ensureShared } from '../host/node/shared-mount.ts';
 import { createImageManager } from '../images/image-manager.ts';
 import { podIpsOf } from '../lifecycle/pod-status.ts';
+import { checkUnsafeSysctls, judgeSysctls } from '../lifecycle/sysctls.ts';
 import { createObjectCache } from '../objects/object-cache.ts';
 import { createPluginHost } from '../plugins/node/plugin-host.ts';
 import { runPluginManager } from '../plugins/plugin-manager.ts';
@@ -35,30 +35,23 @@ import { createKubeletMetrics, type KubeletMetrics } from '../metrics/kubelet-me
 import { createProbeDrivers } from '../probes/node/drivers.ts';
 import { createProbeManager } from '../probes/probe-manager.ts';
 import { KUBELET_CONFIG_DEFAULTS, type KubeletConfig } from '../config/kubelet-config.ts';
-import {
-  allocatableCpuMilli,
-  allocatableDiskBytes,
-  allocatableMemoryBytes,
-  nodeAmounts,
-  podsMemoryBytes,
-} from '../registration/allocatable.ts';
-import type { MachineFacts, NodeIdentity } from '../registration/node-object.ts';
+import { allocatableCpuMilli, nodeAmounts, podPlaces, podsMemoryBytes } from '../registration/allocatable.ts';
+import type { MachineFacts } from '../registration/node-object.ts';
 import { createNodeReporter, type NodeReporter, nodeSubject } from '../registration/node-reporter.ts';
 import type { NodeServerSource } from '../server-source.ts';
 import { volumePlugins } from '../volumes/index.ts';
 import { createTokenSource, type TokenSource } from '../volumes/tokens.ts';
 import { createVolumeManager } from '../volumes/volume-manager.ts';
 import { createUserNamespaces, parseSubIds } from '../userns/user-namespaces.ts';
-import { canLowerOomScore, readMachineFacts } from './host-facts.ts';
+import { readMachineFacts } from './host-facts.ts';
 import { parseSystemOom, systemOomMessage } from '../eviction/system-oom.ts';
 import { httpHook } from './http-hook.ts';
 import { followKernelLog } from './kernel-log.ts';
 import { startNodeServer } from './node-server.ts';
+import { dirsOf, identityOf, nodeSettings, rhythmOf } from './node-settings.ts';
 import { createNodeResources, type NodeResources } from './node-resources.ts';
 import { createPressure, type Pressure } from './pressure.ts';
 import { createHostStats } from '../stats/node/host-stats.ts';
-
-const OOM_SCORE_MIN = -999;
 
 export interface NodeOptions {
   readonly nodeName: string;
@@ -124,6 +117,7 @@ export interface RunningNode {
 /** Starts the agent; resolves when the node is registered and Pods are taken. Rejects when the host is not fit. */
 export async function startNode(options: NodeOptions, { client, cache }: NodeDeps, ctx: Ctx): Promise<RunningNode> {
   const { nodeName, dataDir, config = KUBELET_CONFIG_DEFAULTS } = options;
+  checkUnsafeSysctls(config.allowedUnsafeSysctls);
   await prepareDirs(dataDir);
   const machine = await readMachineFacts(dataDir);
   const metrics = createKubeletMetrics(options.metrics);
@@ -134,7 +128,7 @@ export async function startNode(options: NodeOptions, { client, cache }: NodeDep
   const tokens = createTokenSource(client);
   const csi = csiParts(options, { client, recorder, tokens });
   const resources = await createNodeResources({
-    ...{ nodeName, dataDir, client, cache, recorder, cri, config },
+    ...{ nodeName, dataDir, client, cache, recorder, cri, config, metrics, memoryBytes: machine.memoryBytes },
     workers: () => manager.workers(),
     onChange: () => reporter.poke(),
   });
@@ -145,7 +139,10 @@ export async function startNode(options: NodeOptions, { client, cache }: NodeDep
   const pods = cache.informer<Pod>(coreV1.Pod, { fieldSelector: `spec.nodeName=${nodeName}` });
   const hooks = { onConditions: () => reporter.poke(), manager: () => manager };
   const pressure = await openPressure(options, config, { recorder, metrics, deps }, hooks);
-  const manager: PodManager = createPodManager({ pods, deps, gates: [pressure.gate] });
+  const manager: PodManager = createPodManager({
+    ...{ pods, deps },
+    gates: [pressure.gate, (pod) => judgeSysctls(pod, config.allowedUnsafeSysctls)],
+  });
   const source = createServerSource(manager, deps);
   const server = await startNodeServer(
     { ...options, config },
@@ -158,9 +155,11 @@ export async function startNode(options: NodeOptions, { client, cache }: NodeDep
     cri,
     identity: identityOf(options, server?.port ?? 0),
     machine,
-    amounts: () => nodeAmounts(machine, config, config.maxPods, resources.devices.amounts(ctx.clock.nowMs())),
+    amounts: () =>
+      nodeAmounts(machine, config, podPlaces(machine, config), resources.devices.amounts(ctx.clock.nowMs())),
     pressures: () => pressure.eviction.conditions(),
     volumesInUse: csi.inUse,
+    rhythm: rhythmOf(config),
   });
   const events = recorder.run(ctx);
   recorder.event(nodeSubject(nodeName), 'Normal', 'Starting', 'Starting kubelet.');
@@ -169,7 +168,6 @@ export async function startNode(options: NodeOptions, { client, cache }: NodeDep
   await reporter.register(ctx);
   await csi.start(ctx);
   await openSockets(resources, ctx);
-  const plugins = createPluginHost(dirsOf(dataDir).pluginsDir);
   const done = runAll([
     reporter.run(ctx),
     manager.run(ctx),
@@ -177,14 +175,7 @@ export async function startNode(options: NodeOptions, { client, cache }: NodeDep
     cleanUpStrangers(manager, deps, pods, ctx),
     runPressure(pressure, pods, ctx),
     tellSystemOoms(nodeName, recorder, ctx),
-    runPluginManager(
-      plugins,
-      new Map([
-        ['CSIPlugin', csi.handler],
-        ['DRAPlugin', resources.dra],
-      ]),
-      ctx,
-    ),
+    runPlugins(dataDir, csi, resources, ctx),
     events,
   ]).finally(() => server?.close());
   return { cri, manager, source, port: server?.port, serveAs: (pair) => server?.use(pair), done };
@@ -212,6 +203,14 @@ async function openPressure(
     deps,
     manager,
   );
+}
+
+function runPlugins(dataDir: string, csi: CsiParts, { dra }: NodeResources, ctx: Ctx): Promise<void> {
+  const handlers = new Map([
+    ['CSIPlugin', csi.handler],
+    ['DRAPlugin', dra],
+  ]);
+  return runPluginManager(createPluginHost(dirsOf(dataDir).pluginsDir), handlers, ctx);
 }
 
 /** A path too long for a socket costs the node its plugins, not its Pods. */
@@ -242,14 +241,6 @@ async function runAll(tasks: readonly Promise<void>[]): Promise<void> {
   await Promise.all(tasks);
 }
 
-const dirsOf = (dataDir: string) => ({
-  podsDir: `${dataDir}/pods`,
-  logsDir: `${dataDir}/logs`,
-  memoryDir: `${dataDir}/memory`,
-  seccompDir: `${dataDir}/seccomp`,
-  pluginsDir: `${dataDir}/plugins_registry`,
-});
-
 async function prepareDirs(dataDir: string): Promise<void> {
   const { podsDir, logsDir, memoryDir, seccompDir } = dirsOf(dataDir);
   await hostFiles.mkdir(dataDir, 0o755);
@@ -260,39 +251,6 @@ async function prepareDirs(dataDir: string): Promise<void> {
   if (!(await hostFiles.mountsUnder(memoryDir)).includes(memoryDir)) {
     await hostFiles.mount('tmpfs', memoryDir, 'tmpfs', ['mode=0700']);
   }
-}
-
-async function nodeSettings(options: NodeOptions, machine: MachineFacts, cri: Cri, ctx: Ctx): Promise<NodeSettings> {
-  const [version, status] = await Promise.all([cri.version(ctx), cri.status(ctx)]);
-  const resolvConf = await hostFiles.read(options.resolvConf ?? '/etc/resolv.conf');
-  const { podsDir, logsDir, seccompDir } = dirsOf(options.dataDir);
-  const config = options.config ?? KUBELET_CONFIG_DEFAULTS;
-  const plain = status.handlers.find(({ name }) => name === '');
-  return {
-    nodeName: options.nodeName,
-    hostIps: options.nodeIps,
-    clusterDns: options.clusterDns,
-    clusterDomain: options.clusterDomain,
-    hostDns: parseResolvConf(new TextDecoder().decode(resolvConf)),
-    podsDir,
-    logsDir,
-    seccompDir,
-    limits: {
-      nodeMemoryBytes: machine.memoryBytes,
-      oomScoreAdjMin: (await canLowerOomScore()) ? OOM_SCORE_MIN : 0,
-      cpuQuota: config.cpuCFSQuota,
-    },
-    allocatable: {
-      cpuMilli: allocatableCpuMilli(machine, config),
-      memoryBytes: allocatableMemoryBytes(machine, config),
-      ephemeralBytes: allocatableDiskBytes(machine, config),
-    },
-    podsMax: config.maxPods,
-    crashLoopMaxMs: config.crashLoopMaxBackOffMs,
-    runtimeName: version.runtimeName,
-    recursiveReadOnly: plain?.recursiveReadOnlyMounts ?? false,
-    imageVolumes: Number.parseInt(version.runtimeVersion.replace(/^v/, ''), 10) >= 2,
-  };
 }
 
 interface Parts {
@@ -373,21 +331,6 @@ async function openUserNamespaces(podsDir: string, { config }: NodeOptions, cri:
     ...(range === undefined ? {} : { range }),
     handlers: () => handlers,
   });
-}
-
-function identityOf(options: NodeOptions, port: number): NodeIdentity {
-  return {
-    name: options.nodeName,
-    ips: options.nodeIps,
-    hostname: options.nodeName,
-    version: options.version,
-    port,
-    podsMax: (options.config ?? KUBELET_CONFIG_DEFAULTS).maxPods,
-    labels: { 'kubernetes.io/hostname': options.nodeName, ...options.labels },
-    taints: options.taints ?? [],
-    podCidrs: options.podCidrs ?? [],
-    ...(options.providerId === undefined ? {} : { providerId: options.providerId }),
-  };
 }
 
 function watchNode({ nodeName, onNode }: NodeOptions, cache: Cache): void {

@@ -31,6 +31,7 @@ export interface NodeSettings {
   /** `<dir>/<namespace>_<name>_<uid>/<container>/<n>.log`. */
   readonly logsDir: string;
   readonly seccompDir: string;
+  readonly seccompDefault?: boolean;
   readonly limits: ResourceLimits;
   readonly allocatable: NodeAllocatable;
   readonly podsMax: number;

@@ -3,15 +3,19 @@ import { type Ctx, describeError, sleep } from '@kapella/base';
 import type { PodDeps } from './deps.ts';
 import type { PodManager } from './pod-manager.ts';
 
-const CHECK_MS = 10_000;
-
 export interface LogLimits {
   readonly containerLogMaxSizeBytes: number;
   /** With the one being written. */
   readonly containerLogMaxFiles: number;
+  /** Between two looks at the sizes. */
+  readonly containerLogMonitorIntervalMs: number;
 }
 
-const UPSTREAM: LogLimits = { containerLogMaxSizeBytes: 10 * 1024 * 1024, containerLogMaxFiles: 5 };
+const UPSTREAM: LogLimits = {
+  containerLogMaxSizeBytes: 10 * 1024 * 1024,
+  containerLogMaxFiles: 5,
+  containerLogMonitorIntervalMs: 10_000,
+};
 
 /** Until `ctx` aborts. */
 export async function runLogRotation(
@@ -21,7 +25,7 @@ export async function runLogRotation(
   limits: LogLimits = UPSTREAM,
 ): Promise<void> {
   while (!ctx.signal.aborted) {
-    await sleep(CHECK_MS, ctx).catch(() => {});
+    await sleep(limits.containerLogMonitorIntervalMs, ctx).catch(() => {});
     for (const { observed } of manager.workers()) {
       for (const { id, state, logPath } of observed.containers) {
         if (state !== 'running' || logPath === '' || ctx.signal.aborted) continue;

@@ -124,6 +124,7 @@ async function configure(input: StartInput, image: CriImage, deps: PodDeps, ctx:
     grants,
     limits: settings.limits,
     seccompDir: settings.seccompDir,
+    seccompDefault: settings.seccompDefault ?? false,
     userns: input.sandbox.linux.securityContext.namespaceOptions.usernsOptions,
     ...(targetId === undefined ? {} : { targetId }),
   });

@@ -70,14 +70,23 @@ export const reservedCpuMilli = (config: KubeletConfig): number =>
     ? reserved(config, 'cpu').milliValue()
     : parseCpuSet(config.reservedSystemCPUs).size * 1000;
 
+/** Places for Pods. */
+export const podPlaces = (
+  { cpuCount }: Pick<MachineFacts, 'cpuCount'>,
+  { maxPods, podsPerCore }: KubeletConfig,
+): number => (podsPerCore > 0 ? Math.min(maxPods, cpuCount * podsPerCore) : maxPods);
+
 /** What all Pods together may use, as their common control group enforces it. */
 export const podsMemoryBytes = ({ memoryBytes }: MachineFacts, config: KubeletConfig): number =>
   Math.max(0, memoryBytes - reserved(config, 'memory').value());
 
+/** What is reserved, and what eviction keeps free. */
+export const keptMemoryBytes = (memoryBytes: number, config: KubeletConfig): number =>
+  reserved(config, 'memory').value() + kept(config, 'memory.available', memoryBytes);
+
 export function allocatableMemoryBytes({ memoryBytes, hugepages }: MachineFacts, config: KubeletConfig): number {
   const huge = hugepages.reduce((sum, { bytes }) => sum + bytes, 0);
-  const held = reserved(config, 'memory').value() + kept(config, 'memory.available', memoryBytes);
-  return Math.max(0, memoryBytes - huge - held);
+  return Math.max(0, memoryBytes - huge - keptMemoryBytes(memoryBytes, config));
 }
 
 export function allocatableDiskBytes({ diskBytes }: MachineFacts, config: KubeletConfig): number {

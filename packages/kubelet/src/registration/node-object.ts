@@ -4,7 +4,6 @@ import type { ContainerImage, Node, NodeAddress, NodeCondition, NodeStatus, Tain
 import type { NodeAmounts } from './allocatable.ts';
 import type { CriImage, CriStatus, CriVersion } from '../cri/cri.ts';
 
-const IMAGES_MAX = 50;
 const IMAGE_NAMES_MAX = 5;
 
 /** What does not change while the machine is up. */
@@ -23,6 +22,8 @@ export interface MachineFacts {
   /** `2Mi`, and bytes of that size in all. */
   readonly hugepages: readonly { readonly size: string; readonly bytes: number }[];
   readonly hasMemoryCgroup: boolean;
+  /** Absent or 0: none. */
+  readonly swapBytes?: number;
 }
 
 export interface NodeIdentity {
@@ -56,6 +57,10 @@ export interface NodeStatusInput {
   readonly previous: NodeStatus | undefined;
   /** RFC 3339. */
   readonly now: string;
+  /** Of the list of images, largest first; -1 = all. Default 50. */
+  readonly imagesMax?: number;
+  /** The machine goes down. */
+  readonly isShuttingDown?: boolean;
 }
 
 export function newNode(identity: NodeIdentity, machine: MachineFacts, status: NodeStatus): NewObject<Node> {
@@ -110,8 +115,9 @@ export function nodeStatus(input: NodeStatusInput): NodeStatus {
       kubeProxyVersion: '',
       operatingSystem: machine.operatingSystem,
       architecture: machine.architecture,
+      ...(machine.swapBytes ? { swap: { capacity: machine.swapBytes } } : {}),
     },
-    images: imageList(runtime.images),
+    images: imageList(runtime.images, input.imagesMax ?? 50),
     ...(status?.handlers.length
       ? {
           runtimeHandlers: status.handlers.map(({ name, recursiveReadOnlyMounts, userNamespaces }) => ({
@@ -124,9 +130,10 @@ export function nodeStatus(input: NodeStatusInput): NodeStatus {
   };
 }
 
-function imageList(images: readonly CriImage[]): readonly ContainerImage[] {
-  const largestFirst = images.toSorted((a, b) => b.sizeBytes - a.sizeBytes).slice(0, IMAGES_MAX);
-  return largestFirst.map(({ repoDigests, repoTags, sizeBytes }) => ({
+function imageList(images: readonly CriImage[], imagesMax: number): readonly ContainerImage[] {
+  const largestFirst = images.toSorted((a, b) => b.sizeBytes - a.sizeBytes);
+  const shown = imagesMax < 0 ? largestFirst : largestFirst.slice(0, imagesMax);
+  return shown.map(({ repoDigests, repoTags, sizeBytes }) => ({
     names: [...repoDigests, ...repoTags].slice(0, IMAGE_NAMES_MAX),
     sizeBytes,
   }));
@@ -174,7 +181,7 @@ function conditions(input: NodeStatusInput): readonly NodeCondition[] {
           reason: 'KubeletHasSufficientPID',
           message: 'kubelet has sufficient PID available',
         },
-    readyVerdict(input.runtime),
+    readyVerdict(input.runtime, input.isShuttingDown === true),
   ];
   return verdicts.map((verdict) => {
     const old = previous?.conditions?.find(({ type }) => type === verdict.type);
@@ -183,7 +190,7 @@ function conditions(input: NodeStatusInput): readonly NodeCondition[] {
   });
 }
 
-function readyVerdict({ status, error }: RuntimeView): Verdict {
+function readyVerdict({ status, error }: RuntimeView, isShuttingDown: boolean): Verdict {
   const problems = error === '' ? [] : [`container runtime is down: ${error}`];
   for (const type of ['RuntimeReady', 'NetworkReady']) {
     const found = status?.conditions.find((condition) => condition.type === type);
@@ -191,6 +198,7 @@ function readyVerdict({ status, error }: RuntimeView): Verdict {
     const what = type === 'RuntimeReady' ? 'container runtime not ready' : 'container runtime network not ready';
     problems.push(`${what}: ${type}=false reason:${found?.reason ?? 'Unknown'} message:${found?.message ?? ''}`);
   }
+  if (isShuttingDown) problems.push('node is shutting down');
   if (problems.length === 0) {
     return { type: 'Ready', status: 'True', reason: 'KubeletReady', message: 'kubelet is posting ready status' };
   }

@@ -17,12 +17,8 @@ import {
   withoutHeartbeats,
 } from './node-object.ts';
 
-const CHECK_MS = 10_000;
-const REPORT_MS = 300_000;
 const NOT_READY_CHECK_MS = 250;
 const IMAGES_MS = 60_000;
-const LEASE_SECONDS = 40;
-const LEASE_MS = 10_000;
 const RETRY_MS = 500;
 const RETRY_MS_MAX = 7000;
 const LEASE_NAMESPACE = 'kube-node-lease';
@@ -38,9 +34,24 @@ export interface NodeReporterDeps {
   pressures?(): ReadonlySet<string>;
   /** Volumes that must not be detached; reported as soon as one comes or goes. */
   readonly volumesInUse?: VolumesInUse;
+  /** Milliseconds, and seconds of the lease. Default: upstream's. */
+  readonly rhythm?: ReportRhythm;
+  /** The machine goes down. */
+  isShuttingDown?(): boolean;
   /** false: only the object and its lease are kept; someone else writes the status. */
   readonly reportsStatus?: boolean;
 }
+
+export interface ReportRhythm {
+  /** Between two looks. */
+  readonly lookMs: number;
+  /** Longest time without a report. */
+  readonly reportMs: number;
+  readonly leaseSeconds: number;
+  readonly imagesMax: number;
+}
+
+const UPSTREAM_RHYTHM: ReportRhythm = { lookMs: 10_000, reportMs: 300_000, leaseSeconds: 40, imagesMax: 50 };
 
 export interface NodeReporter {
   /** Creates or takes over the Node object, retrying until the API answers. */
@@ -52,7 +63,7 @@ export interface NodeReporter {
 }
 
 export function createNodeReporter(deps: NodeReporterDeps): NodeReporter {
-  const { client, identity, machine } = deps;
+  const { client, identity, machine, rhythm = UPSTREAM_RHYTHM } = deps;
   let reported: NodeStatus | undefined;
   let reportedAtMs = 0;
   const nudge = createNudge();
@@ -64,12 +75,14 @@ export function createNodeReporter(deps: NodeReporterDeps): NodeReporter {
     const runtime = await runtimeView(ctx);
     const now = formatTime(ctx.clock.nowMs());
     const pressures = deps.pressures?.() ?? new Set<string>();
-    return nodeStatus({ identity, machine, pressures, amounts: deps.amounts(), runtime, previous: reported, now });
+    const { imagesMax } = rhythm;
+    const view = { identity, machine, pressures, amounts: deps.amounts(), runtime, previous: reported, now, imagesMax };
+    return nodeStatus({ ...view, isShuttingDown: deps.isShuttingDown?.() ?? false });
   };
 
   const report = async (ctx: Ctx): Promise<void> => {
     const status = await compute(ctx);
-    const due = ctx.clock.monotonicMs() - reportedAtMs >= REPORT_MS;
+    const due = ctx.clock.monotonicMs() - reportedAtMs >= rhythm.reportMs;
     const isSame = reported !== undefined && jsonEqual(withoutHeartbeats(status), withoutHeartbeats(reported));
     if (!due && isSame && !inUse.changed()) return;
     recordChanges(deps, reported, status);
@@ -109,7 +122,7 @@ export function createNodeReporter(deps: NodeReporterDeps): NodeReporter {
       const isReady = () => reported?.conditions?.find(({ type }) => type === 'Ready')?.status === 'True';
       const statusLoop = async () => {
         while (!ctx.signal.aborted) {
-          await nudge.wait(isReady() ? CHECK_MS : NOT_READY_CHECK_MS, ctx);
+          await nudge.wait(isReady() ? rhythm.lookMs : NOT_READY_CHECK_MS, ctx);
           if (ctx.signal.aborted) return;
           await report(ctx).catch((error: unknown) => {
             if (isReason(error, 'NotFound')) reported = undefined;
@@ -117,7 +130,7 @@ export function createNodeReporter(deps: NodeReporterDeps): NodeReporter {
           });
         }
       };
-      const leases = leaseLoop(client, identity.name, ctx);
+      const leases = leaseLoop(client, identity.name, rhythm.leaseSeconds, ctx);
       await Promise.all(deps.reportsStatus === false ? [leases] : [statusLoop(), leases]);
     },
   };
@@ -190,26 +203,33 @@ function recordChanges(
 /** Events about nodes carry the node's name as uid, as upstream's. */
 export const nodeSubject = (name: string) => ({ kind: 'Node', apiVersion: 'v1', metadata: { name, uid: name } });
 
-async function leaseLoop(client: Client, name: string, ctx: Ctx): Promise<void> {
+async function leaseLoop(client: Client, name: string, seconds: number, ctx: Ctx): Promise<void> {
   let lease: Awaited<ReturnType<typeof renew>> | undefined;
   while (!ctx.signal.aborted) {
     try {
-      lease = await renew(client, name, lease, ctx);
+      lease = await renew(client, name, seconds, lease, ctx);
     } catch (error) {
       lease = undefined;
       if (!ctx.signal.aborted) ctx.log.warn('node lease not renewed', { error: describeError(error) });
     }
-    await sleep(lease === undefined ? 1000 : LEASE_MS, ctx).catch(() => {});
+    // A quarter of it, so that a request or two may fail.
+    await sleep(lease === undefined ? 1000 : seconds * 250, ctx).catch(() => {});
   }
 }
 
 type Lease = NonNullable<(typeof coordinationV1.Lease)['__type']>;
 
-async function renew(client: Client, name: string, known: Lease | undefined, ctx: Ctx): Promise<Lease> {
+async function renew(
+  client: Client,
+  name: string,
+  seconds: number,
+  known: Lease | undefined,
+  ctx: Ctx,
+): Promise<Lease> {
   const id = { namespace: LEASE_NAMESPACE, name };
   const spec = {
     holderIdentity: name,
-    leaseDurationSeconds: LEASE_SECONDS,
+    leaseDurationSeconds: seconds,
     renewTime: formatMicroTime(ctx.clock.nowMs()),
   };
   const lease = known ?? (await client.get(coordinationV1.Lease, id, ctx));

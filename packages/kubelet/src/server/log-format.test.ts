@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { LineSplitter, LogWriter, parseLogLine, parseLogQuery, type LogOptions } from './log-format.ts';
+import { LogRenderer, parseLogQuery, type LogOptions } from './log-format.ts';
 
 const all: LogOptions = {
   follow: false,
@@ -20,11 +20,13 @@ const FILE =
   '2026-01-01T00:00:02.000000001Z stderr F \n' +
   '2026-01-01T00:00:03.000000001Z stdout F three four\n';
 
-function render(options: Partial<LogOptions>): string {
-  const writer = new LogWriter({ ...all, ...options });
-  const lines = new LineSplitter().push(new TextEncoder().encode(FILE));
-  const pieces = lines.map(parseLogLine).filter((piece) => piece !== undefined);
-  return pieces.map((piece) => new TextDecoder().decode(writer.render(piece))).join('');
+function render(options: Partial<LogOptions>, sizeBytes = FILE.length): string {
+  const renderer = new LogRenderer({ ...all, ...options });
+  const bytes = new TextEncoder().encode(FILE);
+  let sent = '';
+  for (let at = 0; at < bytes.length; at += sizeBytes)
+    sent += new TextDecoder().decode(renderer.push(bytes.slice(at, at + sizeBytes)));
+  return sent;
 }
 
 test('joins pieces of a line, keeps empty lines, drops what is no log line', () => {
@@ -41,18 +43,23 @@ test('timestamps once a line, since a time, up to a number of bytes', () => {
   assert.equal(render({ limitBytes: 6 }), 'one\ntw');
 });
 
-test('lines do not depend on how the file was read', () => {
+test('what is sent does not depend on how the file was read', () => {
+  const options = fc.record({
+    timestamps: fc.boolean(),
+    limitBytes: fc.constantFrom(undefined, 1, 7, 40),
+    stream: fc.constantFrom('All' as const, 'Stdout' as const, 'Stderr' as const),
+  });
   fc.assert(
-    fc.property(fc.integer({ min: 1, max: 50 }), (size) => {
-      const bytes = new TextEncoder().encode(FILE);
-      const splitter = new LineSplitter();
-      const lines: string[] = [];
-      for (let at = 0; at < bytes.length; at += size) {
-        for (const line of splitter.push(bytes.subarray(at, at + size))) lines.push(new TextDecoder().decode(line));
-      }
-      assert.equal(`${lines.join('\n')}\n`, FILE);
+    fc.property(fc.integer({ min: 1, max: 90 }), options, (size, how) => {
+      assert.equal(render(how, size), render(how));
     }),
   );
+});
+
+test('a line without text is a line, one with a tag of several parts is known, others are left out', () => {
+  const lines = (text: string) => new TextDecoder().decode(new LogRenderer(all).push(new TextEncoder().encode(text)));
+  assert.equal(lines('T stdout F\nT stdout F:x a b\nT stdout P:x c\nT stderr F d\n'), '\na b\ncd\n');
+  assert.equal(lines('T stdin F a\nstdout F b\nT  F c\n\nT stdout\n'), '');
 });
 
 test('a bad query says what is wrong', () => {

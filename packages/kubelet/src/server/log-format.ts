@@ -11,41 +11,31 @@ export interface LogOptions {
   readonly stream: 'All' | 'Stdout' | 'Stderr';
 }
 
-export interface LogPiece {
-  /** RFC 3339 with nanoseconds, as written by the runtime. */
-  readonly time: string;
-  readonly stream: 'stdout' | 'stderr';
-  /** False: the container's line goes on in the next piece, no newline follows. */
-  readonly whole: boolean;
-  readonly content: Uint8Array;
-}
-
 const SPACE = 0x20;
+const NEWLINE = 0x0a;
+const [LETTER_O, LETTER_E, LETTER_P] = [0x6f, 0x65, 0x50];
+/** `stdout` and `stderr`: as long as each other, told apart by the fourth letter. */
+const STREAM_LENGTH = 6;
 
-/** One line of the file without its newline; undefined when it is none of the format. */
-export function parseLogLine(line: Uint8Array): LogPiece | undefined {
-  const first = line.indexOf(SPACE);
-  const second = line.indexOf(SPACE, first + 1);
-  const third = line.indexOf(SPACE, second + 1);
-  if (first < 0 || second < 0) return undefined;
-  const text = (from: number, to: number) => new TextDecoder().decode(line.subarray(from, to));
-  const stream = text(first + 1, second);
-  if (stream !== 'stdout' && stream !== 'stderr') return undefined;
-  const tags = text(second + 1, third < 0 ? line.length : third);
-  return {
-    time: text(0, first),
-    stream,
-    whole: tags.split(':')[0] !== 'P',
-    content: third < 0 ? new Uint8Array(0) : line.subarray(third + 1),
-  };
+interface Line {
+  /** Where its text begins. */
+  readonly contentAt: number;
+  readonly timeEnd: number;
+  readonly stream: 'Stdout' | 'Stderr';
+  /** False: the container's line goes on in the next one, no newline follows. */
+  readonly isWhole: boolean;
 }
 
-/** Turns pieces into what the client is sent. Stateful: a limit counts over all pieces. */
-export class LogWriter {
+/**
+ * Turns pieces of the file, cut anywhere, into what the client is sent. What is sent of a line is never longer than the
+ * line, so it is moved together in place: this is the way of every byte that containers log.
+ */
+export class LogRenderer {
   readonly #options: LogOptions;
-  readonly #encoder = new TextEncoder();
   #left: number;
   #inLine = false;
+  /** The last line, whose end has not been read yet. */
+  #rest = new Uint8Array(0);
 
   constructor(options: LogOptions) {
     this.#options = options;
@@ -57,45 +47,73 @@ export class LogWriter {
     return this.#left <= 0;
   }
 
-  render(piece: LogPiece): Uint8Array {
-    const { stream, sinceMs, timestamps } = this.#options;
-    if (stream !== 'All' && stream.toLowerCase() !== piece.stream) return new Uint8Array(0);
-    if (sinceMs !== undefined && Date.parse(piece.time) < sinceMs) return new Uint8Array(0);
-    const head = timestamps && !this.#inLine ? this.#encoder.encode(`${piece.time} `) : new Uint8Array(0);
-    this.#inLine = !piece.whole;
-    const bytes = new Uint8Array(head.length + piece.content.length + (piece.whole ? 1 : 0));
-    bytes.set(head);
-    bytes.set(piece.content, head.length);
-    if (piece.whole) bytes[bytes.length - 1] = 0x0a;
-    const sent = bytes.subarray(0, Math.min(bytes.length, this.#left));
+  /** `chunk` is the renderer's from now on; the answer is a part of it, or of a copy. */
+  push(chunk: Uint8Array): Uint8Array {
+    const bytes = this.#rest.length === 0 ? chunk : joined(this.#rest, chunk);
+    let from = 0;
+    let at = 0;
+    for (let end = bytes.indexOf(NEWLINE); end >= 0; end = bytes.indexOf(NEWLINE, from)) {
+      at = this.#render(bytes, from, end, at);
+      from = end + 1;
+    }
+    this.#rest = bytes.slice(from);
+    const sent = bytes.subarray(0, Math.min(at, this.#left));
     this.#left -= sent.length;
     return sent;
   }
+
+  /** Moves the line between `from` and `end` (its newline) to `at`. Answers the new `at`. */
+  #render(bytes: Uint8Array, from: number, end: number, at: number): number {
+    const line = parseLine(bytes, from, end);
+    if (line === undefined || !this.#isWanted(bytes, from, line)) return at;
+    let to = at;
+    if (this.#options.timestamps && !this.#inLine) {
+      bytes.copyWithin(to, from, line.timeEnd + 1);
+      to += line.timeEnd + 1 - from;
+    }
+    this.#inLine = !line.isWhole;
+    const contentEnd = line.isWhole ? end + 1 : end;
+    bytes.copyWithin(to, line.contentAt, contentEnd);
+    to += Math.max(0, contentEnd - line.contentAt);
+    // A line that ends with its tag has no text, but is one.
+    if (line.isWhole && line.contentAt > end) bytes[to++] = NEWLINE;
+    return to;
+  }
+
+  #isWanted(bytes: Uint8Array, from: number, { stream, timeEnd }: Line): boolean {
+    const { stream: wanted, sinceMs } = this.#options;
+    if (wanted !== 'All' && wanted !== stream) return false;
+    return sinceMs === undefined || Date.parse(text(bytes, from, timeEnd)) >= sinceMs;
+  }
 }
 
-/** Cuts chunks into lines. The last, unfinished line waits for its newline. */
-export class LineSplitter {
-  #rest: Uint8Array = new Uint8Array(0);
+/** undefined when it is none of the format. */
+function parseLine(bytes: Uint8Array, from: number, end: number): Line | undefined {
+  const timeEnd = spaceIn(bytes, from, end);
+  const streamAt = timeEnd + 1;
+  const streamEnd = streamAt + STREAM_LENGTH;
+  if (timeEnd < 0 || streamEnd >= end || bytes[streamEnd] !== SPACE) return undefined;
+  const letter = bytes[streamAt + 3];
+  const isStdout = letter === LETTER_O;
+  if (!isStdout && letter !== LETTER_E) return undefined;
+  const tagEnd = spaceIn(bytes, streamEnd + 1, end);
+  const isPart = bytes[streamEnd + 1] === LETTER_P;
+  const contentAt = tagEnd < 0 ? end + 1 : tagEnd + 1;
+  return { contentAt, timeEnd, stream: isStdout ? 'Stdout' : 'Stderr', isWhole: !isPart };
+}
 
-  push(chunk: Uint8Array): Uint8Array[] {
-    const lines: Uint8Array[] = [];
-    let from = 0;
-    for (let at = chunk.indexOf(0x0a); at >= 0; at = chunk.indexOf(0x0a, from)) {
-      lines.push(this.#joined(chunk.subarray(from, at)));
-      from = at + 1;
-    }
-    if (from < chunk.length) this.#rest = this.#joined(chunk.slice(from));
-    return lines;
-  }
+function spaceIn(bytes: Uint8Array, from: number, end: number): number {
+  for (let at = from; at < end; at++) if (bytes[at] === SPACE) return at;
+  return -1;
+}
 
-  #joined(tail: Uint8Array): Uint8Array {
-    if (this.#rest.length === 0) return tail;
-    const joined = new Uint8Array(this.#rest.length + tail.length);
-    joined.set(this.#rest);
-    joined.set(tail, this.#rest.length);
-    this.#rest = new Uint8Array(0);
-    return joined;
-  }
+const text = (bytes: Uint8Array, from: number, to: number) => String.fromCharCode(...bytes.subarray(from, to));
+
+function joined(head: Uint8Array, tail: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(head.length + tail.length);
+  bytes.set(head);
+  bytes.set(tail, head.length);
+  return bytes;
 }
 
 /** The query of `/containerLogs`. Returns why it is wrong instead, in upstream's words. */

@@ -85,7 +85,7 @@ export async function runAgentAt(
       clusterDns: [addressAt(options.serviceCidr, DNS_ADDRESS_INDEX)],
       clusterDomain: options.clusterDomain,
       resolvConf: options.resolvConf,
-      config: readKubeletConfig(options.kubeletConfig),
+      config: readKubeletConfig(options.kubeletConfig, (warning) => ctx.log.warn('kubelet configuration', { warning })),
       keptImages: [PAUSE_IMAGE],
       metrics,
       cgroupRoot: member.cgroupRoot,

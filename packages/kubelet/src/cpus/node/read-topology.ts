@@ -25,7 +25,10 @@ export async function readTopology(): Promise<Topology> {
         numberIn(`${dir}/core_id`, id),
         numberIn(`${dir}/physical_package_id`, 0),
       ]);
-      return { id, core, socket, numaNode: nodeOf.get(id) ?? 0 };
+      const numaNode = nodeOf.get(id) ?? 0;
+      // A machine that does not tell of its caches has one in each NUMA node.
+      const uncoreCache = await numberIn(`${SYS}/cpu/cpu${id}/cache/index3/id`, numaNode);
+      return { id, core, socket, numaNode, uncoreCache };
     }),
   );
 }

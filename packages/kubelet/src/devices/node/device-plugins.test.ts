@@ -10,6 +10,7 @@ import { hostCtx } from '@kapella/base/node';
 import { createGrpcService, loadProto, type Wire } from '../../cri/node/grpc.ts';
 import { createMemoryFiles } from '../../host/memory-files.ts';
 import { testPod } from '../../testing/test-node.test-support.ts';
+import { createTopologyManager } from '../../topology/topology-manager.ts';
 import { createDeviceManager } from '../device-manager.ts';
 import { openDevicePluginSocket } from './device-plugins.ts';
 
@@ -20,12 +21,17 @@ test('a plugin registers, lists and allocates', { timeout: 60_000 }, async () =>
   const stop = new AbortController();
   const ctx = hostCtx(stop.signal, silentLogger);
   const changed = Promise.withResolvers<void>();
-  const manager = await createDeviceManager({ files: createMemoryFiles(), dir: '/d', onChange: changed.resolve });
+  const manager = await createDeviceManager({
+    ...{ files: createMemoryFiles(), dir: '/d', numaNodes: [0], onChange: changed.resolve },
+  });
+  const topology = { policy: 'none', scope: 'container', options: {}, nodes: [] } as const;
+  const { admit } = createTopologyManager(topology, [manager]);
   await openDevicePluginSocket(dir, manager, ctx);
   const api = loadProto('./deviceplugin.proto', import.meta.url) as Wire;
   const plugin = new grpc.Server();
   plugin.addService(api.v1beta1.DevicePlugin.service, {
-    listAndWatch: (call: Wire) => call.write({ devices: [{ ID: 'a', health: 'Healthy' }] }),
+    listAndWatch: (call: Wire) =>
+      call.write({ devices: [{ ID: 'a', health: 'Healthy', topology: { nodes: [{ ID: 1 }] } }] }),
     allocate(call: Wire, done: (error: null, answer: object) => void) {
       const ids = call.request.containerRequests[0].devicesIds as string[];
       const devices = ids.map((id) => ({ containerPath: `/dev/${id}`, hostPath: `/dev/v${id}`, permissions: 'rw' }));
@@ -47,8 +53,9 @@ test('a plugin registers, lists and allocates', { timeout: 60_000 }, async () =>
   await ask({});
   await changed.promise;
   assert.deepEqual(manager.amounts(0).get(GPU), { capacity: 1, allocatable: 1 });
+  assert.deepEqual(manager.device(GPU, 'a'), { id: 'a', healthy: true, nodes: [1] });
   const pod = testPod('web', { containers: [{ name: 'main', resources: { limits: { [GPU]: '1' } } }] });
-  assert.equal(await manager.admit(pod, ctx), undefined);
+  assert.equal(await admit(pod, ctx), undefined);
   assert.deepEqual(await manager.grantsOf(pod, { name: 'main' }, ctx), {
     envs: { IDS: 'a' },
     annotations: {},

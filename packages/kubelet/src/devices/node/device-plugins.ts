@@ -4,7 +4,12 @@ import * as grpc from '@grpc/grpc-js';
 import { type Ctx, describeError } from '@kapella/base';
 import { createGrpcService, loadProto, type Wire } from '../../cri/node/grpc.ts';
 import type { ContainerGrants } from '../../grants/grants.ts';
-import { type DeviceManager, type DevicePluginClient, isExtendedResource } from '../device-manager.ts';
+import {
+  type DeviceManager,
+  type DevicePluginClient,
+  isExtendedResource,
+  type PluginDevice,
+} from '../device-manager.ts';
 
 const VERSION = 'v1beta1';
 const SOCKET = 'kubelet.sock';
@@ -57,8 +62,7 @@ function connect(socket: string, options: Wire, api: Wire): DevicePluginClient {
     preStartRequired: options.preStartRequired === true,
     hasPreference: options.getPreferredAllocationAvailable === true,
     watch(onDevices, ctx) {
-      const onData = ({ devices }: Wire) =>
-        onDevices(devices.map((device: Wire) => ({ id: device.ID, healthy: device.health === HEALTHY })));
+      const onData = ({ devices }: Wire) => onDevices(devices.map(deviceOf));
       return service.serverStream('ListAndWatch', {}, {}, onData, ctx);
     },
     async preferred(available, must, count, ctx) {
@@ -76,6 +80,12 @@ function connect(socket: string, options: Wire, api: Wire): DevicePluginClient {
     close: () => service.close(),
   };
 }
+
+const deviceOf = ({ ID, health, topology }: Wire): PluginDevice => ({
+  id: ID,
+  healthy: health === HEALTHY,
+  nodes: (topology?.nodes ?? []).map((node: Wire) => Number(node.ID ?? 0)),
+});
 
 function grantsOf(answer: Wire): Partial<ContainerGrants> {
   return {

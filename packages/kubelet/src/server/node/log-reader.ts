@@ -1,11 +1,20 @@
-/** Reads a container's log file to a client: from the tail, and on as it grows, woken by the kernel and not by polling. */
+/**
+ * Reads a container's log file to a client: from the tail, and on as it grows. Woken by the kernel when it grows now and
+ * then; while it grows without a pause the kernel would do so for each line, and a look every few milliseconds costs less.
+ */
 import { type FSWatcher, watch } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import type { Writable } from 'node:stream';
-import { LineSplitter, type LogOptions, LogWriter, parseLogLine } from '../log-format.ts';
+import { type LogOptions, LogRenderer } from '../log-format.ts';
 
 const CHUNK_BYTES = 64 << 10;
+/** Of one read while there is much to read. */
+const CHUNK_BYTES_MAX = 512 << 10;
+/** Between two looks while the log grows. */
+const LOOK_MS = 10;
+/** After so many looks at nothing new the kernel is asked to tell. */
+const QUIET_LOOKS = 20;
 /** Looks whether the container still runs this often while nothing is written. */
 const STILL_RUNNING_MS = 1_000;
 
@@ -24,51 +33,64 @@ export async function sendLog(
 ): Promise<void> {
   const file = await open(path, 'r');
   try {
-    const writer = new LogWriter(options);
+    const renderer = new LogRenderer(options);
     const from = options.tailLines === undefined ? 0 : await tailOffset(file, options.tailLines);
-    let reader: Reader = { file, at: from, splitter: new LineSplitter(), inode: (await file.stat()).ino };
-    await drain(reader, writer, out, signal);
-    if (!options.follow) return;
-    const changes = watchFile(path, signal);
-    try {
-      while (!signal.aborted && !writer.full) {
-        const running = await state.isRunning();
-        reader = await reopened(reader, path);
-        const moved = await drain(reader, writer, out, signal);
-        if (!running && !moved) return;
-        if (!moved) await changes.next();
-      }
-    } finally {
-      changes.close();
-      if (reader.file !== file) await reader.file.close();
-    }
+    const reader: Reader = { file, at: from, inode: (await file.stat()).ino, isReplaced: false, renderer };
+    await drain(reader, out, signal);
+    if (options.follow) await follow(reader, path, out, state, signal);
   } finally {
     await file.close();
+  }
+}
+
+async function follow(
+  first: Reader,
+  path: string,
+  out: Writable,
+  state: FollowState,
+  signal: AbortSignal,
+): Promise<void> {
+  let reader = first;
+  const changes = watchFile(path, signal);
+  try {
+    while (!signal.aborted && !reader.renderer.full) {
+      const isRunning = await state.isRunning();
+      const next = await reopened(reader, path);
+      if (next !== reader && reader !== first) await reader.file.close();
+      reader = next;
+      const moved = await drain(reader, out, signal);
+      if (!isRunning && !moved) return;
+      await changes.next(moved);
+    }
+  } finally {
+    changes.close();
+    if (reader !== first) await reader.file.close();
   }
 }
 
 interface Reader {
   readonly file: FileHandle;
   at: number;
-  readonly splitter: LineSplitter;
   readonly inode: number;
+  /** There is a newer file. */
+  isReplaced: boolean;
+  readonly renderer: LogRenderer;
 }
 
 /** Sends what the file holds beyond the reader's place. True when there was something. */
-async function drain(reader: Reader, writer: LogWriter, out: Writable, signal: AbortSignal): Promise<boolean> {
-  const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
+async function drain(reader: Reader, out: Writable, signal: AbortSignal): Promise<boolean> {
   let moved = false;
-  while (!signal.aborted && !writer.full) {
-    const { bytesRead } = await reader.file.read(buffer, 0, CHUNK_BYTES, reader.at);
+  let sizeBytes = CHUNK_BYTES;
+  while (!signal.aborted && !reader.renderer.full) {
+    const buffer = Buffer.allocUnsafeSlow(sizeBytes);
+    const { bytesRead } = await reader.file.read(buffer, 0, sizeBytes, reader.at);
     if (bytesRead === 0) return moved;
     moved = true;
     reader.at += bytesRead;
-    const rendered: Uint8Array[] = [];
-    for (const line of reader.splitter.push(Uint8Array.prototype.slice.call(buffer, 0, bytesRead))) {
-      const piece = parseLogLine(line);
-      if (piece !== undefined) rendered.push(writer.render(piece));
-    }
-    await send(out, Buffer.concat(rendered), signal);
+    await send(out, reader.renderer.push(buffer.subarray(0, bytesRead)), signal);
+    // The end for now: what is written in this moment is read with what follows it.
+    if (bytesRead < sizeBytes) return moved;
+    sizeBytes = Math.min(CHUNK_BYTES_MAX, sizeBytes * 2);
   }
   return moved;
 }
@@ -87,13 +109,16 @@ function send(out: Writable, bytes: Uint8Array, signal: AbortSignal): Promise<vo
   });
 }
 
-/** After rotation the path names a new file: goes on at its start. */
+/** After rotation the path names a new file: goes on at its start, one look after that was seen. */
 async function reopened(reader: Reader, path: string): Promise<Reader> {
   const now = await stat(path).catch(() => undefined);
   if (now === undefined || now.ino === reader.inode) return reader;
   const { size } = await reader.file.stat();
-  if (size > reader.at) return reader; // the old one is not drained yet
-  return { file: await open(path, 'r'), at: 0, splitter: new LineSplitter(), inode: now.ino };
+  if (size > reader.at || !reader.isReplaced) {
+    reader.isReplaced = true; // a line may be on its way into the old one
+    return reader;
+  }
+  return { ...reader, file: await open(path, 'r'), at: 0, inode: now.ino, isReplaced: false };
 }
 
 /** Where the last `lines` lines begin. Reads backwards. */
@@ -116,34 +141,50 @@ async function tailOffset(file: FileHandle, lines: number): Promise<number> {
 }
 
 /** Waits for changes of the file, of its directory (rotation), or for the time to ask whether the container runs. */
-function watchFile(path: string, signal: AbortSignal): { next(): Promise<void>; close(): void } {
+function watchFile(path: string, signal: AbortSignal) {
   let wake: () => void = () => {};
   let changed = false;
+  let quietLooks = 0;
+  let watcher: FSWatcher | undefined;
   const onChange = () => {
     changed = true;
     wake();
   };
-  const watcher: FSWatcher = watch(dirname(path), (_event, name) => {
-    if (name === null || name === basename(path)) onChange();
-  });
-  watcher.on('error', onChange);
+  const openWatcher = () => {
+    watcher = watch(dirname(path), (_event, name) => {
+      if (name === null || name === basename(path)) onChange();
+    });
+    watcher.on('error', onChange);
+  };
+  const close = () => {
+    watcher?.close();
+    watcher = undefined;
+  };
   signal.addEventListener('abort', onChange, { once: true });
+  const sleep = (ms: number) =>
+    new Promise<void>((resolve) => {
+      const timer = setTimeout(() => wake(), ms);
+      wake = () => {
+        clearTimeout(timer);
+        wake = () => {};
+        resolve();
+      };
+      if (signal.aborted) wake();
+    });
   return {
-    next() {
-      if (changed) {
+    /** `moved`: there was something new at the last look. */
+    async next(moved: boolean): Promise<void> {
+      quietLooks = moved ? 0 : quietLooks + 1;
+      if (moved) close();
+      if (quietLooks < QUIET_LOOKS) return await sleep(LOOK_MS);
+      if (watcher === undefined) {
+        openWatcher();
         changed = false;
-        return Promise.resolve();
+        return; // a last look: what came before is not told
       }
-      return new Promise((resolve) => {
-        const timer = setTimeout(() => wake(), STILL_RUNNING_MS);
-        wake = () => {
-          clearTimeout(timer);
-          wake = () => {};
-          changed = false;
-          resolve();
-        };
-      });
+      if (!changed) await sleep(STILL_RUNNING_MS);
+      changed = false;
     },
-    close: () => watcher.close(),
+    close,
   };
 }

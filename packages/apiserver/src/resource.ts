@@ -32,7 +32,7 @@ export interface Column<T> {
   /** Instead of `wide`: 0 is always shown. */
   readonly priority?: number;
   readonly description?: string;
-  value(object: T, nowMs: number): string | number | boolean | undefined;
+  value(object: T, nowMs: number): string | number | bigint | boolean | undefined;
 }
 
 export interface ScaleSubresource {

@@ -1,5 +1,6 @@
 /** Collects validation errors with upstream's wording. Source: apimachinery/pkg/util/validation/field/errors.go. */
 import { ApiError, type StatusCause } from './api-error.ts';
+import { stringifyExactJson } from './exact-json.ts';
 
 export type FieldErrorType =
   | 'FieldValueRequired'
@@ -107,8 +108,7 @@ export class FieldErrors {
 /** Strings quoted, everything else as compact JSON; undefined as `null`. */
 function formatValue(value: unknown): string {
   if (value === undefined || value === null) return 'null';
-  if (typeof value === 'bigint') return String(value);
-  return JSON.stringify(value);
+  return stringifyExactJson(value);
 }
 
 /** Deep equality of plain JSON values; an undefined property equals an absent one. */

@@ -2,6 +2,7 @@
 export * from './api-error.ts';
 export * from './clock.ts';
 export * from './ctx.ts';
+export * from './exact-json.ts';
 export * from './field-errors.ts';
 export * from './go-json.ts';
 export * from './invariant.ts';

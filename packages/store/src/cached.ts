@@ -114,6 +114,8 @@ export interface WatchCacheOptions {
   readonly selectableFields?: Readonly<Record<string, (object: never) => string>>;
   /** Keep decoded objects (small kinds that the server itself reads: namespaces, roles, policies). */
   readonly keepDecoded?: boolean;
+  /** How values are read; default JSON.parse. */
+  readonly parse?: (text: string) => unknown;
   /** Events of history kept; default 10,000. */
   readonly windowMax?: number;
 }

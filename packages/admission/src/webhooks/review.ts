@@ -4,7 +4,7 @@
  */
 import type { UnknownObject } from '@kapella/api';
 import type { AdmissionRequest, EquivalentKind } from '@kapella/apiserver';
-import { ApiError, type Ctx, type Status } from '@kapella/base';
+import { ApiError, type Ctx, parseExactJson, type Status } from '@kapella/base';
 
 export interface ReviewAnswer {
   readonly allowed: boolean;
@@ -85,7 +85,7 @@ function patchIn({ patch, patchType }: Review['response'], mayPatch: boolean): u
   if (!mayPatch) throw new Error('validating webhook response must not have a patch');
   if (patchType === undefined) throw new Error('webhook returned response.patch but not response.patchType');
   if (patchType !== 'JSONPatch') throw new Error(`webhook returned invalid response.patchType of "${patchType}"`);
-  return JSON.parse(decoder.decode(Uint8Array.from(atob(patch), (char) => char.charCodeAt(0))));
+  return parseExactJson(decoder.decode(Uint8Array.from(atob(patch), (char) => char.charCodeAt(0))));
 }
 
 interface Review {

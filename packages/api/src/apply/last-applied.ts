@@ -1,4 +1,5 @@
 /** The way over from client-side apply. Source: managedfields/internal/lastapplied{,manager,updater}.go. */
+import { parseExactJson, stringifyExactJson } from '@kapella/base';
 import { ANNOTATIONS_SIZE_MAX_BYTES, byteLength } from '../names/index.ts';
 import { compareObjects } from './compare.ts';
 import { fieldSetOf } from './field-set.ts';
@@ -33,7 +34,7 @@ function unchangedSinceLastApplied(live: Readonly<Plain>, type: ApplyType): Fiel
   if (typeof text !== 'string' || text === '') return undefined;
   let lastApplied: unknown;
   try {
-    lastApplied = JSON.parse(text);
+    lastApplied = parseExactJson(text);
   } catch {
     return undefined;
   }
@@ -63,7 +64,7 @@ function lastAppliedText(applied: Readonly<Plain>): string {
     const { [LAST_APPLIED_ANNOTATION]: _, ...others } = annotations;
     metadata.annotations = others;
   }
-  return `${JSON.stringify(sortKeys({ ...applied, metadata }))}\n`;
+  return `${stringifyExactJson(sortKeys({ ...applied, metadata }))}\n`;
 }
 
 function sortKeys(value: unknown): unknown {

@@ -1,4 +1,5 @@
 /** One step of a field path, as its FieldsV1 key. Source: smd v6 fieldpath/{element,serialize-pe}.go. */
+import { parseExactJson, stringifyExactJson } from '@kapella/base';
 
 /**
  * `f:name` a field, `k:{"name":"x"}` the item of a list with these keys (sorted), `v:"x"` a value in a set,
@@ -7,11 +8,11 @@
 export type PathElement = string;
 
 export const fieldElement = (name: string): PathElement => `f:${name}`;
-export const valueElement = (value: unknown): PathElement => `v:${JSON.stringify(value)}`;
+export const valueElement = (value: unknown): PathElement => `v:${stringifyExactJson(value)}`;
 
 /** `pairs` sorted by name. */
 export function keyElement(pairs: readonly (readonly [name: string, value: unknown])[]): PathElement {
-  const parts = pairs.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value) ?? 'null'}`);
+  const parts = pairs.map(([name, value]) => `${JSON.stringify(name)}:${stringifyExactJson(value) ?? 'null'}`);
   return `k:{${parts.join(',')}}`;
 }
 
@@ -28,7 +29,7 @@ export function canonicalElement(element: string): PathElement | undefined {
     case 'f:':
       return element;
     case 'v:':
-      return valueElement(JSON.parse(element.slice(2)));
+      return valueElement(parseExactJson(element.slice(2)));
     case 'k:':
       return keyElement(pairsOf(element));
     case 'i:':
@@ -51,7 +52,7 @@ export function formatElement(element: PathElement): string {
         .map(([name, value]) => `${name}=${formatValue(value)}`)
         .join(',')}]`;
     case 'v':
-      return `[=${formatValue(JSON.parse(element.slice(2)))}]`;
+      return `[=${formatValue(parseExactJson(element.slice(2)))}]`;
     default:
       return `[${element.slice(2)}]`;
   }
@@ -70,7 +71,7 @@ export function compareElements(a: PathElement, b: PathElement): number {
     case 'k':
       return comparePairs(pairsOf(a), pairsOf(b));
     case 'v':
-      return compareValues(JSON.parse(a.slice(2)), JSON.parse(b.slice(2)));
+      return compareValues(parseExactJson(a.slice(2)), parseExactJson(b.slice(2)));
     case 'i':
       return Number(a.slice(2)) - Number(b.slice(2));
     default:
@@ -82,7 +83,7 @@ export function compareElements(a: PathElement, b: PathElement): number {
 const KIND_ORDER = '.fkvi';
 
 function pairsOf(element: PathElement): [string, unknown][] {
-  const parsed: unknown = JSON.parse(element.slice(2));
+  const parsed: unknown = parseExactJson(element.slice(2));
   if (typeof parsed !== 'object' || parsed === null) throw new SyntaxError(`invalid key in ${element}`);
   return Object.entries(parsed).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
 }
@@ -100,11 +101,13 @@ function comparePairs(a: readonly [string, unknown][], b: readonly [string, unkn
 
 const TYPE_ORDER = ['number', 'string', 'boolean', 'object'];
 
+const typeOrder = (value: unknown) => TYPE_ORDER.indexOf(typeof value === 'bigint' ? 'number' : typeof value);
+
 function compareValues(a: unknown, b: unknown): number {
-  const kind = TYPE_ORDER.indexOf(typeof a) - TYPE_ORDER.indexOf(typeof b);
+  const kind = typeOrder(a) - typeOrder(b);
   if (kind !== 0) return kind;
   if (a === b) return 0;
-  if (typeof a === 'object') return JSON.stringify(a) < JSON.stringify(b) ? -1 : 1;
+  if (typeof a === 'object') return stringifyExactJson(a) < stringifyExactJson(b) ? -1 : 1;
   return (a as string) < (b as string) ? -1 : 1;
 }
 
@@ -115,5 +118,5 @@ function formatValue(value: unknown): string {
       .map(([name, item]) => `${name}=${formatValue(item)}`)
       .join('');
   }
-  return JSON.stringify(value);
+  return stringifyExactJson(value);
 }

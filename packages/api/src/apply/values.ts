@@ -26,6 +26,7 @@ export function shapeFor(type: ApplyType, value: unknown): Shape {
   switch (typeof value) {
     case 'string':
     case 'number':
+    case 'bigint':
     case 'boolean':
       if (type.scalar !== undefined) return 'scalar';
       break;

@@ -1,4 +1,5 @@
 /** A request body in JSON or YAML to an object of a built-in type. Source: apimachinery/pkg/runtime/serializer/json. */
+import { parseExactJson } from '@kapella/base';
 import type { TypeFacts } from '../schema.ts';
 import type { Decoder } from './decoder.ts';
 import { jsonFault } from './json-fault.ts';
@@ -23,14 +24,14 @@ export interface DecodedText {
   readonly strictErrors: readonly string[];
 }
 
-/** For objects without built-in type, custom resources: the value, and the duplicates. Throws TextError. */
+/** For objects without built-in type, custom resources: the value, whose integers are exact, and the duplicates. Throws TextError. */
 export function parseText(text: string, format: TextFormat, facts: TypeFacts): ParsedText {
   if (format === 'yaml') {
-    const { value, duplicates } = parseYaml(text);
+    const { value, duplicates } = parseYaml(text, true);
     const error = yamlStrictError(duplicates);
     return { value, strictErrors: error === undefined ? [] : [error] };
   }
-  const value = parseJson(text);
+  const value = parseJson(text, parseExactJson);
   return { value, strictErrors: hasDuplicateKeys(text, value) ? scanStrictErrors(text, undefined, facts) : [] };
 }
 
@@ -48,14 +49,14 @@ export function decodeText(
   accept: (value: unknown) => unknown = (value) => value,
 ): DecodedText {
   if (format === 'yaml') {
-    const { value: given, duplicates } = parseYaml(text);
+    const { value: given, duplicates } = parseYaml(text, false);
     const value = accept(given);
     const { object, unknown } = decoder.decode(value, typeId);
     if (!strict) return { object, strictErrors: [] };
     const error = yamlStrictError(duplicates);
     return { object, strictErrors: [...(error === undefined ? [] : [error]), ...unknown.map(unknownField)] };
   }
-  const given = parseJson(text);
+  const given = parseJson(text, JSON.parse);
   const hasDuplicates = strict && hasDuplicateKeys(text, given); // before decoding: it changes the value
   const value = accept(given);
   const { object, unknown } = decoder.decode(value, typeId);
@@ -81,9 +82,9 @@ export function decodeFailureMessage(
   return `${kind} in version ${JSON.stringify(version)} cannot be handled as a ${expectedKind}: ${error.message}`;
 }
 
-function parseJson(text: string): unknown {
+function parseJson(text: string, parse: (text: string) => unknown): unknown {
   try {
-    return JSON.parse(text) as unknown;
+    return parse(text);
   } catch (cause) {
     throw new TextError(jsonFault(text) ?? (cause as Error).message, { cause });
   }

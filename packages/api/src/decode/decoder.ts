@@ -192,6 +192,7 @@ class Decoding {
   }
 
   #integer(value: unknown, name: string, max: number): number {
+    if (typeof value === 'bigint') return Number(value); // of a patch or CBOR, where custom resources need it
     if (typeof value !== 'number') return this.#mismatch(value, name);
     if (!Number.isInteger(value) || value > max || value < -max - 1)
       return this.#mismatch(value, name, `number ${value}`);

@@ -1,6 +1,7 @@
 /** YAML documents as sigs.k8s.io/yaml reads them: YAML 1.1 scalars, JSON values only, duplicates by line. */
 import { isMap, isScalar, Lexer, LineCounter, parseDocument, visit } from 'yaml';
 import type { Document, YAMLMap } from 'yaml';
+import { exactNumber, mayHoldLongIntegers } from '@kapella/base';
 import { TextError } from './text-error.ts';
 
 export interface ParsedYaml {
@@ -14,13 +15,14 @@ const ERROR_HEAD = 'yaml:';
 /** Of brackets within brackets, as go-yaml has it: deeper ones would take minutes. */
 const DEPTH_MAX = 10_000;
 
-/** Throws TextError with a message that begins as upstream's. */
-export function parseYaml(text: string): ParsedYaml {
+/** Throws TextError with a message that begins as upstream's. `isExact`: integers beyond 2^53 are bigints, as in `parseExactJson`. */
+export function parseYaml(text: string, isExact = false): ParsedYaml {
   if (mayBeTooDeep(text) && isTooDeep(text)) throw new TextError(`${ERROR_HEAD} exceeded max depth of ${DEPTH_MAX}`);
   const lines = new LineCounter();
   const document = parseDocument(text, {
     version: '1.1',
     uniqueKeys: false,
+    intAsBigInt: isExact && mayHoldLongIntegers(text),
     lineCounter: lines,
     logLevel: 'silent',
     customTags: (tags) => tags.filter((tag) => typeof tag === 'string' || !isForeign(tag)),
@@ -33,10 +35,15 @@ export function parseYaml(text: string): ParsedYaml {
   }
   const duplicates = findDuplicates(document, lines);
   try {
-    return { value: document.toJS({ maxAliasCount: ALIASES_MAX }) as unknown, duplicates };
+    return { value: document.toJS({ maxAliasCount: ALIASES_MAX, reviver: plainIntegers }) as unknown, duplicates };
   } catch (cause) {
     throw new TextError(`${ERROR_HEAD} ${(cause as Error).message}`, { cause });
   }
+}
+
+/** Those that are exact as numbers are numbers. */
+function plainIntegers(_key: unknown, value: unknown): unknown {
+  return typeof value === 'bigint' ? exactNumber(value) : value;
 }
 
 /** Quick, and true as well of texts whose scalars hold many brackets. */

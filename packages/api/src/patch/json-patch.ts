@@ -1,5 +1,5 @@
 /** JSON Patch, RFC 6902, with the habits of the library upstream uses. Source: gopkg.in/evanphx/json-patch.v4. */
-import { ApiError, jsonEqual } from '@kapella/base';
+import { ApiError, jsonEqual, stringifyExactJson } from '@kapella/base';
 import { badPatch, unprocessable } from './errors.ts';
 import { cloneJson, getKey, isPlain, jsonKind, type Plain, setKey } from './plain.ts';
 
@@ -148,7 +148,7 @@ class PatchTarget {
     const path = pathOf(operation, 'path', 'copy operation failed to decode path');
     const place = this.#find(path);
     if (place === undefined) throw missing(`copy operation does not apply: doc is missing destination path: ${path}`);
-    this.#copiedBytes += JSON.stringify(value).length;
+    this.#copiedBytes += stringifyExactJson(value).length;
     if (this.#copiedBytes > COPY_SIZE_MAX_BYTES) {
       throw new OperationError(
         `Unable to complete the copy, the accumulated size increase of copy is ${this.#copiedBytes}, ` +

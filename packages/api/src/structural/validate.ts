@@ -2,7 +2,7 @@
  * Checks values against a schema, with upstream's words. A schema is compiled once.
  * Source: kube-openapi pkg/validation/validate and errors/schema.go; ratcheting: apiextensions-apiserver pkg/apiserver/validation.
  */
-import { type FieldErrors, jsonEqual } from '@kapella/base';
+import { type FieldErrors, jsonEqual, stringifyExactJson } from '@kapella/base';
 import { RE2JS } from 're2js';
 import { stringFormat } from './formats.ts';
 import { isPlainObject, itemsOf, type JsonSchema, type PlainObject, propertyOf, valuesOf } from './schema.ts';
@@ -40,6 +40,7 @@ const inBody = (path: string) => `${path} in body`;
 function typeNameOf(value: unknown): string {
   if (value === null || value === undefined) return 'null';
   if (Array.isArray(value)) return 'array';
+  if (typeof value === 'bigint') return 'integer';
   if (typeof value === 'number') return Number.isInteger(value) ? 'integer' : 'number';
   return typeof value;
 }
@@ -163,9 +164,9 @@ function lengthOf(text: string): number {
 
 function numberChecks(schema: JsonSchema): (ValueCheck | undefined)[] {
   const { maximum, exclusiveMaximum, minimum, exclusiveMinimum, multipleOf, format } = schema;
-  const onNumber = (isBad: (value: number) => boolean, text: string): ValueCheck => {
+  const onNumber = (isBad: (value: number | bigint) => boolean, text: string): ValueCheck => {
     return (value, path, errors) => {
-      if (typeof value === 'number' && isBad(value)) errors.invalid(shown(path), value, `${inBody(path)} ${text}`);
+      if (isNumber(value) && isBad(value)) errors.invalid(shown(path), value, `${inBody(path)} ${text}`);
     };
   };
   return [
@@ -181,14 +182,22 @@ function numberChecks(schema: JsonSchema): (ValueCheck | undefined)[] {
         : onNumber((value) => value < minimum, `should be greater than or equal to ${minimum}`),
     multipleOf === undefined
       ? undefined
-      : onNumber((value) => !Number.isInteger(value / multipleOf), `should be a multiple of ${multipleOf}`),
+      : onNumber((value) => !isMultiple(value, multipleOf), `should be a multiple of ${multipleOf}`),
     format === 'int32' ? rangeCheck(-(2 ** 31), 2 ** 31 - 1, format) : undefined,
   ];
 }
 
+const isNumber = (value: unknown): value is number | bigint => typeof value === 'number' || typeof value === 'bigint';
+
+function isMultiple(value: number | bigint, of: number): boolean {
+  return typeof value === 'bigint' && Number.isInteger(of)
+    ? value % BigInt(of) === 0n
+    : Number.isInteger(Number(value) / of);
+}
+
 function rangeCheck(min: number, max: number, format: string): ValueCheck {
   return (value, path, errors) => {
-    if (typeof value !== 'number' || (value >= min && value <= max)) return;
+    if (!isNumber(value) || (value >= min && value <= max)) return;
     errors.invalid(NO_PATH, '', `Checked value must be of type integer with format ${format} in ${path}`);
   };
 }
@@ -231,7 +240,7 @@ function counterpartOf(schema: JsonSchema): (old: unknown) => (item: unknown) =>
   const none = () => UNCORRELATED;
   if (schema['x-kubernetes-list-type'] !== 'map' || keys.length === 0) return () => none;
   const keyOf = (item: unknown) =>
-    JSON.stringify(keys.map((key) => (isPlainObject(item) ? (item[key] ?? null) : null)));
+    stringifyExactJson(keys.map((key) => (isPlainObject(item) ? (item[key] ?? null) : null)));
   return (old) => {
     if (!Array.isArray(old)) return none;
     const byKey = new Map(old.map((item) => [keyOf(item), item]));

@@ -2,11 +2,11 @@
 import type { UnknownObject } from '@kapella/api';
 import type { CustomResourceColumnDefinition } from '@kapella/api/types/apiextensions-v1';
 import type { Column } from '@kapella/apiserver';
-import { parseTime } from '@kapella/base';
+import { parseTime, stringifyExactJson } from '@kapella/base';
 import { nameColumn, sinceTime } from '@kapella/resources';
 import { type JsonPath, parseJsonPath } from './json-path.ts';
 
-type Cell = string | number | boolean | undefined;
+type Cell = string | number | bigint | boolean | undefined;
 
 const AGE: CustomResourceColumnDefinition = {
   name: 'Age',
@@ -41,14 +41,16 @@ function cellOf(type: string, value: unknown, nowMs: number): Cell {
   if (value === undefined || value === null) return undefined;
   switch (type) {
     case 'integer':
-      return typeof value === 'number' ? Math.trunc(value) : undefined;
+      return typeof value === 'number' ? Math.trunc(value) : numberIn(value);
     case 'number':
-      return typeof value === 'number' ? value : undefined;
+      return numberIn(value);
     case 'boolean':
       return typeof value === 'boolean' ? value : undefined;
     case 'date':
       return typeof value === 'string' && parseTime(value) !== undefined ? sinceTime(value, nowMs) : undefined;
     default:
-      return typeof value === 'object' ? JSON.stringify(value) : String(value);
+      return typeof value === 'object' ? stringifyExactJson(value) : String(value);
   }
 }
+
+const numberIn = (value: unknown) => (typeof value === 'number' || typeof value === 'bigint' ? value : undefined);

@@ -9,7 +9,7 @@ import {
   valuesOf,
 } from '@kapella/api';
 import type { ValidationRule } from '@kapella/api/types/apiextensions-v1';
-import { type FieldErrors, jsonEqual } from '@kapella/base';
+import { type FieldErrors, jsonEqual, stringifyExactJson } from '@kapella/base';
 import {
   BOOL,
   CelError,
@@ -201,7 +201,7 @@ function counterparts(schema: JsonSchema, old: unknown): (item: unknown) => unkn
   const keys = schema['x-kubernetes-list-map-keys'] ?? [];
   if (schema['x-kubernetes-list-type'] !== 'map' || !Array.isArray(old)) return () => UNCORRELATED;
   const keyOf = (item: unknown) =>
-    JSON.stringify(keys.map((key) => (isPlainObject(item) ? (item[key] ?? null) : null)));
+    stringifyExactJson(keys.map((key) => (isPlainObject(item) ? (item[key] ?? null) : null)));
   const byKey = new Map(old.map((item) => [keyOf(item), item]));
   return (item) => byKey.get(keyOf(item)) ?? UNCORRELATED;
 }

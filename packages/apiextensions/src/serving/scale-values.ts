@@ -1,7 +1,7 @@
 /** What the scale subresource reads must be what it says. Source: apiextensions-apiserver pkg/registry/customresource/validator.go. */
 import { isPlainObject, type UnknownObject } from '@kapella/api';
 import type { CustomResourceSubresourceScale } from '@kapella/api/types/apiextensions-v1';
-import type { FieldErrors } from '@kapella/base';
+import { type FieldErrors, stringifyExactJson } from '@kapella/base';
 
 const REPLICAS_MAX = 2_147_483_647;
 
@@ -25,9 +25,9 @@ export function checkScaleValues(
 function checkReplicas(object: UnknownObject, path: string, errors: FieldErrors): void {
   const value = valueAt(object, path);
   if (value === undefined) return;
-  if (typeof value !== 'number' || !Number.isInteger(value)) errors.invalid(path, 0, typeError(path, value, 'int64'));
-  else if (value < 0) errors.invalid(path, value, 'should be a non-negative integer');
-  else if (value > REPLICAS_MAX) errors.invalid(path, value, `should be less than or equal to ${REPLICAS_MAX}`);
+  if (typeof value !== 'bigint' && !Number.isInteger(value)) errors.invalid(path, 0, typeError(path, value, 'int64'));
+  else if (Number(value) < 0) errors.invalid(path, value, 'should be a non-negative integer');
+  else if (Number(value) > REPLICAS_MAX) errors.invalid(path, value, `should be less than or equal to ${REPLICAS_MAX}`);
 }
 
 function valueAt(object: UnknownObject, path: string): unknown {
@@ -42,13 +42,14 @@ function valueAt(object: UnknownObject, path: string): unknown {
 /** As Go tells of a value that is of another type. */
 function typeError(path: string, value: unknown, wanted: string): string {
   const isPlain = typeof value !== 'object' || value === null;
-  const shown = value === null ? '<nil>' : isPlain ? String(value) : JSON.stringify(value);
+  const shown = value === null ? '<nil>' : isPlain ? String(value) : stringifyExactJson(value);
   return `${path} accessor error: ${shown} is of the type ${goTypeOf(value)}, expected ${wanted}`;
 }
 
 function goTypeOf(value: unknown): string {
   if (value === null) return '<nil>';
   if (Array.isArray(value)) return '[]interface {}';
+  if (typeof value === 'bigint') return 'int64';
   if (typeof value === 'number') return Number.isInteger(value) ? 'int64' : 'float64';
   return typeof value === 'boolean' ? 'bool' : typeof value === 'string' ? 'string' : 'map[string]interface {}';
 }

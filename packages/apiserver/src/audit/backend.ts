@@ -1,5 +1,5 @@
 /** Where events go: a file, a webhook; through a queue or not, whole or cut. Source: apiserver/plugin/pkg/audit. */
-import { type Clock, type Ctx, describeError, sleep } from '@kapella/base';
+import { type Clock, type Ctx, describeError, sleep, stringifyExactJson } from '@kapella/base';
 import type { MetricsRegistry } from '../metrics/registry.ts';
 import type { HttpCaller } from '../outbound/http-caller.ts';
 import type { KubeconfigTarget } from '../outbound/kubeconfig.ts';
@@ -70,7 +70,7 @@ export function createWebhookBackend(options: WebhookOptions, deps: BackendDeps)
     name: 'webhook',
     async process(events) {
       const list = { kind: 'EventList', apiVersion: 'audit.k8s.io/v1', metadata: {}, items: events };
-      const body = encoder.encode(JSON.stringify(list));
+      const body = encoder.encode(stringifyExactJson(list));
       let waitMs = options.initialBackoffMs;
       for (let attempt = 1; ; attempt++) {
         try {

@@ -1,4 +1,5 @@
 /** Bodies of requests and answers as they are recorded: plain JSON, whatever form they travelled in. */
+import { parseExactJson } from '@kapella/base';
 import { readEnvelope, type UnknownObject } from '@kapella/api';
 import { parse } from 'yaml';
 import { type Codecs, gvkOf } from '../codec/codecs.ts';
@@ -13,7 +14,7 @@ export function bodyReader(codecs: Codecs): BodyReader {
     try {
       if (contentType.includes('protobuf')) return fromProtobuf(codecs, bytes);
       if (contentType.includes('yaml')) return parse(decoder.decode(bytes));
-      return contentType === '' || contentType.includes('json') ? JSON.parse(decoder.decode(bytes)) : undefined;
+      return contentType === '' || contentType.includes('json') ? parseExactJson(decoder.decode(bytes)) : undefined;
     } catch {
       return undefined; // the sender has been told, or the answer is none that an object came of
     }

@@ -1,4 +1,5 @@
 /** audit.k8s.io/v1 Event, and its forms on a line. Source: apiserver/pkg/apis/audit/v1/types.go, audit/format.go. */
+import { stringifyExactJson } from '@kapella/base';
 import type { AuditLevel, AuditStage } from './policy.ts';
 
 export interface AuditUser {
@@ -54,7 +55,7 @@ export type AuditFormat = 'json' | 'legacy';
 
 /** With the newline. */
 export function auditLine(event: AuditEvent, format: AuditFormat): string {
-  return format === 'json' ? `${JSON.stringify(event)}\n` : `${legacyLine(event)}\n`;
+  return format === 'json' ? `${stringifyExactJson(event)}\n` : `${legacyLine(event)}\n`;
 }
 
 function legacyLine(event: AuditEvent): string {
@@ -81,5 +82,5 @@ function legacyLine(event: AuditEvent): string {
 
 /** Of the event as JSON, in bytes as far as text is ASCII. */
 export function eventSize(event: AuditEvent): number {
-  return JSON.stringify(event).length;
+  return stringifyExactJson(event).length;
 }

@@ -3,7 +3,7 @@
  * Source: apimachinery/pkg/runtime/serializer/json/{json,meta}.go, apiserver/pkg/endpoints/handlers/{create,rest}.go.
  */
 import { apiVersionOf, type BuiltInTypeFacts, decodeFailureMessage, type UnknownObject } from '@kapella/api';
-import { ApiError, errors, FieldErrors } from '@kapella/base';
+import { ApiError, errors, FieldErrors, stringifyExactJson } from '@kapella/base';
 import type { ExpectedKind, Gvk } from './codecs.ts';
 
 const SUMMARY_BYTES_MAX = 30;
@@ -86,7 +86,7 @@ export function kindFault(given: Gvk, expected: ExpectedKind, facts: BuiltInType
 const isVersionOf = (given: Gvk, expected: Gvk) => given.group === expected.group && given.version === expected.version;
 
 function checkCustomKind(object: UnknownObject, given: Gvk, expected: ExpectedKind): void {
-  if (given.kind === '') throw new UnreadableError(`Object 'Kind' is missing in '${JSON.stringify(object)}'`);
+  if (given.kind === '') throw new UnreadableError(`Object 'Kind' is missing in '${stringifyExactJson(object)}'`);
   if (given.version !== '' && !isVersionOf(given, expected)) throw versionMismatch(given, expected);
   if (given.kind === expected.kind) return;
   const found = new FieldErrors();

@@ -12,6 +12,7 @@ import {
   Tokenizer,
   Type,
 } from 'cborg';
+import { exactNumber } from '@kapella/base';
 
 /** Tag 55799, which says of itself that it is CBOR. */
 const SELF_DESCRIBED = Uint8Array.of(0xd9, 0xd9, 0xf7);
@@ -169,7 +170,7 @@ function keyOf(key: unknown): string {
   return name;
 }
 
-function numberOf(value: bigint): number {
+function numberOf(value: bigint): number | bigint {
   if (value > INT64_MAX || value < -INT64_MAX - 1n) throw new Error(`${value} overflows int64`);
-  return Number(value);
+  return exactNumber(value);
 }

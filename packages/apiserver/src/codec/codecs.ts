@@ -13,7 +13,7 @@ import {
   strictErrorMessage,
   type UnknownObject,
 } from '@kapella/api';
-import { ApiError, errors } from '@kapella/base';
+import { ApiError, errors, stringifyExactJson } from '@kapella/base';
 import { stringify } from 'yaml';
 import { CBOR_TYPE, type Encoding, JSON_TYPE, PROTOBUF_TYPE, unsupportedMediaType, YAML_TYPE } from '../http/media.ts';
 import type { FieldValidation } from '../http/parameters.ts';
@@ -204,11 +204,11 @@ class FactCodecs implements Codecs {
   }
 
   encodeJson(value: object): Uint8Array {
-    return encoder.encode(JSON.stringify(value));
+    return encoder.encode(stringifyExactJson(value));
   }
 
   encodeJsonPretty(value: object): Uint8Array {
-    return encoder.encode(JSON.stringify(value, undefined, 2));
+    return encoder.encode(stringifyExactJson(value, 2));
   }
 
   encodeYaml(value: object): Uint8Array {

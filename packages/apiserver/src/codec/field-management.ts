@@ -11,7 +11,7 @@ import {
   type TypeFacts,
   type UnknownObject,
 } from '@kapella/api';
-import type { Ctx } from '@kapella/base';
+import { type Ctx, stringifyExactJson } from '@kapella/base';
 import type { ResourceType } from '../registry/resource-type.ts';
 
 export interface ApplyScope {
@@ -119,7 +119,7 @@ class NeedsConversion extends Error {
 async function withOtherVersions<T>(type: ResourceType, run: (more: object) => T, ctx: Ctx): Promise<T> {
   const { conversion } = type.definition;
   const known = new Map<string, unknown>();
-  const keyOf = (object: unknown, apiVersion: string) => `${apiVersion} ${JSON.stringify(object)}`;
+  const keyOf = (object: unknown, apiVersion: string) => `${apiVersion} ${stringifyExactJson(object)}`;
   const others = {
     apiVersion: type.apiVersion,
     typeOf: (apiVersion: string) => conversion?.applyTypeOf(apiVersion),

@@ -1,6 +1,6 @@
 /** Where a webhook's clientConfig leads, and one JSON call to it. Source: apiserver/pkg/util/webhook and util/proxy. */
 import { coreV1 } from '@kapella/api';
-import type { Ctx } from '@kapella/base';
+import { type Ctx, parseExactJson, stringifyExactJson } from '@kapella/base';
 import type { ServerAccess } from '../resource.ts';
 import type { HttpCaller, OutboundRequest } from './http-caller.ts';
 
@@ -74,7 +74,7 @@ export async function callWebhook(
     url,
     method: 'POST',
     headers: { 'content-type': 'application/json', accept: 'application/json' },
-    body: encoder.encode(JSON.stringify(call.body)),
+    body: encoder.encode(stringifyExactJson(call.body)),
     timeoutMs: call.timeoutMs,
     bytesMax: RESPONSE_BYTES_MAX,
   };
@@ -91,7 +91,7 @@ export async function callWebhook(
         : `an error on the server (${JSON.stringify(text)}) has prevented the request from succeeding`,
     );
   }
-  return JSON.parse(decoder.decode(answer.body));
+  return parseExactJson(decoder.decode(answer.body));
 }
 
 /** What client-go makes of these codes. Source: apimachinery/pkg/api/errors NewGenericServerResponse. */

@@ -4,7 +4,7 @@
  * (crdConversionRESTOptionsGetter).
  */
 import type { UnknownObject } from '@kapella/api';
-import type { Ctx } from '@kapella/base';
+import { type Ctx, parseExactJson, stringifyExactJson } from '@kapella/base';
 import type { CommitResult, KeyValue, Store, StoreEvent, WatchSink, Write } from '@kapella/store';
 
 const decoder = new TextDecoder();
@@ -206,12 +206,12 @@ const sourceOf = ({ key, modRevision, value }: KeyValue): Source => ({
   object: undefined,
 });
 
-const decode = (value: Uint8Array): UnknownObject => JSON.parse(decoder.decode(value)) as UnknownObject;
+const decode = (value: Uint8Array): UnknownObject => parseExactJson(decoder.decode(value)) as UnknownObject;
 
 /** In the order that storage has its words in. */
 function encode({ kind, apiVersion, metadata, ...rest }: UnknownObject): Uint8Array {
   const { resourceVersion: _, ...meta } = metadata;
-  return encoder.encode(JSON.stringify({ kind, apiVersion, metadata: meta, ...rest }));
+  return encoder.encode(stringifyExactJson({ kind, apiVersion, metadata: meta, ...rest }));
 }
 
 function batchesOf<T extends { readonly source: Source }>(all: readonly T[]): readonly (readonly T[])[] {

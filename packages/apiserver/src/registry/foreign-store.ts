@@ -3,7 +3,7 @@
  * What is read comes out as this server writes it; what it writes it writes in its own way, which upstream reads.
  */
 import { type BuiltInTypeFacts, type ProtobufCodec, readEnvelope, type UnknownObject } from '@kapella/api';
-import { ApiError, type Ctx } from '@kapella/base';
+import { ApiError, type Ctx, parseExactJson, stringifyExactJson } from '@kapella/base';
 import {
   type CommitResult,
   type KeyValue,
@@ -69,7 +69,7 @@ function fromProtobuf(value: Uint8Array, { codec, facts }: TranslatorParts): Unk
 }
 
 function parse(value: Uint8Array): UnknownObject {
-  const object = JSON.parse(decoder.decode(value)) as UnknownObject;
+  const object = parseExactJson(decoder.decode(value)) as UnknownObject;
   if (typeof object !== 'object' || object === null || typeof object.metadata !== 'object') {
     throw new ApiError('InternalError', 'a stored value is no object');
   }
@@ -78,7 +78,7 @@ function parse(value: Uint8Array): UnknownObject {
 
 function inOrder({ kind, apiVersion, metadata, ...rest }: UnknownObject): Uint8Array {
   const { resourceVersion: _, ...meta } = metadata;
-  return encoder.encode(JSON.stringify({ kind, apiVersion, metadata: meta, ...rest }));
+  return encoder.encode(stringifyExactJson({ kind, apiVersion, metadata: meta, ...rest }));
 }
 
 function startsWith(value: Uint8Array, start: Uint8Array): boolean {

@@ -1,6 +1,6 @@
 /** All resources that are served now, by group, version and plural. Custom resources come and go. */
 import { apiVersionOf, type BuiltInTypeFacts, createProtobufCodec, type ProtobufCodec } from '@kapella/api';
-import type { Ctx } from '@kapella/base';
+import { type Ctx, parseExactJson } from '@kapella/base';
 import { ApiError, describeError } from '@kapella/base';
 import { type Store, UnreadableError } from '@kapella/store';
 import type { MetricsRegistry } from '../metrics/registry.ts';
@@ -164,6 +164,7 @@ class StoreRegistry implements Registry {
         namespaced: definition.scope === 'namespaced',
         ...(definition.selectableFields === undefined ? {} : { selectableFields: definition.selectableFields }),
         ...(definition.keepDecoded === undefined ? {} : { keepDecoded: definition.keepDecoded }),
+        ...(this.#facts.typeIdOf(id) === undefined ? { parse: parseExactJson } : {}),
         ...(conversion === undefined
           ? {}
           : {

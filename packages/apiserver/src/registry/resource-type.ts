@@ -1,4 +1,5 @@
 /** A definition made ready to serve: names, storage, and how its objects look in this version. */
+import { stringifyExactJson } from '@kapella/base';
 import type { AdmissionRequest } from '../admission.ts';
 import { apiVersionOf, type UnknownObject } from '@kapella/api';
 import type { CachedObject } from '@kapella/store';
@@ -103,7 +104,7 @@ function customForm({ id, onRead }: AnyDefinition, head: Uint8Array): ServedForm
   const convert = (self: CachedObject): Uint8Array => {
     const given = self.object<UnknownObject>();
     const object = fromStorage(given);
-    return object === given ? self.bytes : encoder.encode(JSON.stringify(object));
+    return object === given ? self.bytes : encoder.encode(stringifyExactJson(object));
   };
   return {
     bytesOf: (object) => (isCurrent(object) ? object.bytes : object.variant(variant, convert)),

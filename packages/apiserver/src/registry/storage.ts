@@ -1,7 +1,7 @@
 /** Where the objects of one kind are kept: a prefix of the store and the watch cache over it, shared by its versions. */
 import type { UnknownObject } from '@kapella/api';
 import { apiVersionOf } from '@kapella/api';
-import type { Ctx } from '@kapella/base';
+import { type Ctx, stringifyExactJson } from '@kapella/base';
 import {
   type CachedObject,
   createSplicer,
@@ -25,6 +25,8 @@ export interface StorageOptions {
   readonly namespaced: boolean;
   readonly selectableFields?: Readonly<Record<string, (object: never) => string>>;
   readonly keepDecoded?: boolean;
+  /** How stored text is read; default JSON.parse. */
+  readonly parse?: (text: string) => unknown;
   /** Another program converts the versions of this kind: what is stored in others is brought to this one when read. */
   readonly conversion?: Omit<ConvertingOptions, 'apiVersion'>;
 }
@@ -52,6 +54,8 @@ export interface Storage {
   close(): void;
   /** Bytes as they are stored: without resourceVersion. */
   encode(object: UnknownObject): Uint8Array;
+  /** Stored text, or what was made of it, as a value. */
+  parse(text: string): unknown;
   /** With resourceVersion in place. */
   decode(value: KeyValue): UnknownObject;
   /** Puts the resourceVersion into stored bytes. */
@@ -59,7 +63,7 @@ export interface Storage {
 }
 
 export function createStorage(base: Store, options: StorageOptions, ctx: Ctx): Storage {
-  const { group, version, kind, prefix, conversion } = options;
+  const { group, version, kind, prefix, conversion, parse = JSON.parse } = options;
   const apiVersion = apiVersionOf(options);
   const head = `{"kind":${JSON.stringify(kind)},"apiVersion":${JSON.stringify(apiVersion)},"metadata":{`;
   const store = conversion === undefined ? base : createConvertingStore(base, { ...conversion, apiVersion }, ctx);
@@ -69,6 +73,7 @@ export function createStorage(base: Store, options: StorageOptions, ctx: Ctx): S
     namespaced: options.namespaced,
     ...(options.selectableFields === undefined ? {} : { selectableFields: options.selectableFields }),
     ...(options.keepDecoded === undefined ? {} : { keepDecoded: options.keepDecoded }),
+    ...(options.parse === undefined ? {} : { parse: options.parse }),
   };
   const begin = () => createWatchCache(store, cacheOptions, ctx);
   // Nobody is asked to convert what nobody reads.
@@ -88,9 +93,10 @@ export function createStorage(base: Store, options: StorageOptions, ctx: Ctx): S
     splice,
     encode({ kind: _kind, apiVersion: _apiVersion, metadata, ...rest }) {
       const { resourceVersion: _resourceVersion, ...meta } = metadata;
-      return encoder.encode(JSON.stringify({ kind, apiVersion, metadata: meta, ...rest }));
+      return encoder.encode(stringifyExactJson({ kind, apiVersion, metadata: meta, ...rest }));
     },
-    decode: (value) => JSON.parse(decoder.decode(splice(value.value, value.modRevision))) as UnknownObject,
+    parse,
+    decode: (value) => parse(decoder.decode(splice(value.value, value.modRevision))) as UnknownObject,
   };
 }
 

@@ -1,4 +1,5 @@
 /** Objects and lists as bytes in the negotiated form. The common case, JSON of whole objects, only joins what is cached. */
+import { parseExactJson, stringifyExactJson } from '@kapella/base';
 import { type UnknownObject, wrapEnvelope } from '@kapella/api';
 import type { ResponseStream } from '@kapella/client';
 import type { CachedObject } from '@kapella/store';
@@ -40,6 +41,9 @@ export function endsLine({ encoding, pretty }: Media): boolean {
   return encoding === 'json' && !pretty;
 }
 
+/** Integers of custom resources have all their digits. */
+const parseOf = (type: ResourceType): ((text: string) => unknown) => (type.custom ? parseExactJson : JSON.parse);
+
 /** What frames of watches and answers are made of. */
 export function renderObject(view: View, object: CachedObject): Uint8Array {
   const { codecs, type, media } = view;
@@ -47,7 +51,7 @@ export function renderObject(view: View, object: CachedObject): Uint8Array {
     if (media.encoding === 'protobuf') return wrapEnvelope(type.apiVersion, type.kind, messageOf(view, object));
     const bytes = type.bytesOf(object);
     if (media.encoding === 'json' && !media.pretty) return bytes;
-    return codecs.encode(JSON.parse(decoder.decode(bytes)) as object, media.encoding, media.pretty);
+    return codecs.encode(parseOf(type)(decoder.decode(bytes)) as object, media.encoding, media.pretty);
   }
   const decoded = type.objectOf(object);
   if (media.form === 'Table') {
@@ -76,7 +80,11 @@ export function renderList(
     }
     const { length, parts } = listParts(type, items, metadata);
     if (endsLine(media)) return bodyOfParts(length, parts);
-    return codecs.encode(JSON.parse(decoder.decode(joinParts(length, parts))) as object, media.encoding, media.pretty);
+    return codecs.encode(
+      parseOf(type)(decoder.decode(joinParts(length, parts))) as object,
+      media.encoding,
+      media.pretty,
+    );
   }
   const decoded = items.map((item) => type.objectOf(item));
   if (media.form === 'Table') {
@@ -107,7 +115,7 @@ export function renderList(
 /** A value as the whole of an answer. */
 export function encodeBody(codecs: Codecs, value: object, media: Media): Uint8Array {
   return endsLine(media)
-    ? encoder.encode(`${JSON.stringify(value)}\n`)
+    ? encoder.encode(`${stringifyExactJson(value)}\n`)
     : codecs.encode(value, media.encoding, media.pretty);
 }
 

@@ -1,5 +1,5 @@
 /** Answers: objects, Status, plain text, with the headers that upstream sends. */
-import { ApiError, errors, isReason, type Status } from '@kapella/base';
+import { ApiError, errors, isReason, type Status, stringifyExactJson } from '@kapella/base';
 import type { ApiResponse, ResponseStream } from '@kapella/client';
 import type { Codecs } from '../codec/codecs.ts';
 import { contentTypeOf, type Media } from '../http/media.ts';
@@ -20,7 +20,7 @@ export function respondBytes(status: number, media: Media, body: Uint8Array | Re
 }
 
 export function respondJson(status: number, value: object): ApiResponse {
-  return { status, headers: OBJECT_HEADERS.json, body: encoder.encode(`${JSON.stringify(value)}\n`) };
+  return { status, headers: OBJECT_HEADERS.json, body: encoder.encode(`${stringifyExactJson(value)}\n`) };
 }
 
 export function respondText(status: number, text: string, contentType = 'text/plain; charset=utf-8'): ApiResponse {

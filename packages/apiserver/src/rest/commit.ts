@@ -90,7 +90,7 @@ export async function readConverted(type: ResourceType, key: string, ctx: Ctx): 
 
 function asCached(type: ResourceType, value: Uint8Array, revision: number): CachedObject {
   const bytes = storageOf(type).splice(value, revision);
-  return detached(JSON.parse(decoder.decode(bytes)) as UnknownObject, bytes, revision);
+  return detached(storageOf(type).parse(decoder.decode(bytes)) as UnknownObject, bytes, revision);
 }
 
 const decoder = new TextDecoder();

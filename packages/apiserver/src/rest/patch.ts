@@ -7,7 +7,7 @@ import {
   parseText,
   type UnknownObject,
 } from '@kapella/api';
-import { ApiError, errors, FieldErrors } from '@kapella/base';
+import { ApiError, errors, FieldErrors, stringifyExactJson } from '@kapella/base';
 import { decodeCbor } from '../codec/cbor.ts';
 import { type Codecs, type ExpectedKind, PatchResultError } from '../codec/codecs.ts';
 import { unsupportedMediaType } from '../http/media.ts';
@@ -86,7 +86,7 @@ export function patchObject(
     return codecs.normalizePatched(copy, expected, found, validation, warn);
   } catch (error) {
     if (!(error instanceof PatchResultError)) throw error;
-    throw unfit(type === 'strategic' ? goMap(patch) : JSON.stringify(sorted(patched)), error.message);
+    throw unfit(type === 'strategic' ? goMap(patch) : stringifyExactJson(sorted(patched)), error.message);
   }
 }
 

@@ -18,6 +18,7 @@ export interface EntryKind {
   readonly splice: (value: Uint8Array, revision: number) => Uint8Array;
   readonly selectableFields: Readonly<Record<string, (object: never) => string>> | undefined;
   readonly keepDecoded: boolean;
+  readonly parse: (text: string) => unknown;
 }
 
 /** Read and decoded when it is first asked for, where the store still has it: most objects never are. */
@@ -52,7 +53,7 @@ export class Entry implements CachedObject {
   ): Entry {
     const entry = new Entry(kind, key, revision, createRevision);
     entry.#bytes = kind.splice(value, revision);
-    entry.#digest((decoded ?? JSON.parse(decoder.decode(value))) as Decoded);
+    entry.#digest((decoded ?? kind.parse(decoder.decode(value))) as Decoded);
     return entry;
   }
 
@@ -105,7 +106,7 @@ export class Entry implements CachedObject {
   }
 
   object<T>(): T {
-    return (this.#decoded ?? JSON.parse(decoder.decode(this.bytes))) as T;
+    return (this.#decoded ?? this.#kind.parse(decoder.decode(this.bytes))) as T;
   }
 
   variant<V>(name: string, make: (self: CachedObject) => V): V {
@@ -125,7 +126,7 @@ export class Entry implements CachedObject {
   digest(): void {
     if (this.#labels !== undefined) return;
     const bytes = this.#bytes ?? (this.#source as KeyValue).value;
-    this.#digest(JSON.parse(decoder.decode(bytes)) as Decoded);
+    this.#digest(this.#kind.parse(decoder.decode(bytes)) as Decoded);
   }
 
   /** Reads the value now, for soon the store may have it no more. */

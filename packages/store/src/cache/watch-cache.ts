@@ -79,6 +79,7 @@ class StoreWatchCache implements WatchCache {
       splice: createSplicer(options.head),
       selectableFields: options.selectableFields,
       keepDecoded: options.keepDecoded ?? false,
+      parse: options.parse ?? JSON.parse,
     };
     ctx.signal.addEventListener('abort', () => this.close(), { once: true });
   }

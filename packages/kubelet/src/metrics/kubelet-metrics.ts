@@ -43,6 +43,7 @@ export interface KubeletMetrics {
   evicted(signal: string): void;
   rejected(reason: string): void;
   preempted(signal: string): void;
+  gracefulShutdown(startSeconds: number, endSeconds: number): void;
   topologyAdmission(milliseconds: number, isRefused: boolean): void;
   cpuPinned(isRefused: boolean): void;
   memoryPinned(isRefused: boolean): void;
@@ -210,6 +211,16 @@ function alignmentCounters(r: MetricsRegistry) {
       if (isRefused) errors.add([]);
     };
   };
+  const started = r.gauge(
+    'kubelet_graceful_shutdown_start_time_seconds',
+    'Last graceful shutdown start time since unix epoch in seconds',
+    [],
+  );
+  const ended = r.gauge(
+    'kubelet_graceful_shutdown_end_time_seconds',
+    'Last graceful shutdown end time since unix epoch in seconds',
+    [],
+  );
   const admissions = r.counter(
     'kubelet_topology_manager_admission_requests_total',
     'The number of admission requests where resources have to be aligned.',
@@ -227,6 +238,10 @@ function alignmentCounters(r: MetricsRegistry) {
     exponential(0.05, 2, 15),
   );
   return {
+    gracefulShutdown(startSeconds: number, endSeconds: number) {
+      started.set([], startSeconds);
+      ended.set([], endSeconds);
+    },
     cpuPinned: pinned('cpu_manager', 'cpu core'),
     memoryPinned: pinned('memory_manager', 'memory pages'),
     topologyAdmission(milliseconds: number, isRefused: boolean) {

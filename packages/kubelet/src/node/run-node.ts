@@ -51,6 +51,9 @@ import { startNodeServer } from './node-server.ts';
 import { dirsOf, identityOf, nodeSettings, rhythmOf } from './node-settings.ts';
 import { createNodeResources, type NodeResources } from './node-resources.ts';
 import { createPressure, type Pressure } from './pressure.ts';
+import { hostShutdown } from '../shutdown/node/logind.ts';
+import { shutdownPeriods } from '../shutdown/plan-shutdown.ts';
+import { createShutdownManager, type ShutdownManager } from '../shutdown/shutdown-manager.ts';
 import { createHostStats } from '../stats/node/host-stats.ts';
 
 export interface NodeOptions {
@@ -139,27 +142,22 @@ export async function startNode(options: NodeOptions, { client, cache }: NodeDep
   const pods = cache.informer<Pod>(coreV1.Pod, { fieldSelector: `spec.nodeName=${nodeName}` });
   const hooks = { onConditions: () => reporter.poke(), manager: () => manager };
   const pressure = await openPressure(options, config, { recorder, metrics, deps }, hooks);
+  const shutdown = openShutdown(options, config, { recorder, metrics }, hooks);
   const manager: PodManager = createPodManager({
     ...{ pods, deps },
-    gates: [pressure.gate, (pod) => judgeSysctls(pod, config.allowedUnsafeSysctls)],
+    gates: [shutdown.gate, pressure.gate, (pod) => judgeSysctls(pod, config.allowedUnsafeSysctls)],
   });
   const source = createServerSource(manager, deps);
-  const server = await startNodeServer(
-    { ...options, config },
-    { client, deps, manager, source, stats: pressure.stats, metrics, machine },
-    ctx,
-  );
+  const served = { client, deps, manager, source, stats: pressure.stats, metrics, machine };
+  const server = await startNodeServer({ ...options, config }, served, ctx);
   const reporter: NodeReporter = createNodeReporter({
-    client,
-    recorder,
-    cri,
-    identity: identityOf(options, server?.port ?? 0),
-    machine,
+    ...{ client, recorder, cri, machine, identity: identityOf(options, server?.port ?? 0) },
     amounts: () =>
       nodeAmounts(machine, config, podPlaces(machine, config), resources.devices.amounts(ctx.clock.nowMs())),
     pressures: () => pressure.eviction.conditions(),
     volumesInUse: csi.inUse,
     rhythm: rhythmOf(config),
+    isShuttingDown: () => shutdown.isShuttingDown,
   });
   const events = recorder.run(ctx);
   recorder.event(nodeSubject(nodeName), 'Normal', 'Starting', 'Starting kubelet.');
@@ -174,6 +172,7 @@ export async function startNode(options: NodeOptions, { client, cache }: NodeDep
     runLogRotation(manager, deps, ctx, config),
     cleanUpStrangers(manager, deps, pods, ctx),
     runPressure(pressure, pods, ctx),
+    shutdown.run(ctx),
     tellSystemOoms(nodeName, recorder, ctx),
     runPlugins(dataDir, csi, resources, ctx),
     events,
@@ -189,6 +188,21 @@ const csiParts = (
     ...{ nodeName, rootDir: dataDir, driverRootDir, files: hostFiles, connect: createNodeService },
     ...parts,
   });
+
+function openShutdown(
+  { nodeName, dataDir }: NodeOptions,
+  config: KubeletConfig,
+  { recorder, metrics }: { recorder: EventRecorder; metrics: KubeletMetrics },
+  { onConditions, manager }: { onConditions(): void; manager(): PodManager },
+): ShutdownManager {
+  return createShutdownManager({
+    ...{ periods: shutdownPeriods(config), host: hostShutdown, files: hostFiles, dir: dataDir },
+    workers: () => manager().workers(),
+    tell: (message) => recorder.event(nodeSubject(nodeName), 'Normal', 'NodeShutdown', message),
+    onChange: onConditions,
+    times: metrics.gracefulShutdown,
+  });
+}
 
 async function openPressure(
   options: NodeOptions,

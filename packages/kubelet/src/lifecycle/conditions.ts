@@ -3,6 +3,7 @@ import type { ContainerStatus, Pod, PodCondition, PodPhase } from '@kapella/api/
 import type { PendingResize, ResizeInProgress } from './allocation.ts';
 import { formatList, isSidecar, type ObservedPod } from './observed.ts';
 import { judgeSandbox } from './plan.ts';
+import { instancesToReset, isRestartingAll, mayRestartAll, RESTARTING_ALL } from './restart.ts';
 
 /** Condition types that only the agent writes; all others belong to somebody else. */
 export const OWNED_CONDITIONS: readonly string[] = [
@@ -13,6 +14,7 @@ export const OWNED_CONDITIONS: readonly string[] = [
   'PodScheduled',
   'PodResizePending',
   'PodResizeInProgress',
+  RESTARTING_ALL.condition,
 ];
 
 export interface ConditionsInput {
@@ -53,6 +55,7 @@ export function podConditions(input: ConditionsInput): readonly PodCondition[] {
       ? []
       : [{ type: 'PodResizePending', status: 'True' as const, ...input.pendingResize }]),
     ...resizeInProgressOf(input),
+    ...restartingAllOf(input),
     ...(input.disruption === undefined
       ? []
       : [
@@ -82,6 +85,18 @@ function resizeInProgressOf({ resizeInProgress }: ConditionsInput): readonly Ver
   return [{ type: 'PodResizeInProgress', status: 'True', ...why }];
 }
 
+function restartingAllOf({ pod, observed, phase, previous }: ConditionsInput): readonly Verdict[] {
+  if (!mayRestartAll(pod)) return [];
+  const type = RESTARTING_ALL.condition;
+  if (phase === 'Succeeded') return [{ type, status: 'False', reason: 'PodCompleted' }];
+  if (phase === 'Failed') return [{ type, status: 'False', reason: 'PodFailed' }];
+  const isUnderWay =
+    isRestartingAll(pod, observed, { conditions: previous }) && instancesToReset(pod, observed).length > 0;
+  if (!isUnderWay) return [{ type, status: 'False' }];
+  const message = 'container exited with restart policy rule';
+  return [{ type, status: 'True', reason: 'RestartAllContainersStarted', message }];
+}
+
 function containersReadyOf({ pod, statuses, phase }: ConditionsInput): Verdict {
   const type = 'ContainersReady';
   const watched = [...(pod.spec.initContainers ?? []).filter(isSidecar), ...pod.spec.containers].map(
@@ -109,7 +124,7 @@ function readyOf({ pod }: ConditionsInput, containersReady: Verdict, others: rea
   return { type: 'Ready', status: 'False', reason: 'ReadinessGatesNotReady', message: messages.join(', ') };
 }
 
-function initializedOf({ pod, statuses, phase }: ConditionsInput): Verdict {
+function initializedOf({ pod, statuses, phase, previous }: ConditionsInput): Verdict {
   const type = 'Initialized';
   const init = pod.spec.initContainers ?? [];
   const sidecars = new Set(init.filter(isSidecar).map(({ name }) => name));
@@ -124,7 +139,9 @@ function initializedOf({ pod, statuses, phase }: ConditionsInput): Verdict {
     return { type, status: 'True' };
   }
   const message = describe(unknown, lacking, 'incomplete');
-  return message === ''
+  // Once it is, it stays so while all containers begin anew.
+  const wasInitialized = previous.some((condition) => condition.type === type && condition.status === 'True');
+  return message === '' || (mayRestartAll(pod) && wasInitialized)
     ? { type, status: 'True' }
     : { type, status: 'False', reason: 'ContainersNotInitialized', message };
 }

@@ -13,7 +13,7 @@ import {
   type ObservedPod,
 } from './observed.ts';
 import { anyMainContainerCreated, type ProbeResults } from './plan.ts';
-import { shouldBeRestarted } from './restart.ts';
+import { isRestartingAll, mayRestartAll, RESTARTING_ALL, shouldBeRestarted } from './restart.ts';
 
 /** Why the last try to start a container failed; cleared by the next success. */
 export interface StartFailure {
@@ -86,6 +86,13 @@ function withoutInstance(
   old: ContainerStatus | undefined,
   input: StatusInput,
 ): ContainerStatus {
+  if (
+    old !== undefined &&
+    old.state?.waiting === undefined &&
+    isRestartingAll(input.pod, input.observed, input.previous)
+  ) {
+    return removedToRestart(container, old, input);
+  }
   if (old?.state?.terminated !== undefined) return old;
   const reason = input.pod.spec.initContainers?.length ? 'PodInitializing' : 'ContainerCreating';
   const fresh: ContainerStatus = {
@@ -105,6 +112,21 @@ function withoutInstance(
   return { ...fresh, lastState: lostContainer(message), restartCount: fresh.restartCount + (deleted ? 0 : 1) };
 }
 
+/** It was taken away so that all containers begin anew. */
+function removedToRestart(container: AnyContainer, old: ContainerStatus, input: StatusInput): ContainerStatus {
+  const { reason, message } = RESTARTING_ALL;
+  return {
+    name: container.name,
+    state: { waiting: { reason, message } },
+    lastState: { terminated: { exitCode: 137, reason, message } },
+    ready: false,
+    restartCount: old.restartCount + 1,
+    image: container.image ?? '',
+    imageID: '',
+    ...mountsOf(container, old, input),
+  };
+}
+
 function fromInstance(
   container: AnyContainer,
   instance: ObservedContainer,
@@ -121,7 +143,7 @@ function fromInstance(
       : stateOf(instance, containerID),
     lastState: {},
     ready: false,
-    restartCount: lost ? old.restartCount + 1 : instance.restartCount,
+    restartCount: lost ? old.restartCount + 1 : restartsOf(instance, old, input),
     image: instance.image,
     imageID: instance.imageRef,
     containerID,
@@ -130,6 +152,10 @@ function fromInstance(
     ...userOf(instance),
   };
 }
+
+/** Instances that were removed counted, too. */
+const restartsOf = ({ restartCount }: ObservedContainer, old: ContainerStatus | undefined, { pod }: StatusInput) =>
+  mayRestartAll(pod) ? Math.max(restartCount, old?.restartCount ?? 0) : restartCount;
 
 function stateOf(instance: ObservedContainer, containerID: string): ContainerState {
   switch (instance.state) {

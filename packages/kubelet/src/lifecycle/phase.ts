@@ -1,7 +1,7 @@
 /** `status.phase` from container statuses. Source: kubernetes pkg/kubelet/kubelet_pods.go (getPhase). */
-import type { Container, ContainerStatus, Pod, PodPhase } from '@kapella/api/types/core-v1';
+import type { Container, ContainerStateTerminated, ContainerStatus, Pod, PodPhase } from '@kapella/api/types/core-v1';
 import { isSidecar } from './observed.ts';
-import { restartsAfter } from './restart.ts';
+import { RESTARTING_ALL, restartsAfter } from './restart.ts';
 
 export interface PhaseInput {
   readonly pod: Pod;
@@ -61,8 +61,11 @@ function countContainers({ pod, statuses }: PhaseInput): Counts {
 function countInit(container: Container, status: ContainerStatus | undefined, pod: Pod, counts: Counts): void {
   const ended = status?.state?.terminated ?? (status?.state?.waiting && status.lastState?.terminated);
   if (ended === undefined) counts.pendingInit++;
-  else if (ended.exitCode !== 0 && !restartsAfter(container, pod.spec, ended.exitCode)) counts.failedInit++;
+  else if (ended.exitCode !== 0 && !beginsAgain(container, pod, ended)) counts.failedInit++;
 }
+
+const beginsAgain = (container: Container, { spec }: Pod, { exitCode, reason }: ContainerStateTerminated): boolean =>
+  restartsAfter(container, spec, exitCode) || reason === RESTARTING_ALL.reason;
 
 function countSidecar(status: ContainerStatus | undefined, counts: Counts): void {
   const state = status?.state;
@@ -87,7 +90,7 @@ function countMain(container: Container, status: ContainerStatus | undefined, po
   const ended = state?.terminated ?? (state?.waiting && status?.lastState?.terminated);
   if (ended !== undefined) {
     counts.stopped++;
-    if (!restartsAfter(container, pod.spec, ended.exitCode)) counts.stoppedForGood++;
+    if (!beginsAgain(container, pod, ended)) counts.stoppedForGood++;
     if (state?.terminated?.exitCode === 0) counts.succeeded++;
     return;
   }

@@ -7,7 +7,7 @@ import type { ProbeKind, ProbeResult } from '../prober.ts';
 import { planInitContainers } from './init-plan.ts';
 import { containerHash } from './labels.ts';
 import { latest, type ObservedContainer, type ObservedPod } from './observed.ts';
-import { restartsWhenKilled, shouldBeRestarted } from './restart.ts';
+import { instancesToReset, isRestartingAll, restartsWhenKilled, shouldBeRestarted } from './restart.ts';
 
 export type KillReason = 'StartupProbe' | 'LivenessProbe' | 'FailedPostStartHook' | 'Unknown' | '';
 
@@ -28,6 +28,8 @@ export interface PodPlan {
   /** Attempt number of the sandbox to create. */
   readonly attempt: number;
   readonly kill: readonly Kill[];
+  /** All containers begin anew: these instances are ended and removed first, in this order. */
+  readonly reset: readonly ObservedContainer[];
   /** Names, in the order to start them. */
   readonly startInit: readonly string[];
   readonly startEphemeral: readonly string[];
@@ -37,6 +39,8 @@ export interface PodPlan {
 export type ProbeResults = (containerId: string, kind: ProbeKind) => ProbeResult | undefined;
 
 export interface PlanInput {
+  /** As last reported, for what was begun. */
+  readonly previous?: Pod['status'];
   readonly pod: Pod;
   readonly observed: ObservedPod;
   readonly probes: ProbeResults;
@@ -70,10 +74,15 @@ export function planPod(input: PlanInput): PodPlan {
     sandboxId: sandbox.sandboxId,
     attempt: sandbox.attempt,
     kill: [],
+    reset: [],
     startInit: [],
     startEphemeral: [],
     startMain: [],
   };
+  if (isRestartingAll(pod, observed, input.previous)) {
+    const reset = instancesToReset(pod, observed);
+    if (reset.length > 0) return { ...none, reset };
+  }
   if (sandbox.changed) return planNewSandbox(input, none);
 
   const startEphemeral = (pod.spec.ephemeralContainers ?? [])

@@ -430,3 +430,44 @@ test('a critical Pod that no end of lesser ones can make fit is refused', async 
   const status = node.api.get('critical')?.status;
   assert.deepEqual([status?.phase, status?.reason], ['Failed', 'UnexpectedAdmissionError']);
 });
+
+test('the end of one container by its rule makes all of them begin anew, init containers first', async (t) => {
+  const node = createTestNode(settle);
+  t.after(() => node.stop());
+  const restartPolicyRules = [{ action: 'RestartAllContainers', exitCodes: { operator: 'In', values: [42] } }] as const;
+  const watched = container('watched', { restartPolicy: 'Never', restartPolicyRules });
+  const side = container('side', { restartPolicy: 'Always' });
+  node.api.add(
+    testPod('web', { restartPolicy: 'Never', initContainers: [side], containers: [watched, container('other')] }),
+  );
+  await node.clock.advance(1_000);
+  assert.deepEqual(node.cri.running().toSorted(), ['web/other', 'web/side', 'web/watched']);
+  const condition = () =>
+    node.api.get('web')?.status?.conditions?.find(({ type }) => type === 'AllContainersRestarting');
+  assert.equal(condition()?.status, 'False');
+  node.cri.exit('web', 'watched', 42);
+  await node.clock.advance(5_000);
+  assert.deepEqual(node.cri.running().toSorted(), ['web/other', 'web/side', 'web/watched']);
+  assert.equal(node.cri.sandboxCount(), 1);
+  const seen = (node.api.statuses.get('web') ?? []).map(
+    ({ conditions = [] }) => conditions.find(({ type }) => type === 'AllContainersRestarting')?.status,
+  );
+  assert.ok(seen.includes('True'));
+  assert.equal(condition()?.status, 'False');
+  const status = node.api.get('web')?.status;
+  assert.equal(status?.phase, 'Running');
+  assert.deepEqual(
+    status?.containerStatuses?.map(({ name, restartCount, lastState }) => [
+      name,
+      restartCount,
+      lastState?.terminated?.reason,
+    ]),
+    [
+      ['other', 1, 'RestartingAllContainers'],
+      ['watched', 1, 'RestartingAllContainers'],
+    ],
+  );
+  node.cri.exit('web', 'watched', 1);
+  await node.clock.advance(5_000);
+  assert.deepEqual(node.cri.running().toSorted(), ['web/other', 'web/side']);
+});

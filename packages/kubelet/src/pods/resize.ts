@@ -3,7 +3,7 @@ import type { ContainerResizePolicy, Pod } from '@kapella/api/types/core-v1';
 import { type Ctx, describeError } from '@kapella/base';
 import { runtimeResources } from '../container/resources.ts';
 import type { RuntimeResources } from '../cri/config.ts';
-import { type AnyContainer, isSidecar, latest, type ObservedPod } from '../lifecycle/observed.ts';
+import { type AnyContainer, latest, type ObservedPod } from '../lifecycle/observed.ts';
 import type { Kill } from '../lifecycle/plan.ts';
 import { bareId } from '../lifecycle/readiness.ts';
 import type { PodDeps } from './deps.ts';
@@ -64,7 +64,7 @@ export async function resizeContainers(
 }
 
 function changesOf(pod: Pod, observed: ObservedPod, applied: Applied, { settings }: PodDeps): readonly Change[] {
-  const containers = [...(pod.spec.initContainers ?? []).filter(isSidecar), ...pod.spec.containers];
+  const containers = [...(pod.spec.initContainers ?? []), ...pod.spec.containers];
   const reported = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])];
   return containers.flatMap((container) => {
     const status = latest(observed, container.name);

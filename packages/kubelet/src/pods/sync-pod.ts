@@ -16,7 +16,7 @@ import {
   latest,
   type ObservedPod,
 } from '../lifecycle/observed.ts';
-import { type Kill, type PodPlan, planPod } from '../lifecycle/plan.ts';
+import { type Kill, type PodPlan, planPod, type ProbeResults } from '../lifecycle/plan.ts';
 import { podIpsOf } from '../lifecycle/pod-status.ts';
 import type { ProbeTarget } from '../prober.ts';
 import type { UsernsOptions } from '../container/security.ts';
@@ -108,10 +108,12 @@ export async function syncPod(
   state.mountFailures = 0;
   deps.prober.sync(probeTarget(pod, observed, input.podIps));
 
-  const planned = planPod({ pod, observed, probes: (id, kind) => deps.prober.result(id, kind) });
-  const resized = planned.killPod
-    ? { kills: [], error: '' }
-    : await resizeContainers(pod, observed, state.applied, deps, ctx);
+  const probes: ProbeResults = (id, kind) => deps.prober.result(id, kind);
+  const planned = planPod({ pod, observed, probes, ...(input.status === undefined ? {} : { previous: input.status }) });
+  const resized =
+    planned.killPod || planned.reset.length > 0
+      ? { kills: [], error: '' }
+      : await resizeContainers(pod, observed, state.applied, deps, ctx);
   const plan = withRestarts(planned, resized.kills);
   const sync: Sync = { deps, state, waitCtx, ctx, look, input, volumes, wakeAtMs: volumes.refreshAtMs, acted: false };
   await execute(plan, sync);
@@ -142,6 +144,7 @@ function mountsFailed(
 }
 
 async function execute(plan: PodPlan, sync: Sync): Promise<void> {
+  if (plan.reset.length > 0) return await resetContainers(plan, sync);
   if (plan.killPod) await killPod(plan, sync);
   else await killSome(plan, sync);
   const nothing = plan.startInit.length + plan.startMain.length + plan.startEphemeral.length === 0;
@@ -162,6 +165,17 @@ const killInput = ({ input: { pod, observed, podIps, hooked } }: Sync) => ({
 async function killSome(plan: PodPlan, sync: Sync): Promise<void> {
   for (const kill of plan.kill) {
     await killOne(killInput(sync), kill, sync.deps, sync.waitCtx);
+    sync.acted = true;
+  }
+}
+
+/** Without a grace period, as one of them has ended already and the rest is worth nothing without it. */
+async function resetContainers({ reset }: PodPlan, sync: Sync): Promise<void> {
+  const { deps, waitCtx, ctx } = sync;
+  for (const { id, name, state } of reset) {
+    const kill = { containerId: id, name, message: '', reason: 'Unknown' } as const;
+    if (state !== 'exited') await killOne({ ...killInput(sync), graceOverride: 0 }, kill, deps, waitCtx);
+    await deps.cri.removeContainer(id, ctx);
     sync.acted = true;
   }
 }

@@ -5,6 +5,13 @@ import type { NodeAmounts } from './allocatable.ts';
 import type { CriImage, CriStatus, CriVersion } from '../cri/cri.ts';
 
 const IMAGE_NAMES_MAX = 5;
+/** Of those that the scheduler asks a node about. Source: component-helpers/nodedeclaredfeatures. */
+const DECLARED_FEATURES = [
+  'ExtendWebSocketsToKubelet',
+  'InPlacePodLevelResourcesVerticalScaling',
+  'InPlacePodVerticalScalingInitContainers',
+  'RestartAllContainersOnContainerExits',
+];
 
 /** What does not change while the machine is up. */
 export interface MachineFacts {
@@ -126,6 +133,7 @@ export function nodeStatus(input: NodeStatusInput): NodeStatus {
           })),
         }
       : {}),
+    declaredFeatures: DECLARED_FEATURES,
     ...(status === undefined ? {} : { features: { supplementalGroupsPolicy: status.supplementalGroupsPolicy } }),
   };
 }

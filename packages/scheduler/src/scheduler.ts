@@ -40,7 +40,7 @@ export interface Scheduler {
 }
 
 /** Bindings and writes under way at a time: more would only wait in the server. */
-const UNDER_WAY_MAX = 500;
+const UNDER_WAY_MAX = 200;
 /** So long the loop decides before it lets others have the thread. */
 const SLICE_MS = 10;
 

@@ -6,7 +6,7 @@ import { coreV1, type KindRef, type KubeObject } from '@kapella/api';
 import { createInMemoryTransport } from '@kapella/apiserver';
 import { type Ctx, silentLogger } from '@kapella/base';
 import { hostCtx } from '@kapella/base/node';
-import { type Client, createCache, createClient, createEventRecorder } from '@kapella/client';
+import { type Client, createCache, createClient, createSeriesRecorder } from '@kapella/client';
 import { componentUser, MASTER } from '@kapella/control-plane';
 import { createScheduler } from '@kapella/scheduler';
 import { bootstrapSim, startSimApi } from '@kapella/simulator';
@@ -94,7 +94,7 @@ class BoundPods {
 function startScheduler(transport: Parameters<typeof createClient>[0], ctx: Ctx) {
   const client = createClient(transport, { userAgent: 'kube-scheduler' });
   const cache = createCache(client);
-  const events = createEventRecorder(client, { component: 'default-scheduler' }, ctx);
+  const events = createSeriesRecorder(client, { component: 'default-scheduler' }, ctx);
   const bound = new BoundPods();
   cache.informer(coreV1.Pod).subscribe({
     update(pod, old) {

@@ -165,6 +165,16 @@ export interface EventRecorder {
     type: 'Normal' | 'Warning',
     reason: string,
     message: string,
-    options?: { readonly fieldPath?: string; readonly annotations?: Readonly<Record<string, string>> },
+    options?: EventOptions,
   ): void;
+}
+
+export interface EventOptions {
+  readonly fieldPath?: string;
+  readonly annotations?: Readonly<Record<string, string>>;
+  /** What was being done. This and what follows is told by recorders of events.k8s.io/v1 alone. */
+  readonly action?: string;
+  readonly related?: EventSubject;
+  /** Instead of the recorder's component. */
+  readonly reporter?: string;
 }

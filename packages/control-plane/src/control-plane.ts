@@ -7,6 +7,7 @@ import {
   createCache,
   createClient,
   createEventRecorder,
+  createSeriesRecorder,
   measuredTransport,
   type Transport,
 } from '@kapella/client';
@@ -40,7 +41,10 @@ export interface ComponentOptions {
 }
 
 /** Default: upstream's default profile, no extenders. */
-export type SchedulerOptions = Pick<SchedulerDeps, 'config' | 'extenderTransport' | 'metrics'>;
+export interface SchedulerOptions extends Pick<SchedulerDeps, 'config' | 'extenderTransport' | 'metrics'> {
+  /** Machine that its events name as the reporting instance's. */
+  readonly host?: string;
+}
 
 const SERVICE_ACCOUNTS = 'kube-system';
 const MANAGER = 'kube-controller-manager';
@@ -108,12 +112,11 @@ export async function runScheduler(connect: Connect, ctx: Ctx, options: Schedule
   const userAgent = `kube-scheduler/${KUBERNETES_VERSION}`;
   const client = createClient(connect(componentUser('system:kube-scheduler')), { userAgent });
   const cache = createCache(client);
-  const events = createEventRecorder(
-    client,
-    { component: 'default-scheduler', ...countDropped(options.metrics, 'default-scheduler') },
-    ctx,
-  );
-  await Promise.all([cache.run(ctx), events.run(ctx), createScheduler({ ...options, client, cache, events }).run(ctx)]);
+  const component = 'default-scheduler';
+  const { host, ...deps } = options;
+  const told = { component, ...countDropped(deps.metrics, component), ...(host !== undefined && { host }) };
+  const events = createSeriesRecorder(client, told, ctx);
+  await Promise.all([cache.run(ctx), events.run(ctx), createScheduler({ ...deps, client, cache, events }).run(ctx)]);
 }
 
 export interface ControllerManagerOptions extends Pick<ControllerRuntime, 'concurrencyOf'> {

@@ -1,7 +1,7 @@
 /** @kapella/scheduler: places Pods on nodes. Decisions are pure; the loop around them meets the cluster through the API. */
 export { defaultConfig, loadConfig } from './config/load.ts';
 export { buildProfiles } from './config/profiles.ts';
-export { ConfigError, type SchedulerConfig } from './config/types.ts';
+export { ConfigError, DEFAULT_SCHEDULER, type SchedulerConfig } from './config/types.ts';
 export type { ExtenderConfig, ExtenderTransport } from './extender/types.ts';
 export { type ClusterLookup, createStaticLookup } from './framework/cluster-lookup.ts';
 export { choose, type Decision, decide, diagnose, type Search, search } from './framework/decide.ts';

@@ -4,7 +4,7 @@ import { createMetricsRegistry, type Ctx, type MetricsRegistry } from '@kapella/
 import type { Cache, Client, EventRecorder } from '@kapella/client';
 import { defaultConfig } from './config/load.ts';
 import { buildProfiles } from './config/profiles.ts';
-import type { SchedulerConfig } from './config/types.ts';
+import { DEFAULT_SCHEDULER, type SchedulerConfig } from './config/types.ts';
 import { EXTENDER, Extenders } from './extender/extenders.ts';
 import type { ExtenderTransport } from './extender/types.ts';
 import { choose, type Decision, diagnose, type Search, search } from './framework/decide.ts';
@@ -145,7 +145,7 @@ class SchedulerLoop {
   }
 
   #profileOf(pod: Pod): Profile | undefined {
-    return this.#profiles.get(pod.spec.schedulerName ?? 'default-scheduler');
+    return this.#profiles.get(pod.spec.schedulerName ?? DEFAULT_SCHEDULER);
   }
 
   /** Decides at once; a promise only when extenders must be asked first. */

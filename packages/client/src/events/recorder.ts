@@ -1,7 +1,7 @@
 /** Writes Events in the background. Source: client-go/tools/record/event.go. */
 import { coreV1 } from '@kapella/api';
 import { ApiError, type Ctx, describeError, formatTime, isReason, sleep } from '@kapella/base';
-import type { Client, EventRecorder, EventSubject } from '../client.ts';
+import type { Client, EventOptions, EventRecorder, EventSubject } from '../client.ts';
 import { type Correlated, type CoreEvent, EventCorrelator } from './correlator.ts';
 
 const WAITING_MAX = 1000;
@@ -55,7 +55,7 @@ class Recorder implements RunningEventRecorder {
     type: 'Normal' | 'Warning',
     reason: string,
     message: string,
-    options: { fieldPath?: string; annotations?: Readonly<Record<string, string>> } = {},
+    options: EventOptions = {},
   ): void {
     // A burst beyond the bound loses its newest events, as upstream's does: recording never blocks.
     if (this.#waiting.length >= WAITING_MAX) {

@@ -2,7 +2,7 @@
 import { parseYaml } from '@kapella/api';
 import { describeError } from '@kapella/base';
 import { ARGS_SHAPES, CONFIG_SHAPE, checkShape } from './shape.ts';
-import { API_VERSION, ConfigError, type ProfileConfig, type SchedulerConfig } from './types.ts';
+import { API_VERSION, ConfigError, DEFAULT_SCHEDULER, type ProfileConfig, type SchedulerConfig } from './types.ts';
 import { validateConfig } from './validate.ts';
 
 type Raw = Partial<SchedulerConfig> & { readonly apiVersion?: string; readonly kind?: string };
@@ -51,7 +51,7 @@ const DEFAULTS: SchedulerConfig = {
     resourceNamespace: 'kube-system',
   },
   clientConnection: {},
-  profiles: [{ schedulerName: 'default-scheduler' }],
+  profiles: [{ schedulerName: DEFAULT_SCHEDULER }],
   extenders: [],
 };
 
@@ -66,7 +66,7 @@ function withDefaults(raw: Partial<SchedulerConfig>): SchedulerConfig {
   if (profiles.length === 0) return { ...config, profiles: DEFAULTS.profiles };
   const [only] = profiles;
   if (profiles.length > 1 || only?.schedulerName !== undefined) return config;
-  return { ...config, profiles: [{ ...only, schedulerName: 'default-scheduler' }] };
+  return { ...config, profiles: [{ ...only, schedulerName: DEFAULT_SCHEDULER }] };
 }
 
 /** A field without a value is as good as none. */

@@ -2,6 +2,8 @@
 import type { ExtenderConfig } from '../extender/types.ts';
 
 export const API_VERSION = 'kubescheduler.config.k8s.io/v1';
+/** Whose Pods name no scheduler. */
+export const DEFAULT_SCHEDULER = 'default-scheduler';
 
 export interface PluginEntry {
   readonly name: string;

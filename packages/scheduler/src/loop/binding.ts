@@ -69,7 +69,9 @@ export async function bindingCycle(
   for (const plugin of profile.postBind) plugin.postBind?.(cycle, node);
   metrics.attempt('scheduled', profile.schedulerName, seconds(placement, parts));
   metrics.scheduled(waiting.attempts, (ctx.clock.monotonicMs() - waiting.firstMs) / 1000);
-  events.event(pod, 'Normal', 'Scheduled', `Successfully assigned ${key} to ${node}`);
+  events.event(pod, 'Normal', 'Scheduled', `Successfully assigned ${key} to ${node}`, {
+    ...{ action: 'Binding', reporter: profile.schedulerName },
+  });
 }
 
 /** Waits for permission and binds what the Pod needs. False: a plugin refused, and all is undone. */

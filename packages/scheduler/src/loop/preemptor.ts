@@ -3,6 +3,7 @@ import { coreV1 } from '@kapella/api';
 import { describeError, isReason } from '@kapella/base';
 import type { PodState } from '../framework/pod-state.ts';
 import type { Candidate } from '../preemption/candidates.ts';
+import { DEFAULT_SCHEDULER } from '../config/types.ts';
 import type { Waiting } from '../queue/scheduling-queue.ts';
 import type { LoopParts } from './parts.ts';
 import { conditionOf, nominate, patchStatus } from './pod-status.ts';
@@ -32,7 +33,7 @@ async function remove(victim: PodState, preemptor: PodState, node: string, parts
   const { client, events, held, ctx } = parts;
   if (held.reject(victim.key, 'DefaultPreemption', 'preempted')) return; // not bound yet: it goes back to the queue
   const { pod } = victim;
-  const scheduler = preemptor.pod.spec.schedulerName ?? 'default-scheduler';
+  const scheduler = preemptor.pod.spec.schedulerName ?? DEFAULT_SCHEDULER;
   const message = `${scheduler}: preempting to accommodate a higher priority pod`;
   try {
     const condition = conditionOf(pod, 'DisruptionTarget', 'True', 'PreemptionByScheduler', message, ctx);
@@ -42,7 +43,9 @@ async function remove(victim: PodState, preemptor: PodState, node: string, parts
     if (isReason(error, 'NotFound', 'Conflict')) return; // gone already
     throw error;
   }
-  events.event(pod, 'Normal', 'Preempted', `Preempted by pod ${preemptor.pod.metadata.uid} on node ${node}`);
+  events.event(pod, 'Normal', 'Preempted', `Preempted by pod ${preemptor.pod.metadata.uid} on node ${node}`, {
+    ...{ action: 'Preempting', related: preemptor.pod, reporter: scheduler },
+  });
 }
 
 /** Pods less important than the one that now has the node's promise look for another. */

@@ -5,6 +5,7 @@ import { type Diagnosis, fitErrorMessage } from '../framework/fit-error.ts';
 import type { Profile } from '../framework/profile.ts';
 import { type Candidate, pickCandidate } from '../preemption/candidates.ts';
 import { findCandidates } from '../preemption/preemption.ts';
+import { DEFAULT_SCHEDULER } from '../config/types.ts';
 import type { Waiting } from '../queue/scheduling-queue.ts';
 import type { LoopParts } from './parts.ts';
 import { type Verdict, writeVerdict } from './pod-status.ts';
@@ -80,7 +81,8 @@ async function makeRoom(
 
 async function tell({ state: { pod, key } }: Waiting, verdict: Verdict, parts: LoopParts): Promise<void> {
   const { client, events, ctx } = parts;
-  events.event(pod, 'Warning', 'FailedScheduling', truncated(verdict.message));
+  const { schedulerName: reporter = DEFAULT_SCHEDULER } = pod.spec;
+  events.event(pod, 'Warning', 'FailedScheduling', truncated(verdict.message), { action: 'Scheduling', reporter });
   await writeVerdict(pod, verdict, client, ctx).catch((error) => quiet(error, key, ctx));
 }
 

@@ -10,7 +10,7 @@ import {
   storageV1,
   type UnknownObject,
 } from '@kapella/api';
-import type { PersistentVolumeClaim, Pod, Service } from '@kapella/api/types/core-v1';
+import type { Event, PersistentVolumeClaim, Pod, Service } from '@kapella/api/types/core-v1';
 import { type Ctx, isReason } from '@kapella/base';
 import { CliError } from '@kapella/cli';
 import type { Client } from '@kapella/client';
@@ -150,7 +150,7 @@ class Reader {
     const events = await this.#list(coreV1.Event, { namespace: metadata.namespace, fieldSelector });
     return events
       .filter(({ type }) => type === 'Warning')
-      .toSorted((a, b) => ((a.lastTimestamp ?? '') < (b.lastTimestamp ?? '') ? 1 : -1))
+      .toSorted((a, b) => (seenLast(a) < seenLast(b) ? 1 : -1))
       .map(({ reason = '', message = '', count = 1 }) => ({ reason, message, count }));
   }
 
@@ -170,4 +170,9 @@ class Reader {
     const text = `You may not list ${this.#hidden.join(', ')}: the answer does without them.`;
     return { ...findings, because: [...findings.because, text] };
   }
+}
+
+/** Whichever of the two kinds of events it is. */
+function seenLast({ lastTimestamp, series, eventTime }: Event): string {
+  return series?.lastObservedTime ?? lastTimestamp ?? eventTime ?? '';
 }

@@ -1,8 +1,8 @@
 /** The drop-in kube-scheduler: a scheduler alone, by upstream's flags and configuration. */
 import { hostname } from 'node:os';
 import { createMetricsRegistry, type Ctx } from '@kapella/base';
-import { createCache, createEventRecorder, runAsLeader } from '@kapella/client';
-import { createScheduler, defaultConfig } from '@kapella/scheduler';
+import { createCache, createEventRecorder, createSeriesRecorder, runAsLeader } from '@kapella/client';
+import { createScheduler, DEFAULT_SCHEDULER, defaultConfig } from '@kapella/scheduler';
 import { createExtenderTransport } from '@kapella/scheduler/node';
 import { leaseFlags } from '../../drop-in/flags.ts';
 import { kubeconfigClient } from '../../drop-in/node/kubeconfig-client.ts';
@@ -23,7 +23,10 @@ export async function runKubeScheduler(words: readonly string[], ctx: Ctx): Prom
   const client = await kubeconfigClient(program, flags, config.clientConnection.kubeconfig);
   const metrics = createMetricsRegistry();
   const https = await startComponentHttps(flags, { program, defaultPort: 10_259, client, metrics }, ctx);
-  const events = createEventRecorder(client, { component: 'default-scheduler' }, ctx);
+  const component = config.profiles[0]?.schedulerName ?? DEFAULT_SCHEDULER;
+  const events = createSeriesRecorder(client, { component, host: hostname() }, ctx);
+  // Of its lease it tells as all components do.
+  const ofLease = createEventRecorder(client, { component }, ctx);
   const work = async (leading: Ctx) => {
     const cache = createCache(client);
     const extenders = config.extenders.length === 0 ? {} : { extenderTransport: createExtenderTransport() };
@@ -34,10 +37,10 @@ export async function runKubeScheduler(words: readonly string[], ctx: Ctx): Prom
   const isElected = (flags.get('leader-elect') ?? String(config.leaderElection.leaderElect)) === 'true';
   const identity = `${hostname()}_${ctx.random.uuid()}`;
   const running = isElected
-    ? runAsLeader(client, { ...lease, namespace, identity, events, releaseOnCancel: true }, work, ctx)
+    ? runAsLeader(client, { ...lease, namespace, identity, events: ofLease, releaseOnCancel: true }, work, ctx)
     : work(ctx);
   try {
-    await Promise.all([events.run(ctx), running]);
+    await Promise.all([events.run(ctx), ofLease.run(ctx), running]);
   } finally {
     await https.close();
     await client.transport.close();

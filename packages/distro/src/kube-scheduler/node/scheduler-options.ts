@@ -1,5 +1,6 @@
 /** From a KubeSchedulerConfiguration file to the scheduler's options. */
 import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { CliError } from '@kapella/cli';
 import type { SchedulerOptions } from '@kapella/control-plane';
 import { ConfigError, loadConfig, type SchedulerConfig } from '@kapella/scheduler';
@@ -22,6 +23,7 @@ export function readSchedulerConfig(flag: string, path: string): SchedulerConfig
 
 export function readSchedulerOptions(flag: string, path: string): SchedulerOptions {
   const config = readSchedulerConfig(flag, path);
-  if (config === undefined) return {};
-  return config.extenders.length === 0 ? { config } : { config, extenderTransport: createExtenderTransport() };
+  const host = hostname();
+  if (config === undefined) return { host };
+  return { host, config, ...(config.extenders.length > 0 && { extenderTransport: createExtenderTransport() }) };
 }

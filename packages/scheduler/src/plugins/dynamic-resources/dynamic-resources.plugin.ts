@@ -3,6 +3,7 @@ import { keyOf, parseDurationMs, resourceV1 } from '@kapella/api';
 import type { Pod } from '@kapella/api/types/core-v1';
 import type { AllocationResult, ResourceClaim } from '@kapella/api/types/resource-v1';
 import { type Ctx, jsonEqual } from '@kapella/base';
+import { DEFAULT_SCHEDULER } from '../../config/types.ts';
 import type { ClusterEvent } from '../../framework/cluster-events.ts';
 import type { ClusterLookup } from '../../framework/cluster-lookup.ts';
 import { isSamePod } from '../../framework/hints.ts';
@@ -89,7 +90,8 @@ export const dynamicResources: PluginFactory<DynamicResourcesArgs> = {
         const waited = written.filter(hasBindingConditions);
         if (waited.length === 0) return;
         const note = `waiting for binding conditions for device on node ${node}`;
-        handle.events.event(cycle.pod.pod, 'Normal', 'BindingConditionsPending', note);
+        const who = { action: 'Scheduling', reporter: cycle.pod.pod.spec.schedulerName ?? DEFAULT_SCHEDULER };
+        handle.events.event(cycle.pod.pod, 'Normal', 'BindingConditionsPending', note, who);
         const isReady = () => (areReady(waited, bindingTimeoutMs, lookup, ctx) ? true : undefined);
         await handle.until(isReady, bindingTimeoutMs, 'binding conditions of devices', ctx);
       },

@@ -8,7 +8,7 @@ import { type Ctx, silentLogger } from '@kapella/base';
 import { hostCtx } from '@kapella/base/node';
 import { type Client, createCache, createClient, createSeriesRecorder } from '@kapella/client';
 import { componentUser, MASTER } from '@kapella/control-plane';
-import { createScheduler } from '@kapella/scheduler';
+import { createScheduler, REQUESTS_AT_ONCE } from '@kapella/scheduler';
 import { bootstrapSim, startSimApi } from '@kapella/simulator';
 import { storeBackends } from '@kapella/store/node';
 import type { Background, Pods, Workload } from './workloads.ts';
@@ -92,7 +92,7 @@ class BoundPods {
 }
 
 function startScheduler(transport: Parameters<typeof createClient>[0], ctx: Ctx) {
-  const client = createClient(transport, { userAgent: 'kube-scheduler' });
+  const client = createClient(transport, { userAgent: 'kube-scheduler', atOnceMax: REQUESTS_AT_ONCE });
   const cache = createCache(client);
   const events = createSeriesRecorder(client, { component: 'default-scheduler' }, ctx);
   const bound = new BoundPods();

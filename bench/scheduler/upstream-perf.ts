@@ -32,7 +32,8 @@ export async function upstreamPerSecond({ name, upstream: { suite, size } }: Wor
       timeoutMs: TOOK_MS_MAX,
     });
     const file = readdirSync(items).find((entry) => entry.endsWith('.json'));
-    if (code !== 0 || file === undefined) {
+    // It fails as well when it is slower than upstream's own threshold, and has measured all the same.
+    if (file === undefined) {
       throw new Error(`scheduler_perf ${name}/${size} failed with ${code}: ${`${stdout}${stderr}`.slice(-2_000)}`);
     }
     const { dataItems } = JSON.parse(readFileSync(join(items, file), 'utf8')) as DataItems;

@@ -14,6 +14,7 @@ import type {
   WriteOptions,
 } from './client.ts';
 import type { ApiResponse, Transport } from './transport.ts';
+import { limitedTransport } from './transports/limited.ts';
 
 const PAGE_SIZE = 500;
 /** Retries of a request that the server put off with Retry-After, as client-go's. */
@@ -30,6 +31,8 @@ const PATCH_TYPES: Readonly<Record<PatchBody['type'], string>> = {
 export interface ClientOptions {
   /** `kapella-controllers/0.1`: the server logs it and derives the default field manager from what precedes the slash. */
   readonly userAgent: string;
+  /** Requests under way at a time, streams that have begun aside; the others wait their turn. Default: no limit. */
+  readonly atOnceMax?: number;
 }
 
 interface Call {
@@ -41,7 +44,8 @@ interface Call {
 }
 
 export function createClient(transport: Transport, options: ClientOptions): Client {
-  return new TypedClient(transport, options.userAgent);
+  const { userAgent, atOnceMax } = options;
+  return new TypedClient(atOnceMax === undefined ? transport : limitedTransport(transport, atOnceMax), userAgent);
 }
 
 class TypedClient implements Client {

@@ -7,6 +7,7 @@ export { createCache } from './cache/cache.ts';
 export { createWorkQueue, type WorkQueue, type WorkQueueOptions } from './queue/work-queue.ts';
 export { createQueueMeter, type QueueMeter } from './queue/queue-metrics.ts';
 export { measuredTransport } from './transports/measured.ts';
+export { limitedTransport } from './transports/limited.ts';
 export { createEventRecorder, type EventRecorderOptions, type RunningEventRecorder } from './events/recorder.ts';
 export { createSeriesRecorder } from './events/series-recorder.ts';
 export { type LeaderElectionOptions, runAsLeader } from './leader/leader-election.ts';

@@ -108,9 +108,9 @@ export function standIn({ access }: ApiServer, { scheduler, controllers }: Contr
 
 export async function runScheduler(connect: Connect, ctx: Ctx, options: SchedulerOptions = {}): Promise<void> {
   // An API server alone does not read it.
-  const { createScheduler } = await import('@kapella/scheduler');
+  const { createScheduler, REQUESTS_AT_ONCE: atOnceMax } = await import('@kapella/scheduler');
   const userAgent = `kube-scheduler/${KUBERNETES_VERSION}`;
-  const client = createClient(connect(componentUser('system:kube-scheduler')), { userAgent });
+  const client = createClient(connect(componentUser('system:kube-scheduler')), { userAgent, atOnceMax });
   const cache = createCache(client);
   const component = 'default-scheduler';
   const { host, ...deps } = options;

@@ -14,4 +14,4 @@ export { Snapshot } from './framework/snapshot.ts';
 export { type Candidate, pickCandidate } from './preemption/candidates.ts';
 export { findCandidates } from './preemption/preemption.ts';
 export { pluginFactories } from './plugins/index.ts';
-export { createScheduler, type Scheduler, type SchedulerDeps } from './scheduler.ts';
+export { createScheduler, REQUESTS_AT_ONCE, type Scheduler, type SchedulerDeps } from './scheduler.ts';

@@ -39,8 +39,13 @@ export interface Scheduler {
   run(ctx: Ctx): Promise<void>;
 }
 
-/** Bindings and writes under way at a time: more would only wait in the server. */
-const UNDER_WAY_MAX = 200;
+/**
+ * Requests under way at a time. An API server lets about a hundred of one component run and some hundreds wait; those
+ * beyond are told to come back a second later, which costs more than waiting here.
+ */
+export const REQUESTS_AT_ONCE = 200;
+/** Pods with writes under way at a time. */
+const UNDER_WAY_MAX = 300;
 /** So long the loop decides before it lets others have the thread. */
 const SLICE_MS = 10;
 
@@ -164,7 +169,8 @@ class SchedulerLoop {
     const status = found.plan.count > 0 ? 'Success' : 'Unschedulable';
     metrics.extensionPoint('Filter', status, profile.schedulerName, (clock.monotonicMs() - startMs) / 1000);
     if (extenders !== undefined && found.plan.count > 0 && extenders.interestedIn(state.pod).length > 0) {
-      return this.#askExtenders(waiting, found, profile, extenders, startMs);
+      found.plan.run(); // they are told of each node
+      return this.#askExtenders(waiting, { ...found, ranking: undefined }, profile, extenders, startMs);
     }
     this.#decided(waiting, profile, choose(found, snapshot, this.#ctx.random), startMs);
     return undefined;

@@ -25,6 +25,7 @@ export function measuredTransport(inner: Transport, metrics: MetricsRegistry, ho
     time.observe(tookMs / 1000);
   };
   return {
+    ...(inner.sharesChunks === true && { sharesChunks: true }),
     async request(request, ctx) {
       const fromMs = ctx.clock.monotonicMs();
       try {

@@ -7,6 +7,7 @@ import type { Planner } from './planner.ts';
 import type { Cycle, PluginRejection } from './plugin.ts';
 import type { PodState } from './pod-state.ts';
 import type { Profile } from './profile.ts';
+import type { Ranking } from './ranking.ts';
 import { pickBest } from './scores.ts';
 import type { Snapshot } from './snapshot.ts';
 
@@ -17,6 +18,8 @@ export interface Search {
   /** Of nodes that fit but for Pods that are promised the node. */
   readonly overruled: ReadonlyMap<string, PluginRejection>;
   readonly evaluatedCount: number;
+  /** Set where nothing but each node by itself counts: the plan was not run, and need not be. */
+  readonly ranking?: Ranking | undefined;
 }
 
 export interface Decision extends Search {
@@ -35,13 +38,21 @@ export function decide(
   return choose(search(pod, snapshot, profile, planner), snapshot, random);
 }
 
+const NOBODY: ReadonlyMap<string, PluginRejection> = new Map();
+
 export function search(pod: PodState, snapshot: Snapshot, profile: Profile, planner: Planner): Search {
   const plan = planner.planFor(pod, profile);
   const cycle: Cycle = { pod, filterStates: plan.filterStates };
-  plan.run();
-  const overruled = leavePromised(pod, plan, snapshot);
   const nodeCount = snapshot.nodes.size;
   const promised = snapshot.nominatedNode(pod.key) ?? pod.pod.status?.nominatedNodeName;
+  const isPlain = !promised && snapshot.nominated.size === 0 && profile.percentageOfNodesToScore === undefined;
+  const ranking = isPlain ? plan.ranked() : undefined;
+  if (ranking !== undefined && ranking.count > 0) {
+    plan.count = ranking.count;
+    return { cycle, plan, overruled: NOBODY, evaluatedCount: nodeCount, ranking };
+  }
+  plan.run();
+  const overruled = leavePromised(pod, plan, snapshot);
   const own = promised ? snapshot.nodes.get(promised) : undefined;
   // The node that others were removed from for this Pod is taken as soon as it fits.
   if (own !== undefined && plan.slots.subarray(0, plan.count).includes(own.slot)) plan.retain((node) => node === own);
@@ -59,8 +70,11 @@ export function choose(
   random: Random,
   extra?: ReadonlyMap<string, number>,
 ): Decision {
-  const { plan } = found;
+  const { plan, ranking } = found;
   const feasibleCount = plan.count;
+  if (ranking !== undefined) {
+    return { ...found, feasibleCount, node: (snapshot.slots[ranking.pick(random)] as NodeState).name };
+  }
   if (feasibleCount === 0) return { ...found, feasibleCount };
   const nameAt = (i: number) => (snapshot.slots[plan.slots[i] as number] as NodeState).name;
   if (feasibleCount === 1) return { ...found, feasibleCount, node: nameAt(0) };

@@ -13,6 +13,7 @@ import {
   type ScoreState,
 } from './plugin.ts';
 import type { Profile } from './profile.ts';
+import { Ranking } from './ranking.ts';
 import { addWeighted } from './scores.ts';
 import type { Snapshot } from './snapshot.ts';
 import { Trial } from './trial.ts';
@@ -79,7 +80,9 @@ export class Plan {
   readonly #globalRefusedBy: Uint8Array;
   #hasGlobalRefusals = false;
   readonly #namedRefusals = new WeakMap<Rejection, PluginRejection>();
-  readonly #candidates: readonly NodeState[] | undefined;
+  readonly #candidates: ReadonlySet<NodeState> | undefined;
+  /** Nodes by the sum of their local scores; made with the scores. */
+  #ranking: Ranking | undefined;
   readonly #scratch: Scratch;
 
   constructor(pod: PodState, snapshot: Snapshot, profile: Profile, scratch = new Scratch()) {
@@ -111,7 +114,8 @@ export class Plan {
       return;
     }
     if (names !== undefined) {
-      this.#candidates = [...names].map((name) => snapshot.nodes.get(name)).filter((node) => node !== undefined);
+      const nodes = [...names].map((name) => snapshot.nodes.get(name));
+      this.#candidates = new Set(nodes.filter((node) => node !== undefined));
     }
     for (const node of this.candidates()) this.#filterLocally(node);
   }
@@ -135,12 +139,15 @@ export class Plan {
       for (const { state } of this.#global) state.update?.(pod, node, sign);
       for (const { state } of this.#scores ?? []) state.update?.(pod, node, sign);
     }
-    for (const node of dirty) {
-      this.memo.delete(node);
-      this.#filterLocally(node);
-      if (this.#scores !== undefined) this.#scoreLocally(node, this.#scores);
-    }
+    for (const node of dirty) this.#lookAgain(node);
     return true;
+  }
+
+  #lookAgain(node: NodeState): void {
+    if (this.#candidates?.has(node) === false) return; // nobody asks for it
+    this.memo.delete(node);
+    this.#filterLocally(node);
+    if (this.#scores !== undefined) this.#scoreLocally(node, this.#scores);
   }
 
   /** Fills `slots` with the nodes that fit, in order of their slots. */
@@ -150,6 +157,20 @@ export class Plan {
     const global = this.#global.filter(({ state }) => state.isIdle !== true);
     if (global.length === 0) this.#runLocally();
     else for (const node of this.candidates()) this.#judge(node, global);
+  }
+
+  /**
+   * Nodes that fit, ranked, where each node's fit and score rest on that node alone: then neither `run` nor `totals` is
+   * needed. undefined: they are.
+   */
+  ranked(): Ranking | undefined {
+    if (this.refusal !== undefined || this.#global.some(({ state }) => state.isIdle !== true)) return undefined;
+    for (const { state, rawMax } of this.#scorers()) {
+      const isNeutral = state.update === undefined ? state.normalize === undefined || rawMax === 0 : state.isIdle === true;
+      if (!isNeutral) return undefined;
+    }
+    this.#hasGlobalRefusals = false;
+    return this.#ranking;
   }
 
   #runLocally(): void {
@@ -301,13 +322,17 @@ export class Plan {
       rows.push({ plugin, state, weight, raw: new Float64Array(needsRaw ? size : 0), rawMax: 0 });
     }
     this.#base = new Float64Array(size);
+    this.#ranking = new Ranking(size);
     for (const node of this.candidates()) this.#scoreLocally(node, rows);
     this.#scores = rows;
     return rows;
   }
 
   #scoreLocally(node: NodeState, rows: readonly ScoreRow[]): void {
-    if (this.#refusedBy[node.slot] !== FITS) return;
+    if (this.#refusedBy[node.slot] !== FITS) {
+      this.#ranking?.set(node.slot);
+      return;
+    }
     let base = 0;
     for (const row of rows) {
       const { state, weight } = row;
@@ -320,5 +345,6 @@ export class Plan {
       }
     }
     this.#base[node.slot] = base;
+    this.#ranking?.set(node.slot, base);
   }
 }

@@ -7,6 +7,8 @@ import type { Profile } from './profile.ts';
 import type { Snapshot } from './snapshot.ts';
 
 const PLANS_MAX = 32;
+/** Of those that look at some nodes by name: Pods of a DaemonSet have a node and a plan each. */
+const NARROWED_PLANS_MAX = 4;
 
 export interface PlannerOptions {
   /** False: every Pod is planned by itself. For tests that show that it makes no difference. */
@@ -16,7 +18,9 @@ export interface PlannerOptions {
 export class Planner {
   readonly #snapshot: Snapshot;
   readonly #scratch = new Scratch();
+  /** The least recently used first. */
   readonly #plans = new Map<string, Plan>();
+  readonly #narrowed = new Map<string, Plan>();
   readonly #isShared: boolean;
   /** Where the search for nodes starts next, when not all of them are scored. */
   nextSlot = 0;
@@ -30,18 +34,18 @@ export class Planner {
     const isShared = this.#isShared && !this.#needsDevices(pod);
     const signature = isShared ? signatureOf(pod.pod) : undefined;
     if (signature === undefined) return new Plan(pod, this.#snapshot, profile, this.#scratch);
-    const known = this.#plans.get(signature);
-    if (known !== undefined) {
-      this.#plans.delete(signature);
-      if (known.catchUp()) {
-        this.#plans.set(signature, known);
-        return known;
-      }
+    for (const plans of [this.#plans, this.#narrowed]) {
+      const known = plans.get(signature);
+      if (known === undefined) continue;
+      plans.delete(signature);
+      if (!known.catchUp()) continue;
+      plans.set(signature, known);
+      return known;
     }
     const plan = new Plan(pod, this.#snapshot, profile, this.#scratch);
-    if (plan.refusal !== undefined || plan.narrowedBy.length > 0) return plan;
-    this.#plans.set(signature, plan);
-    if (this.#plans.size > PLANS_MAX) this.#plans.delete(this.#plans.keys().next().value as string);
+    if (plan.refusal !== undefined) return plan;
+    if (plan.narrowedBy.length > 0) keep(this.#narrowed, signature, plan, NARROWED_PLANS_MAX);
+    else keep(this.#plans, signature, plan, PLANS_MAX);
     return plan;
   }
 
@@ -50,6 +54,11 @@ export class Planner {
     const { lookup } = this.#snapshot;
     return otherRequests.some(([resource, amount]) => amount > 0 && deviceClassOf(resource, lookup) !== undefined);
   }
+}
+
+function keep(plans: Map<string, Plan>, signature: string, plan: Plan, max: number): void {
+  plans.set(signature, plan);
+  if (plans.size > max) plans.delete(plans.keys().next().value as string);
 }
 
 /** All that filters and scores look at. Undefined: what they look at for this Pod changes without notice. */

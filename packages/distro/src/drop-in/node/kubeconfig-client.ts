@@ -1,7 +1,7 @@
 /** How a component reaches its API server: `--kubeconfig` and `--master`, as upstream's take them. */
 import { describeError } from '@kapella/base';
 import { CliError } from '@kapella/cli';
-import { type Client, createClient } from '@kapella/client';
+import { type Client, type ClientOptions, createClient } from '@kapella/client';
 import { createHttpsTransport, type HttpsTransportOptions, loadKubeconfig } from '@kapella/client/node';
 import { KUBERNETES_VERSION } from '../../version.ts';
 import type { FlagValues } from '../flags.ts';
@@ -20,7 +20,12 @@ export async function kubeconfigTransport(flags: FlagValues, configured = ''): P
   }
 }
 
-export async function kubeconfigClient(program: string, flags: FlagValues, configured = ''): Promise<Client> {
+export async function kubeconfigClient(
+  program: string,
+  flags: FlagValues,
+  configured = '',
+  limits: Pick<ClientOptions, 'atOnceMax'> = {},
+): Promise<Client> {
   const userAgent = `${program}/${KUBERNETES_VERSION}`;
-  return createClient(createHttpsTransport(await kubeconfigTransport(flags, configured)), { userAgent });
+  return createClient(createHttpsTransport(await kubeconfigTransport(flags, configured)), { userAgent, ...limits });
 }

@@ -2,7 +2,7 @@
 import { hostname } from 'node:os';
 import { createMetricsRegistry, type Ctx } from '@kapella/base';
 import { createCache, createEventRecorder, createSeriesRecorder, runAsLeader } from '@kapella/client';
-import { createScheduler, DEFAULT_SCHEDULER, defaultConfig } from '@kapella/scheduler';
+import { createScheduler, DEFAULT_SCHEDULER, defaultConfig, REQUESTS_AT_ONCE } from '@kapella/scheduler';
 import { createExtenderTransport } from '@kapella/scheduler/node';
 import { leaseFlags } from '../../drop-in/flags.ts';
 import { kubeconfigClient } from '../../drop-in/node/kubeconfig-client.ts';
@@ -20,7 +20,7 @@ export async function runKubeScheduler(words: readonly string[], ctx: Ctx): Prom
   if (idle.length > 0) ctx.log.info('flags without effect', { flags: idle });
   const config = readSchedulerConfig('--config', flags.get('config') ?? '') ?? defaultConfig();
   const program = 'kube-scheduler';
-  const client = await kubeconfigClient(program, flags, config.clientConnection.kubeconfig);
+  const client = await kubeconfigClient(program, flags, config.clientConnection.kubeconfig, { atOnceMax: REQUESTS_AT_ONCE });
   const metrics = createMetricsRegistry();
   const https = await startComponentHttps(flags, { program, defaultPort: 10_259, client, metrics }, ctx);
   const component = config.profiles[0]?.schedulerName ?? DEFAULT_SCHEDULER;

@@ -68,10 +68,14 @@ function deviceOf(word: string): PluginDevice {
 async function node(files = createMemoryFiles(), policy: TopologyPolicy = 'none') {
   let changes = 0;
   const onChange = () => void changes++;
-  const devices = await createDeviceManager({ files, dir: '/devices', numaNodes: [0, 1], onChange });
+  let told: readonly string[] = [];
+  const onHealth = (podUids: readonly string[]) => {
+    told = podUids;
+  };
+  const devices = await createDeviceManager({ files, dir: '/devices', numaNodes: [0, 1], onChange, onHealth });
   const nodes = [0, 1].map((id) => ({ id, distances: [10, 20] }));
   const { admit } = createTopologyManager({ policy, scope: 'container', options: {}, nodes }, [devices]);
-  return { manager: Object.assign(devices, { admit }), files, changes: () => changes };
+  return { manager: Object.assign(devices, { admit }), files, changes: () => changes, told: () => told };
 }
 
 test('capacity is what the plugin has, allocatable what of it is healthy; without the plugin none', async () => {
@@ -149,6 +153,22 @@ test('an agent that begins anew knows what Pods hold', async () => {
   assert.equal(await again.manager.admit(testPod('other', { containers: [container('main', 1)] }), ctx), undefined);
   assert.deepEqual(next.calls, ['allocate b']);
   assert.deepEqual((await again.manager.grantsOf(pod, { name: 'main' }, ctx)).envs, { GPUS: 'a' });
+});
+
+test('the status of a container says how its devices are', async () => {
+  const { manager, told } = await node();
+  const gpu = plugin();
+  manager.add(GPU, gpu.client, ctx);
+  gpu.has('a', 'b');
+  const pod = testPod('web', { containers: [container('main', 2)] });
+  assert.equal(await manager.admit(pod, ctx), undefined);
+  const health = () =>
+    manager.healthOf?.(pod, { name: 'main' })[0]?.resources?.map((one) => `${one.resourceID} ${one.health}`);
+  assert.deepEqual(health(), ['a Healthy', 'b Healthy']);
+  gpu.has('a', 'b!');
+  assert.deepEqual(health(), ['a Healthy', 'b Unhealthy']);
+  assert.deepEqual(told(), ['uid-web']);
+  assert.deepEqual(manager.healthOf?.(pod, { name: 'other' }), []);
 });
 
 test('aligned: devices come from one NUMA node while that has enough', async () => {

@@ -1,6 +1,6 @@
 /** Devices that plugins offer as extended resources. Source: kubernetes pkg/kubelet/cm/devicemanager. */
 import { quantityValue } from '@kapella/api';
-import type { Container, Pod } from '@kapella/api/types/core-v1';
+import type { Container, Pod, ResourceStatus } from '@kapella/api/types/core-v1';
 import { type Ctx, describeError } from '@kapella/base';
 import type { ContainerGrants } from '../grants/grants.ts';
 import type { HostFiles } from '../host/host-files.ts';
@@ -69,6 +69,8 @@ export interface DeviceManagerDeps {
   readonly numaNodes: readonly number[];
   /** The node has more or less than before, or Pods hold what has become unhealthy, or well again. */
   onChange(): void;
+  /** Pods that hold devices whose health was told anew. */
+  onHealth?(podUids: readonly string[]): void;
 }
 
 /** Reads what was given to Pods before. */
@@ -103,18 +105,20 @@ class Manager implements DeviceManager {
       offer.client = undefined;
       offer.stoppedAtMs = ctx.clock.nowMs();
       offer.devices = new Map([...offer.devices].map(([id, device]) => [id, { ...device, healthy: false }]));
-      this.#changed(ctx);
+      this.#changed(resource, ctx);
     };
     const onDevices = (devices: readonly PluginDevice[]) => {
       if (offer.client !== client) return;
       offer.devices = new Map(devices.map((device) => [device.id, device]));
-      this.#changed(ctx);
+      this.#changed(resource, ctx);
     };
     client.watch(onDevices, ctx).then(() => ended(), ended);
   }
 
-  #changed(ctx: Ctx): void {
+  #changed(resource: string, ctx: Ctx): void {
     this.#deps.onChange();
+    const holding = this.#held.filter((held) => held.resource === resource);
+    this.#deps.onHealth?.([...new Set(holding.map(({ podUid }) => podUid))]);
     this.#save().catch((error: unknown) => ctx.log.warn('devices not saved', { error: describeError(error) }));
   }
 
@@ -276,6 +280,18 @@ class Manager implements DeviceManager {
     if (client?.hasPreference !== true || must.length + from.length === count) return from;
     const wished = await client.preferred([...must, ...from], must, count, ctx);
     return [...new Set([...wished.filter((id) => from.includes(id)), ...from])];
+  }
+
+  healthOf({ metadata }: Pod, { name }: { readonly name: string }): readonly ResourceStatus[] {
+    const own = this.#held.filter(({ podUid, container }) => podUid === metadata.uid && container === name);
+    return own.map(({ resource, ids }) => ({
+      name: resource,
+      resources: ids.map((resourceID) => {
+        // Of a plugin that has not come back yet nothing is known against its devices.
+        const isWell = this.device(resource, resourceID)?.healthy ?? true;
+        return { resourceID, health: isWell ? ('Healthy' as const) : ('Unhealthy' as const) };
+      }),
+    }));
   }
 
   async settle(pod: Pod): Promise<void> {

@@ -8,36 +8,22 @@ import type { GrantManager } from '../grants/grants.ts';
 import type { HostFiles } from '../host/host-files.ts';
 import type { AnyContainer } from '../lifecycle/observed.ts';
 import type { PluginHandler, PluginInfo } from '../plugins/plugin-manager.ts';
+import { type ClaimName, claimsOfPod, isOfRequest, type PreparedClaim, type PreparedDevice } from './claims.ts';
+import { createHealthBook, type DeviceHealth } from './device-health.ts';
+
+export type { ClaimName, PreparedClaim, PreparedDevice } from './claims.ts';
 
 const CHECKPOINT = 'dra_manager_state';
 /** A driver that is away that long takes its slices with it. */
 const WIPE_MS = 30_000;
 
-export interface ClaimName {
-  readonly namespace: string;
-  readonly name: string;
-  readonly uid: string;
-}
-
-export interface PreparedDevice {
-  /** Empty = of every request of the claim. */
-  readonly requestNames: readonly string[];
-  readonly poolName: string;
-  readonly deviceName: string;
-  readonly cdiDeviceIds: readonly string[];
-}
-
 export interface DraDriverClient {
   /** Throws an Error that says which claim could not be prepared. */
   prepare(claim: ClaimName, ctx: Ctx): Promise<readonly PreparedDevice[]>;
   unprepare(claim: ClaimName, ctx: Ctx): Promise<void>;
+  /** Calls `onHealth` with each word of the driver until it goes away or `ctx` aborts. Absent: it says none. */
+  watchHealth?(onHealth: (devices: readonly DeviceHealth[]) => void, ctx: Ctx): Promise<void>;
   close(): void;
-}
-
-export interface PreparedClaim extends ClaimName {
-  readonly podUids: readonly string[];
-  /** By driver. */
-  readonly devices: Readonly<Record<string, readonly PreparedDevice[]>>;
 }
 
 export interface DraManager extends GrantManager, PluginHandler {
@@ -51,6 +37,8 @@ export interface DraManagerDeps {
   /** Where the checkpoint lies. */
   readonly dir: string;
   readonly nodeName: string;
+  /** Devices of these Pods are in another state than before. */
+  onHealth?(podUids: readonly string[]): void;
   /** Throws when none of the plugin's versions is spoken. */
   connect(plugin: PluginInfo): DraDriverClient;
 }
@@ -65,6 +53,8 @@ class Manager implements DraManager {
   readonly #deps: DraManagerDeps;
   readonly #drivers = new Map<string, { readonly endpoint: string; readonly client: DraDriverClient }>();
   readonly #claims = new Map<string, PreparedClaim>();
+  readonly #health = createHealthBook();
+  #nowMs: () => number = () => 0;
   /** One at a time: claims may be shared by Pods. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -76,10 +66,31 @@ class Manager implements DraManager {
     return [...this.#claims.values()];
   }
 
-  async register(plugin: PluginInfo): Promise<void> {
+  async register(plugin: PluginInfo, ctx: Ctx): Promise<void> {
     const client = this.#deps.connect(plugin);
     this.#drivers.get(plugin.name)?.client.close();
     this.#drivers.set(plugin.name, { endpoint: plugin.endpoint, client });
+    client
+      .watchHealth?.((devices) => this.#takeHealth(plugin.name, devices, ctx), ctx)
+      .catch((error: unknown) => {
+        if (ctx.signal.aborted || this.#drivers.get(plugin.name)?.client !== client) return;
+        ctx.log.warn('health of devices is not told any more', { driver: plugin.name, error: describeError(error) });
+      });
+  }
+
+  #takeHealth(driver: string, devices: readonly DeviceHealth[], ctx: Ctx): void {
+    const told = () => {
+      const concerned = this.claims().filter((claim) => Object.hasOwn(claim.devices, driver));
+      this.#deps.onHealth?.([...new Set(concerned.flatMap(({ podUids }) => podUids))]);
+    };
+    // What is not said again in time is not known any more.
+    this.#nowMs = () => ctx.clock.nowMs();
+    ctx.clock.setTimer(this.#health.take(driver, devices, ctx.clock.nowMs()), told);
+    told();
+  }
+
+  healthOf(pod: Pod, container: AnyContainer) {
+    return this.#health.statusOf(pod, container, this.claims(), this.#nowMs());
   }
 
   async deregister({ name, endpoint }: PluginInfo, ctx: Ctx): Promise<void> {
@@ -215,14 +226,6 @@ class Manager implements DraManager {
 
 const keyOf = (namespace: string, name: string) => `${namespace}/${name}`;
 
-/** A claim from a template has its name in the status, or none when it is not needed. */
-function claimsOfPod({ spec, status }: Pod) {
-  return (spec.resourceClaims ?? []).map(({ name, resourceClaimName }) => {
-    const made = status?.resourceClaimStatuses?.find((one) => one.name === name)?.resourceClaimName;
-    return { name, claimName: resourceClaimName ?? made ?? undefined };
-  });
-}
-
 function checkReserved({ metadata, status }: ResourceClaim, pod: Pod): void {
   if (status?.reservedFor?.some(({ uid }) => uid === pod.metadata.uid)) return;
   const who = `pod ${pod.metadata.name} (${pod.metadata.uid})`;
@@ -231,7 +234,3 @@ function checkReserved({ metadata, status }: ResourceClaim, pod: Pod): void {
 
 const driversOf = ({ status }: ResourceClaim): ReadonlySet<string> =>
   new Set((status?.allocation?.devices?.results ?? []).map(({ driver }) => driver));
-
-/** A device of `gpu/large` serves the request `gpu`, whose first available alternative it was. */
-const isOfRequest = ({ requestNames }: PreparedDevice, request: string): boolean =>
-  request === '' || requestNames.length === 0 || requestNames.some((name) => name.split('/', 1)[0] === request);

@@ -1,5 +1,5 @@
 /** What managers of the node's resources give to one container, beyond what its spec says. */
-import type { Pod } from '@kapella/api/types/core-v1';
+import type { Pod, ResourceStatus } from '@kapella/api/types/core-v1';
 import type { Ctx } from '@kapella/base';
 import type { DeviceConfig, MountConfig } from '../cri/config.ts';
 import type { Rejection } from '../lifecycle/admission.ts';
@@ -29,6 +29,8 @@ export interface GrantManager {
   grantsOf(pod: Pod, container: AnyContainer, ctx: Ctx): Promise<Partial<ContainerGrants>>;
   /** Nothing of the Pod runs any more. Throws while what it had cannot be given back. */
   release(podUid: string, ctx: Ctx): Promise<void>;
+  /** How what the container has is, for its status. Absent: nothing is known. */
+  healthOf?(pod: Pod, container: AnyContainer): readonly ResourceStatus[];
   /** Uids of Pods that hold something. */
   holders(): readonly string[];
 }
@@ -75,6 +77,7 @@ export function combineGrants(managers: readonly Omit<GrantManager, 'admit'>[]):
     async release(podUid, ctx) {
       for (const manager of managers) await manager.release(podUid, ctx);
     },
+    healthOf: (pod, container) => managers.flatMap((manager) => manager.healthOf?.(pod, container) ?? []),
     holders: () => [...new Set(managers.flatMap((manager) => manager.holders()))],
   };
 }

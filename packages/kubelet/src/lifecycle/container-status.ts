@@ -2,7 +2,13 @@
  * `containerStatuses` from what the runtime has, what was reported before and why starts failed.
  * Source: kubernetes pkg/kubelet/kubelet_pods.go (convertToAPIContainerStatuses).
  */
-import type { ContainerState, ContainerStatus, Pod, VolumeMountStatus } from '@kapella/api/types/core-v1';
+import type {
+  ContainerState,
+  ContainerStatus,
+  Pod,
+  ResourceStatus,
+  VolumeMountStatus,
+} from '@kapella/api/types/core-v1';
 import { formatTime } from '@kapella/base';
 import {
   type AnyContainer,
@@ -33,6 +39,8 @@ export interface StatusInput {
   readonly runtimeName: string;
   /** The runtime mounts recursively read-only. */
   readonly recursiveReadOnly: boolean;
+  /** How the devices are that it has. Absent: it has none. */
+  readonly healthOf?: (container: AnyContainer) => readonly ResourceStatus[];
 }
 
 export const STATUS_UNKNOWN = 'ContainerStatusUnknown';
@@ -44,8 +52,21 @@ const lostContainer = (message: string): ContainerState => ({
 export function containerStatuses(kind: ContainerKind, input: StatusInput): readonly ContainerStatus[] {
   const containers = containersOf(kind, input.pod);
   const old = new Map(previousOf(kind, input).map((status) => [status.name, status]));
-  const list = containers.map((container) => oneStatus(kind, container, old.get(container.name), input));
+  const list = containers.map((container) =>
+    withHealth(kind, oneStatus(kind, container, old.get(container.name), input), container, input),
+  );
   return kind === 'init' ? list : list.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** Of main containers, as upstream has it. */
+function withHealth(
+  kind: ContainerKind,
+  status: ContainerStatus,
+  container: AnyContainer,
+  { healthOf }: StatusInput,
+): ContainerStatus {
+  const health = kind === 'main' ? (healthOf?.(container) ?? []) : [];
+  return health.length === 0 ? status : { ...status, allocatedResourcesStatus: health };
 }
 
 function containersOf(kind: ContainerKind, { spec }: Pod): readonly AnyContainer[] {

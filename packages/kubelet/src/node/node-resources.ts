@@ -53,9 +53,13 @@ export async function createNodeResources(options: NodeResourcesOptions): Promis
   const dir = `${dataDir}/device-plugins`;
   const numa = await readNumaNodes(options.memoryBytes);
   const numaNodes = numa.map(({ id }) => id);
-  const devices = await createDeviceManager({ files: hostFiles, dir, numaNodes, onChange: () => options.onChange() });
+  const onHealth = (podUids: readonly string[]) => {
+    for (const worker of options.workers()) if (podUids.includes(worker.uid)) worker.wake(false);
+  };
+  const onChange = () => options.onChange();
+  const devices = await createDeviceManager({ files: hostFiles, dir, numaNodes, onChange, onHealth });
   const dra = await createDraManager({
-    ...{ client, recorder, files: hostFiles, dir: dataDir, nodeName, connect: connectDraDriver },
+    ...{ client, recorder, files: hostFiles, dir: dataDir, nodeName, connect: connectDraDriver, onHealth },
   });
   const cpus = await createCpus(options);
   const fit = createNodeFitManager(nodeName, client, options.cache);

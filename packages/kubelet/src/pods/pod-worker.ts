@@ -311,6 +311,7 @@ export class PodWorker {
       previous: this.#status ?? this.#pod.status,
       runtimeName: settings.runtimeName,
       recursiveReadOnly: settings.recursiveReadOnly,
+      healthOf: (container) => this.#deps.grants?.healthOf?.(this.#pod, container) ?? [],
       nowMs: this.#ctx.clock.nowMs(),
       terminal,
       hostIps: settings.hostIps,

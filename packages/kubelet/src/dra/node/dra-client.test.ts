@@ -39,3 +39,36 @@ for (const version of ['v1', 'v1beta1']) {
     rmSync(dir, { recursive: true, force: true });
   });
 }
+
+test('a driver that tells of the health of its devices is heard', { timeout: 60_000 }, async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'kapella-dra-'));
+  const stop = new AbortController();
+  const ctx = hostCtx(stop.signal, silentLogger);
+  const api = loadProto('./dra-health.proto', import.meta.url) as Wire;
+  const server = new grpc.Server();
+  const device = { poolName: 'p', deviceName: 'd' };
+  server.addService(api.v1alpha1.DRAResourceHealth.service, {
+    nodeWatchResources: (call: Wire) =>
+      call.write({
+        devices: [{ device, health: 'UNHEALTHY', message: 'hot', healthCheckTimeoutSeconds: 7 }, { device }],
+      }),
+  });
+  const endpoint = `${dir}/dra.sock`;
+  await new Promise<void>((resolve, reject) => {
+    const credentials = grpc.ServerCredentials.createInsecure();
+    server.bindAsync(`unix://${endpoint}`, credentials, (error) => (error ? reject(error) : resolve()));
+  });
+  const supportedVersions = ['v1.DRAPlugin', 'v1alpha1.DRAResourceHealth'];
+  const client = connectDraDriver({ type: 'DRAPlugin', name: 'd', endpoint, supportedVersions });
+  const heard = Promise.withResolvers<unknown>();
+  const watching = client.watchHealth?.(heard.resolve, ctx).catch(() => {});
+  assert.deepEqual(await heard.promise, [
+    { ...device, health: 'Unhealthy', message: 'hot', timeoutSeconds: 7 },
+    { ...device, health: 'Unknown', message: '', timeoutSeconds: 0 },
+  ]);
+  stop.abort(new Error('enough'));
+  await watching;
+  client.close();
+  server.forceShutdown();
+  rmSync(dir, { recursive: true, force: true });
+});

@@ -2,9 +2,12 @@
 import { createGrpcService, loadProto, type Wire } from '../../cri/node/grpc.ts';
 import type { PluginInfo } from '../../plugins/plugin-manager.ts';
 import type { ClaimName, DraDriverClient } from '../dra-manager.ts';
+import type { DeviceHealth } from '../device-health.ts';
 
 const CALL_MS = 45_000; // upstream's default
 const VERSIONS = ['v1', 'v1beta1'] as const;
+const HEALTH = 'v1alpha1.DRAResourceHealth';
+const WORDS: Readonly<Record<string, DeviceHealth['health']>> = { HEALTHY: 'Healthy', UNHEALTHY: 'Unhealthy' };
 
 /** Throws when none of its versions is spoken. */
 export function connectDraDriver({ name, endpoint, supportedVersions }: PluginInfo): DraDriverClient {
@@ -34,6 +37,25 @@ export function connectDraDriver({ name, endpoint, supportedVersions }: PluginIn
     async unprepare(claim, ctx) {
       await call('NodeUnprepareResources', claim, ctx);
     },
+    ...(supportedVersions.includes(HEALTH) ? { watchHealth: healthWatch(endpoint) } : {}),
     close: () => service.close(),
+  };
+}
+
+function healthWatch(endpoint: string): NonNullable<DraDriverClient['watchHealth']> {
+  return async (onHealth, ctx) => {
+    const api = loadProto('./dra-health.proto', import.meta.url) as Wire;
+    const service = createGrpcService(api.v1alpha1.DRAResourceHealth, endpoint);
+    const onData = ({ devices = [] }: Wire) => onHealth(devices.map(healthOf));
+    await service.serverStream('NodeWatchResources', {}, {}, onData, ctx).finally(() => service.close());
+  };
+}
+
+function healthOf({ device, health, message, healthCheckTimeoutSeconds }: Wire): DeviceHealth {
+  const { poolName, deviceName } = device as Record<string, string>;
+  return {
+    ...{ poolName: poolName ?? '', deviceName: deviceName ?? '', message: message ?? '' },
+    health: WORDS[String(health)] ?? 'Unknown',
+    timeoutSeconds: Number(healthCheckTimeoutSeconds ?? 0),
   };
 }

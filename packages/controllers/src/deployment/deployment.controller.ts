@@ -3,16 +3,25 @@ import { appsV1, compileLabelSelector, coreV1 } from '@kapella/api';
 import type { Deployment } from '@kapella/api/types/apps-v1';
 import type { Ctx } from '@kapella/base';
 import { type Controller, type ControllerDeps, controllerOf, defineController } from '@kapella/controller';
-import { candidatesOf, claim, indexOrphans, isTerminal, orphanWatch, planClaim } from '../workload/index.ts';
+import {
+  candidatesOf,
+  claim,
+  createOwnWrites,
+  indexOrphans,
+  isTerminal,
+  orphanWatch,
+  planClaim,
+} from '../workload/index.ts';
 import { rollbackTarget } from './annotations.ts';
 import { isScaling, planNewSize, planOldSizes, planScaling } from './plan-scale.ts';
 import { isComplete } from './plan-status.ts';
 import { activeOf, isRolling, replicasOf, sumStatus } from './replica-sets.ts';
-import { createRollout, type Rollout } from './rollout.ts';
+import { createRollout, type Rollout, type RolloutDeps } from './rollout.ts';
 
 export function createDeploymentController(deps: ControllerDeps): Controller {
   const { cache } = deps;
   indexOrphans(cache, appsV1.ReplicaSet);
+  const writes = createOwnWrites();
   return defineController({
     name: 'deployment-controller',
     primary: appsV1.Deployment,
@@ -37,15 +46,19 @@ export function createDeploymentController(deps: ControllerDeps): Controller {
     ],
     async reconcile(key, ctx) {
       const deployment = cache.get(appsV1.Deployment, key);
-      if (deployment === undefined) return {};
-      const requeueAfterMs = await sync(deps, deployment, ctx);
+      if (deployment === undefined) {
+        writes.forget(key);
+        return {};
+      }
+      if (writes.isBehind(key, [deployment, ...cache.ownedBy(appsV1.ReplicaSet, deployment.metadata.uid)])) return {};
+      const requeueAfterMs = await sync({ ...deps, writes }, deployment, ctx);
       return requeueAfterMs === undefined ? {} : { requeueAfterMs };
     },
   });
 }
 
 /** Answers when to look again. */
-async function sync(deps: ControllerDeps, deployment: Deployment, ctx: Ctx): Promise<number | undefined> {
+async function sync(deps: RolloutDeps, deployment: Deployment, ctx: Ctx): Promise<number | undefined> {
   const { cache, client, events } = deps;
   const selector = compileLabelSelector(deployment.spec.selector);
   if (selector.isEmpty) {

@@ -1,11 +1,11 @@
 /** The writes of one reconcile of a Deployment, each on what the last one left. Source: kubernetes pkg/controller/deployment/sync.go. */
-import { appsV1 } from '@kapella/api';
+import { appsV1, type KubeObject, keyOf } from '@kapella/api';
 import type { Deployment, DeploymentCondition, DeploymentStatus, ReplicaSet } from '@kapella/api/types/apps-v1';
 import type { PodTemplateSpec } from '@kapella/api/types/core-v1';
 import { type Ctx, describeError, isReason, jsonEqual } from '@kapella/base';
 import { controllerOf, controllerRef, type ControllerDeps } from '@kapella/controller';
 import { hashOf } from '../shared/values.ts';
-import { isNamespaceTerminating } from '../workload/index.ts';
+import { isNamespaceTerminating, type OwnWrites } from '../workload/index.ts';
 import { newSetAnnotations, rollbackAnnotations, rollbackTarget, sizeAnnotations } from './annotations.ts';
 import { planCleanup, planNewSize, type Resize } from './plan-scale.ts';
 import {
@@ -53,8 +53,13 @@ export interface Rollout {
   syncRolloutStatus(): Promise<number | undefined>;
 }
 
+export interface RolloutDeps extends ControllerDeps {
+  /** Told of each write. */
+  readonly writes: OwnWrites;
+}
+
 export function createRollout(
-  deps: ControllerDeps,
+  deps: RolloutDeps,
   deployment: Deployment,
   sets: readonly ReplicaSet[],
   ctx: Ctx,
@@ -63,12 +68,12 @@ export function createRollout(
 }
 
 class Writes implements Rollout {
-  readonly #deps: ControllerDeps;
+  readonly #deps: RolloutDeps;
   readonly #ctx: Ctx;
   readonly #sets: Map<string, ReplicaSet>;
   deployment: Deployment;
 
-  constructor(deps: ControllerDeps, deployment: Deployment, sets: readonly ReplicaSet[], ctx: Ctx) {
+  constructor(deps: RolloutDeps, deployment: Deployment, sets: readonly ReplicaSet[], ctx: Ctx) {
     this.#deps = deps;
     this.deployment = deployment;
     this.#ctx = ctx;
@@ -246,7 +251,7 @@ class Writes implements Rollout {
   async #endRollback(deployment: Deployment): Promise<void> {
     const { 'deprecated.deployment.rollback.to': _, ...annotations } = deployment.metadata.annotations ?? {};
     const next = { ...deployment, metadata: { ...deployment.metadata, annotations } };
-    this.deployment = await this.#deps.client.update(appsV1.Deployment, next, this.#ctx);
+    this.deployment = this.#wrote(await this.#deps.client.update(appsV1.Deployment, next, this.#ctx));
   }
 
   async syncStatus(): Promise<undefined> {
@@ -265,7 +270,7 @@ class Writes implements Rollout {
   }
 
   async #updateSet(set: ReplicaSet): Promise<ReplicaSet> {
-    const updated = await this.#deps.client.update(appsV1.ReplicaSet, set, this.#ctx);
+    const updated = this.#wrote(await this.#deps.client.update(appsV1.ReplicaSet, set, this.#ctx));
     this.#sets.set(updated.metadata.name, updated);
     return updated;
   }
@@ -276,7 +281,11 @@ class Writes implements Rollout {
     if (metadata.annotations?.[REVISION] === revision) return;
     const annotations = { ...metadata.annotations, [REVISION]: revision };
     const next = { ...this.deployment, metadata: { ...metadata, annotations } };
-    this.deployment = await this.#deps.client.update(appsV1.Deployment, next, this.#ctx);
+    this.deployment = this.#wrote(await this.#deps.client.update(appsV1.Deployment, next, this.#ctx));
+  }
+
+  #wrote<T extends KubeObject>(object: T): T {
+    return this.#deps.writes.wrote(keyOf(this.deployment), object);
   }
 
   async #setCondition(condition: DeploymentCondition): Promise<void> {
@@ -285,11 +294,9 @@ class Writes implements Rollout {
   }
 
   async #writeStatus(status: DeploymentStatus): Promise<void> {
-    this.deployment = await this.#deps.client.patchStatus(
-      appsV1.Deployment,
-      this.deployment,
-      statusOf(status),
-      this.#ctx,
+    const { client } = this.#deps;
+    this.deployment = this.#wrote(
+      await client.patchStatus(appsV1.Deployment, this.deployment, statusOf(status), this.#ctx),
     );
   }
 }

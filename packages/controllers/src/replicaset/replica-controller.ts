@@ -14,6 +14,7 @@ import {
   candidatesOf,
   claim,
   createLateExpectations,
+  createOwnWrites,
   createPods,
   deletePods,
   indexOrphans,
@@ -45,6 +46,7 @@ export function createReplicaController<T extends Replicated>(deps: ControllerDe
   const control: PodsControl = { ...deps, expectations };
   indexOrphans(cache, coreV1.Pod);
   const rests = createRests();
+  const writes = createOwnWrites();
   return defineController<T>({
     name: of.name,
     primary: of.kind,
@@ -57,8 +59,10 @@ export function createReplicaController<T extends Replicated>(deps: ControllerDe
       if (owner === undefined) {
         expectations.forget(key);
         rests.forget(key);
+        writes.forget(key);
         return {}; // the garbage collector removes its Pods
       }
+      if (writes.isBehind(key, [owner])) return {};
       const waitMs = rests.before(key, owner, expectations.satisfied(key), ctx.clock.monotonicMs());
       if (waitMs > 0) return { requeueAfterMs: waitMs };
       const selector = compileLabelSelector(of.selectorOf(owner));
@@ -82,7 +86,7 @@ export function createReplicaController<T extends Replicated>(deps: ControllerDe
         failure: failure === undefined ? undefined : describeError(failure),
         nowMs,
       });
-      await client.patchStatus(of.kind, owner, status as NonNullable<T['status']>, ctx);
+      writes.wrote(key, await client.patchStatus(of.kind, owner, status as NonNullable<T['status']>, ctx));
       if (failure !== undefined) throw failure;
       return nextLook(owner, active, status, nowMs);
     },

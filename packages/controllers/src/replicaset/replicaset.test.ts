@@ -257,7 +257,9 @@ test('a refused Pod is told once as condition and event, and tried again', async
 test('a large set whose Pods change one by one is looked at now and then; what is wanted of it counts at once', () => {
   const set = (replicas: number, generation = 1) =>
     ({ metadata: { name: 's', generation }, spec: { replicas }, status: { replicas, observedGeneration: 1 } }) as never;
-  assert.equal(restMs(set(499), 1_000, 1_000), 0);
+  assert.equal(restMs(set(20), 1_000, 1_000), 1);
+  assert.equal(restMs(set(20), 1_000, 1_001), 0);
+  assert.equal(restMs(set(19), 1_000, 1_000), 0);
   assert.equal(restMs(set(5_000), undefined, 1_000), 0);
   assert.equal(restMs(set(5_000), 1_000, 1_000), 250);
   assert.equal(restMs(set(5_000), 1_000, 1_200), 50);

@@ -9,17 +9,16 @@ export interface Replicated extends KubeObject {
 
 /** Pods of a set that one millisecond between two looks at it stands for: each look goes over all of them. */
 const PODS_PER_MS = 20;
-const SMALL_SET_PODS = 500;
 
 /**
  * Pure: how long to wait with the next look at a set whose Pods alone have changed: thousands of Pods that become ready one
- * by one would else be counted thousands of times. 0 for small sets, and when its owner wants something else of it.
+ * by one would else be counted thousands of times. 0 when its owner wants something else of it.
  */
 export function restMs({ metadata, spec, status }: Replicated, lastMs: number | undefined, nowMs: number): number {
-  const podCount = Math.max(status?.replicas ?? 0, spec.replicas ?? 1);
-  if (lastMs === undefined || podCount < SMALL_SET_PODS) return 0;
+  const podCount = Math.max((status?.replicas ?? 0) + (status?.terminatingReplicas ?? 0), spec.replicas ?? 1);
+  if (lastMs === undefined) return 0;
   if (status?.observedGeneration !== metadata.generation || metadata.deletionTimestamp !== undefined) return 0;
-  return Math.max(0, lastMs + podCount / PODS_PER_MS - nowMs);
+  return Math.max(0, Math.ceil(lastMs + Math.floor(podCount / PODS_PER_MS) - nowMs));
 }
 
 export interface Rests {

@@ -155,14 +155,20 @@ function answerOf(stream: ClientHttp2Stream, streaming: boolean, server: string,
       stream.close(constants.NGHTTP2_CANCEL);
       reject(ctx.signal.reason);
     };
-    const done = () => ctx.signal.removeEventListener('abort', onAbort);
+    let settled = false;
+    const done = () => {
+      settled = true;
+      ctx.signal.removeEventListener('abort', onAbort);
+    };
     ctx.signal.addEventListener('abort', onAbort, { once: true });
     const fail = (cause: unknown) => {
+      if (settled) return;
       done();
       reject(new Error(`no answer from ${server}`, { cause }));
     };
     stream.on('error', fail);
-    stream.once('close', () => fail(new Error('the connection ended')));
+    // Every stream closes: an error, with its stack, is made only where there was no answer.
+    stream.once('close', () => settled || fail(new Error('the connection ended')));
     stream.once('response', (raw: IncomingHttpHeaders & { ':status'?: number }) => {
       const status = Number(raw[':status']);
       const headers = headersOf(raw);

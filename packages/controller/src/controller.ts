@@ -24,6 +24,8 @@ export interface WatchSource<T> {
   readonly kind: KindRef<T>;
   /** Pure. `old` is undefined on add; `deleted` true on delete. */
   keysOf(object: T, old: T | undefined, deleted: boolean): readonly string[];
+  /** So long the keys wait for further events; absent or 0: not at all. */
+  readonly delayMs?: number;
 }
 
 /** What a controller may do to its own queue. */
@@ -37,6 +39,8 @@ export interface ControllerSpec<T> {
   readonly primary: KindRef<T>;
   /** Which changes of a primary queue it; absent: all. Pure. What comes or goes always does. */
   readonly primaryChanged?: (next: T, old: T) => boolean;
+  /** So long a primary's event waits for further ones; absent or 0: not at all. */
+  readonly primaryDelayMs?: number;
   /** An event on an object whose controller reference names a primary queues that primary's key. */
   readonly owns?: readonly KindRef<unknown>[];
   // biome-ignore lint/suspicious/noExplicitAny: each is of a kind of its own

@@ -68,6 +68,7 @@ async function runController(
 function subscribe(spec: AnySpec, cache: Cache, queue: WorkQueue, ctx: Ctx): (() => void)[] {
   const primary: WatchSource<KubeObject> = {
     kind: spec.primary,
+    ...(spec.primaryDelayMs !== undefined && { delayMs: spec.primaryDelayMs }),
     keysOf(object, old, deleted) {
       const isIgnored = old !== undefined && !deleted && spec.primaryChanged?.(object, old) === false;
       return isIgnored ? [] : [keyOf(object)];
@@ -83,7 +84,7 @@ function subscribe(spec: AnySpec, cache: Cache, queue: WorkQueue, ctx: Ctx): (()
 function handlerOf(watch: AnySource, queue: WorkQueue, ctx: Ctx): InformerHandler<KubeObject> {
   const queueKeys = (object: unknown, old: unknown, deleted: boolean) => {
     try {
-      for (const key of watch.keysOf(object, old, deleted)) queue.add(key);
+      for (const key of watch.keysOf(object, old, deleted)) queue.addAfter(key, watch.delayMs ?? 0);
     } catch (error) {
       // One odd object must not silence the informer for everyone else.
       ctx.log.error('event not mapped to keys', { kind: watch.kind.plural, cause: describeError(error) });

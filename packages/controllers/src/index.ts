@@ -54,8 +54,10 @@ import { createCloudNodeController, createCloudNodeLifecycleController } from '.
 import { createNodeRouteController } from './node-route/node-route.controller.ts';
 import { createServiceLbController } from './service-lb/service-lb.controller.ts';
 import { isSelected } from './known-controllers.ts';
+import { DEFAULT_TUNING, type Tuning } from './tuning.ts';
 
 export type * from './cloud/cloud-provider.ts';
+export { DEFAULT_TUNING, type Tuning } from './tuning.ts';
 export { createNodeAddressesCloud } from './cloud/node-addresses.ts';
 export { CLUSTER_CONTROLLERS, isSelected, KNOWN_CONTROLLERS, unknownControllers } from './known-controllers.ts';
 
@@ -86,6 +88,8 @@ export interface ClusterFacts {
   readonly cloud?: (deps: ControllerDeps) => CloudProvider;
   /** The token that a Secret of type kubernetes.io/service-account-token holds. Absent: such Secrets stay without one. */
   readonly signAccountToken?: SignAccountToken;
+  /** Absent: as upstream's defaults. */
+  readonly tuning?: Tuning;
 }
 
 export interface ControllerRow {
@@ -105,6 +109,13 @@ const row = (name: string, account: string, create: ControllerRow['create']): Co
   create,
 });
 
+/** One that flags tune. */
+const tuned = (
+  name: string,
+  account: string,
+  create: (deps: ControllerDeps, tuning: Tuning) => Controller,
+): ControllerRow => row(name, account, (deps, { tuning = DEFAULT_TUNING }) => create(deps, tuning));
+
 /** One that works through a part of the cloud, where there is a cloud that has the part. */
 const cloudRow = <P extends 'loadBalancer' | 'routes' | 'instances'>(
   name: string,
@@ -121,7 +132,7 @@ export const controllers: readonly ControllerRow[] = [
   row('serviceaccount-controller', 'service-account-controller', createServiceAccountController),
   // Upstream's writes as the controller manager itself: no other controller's role may update Secrets everywhere.
   row('serviceaccount-token-controller', 'system:kube-controller-manager', createAccountTokenController),
-  row(
+  tuned(
     'legacy-serviceaccount-token-cleaner-controller',
     'legacy-service-account-token-cleaner',
     createLegacyTokenCleaner,
@@ -133,7 +144,7 @@ export const controllers: readonly ControllerRow[] = [
   row('node-ipam-controller', 'node-controller', (deps, { podCidr, nodePrefix }) =>
     podCidr === '' ? undefined : createNodeIpamController(deps, podCidr, nodePrefix),
   ),
-  row('node-lifecycle-controller', 'node-controller', createNodeLifecycleController),
+  tuned('node-lifecycle-controller', 'node-controller', createNodeLifecycleController),
   row('taint-eviction-controller', 'node-controller', createTaintEvictionController),
   row('deployment-controller', 'deployment-controller', createDeploymentController),
   row('replicaset-controller', 'replicaset-controller', createReplicaSetController),
@@ -141,18 +152,18 @@ export const controllers: readonly ControllerRow[] = [
   row('statefulset-controller', 'statefulset-controller', createStatefulSetController),
   row('daemonset-controller', 'daemon-set-controller', createDaemonSetController),
   row('garbage-collector-controller', 'generic-garbage-collector', createGarbageCollectorController),
-  row('namespace-controller', 'namespace-controller', (deps) => createNamespaceController(deps)),
+  tuned('namespace-controller', 'namespace-controller', (deps, tuning) => createNamespaceController(deps, { tuning })),
   row('job-controller', 'job-controller', createJobController),
   row('cronjob-controller', 'cronjob-controller', createCronJobController),
-  row('endpointslice-controller', 'endpointslice-controller', createEndpointSliceController),
-  row(
+  tuned('endpointslice-controller', 'endpointslice-controller', createEndpointSliceController),
+  tuned(
     'endpointslice-mirroring-controller',
     'endpointslicemirroring-controller',
     createEndpointSliceMirroringController,
   ),
-  row('endpoints-controller', 'endpoint-controller', createEndpointsController),
-  row('horizontal-pod-autoscaler-controller', 'horizontal-pod-autoscaler', createPodAutoscalerController),
-  row('resourcequota-controller', 'resourcequota-controller', createResourceQuotaController),
+  tuned('endpoints-controller', 'endpoint-controller', createEndpointsController),
+  tuned('horizontal-pod-autoscaler-controller', 'horizontal-pod-autoscaler', createPodAutoscalerController),
+  tuned('resourcequota-controller', 'resourcequota-controller', createResourceQuotaController),
   row('resourceclaim-controller', 'resource-claim-controller', createResourceClaimController),
   row('ephemeral-volume-controller', 'ephemeral-volume-controller', createEphemeralVolumeController),
   row('certificatesigningrequest-approving-controller', 'certificate-controller', (deps, { certificates }) =>
@@ -172,7 +183,7 @@ export const controllers: readonly ControllerRow[] = [
     'volumeattributesclass-protection-controller',
     createVacProtectionController,
   ),
-  row('pod-garbage-collector-controller', 'pod-garbage-collector', createPodGcController),
+  tuned('pod-garbage-collector-controller', 'pod-garbage-collector', createPodGcController),
   row('ttl-after-finished-controller', 'ttl-after-finished-controller', createTtlAfterFinishedController),
   row(
     'clusterrole-aggregation-controller',
@@ -184,16 +195,16 @@ export const controllers: readonly ControllerRow[] = [
     'validatingadmissionpolicy-status-controller',
     createPolicyStatusController,
   ),
-  row('persistentvolume-binder-controller', 'persistent-volume-binder', createPersistentVolumeBinder),
+  tuned('persistentvolume-binder-controller', 'persistent-volume-binder', createPersistentVolumeBinder),
   row('persistentvolumeclaim-protection-controller', 'pvc-protection-controller', createPvcProtectionController),
   row('bootstrap-signer-controller', 'bootstrap-signer', createBootstrapSigner),
   row('token-cleaner-controller', 'token-cleaner', createTokenCleaner),
-  row('persistentvolume-attach-detach-controller', 'attachdetach-controller', createAttachDetachController),
+  tuned('persistentvolume-attach-detach-controller', 'attachdetach-controller', createAttachDetachController),
   row('persistentvolume-expander-controller', 'expand-controller', createExpandController),
   row('persistentvolume-protection-controller', 'pv-protection-controller', createPvProtectionController),
   cloudRow('service-lb-controller', 'service-controller', 'loadBalancer', createServiceLbController),
-  cloudRow('node-route-controller', 'route-controller', 'routes', (deps, routes, { podCidr }) =>
-    createNodeRouteController(deps, routes, [podCidr]),
+  cloudRow('node-route-controller', 'route-controller', 'routes', (deps, routes, { podCidr, tuning }) =>
+    createNodeRouteController(deps, routes, [podCidr], tuning),
   ),
   cloudRow('cloud-node-controller', 'node-controller', 'instances', createCloudNodeController),
   cloudRow('cloud-node-lifecycle-controller', 'node-controller', 'instances', createCloudNodeLifecycleController),

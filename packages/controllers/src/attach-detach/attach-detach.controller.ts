@@ -18,6 +18,7 @@ import {
   uniqueName,
   type Wanted,
 } from './plan-node.ts';
+import { DEFAULT_TUNING, type Tuning } from '../tuning.ts';
 
 const MANAGED = 'volumes.kubernetes.io/controller-managed-attach-detach';
 const PODS_BY_NODE = 'pods-by-node';
@@ -28,7 +29,7 @@ const BY_VOLUME = 'attachments-by-volume';
 const LOOK_AGAIN_MS = 30_000;
 
 /** Keys are names of nodes. */
-export function createAttachDetachController(deps: ControllerDeps): Controller {
+export function createAttachDetachController(deps: ControllerDeps, tuning: Tuning = DEFAULT_TUNING): Controller {
   const { cache } = deps;
   const pods = cache.informer(coreV1.Pod);
   pods.addIndex(PODS_BY_NODE, (pod) => (pod.spec.nodeName ? [pod.spec.nodeName] : []));
@@ -38,7 +39,7 @@ export function createAttachDetachController(deps: ControllerDeps): Controller {
   attachments.addIndex(BY_VOLUME, ({ spec }) =>
     spec.source.persistentVolumeName ? [spec.source.persistentVolumeName] : [],
   );
-  const memory: Memory = { detachSince: new Map(), told: new Set() };
+  const memory: Memory = { tuning, detachSince: new Map(), told: new Set() };
   const usersOf = (claim: string) => nodesOf(pods.byIndex(PODS_BY_CLAIM, claim));
   const usersOfVolume = (name: string) => {
     const ref = cache.get(coreV1.PersistentVolume, name)?.spec.claimRef;
@@ -66,6 +67,7 @@ export function createAttachDetachController(deps: ControllerDeps): Controller {
 }
 
 interface Memory {
+  readonly tuning: Tuning;
   /** Since when an attachment is to go. */
   readonly detachSince: Map<string, number>;
   /** What Pods have been told: events are not repeated. */
@@ -119,6 +121,7 @@ async function reconcileNode(
     names: namesOf(deps, node, attachments, wanted),
     detachSince: memory.detachSince,
     nowMs,
+    forcesDetach: !memory.tuning.disableForceDetachOnTimeout,
   });
   // Before anything is detached: the node must not start to rely on it.
   if (node !== undefined && !jsonEqual(plan.volumesAttached, node.status?.volumesAttached ?? [])) {

@@ -35,6 +35,8 @@ export interface NodeInput {
   /** Since when an attachment is to go, in ms. */
   readonly detachSince: ReadonlyMap<string, number>;
   readonly nowMs: number;
+  /** A volume that is mounted is taken from a node that is not ready after a while. */
+  readonly forcesDetach: boolean;
 }
 
 export interface NodePlan {
@@ -75,7 +77,7 @@ const holders = (volume: PersistentVolume, { elsewhere }: NodeInput): readonly s
   allowsMany(volume) ? [] : elsewhere(volume.metadata.name);
 
 /** What is mounted goes only from a node that is given up. */
-function mayDetach(name: string, { node, names, detachSince, nowMs }: NodeInput): boolean {
+function mayDetach(name: string, { node, names, detachSince, nowMs, forcesDetach }: NodeInput): boolean {
   const waitedMs = nowMs - (detachSince.get(name) ?? nowMs);
   const unique = names.get(name);
   if (node === undefined) return unique === undefined || waitedMs >= UNMOUNT_WAIT_MS;
@@ -83,7 +85,7 @@ function mayDetach(name: string, { node, names, detachSince, nowMs }: NodeInput)
   if (!isMounted) return true;
   if (node.spec.taints?.some(({ key }) => key === OUT_OF_SERVICE) === true) return true;
   const isReady = node.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true;
-  return !isReady && waitedMs >= UNMOUNT_WAIT_MS;
+  return forcesDetach && !isReady && waitedMs >= UNMOUNT_WAIT_MS;
 }
 
 function attachedVolumes(

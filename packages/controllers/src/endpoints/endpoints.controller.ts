@@ -4,13 +4,17 @@ import type { Endpoints, Service } from '@kapella/api/types/core-v1';
 import { type Ctx, describeError, isReason } from '@kapella/base';
 import { type Controller, type ControllerDeps, defineController } from '@kapella/controller';
 import { hasManagedEndpoints, selectsLabels, servicesOfPod } from '../endpointslice/service-pods.ts';
+import { DEFAULT_TUNING, type Tuning } from '../tuning.ts';
 import { isNamespaceTerminating } from '../workload/index.ts';
 import { isManaged, planEndpoints } from './plan-endpoints.ts';
 
 const keyOfMeta = ({ metadata }: { readonly metadata: { readonly namespace?: string; readonly name: string } }) =>
   `${metadata.namespace}/${metadata.name}`;
 
-export function createEndpointsController({ cache, client, events }: ControllerDeps): Controller {
+export function createEndpointsController(
+  { cache, client, events }: ControllerDeps,
+  tuning: Tuning = DEFAULT_TUNING,
+): Controller {
   /** Services seen to go: only then Endpoints that a user wrote go too. */
   const gone = new Set<string>();
 
@@ -48,6 +52,7 @@ export function createEndpointsController({ cache, client, events }: ControllerD
     watches: [
       {
         kind: coreV1.Pod,
+        delayMs: tuning.endpointUpdatesBatchPeriodMs,
         keysOf: (pod, old, deleted) =>
           servicesOfPod(pod, old, deleted, cache.list(coreV1.Service, pod.metadata.namespace)),
       },

@@ -3,6 +3,7 @@ import { coreV1, discoveryV1 } from '@kapella/api';
 import type { EndpointAddress, Endpoints, EndpointSubset } from '@kapella/api/types/core-v1';
 import type { Endpoint, EndpointSlice } from '@kapella/api/types/discovery-v1';
 import { type Controller, type ControllerDeps, defineController } from '@kapella/controller';
+import { DEFAULT_TUNING, type Tuning } from '../tuning.ts';
 import { createOwnWrites, OWN_WRITE_MS_MAX } from './own-writes.ts';
 import { MANAGED_BY_LABEL, SERVICE_NAME_LABEL, sliceNamePrefix } from './plan-service.ts';
 import { type EndpointGroup, planSlices, type SlicePlan } from './plan-slices.ts';
@@ -17,7 +18,6 @@ const OMITTED_ANNOTATIONS: readonly string[] = [
   'endpoints.kubernetes.io/last-change-trigger-time',
   'kubectl.kubernetes.io/last-applied-configuration',
 ];
-const ADDRESSES_MAX = 1000;
 const IPV4 = /^(?:\d{1,3}\.){3}\d{1,3}$/;
 const IPV6 = /^[0-9a-fA-F:.]+$/;
 
@@ -27,7 +27,11 @@ export interface MirrorPlan extends SlicePlan {
 }
 
 /** Pure. */
-export function planMirror(endpoints: Endpoints, slices: readonly EndpointSlice[]): MirrorPlan {
+export function planMirror(
+  endpoints: Endpoints,
+  slices: readonly EndpointSlice[],
+  addressesMax: number = DEFAULT_TUNING.mirroringMaxEndpointsPerSubset,
+): MirrorPlan {
   let invalidCount = 0;
   let skippedCount = 0;
   const groups: { readonly type: 'IPv4' | 'IPv6'; readonly group: EndpointGroup }[] = [];
@@ -35,8 +39,8 @@ export function planMirror(endpoints: Endpoints, slices: readonly EndpointSlice[
     const all = addressesOf(subset);
     const valid = all.filter(({ addresses: [ip = ''] }) => (isIPv6(ip) ? IPV6 : IPV4).test(ip));
     invalidCount += all.length - valid.length;
-    skippedCount += Math.max(0, valid.length - ADDRESSES_MAX);
-    const taken = valid.slice(0, ADDRESSES_MAX);
+    skippedCount += Math.max(0, valid.length - addressesMax);
+    const taken = valid.slice(0, addressesMax);
     const ports = (subset.ports ?? []).map(({ name = '', protocol = 'TCP', port, appProtocol }) => {
       return { name, protocol, port, ...(appProtocol === undefined ? {} : { appProtocol }) };
     });
@@ -48,7 +52,7 @@ export function planMirror(endpoints: Endpoints, slices: readonly EndpointSlice[
   const plans = (['IPv4', 'IPv6'] as const).map((type) => {
     const ofType = groups.filter((entry) => entry.type === type).map((entry) => entry.group);
     return planSlices(
-      templateOf(endpoints, type),
+      templateOf(endpoints, type, addressesMax),
       ofType,
       slices.filter((slice) => slice.addressType === type),
     );
@@ -62,7 +66,7 @@ export function planMirror(endpoints: Endpoints, slices: readonly EndpointSlice[
   };
 }
 
-function templateOf({ metadata }: Endpoints, addressType: 'IPv4' | 'IPv6') {
+function templateOf({ metadata }: Endpoints, addressType: 'IPv4' | 'IPv6', endpointsMax: number) {
   const { name, namespace = '', uid, labels, annotations = {} } = metadata;
   return {
     addressType,
@@ -71,7 +75,7 @@ function templateOf({ metadata }: Endpoints, addressType: 'IPv4' | 'IPv6') {
     labels: { ...labels, [SERVICE_NAME_LABEL]: name, [MANAGED_BY_LABEL]: MIRRORING_MANAGER },
     annotations: Object.fromEntries(Object.entries(annotations).filter(([key]) => !OMITTED_ANNOTATIONS.includes(key))),
     owner: { apiVersion: 'v1', kind: 'Endpoints', name, uid, controller: true, blockOwnerDeletion: true },
-    endpointsMax: ADDRESSES_MAX,
+    endpointsMax,
     placeholder: false,
   };
 }
@@ -87,7 +91,11 @@ function addressesOf({ addresses = [], notReadyAddresses = [] }: EndpointSubset)
   return [...addresses.map((a) => endpoint(a, true)), ...notReadyAddresses.map((a) => endpoint(a, false))];
 }
 
-export function createEndpointSliceMirroringController({ cache, client, events }: ControllerDeps): Controller {
+export function createEndpointSliceMirroringController(
+  { cache, client, events }: ControllerDeps,
+  tuning: Tuning = DEFAULT_TUNING,
+): Controller {
+  const addressesMax = tuning.mirroringMaxEndpointsPerSubset;
   const writes = createOwnWrites();
   const isMirrored = (key: string, { metadata }: Endpoints) => {
     const service = cache.get(coreV1.Service, key);
@@ -97,6 +105,7 @@ export function createEndpointSliceMirroringController({ cache, client, events }
   return defineController({
     name: 'endpointslice-mirroring-controller',
     primary: coreV1.Endpoints,
+    primaryDelayMs: tuning.mirroringEndpointsliceUpdatesBatchPeriodMs,
     watches: [
       { kind: coreV1.Service, keysOf: ({ metadata }) => [`${metadata.namespace}/${metadata.name}`] },
       watchSlices(MIRRORING_MANAGER, writes),
@@ -109,13 +118,13 @@ export function createEndpointSliceMirroringController({ cache, client, events }
         await writeSlices(client, writes, key, { create: [], update: [], delete: slices }, ctx);
         return {};
       }
-      const plan = planMirror(endpoints, slices);
+      const plan = planMirror(endpoints, slices, addressesMax);
       if (plan.invalidCount > 0) {
         const why = `Skipped ${plan.invalidCount} invalid IP addresses when mirroring to EndpointSlices`;
         events.event(endpoints, 'Warning', 'InvalidIPAddress', why);
       }
       if (plan.skippedCount > 0) {
-        const limit = `A max of ${ADDRESSES_MAX} addresses can be mirrored to EndpointSlices per Endpoints subset.`;
+        const limit = `A max of ${addressesMax} addresses can be mirrored to EndpointSlices per Endpoints subset.`;
         const skipped = plan.skippedCount + plan.invalidCount;
         events.event(endpoints, 'Warning', 'TooManyAddressesToMirror', `${limit} ${skipped} addresses were skipped`);
       }

@@ -2,6 +2,7 @@
 import { coreV1, discoveryV1 } from '@kapella/api';
 import { describeError, isReason } from '@kapella/base';
 import { type Controller, type ControllerDeps, defineController } from '@kapella/controller';
+import { DEFAULT_TUNING, type Tuning } from '../tuning.ts';
 import { createOwnWrites, OWN_WRITE_MS_MAX } from './own-writes.ts';
 import { ENDPOINT_SLICE_MANAGER, planService } from './plan-service.ts';
 import { hasManagedEndpoints, selectsLabels, servicesOfPod } from './service-pods.ts';
@@ -10,7 +11,10 @@ import { slicesOf, watchSlices, writeSlices } from './write-slices.ts';
 /** A Pod's node was not known: its informer may be behind. */
 const NODE_RETRY_MS = 500;
 
-export function createEndpointSliceController({ cache, client, events }: ControllerDeps): Controller {
+export function createEndpointSliceController(
+  { cache, client, events }: ControllerDeps,
+  tuning: Tuning = DEFAULT_TUNING,
+): Controller {
   const writes = createOwnWrites();
   return defineController({
     name: 'endpointslice-controller',
@@ -18,6 +22,7 @@ export function createEndpointSliceController({ cache, client, events }: Control
     watches: [
       {
         kind: coreV1.Pod,
+        delayMs: tuning.endpointsliceUpdatesBatchPeriodMs,
         keysOf: (pod, old, deleted) =>
           servicesOfPod(pod, old, deleted, cache.list(coreV1.Service, pod.metadata.namespace)),
       },
@@ -36,7 +41,7 @@ export function createEndpointSliceController({ cache, client, events }: Control
         const node = cache.get(coreV1.Node, name);
         return node === undefined ? undefined : (node.metadata.labels ?? {});
       };
-      const plan = planService({ service, pods, slices, nodeLabels });
+      const plan = planService({ service, pods, slices, nodeLabels, endpointsMax: tuning.maxEndpointsPerSlice });
       try {
         await writeSlices(client, writes, key, plan, ctx);
       } catch (error) {

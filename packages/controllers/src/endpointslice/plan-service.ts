@@ -11,7 +11,6 @@ export const HEADLESS_LABEL = 'service.kubernetes.io/headless';
 export const ENDPOINT_SLICE_MANAGER = 'endpointslice-controller.k8s.io';
 
 const ZONE_LABEL = 'topology.kubernetes.io/zone';
-const ENDPOINTS_MAX = 100;
 const NAME_LENGTH_MAX = 253;
 
 export interface ServiceInput {
@@ -22,6 +21,8 @@ export interface ServiceInput {
   readonly slices: readonly EndpointSlice[];
   /** Labels of a node, undefined where there is no such node. */
   readonly nodeLabels: (name: string) => Readonly<Record<string, string>> | undefined;
+  /** In one slice. */
+  readonly endpointsMax: number;
 }
 
 export interface ServicePlan extends SlicePlan {
@@ -35,7 +36,7 @@ export function planService(input: ServiceInput): ServicePlan {
   const plans = types.map((type) => {
     const { groups, isIncomplete } = groupPods(input, type);
     const existing = slices.filter((slice) => slice.addressType === type);
-    return { ...planSlices(templateOf(service, type), groups, existing), isIncomplete };
+    return { ...planSlices(templateOf(service, type, input.endpointsMax), groups, existing), isIncomplete };
   });
   const unsupported = slices.filter((slice) => !types.includes(slice.addressType));
   return {
@@ -47,7 +48,7 @@ export function planService(input: ServiceInput): ServicePlan {
   };
 }
 
-function templateOf(service: Service, addressType: AddressType) {
+function templateOf(service: Service, addressType: AddressType, endpointsMax: number) {
   const { name, namespace = '', uid } = service.metadata;
   return {
     addressType,
@@ -55,7 +56,7 @@ function templateOf(service: Service, addressType: AddressType) {
     generateName: sliceNamePrefix(name),
     labels: sliceLabels(service),
     owner: { apiVersion: 'v1', kind: 'Service', name, uid, controller: true, blockOwnerDeletion: true },
-    endpointsMax: ENDPOINTS_MAX,
+    endpointsMax,
     placeholder: true,
   };
 }

@@ -4,6 +4,7 @@ import type { Namespace } from '@kapella/api/types/core-v1';
 import { type Ctx, describeError, isReason } from '@kapella/base';
 import type { Client } from '@kapella/client';
 import { type Controller, type ControllerDeps, defineController } from '@kapella/controller';
+import { DEFAULT_TUNING, type Tuning } from '../tuning.ts';
 import { deleteContent } from './delete-content.ts';
 import { withDeletionConditions } from './namespace-conditions.ts';
 
@@ -18,6 +19,7 @@ export interface NamespaceControllerOptions {
    * API servers over one store need longer: upstream waits 5 s.
    */
   readonly settleMs?: number;
+  readonly tuning?: Tuning;
 }
 
 /** When to look at a namespace again, whatever events come. */
@@ -30,12 +32,13 @@ export function createNamespaceController(
   { cache, client }: ControllerDeps,
   options: NamespaceControllerOptions = {},
 ): Controller {
-  const { settleMs = 500 } = options;
+  const { settleMs = 500, tuning = DEFAULT_TUNING } = options;
   const progress = new Map<string, Progress>();
   return defineController({
     name: 'namespace-controller',
     primary: coreV1.Namespace,
     concurrencyMax: 10,
+    resyncMs: tuning.namespaceSyncPeriodMs,
     retryMaxMs: RETRY_MAX_MS,
     watches: [
       {

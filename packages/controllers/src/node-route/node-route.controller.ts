@@ -4,16 +4,17 @@ import type { Node } from '@kapella/api/types/core-v1';
 import { type Ctx, describeError, isReason } from '@kapella/base';
 import { type Controller, type ControllerDeps, defineController } from '@kapella/controller';
 import type { Routes } from '../cloud/cloud-provider.ts';
+import { DEFAULT_TUNING, type Tuning } from '../tuning.ts';
 import { networkConditions, planRoutes } from './plan-routes.ts';
 
 const ALL = 'routes';
-const SYNC_MS = 10_000; // upstream's --route-reconciliation-period
 const AT_ONCE_MAX = 200;
 
 export function createNodeRouteController(
   deps: ControllerDeps,
   routes: Routes,
   clusterCidrs: readonly string[],
+  tuning: Tuning = DEFAULT_TUNING,
 ): Controller {
   return defineController<Node>({
     name: 'node-route-controller',
@@ -23,7 +24,7 @@ export function createNodeRouteController(
     async reconcile(key, ctx) {
       if (key !== ALL) return {};
       await reconcileRoutes(deps, routes, clusterCidrs, ctx);
-      return { requeueAfterMs: SYNC_MS };
+      return { requeueAfterMs: tuning.routeReconciliationPeriodMs };
     },
     background: async (_ctx, queue) => queue.add(ALL),
   });

@@ -6,26 +6,17 @@ import { coordinationV1, coreV1 } from '@kapella/api';
 import type { Node } from '@kapella/api/types/core-v1';
 import { type Ctx, formatTime, isReason, parseTime } from '@kapella/base';
 import { type Controller, type ControllerDeps, defineController } from '@kapella/controller';
-import {
-  type Eviction,
-  GRACE_MS,
-  isEvicting,
-  planTaints,
-  readyOf,
-  STARTUP_GRACE_MS,
-  silentConditions,
-} from './plan-node.ts';
+import { type Eviction, isEvicting, planTaints, readyOf, silentConditions } from './plan-node.ts';
+import { DEFAULT_TUNING, type Tuning } from '../tuning.ts';
 import { paceOf, zoneOf } from './plan-zones.ts';
 
 const LEASE_NAMESPACE = 'kube-node-lease';
-/** A node that is not ready is looked at so often, upstream's --node-monitor-period. */
-const MONITOR_MS = 5_000;
 const BY_NODE = 'pods-by-node';
 
-export function createNodeLifecycleController(deps: ControllerDeps): Controller {
+export function createNodeLifecycleController(deps: ControllerDeps, tuning: Tuning = DEFAULT_TUNING): Controller {
   const { cache } = deps;
   cache.informer(coreV1.Pod).addIndex(BY_NODE, (pod) => (pod.spec.nodeName ? [pod.spec.nodeName] : []));
-  const memory: Memory = { heard: new Map(), lastEvictionMs: new Map(), notReadyPods: new Set() };
+  const memory: Memory = { tuning, heard: new Map(), lastEvictionMs: new Map(), notReadyPods: new Set() };
 
   return defineController({
     name: 'node-lifecycle-controller',
@@ -54,7 +45,8 @@ export function createNodeLifecycleController(deps: ControllerDeps): Controller 
 /** Answers when to look again. */
 async function watchOver(deps: ControllerDeps, memory: Memory, node: Node, ctx: Ctx): Promise<number> {
   const { name } = node.metadata;
-  const graceMs = readyOf(node) === undefined ? STARTUP_GRACE_MS : GRACE_MS;
+  const { nodeMonitorPeriodMs, nodeMonitorGracePeriodMs, nodeStartupGracePeriodMs } = memory.tuning;
+  const graceMs = readyOf(node) === undefined ? nodeStartupGracePeriodMs : nodeMonitorGracePeriodMs;
   const leftMs = graceMs - silentForMs(deps, memory, node, ctx.clock.nowMs());
   const fellSilent = leftMs < 0 && (await declareSilent(deps, memory, node, ctx));
   if (memory.notReadyPods.has(name)) {
@@ -63,7 +55,7 @@ async function watchOver(deps: ControllerDeps, memory: Memory, node: Node, ctx: 
   }
   // Just written: the node comes again with its event.
   if (!fellSilent) await taint(deps, memory, node, ctx);
-  return readyOf(node)?.status === 'True' ? Math.max(1_000, leftMs + 1) : MONITOR_MS;
+  return readyOf(node)?.status === 'True' ? Math.max(1_000, leftMs + 1) : nodeMonitorPeriodMs;
 }
 
 /** True when its conditions did not say so yet. */
@@ -93,6 +85,7 @@ async function taint(deps: ControllerDeps, memory: Memory, node: Node, ctx: Ctx)
 }
 
 interface Memory {
+  readonly tuning: Tuning;
   /** When a node was last heard of, by this process's own clock: clocks of nodes need not agree with ours. */
   readonly heard: Map<string, { readonly renewal: string; readonly atMs: number }>;
   /** When a node of the zone was last emptied. */
@@ -114,10 +107,15 @@ function silentForMs({ cache }: ControllerDeps, { heard }: Memory, node: Node, n
   return nowMs - atMs;
 }
 
-function evictionOf({ cache }: ControllerDeps, { lastEvictionMs }: Memory, node: Node, nowMs: number): Eviction {
+function evictionOf(
+  { cache }: ControllerDeps,
+  { tuning, lastEvictionMs }: Memory,
+  node: Node,
+  nowMs: number,
+): Eviction {
   if (readyOf(node)?.status === 'True') return 'not-now';
   const zone = zoneOf(node);
-  const pace = paceOf(zone, cache.list(coreV1.Node));
+  const pace = paceOf(zone, cache.list(coreV1.Node), tuning);
   if (pace === 'undo') return 'undo';
   if (pace === 'none') return 'not-now';
   const lastMs = lastEvictionMs.get(zone);

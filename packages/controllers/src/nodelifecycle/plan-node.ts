@@ -2,11 +2,6 @@
 import type { Node, NodeCondition, Taint } from '@kapella/api/types/core-v1';
 import { formatTime, jsonEqual } from '@kapella/base';
 
-/** Without a sign of life for this long a node's state is Unknown; upstream's --node-monitor-grace-period. */
-export const GRACE_MS = 50_000;
-/** The same for a node that never said anything; upstream's --node-startup-grace-period. */
-export const STARTUP_GRACE_MS = 60_000;
-
 const READY_TAINTS = new Map([
   ['False', 'node.kubernetes.io/not-ready'],
   ['Unknown', 'node.kubernetes.io/unreachable'],

@@ -3,14 +3,8 @@
  * Source: …/nodelifecycle/node_lifecycle_controller.go, handleDisruption.
  */
 import type { Node } from '@kapella/api/types/core-v1';
+import { DEFAULT_TUNING, type Tuning } from '../tuning.ts';
 import { readyOf } from './plan-node.ts';
-
-/** One node each so often, upstream's --node-eviction-rate 0.1 per second. */
-const EVICTION_EVERY_MS = 10_000;
-/** In a large zone that is half down: --secondary-node-eviction-rate 0.01 per second. */
-const SLOW_EVICTION_EVERY_MS = 100_000;
-const LARGE_ZONE_NODES_MIN = 50;
-const UNHEALTHY_SHARE = 0.55;
 
 const EXCLUDED = 'node.kubernetes.io/exclude-disruption';
 
@@ -25,12 +19,16 @@ export function zoneOf(node: Node): string {
  * How quickly nodes of the zone may be emptied. When no node anywhere is ready the fault is likely on this side: then
  * nothing is driven off at all.
  */
-export function paceOf(zone: string, nodes: readonly Node[]): ZonePace {
+export function paceOf(zone: string, nodes: readonly Node[], tuning: Tuning = DEFAULT_TUNING): ZonePace {
   const counted = nodes.filter((node) => node.metadata.labels?.[EXCLUDED] === undefined);
   const isDown = (node: Node) => readyOf(node)?.status !== 'True';
   if (counted.length > 0 && counted.every(isDown)) return 'undo';
   const own = counted.filter((node) => zoneOf(node) === zone);
   const down = own.filter(isDown).length;
-  if (down === own.length || down <= 2 || down / own.length < UNHEALTHY_SHARE) return { everyMs: EVICTION_EVERY_MS };
-  return own.length > LARGE_ZONE_NODES_MIN ? { everyMs: SLOW_EVICTION_EVERY_MS } : 'none';
+  if (down === own.length || down <= 2 || down / own.length < tuning.unhealthyZoneThreshold)
+    return atRate(tuning.nodeEvictionRate);
+  return own.length > tuning.largeClusterSizeThreshold ? atRate(tuning.secondaryNodeEvictionRate) : 'none';
 }
+
+/** Nodes a second; 0: none at all. */
+const atRate = (rate: number): ZonePace => (rate > 0 ? { everyMs: 1000 / rate } : 'none');

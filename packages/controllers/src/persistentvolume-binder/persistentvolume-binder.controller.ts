@@ -3,17 +3,22 @@ import { coreV1, keyOf, storageV1 } from '@kapella/api';
 import type { PersistentVolume, PersistentVolumeClaim } from '@kapella/api/types/core-v1';
 import type { Ctx } from '@kapella/base';
 import { type Controller, type ControllerDeps, defineController, type ReconcileResult } from '@kapella/controller';
+import { DEFAULT_TUNING, type Tuning } from '../tuning.ts';
 import { isBoundTo } from './plan-binding.ts';
 import { BIND_COMPLETED, BOUND_BY_CONTROLLER, planClaim, type Told } from './plan-claim.ts';
 import { planVolume } from './plan-volume.ts';
 
 const PROVISIONERS = ['volume.kubernetes.io/storage-provisioner', 'volume.beta.kubernetes.io/storage-provisioner'];
-const RETRY_MS = 15_000;
+
+interface Deps extends ControllerDeps {
+  readonly tuning: Tuning;
+}
 
 type ClaimStatus = NonNullable<PersistentVolumeClaim['status']>;
 
 /** Keys with a namespace are claims, those without are volumes: one queue, since each changes the other. */
-export function createPersistentVolumeBinder(deps: ControllerDeps): Controller {
+export function createPersistentVolumeBinder(given: ControllerDeps, tuning: Tuning = DEFAULT_TUNING): Controller {
+  const deps: Deps = { ...given, tuning };
   const { cache } = deps;
   const pendingKeys = () =>
     cache
@@ -97,7 +102,7 @@ async function claimOf(
   );
 }
 
-async function syncClaim(deps: ControllerDeps, key: string, ctx: Ctx): Promise<ReconcileResult> {
+async function syncClaim(deps: Deps, key: string, ctx: Ctx): Promise<ReconcileResult> {
   const { cache, client } = deps;
   const claim = cache.get(coreV1.PersistentVolumeClaim, key);
   if (claim === undefined) return {};
@@ -107,6 +112,7 @@ async function syncClaim(deps: ControllerDeps, key: string, ctx: Ctx): Promise<R
     volumes: cache.list(coreV1.PersistentVolume),
     classes: cache.list(storageV1.StorageClass),
     waitingPods: waitingPods(deps, claim),
+    mayProvision: deps.tuning.enableDynamicProvisioning,
   });
   switch (plan.action) {
     case 'bind':
@@ -128,7 +134,7 @@ async function syncClaim(deps: ControllerDeps, key: string, ctx: Ctx): Promise<R
       if (told !== undefined) deps.events.event(claim, told.type, told.reason, told.message);
       const owner = plan.provisioner === undefined ? claim : await nameProvisioner(deps, claim, plan.provisioner, ctx);
       await setPhase(deps, owner, 'Pending', undefined, ctx);
-      return { requeueAfterMs: RETRY_MS };
+      return { requeueAfterMs: deps.tuning.pvclaimbinderSyncPeriodMs };
     }
   }
 }

@@ -31,6 +31,8 @@ export interface ClaimInput {
   readonly classes: readonly StorageClass[];
   /** Pods that use the claim and have no node yet. */
   readonly waitingPods: readonly string[];
+  /** Upstream's --enable-dynamic-provisioning. */
+  readonly mayProvision: boolean;
 }
 
 const warning = (reason: string, message: string): Told => ({ type: 'Warning', reason, message });
@@ -66,7 +68,7 @@ function planBound(claim: PersistentVolumeClaim, volume: PersistentVolume | unde
   return lost('ClaimMisbound', 'Two claims are bound to the same volume, this one is bound incorrectly');
 }
 
-function planUnbound({ claim, volumes, classes, waitingPods }: ClaimInput): ClaimPlan {
+function planUnbound({ claim, volumes, classes, waitingPods, mayProvision }: ClaimInput): ClaimPlan {
   const className = classOf(claim);
   const storageClass = classes.find((candidate) => candidate.metadata.name === className);
   const delayed = storageClass?.volumeBindingMode === 'WaitForFirstConsumer';
@@ -81,7 +83,7 @@ function planUnbound({ claim, volumes, classes, waitingPods }: ClaimInput): Clai
     const message = 'no persistent volumes available for this claim and no storage class is set';
     return { action: 'wait', told: normal('FailedBinding', message) };
   }
-  return provision(className, storageClass);
+  return mayProvision ? provision(className, storageClass) : { action: 'wait' };
 }
 
 function explainDelay(pods: readonly string[]): Told {

@@ -9,6 +9,7 @@ import type {
 import type { Pod } from '@kapella/api/types/core-v1';
 import { type Ctx, describeError } from '@kapella/base';
 import type { ControllerDeps } from '@kapella/controller';
+import type { Tuning } from '../tuning.ts';
 import { findKind } from '../workload/index.ts';
 import * as metrics from './metrics.ts';
 import {
@@ -28,6 +29,7 @@ export interface Target {
   readonly specReplicas: number;
   readonly statusReplicas: number;
   readonly tolerances: Tolerances;
+  readonly tuning: Tuning;
 }
 
 export interface Proposal {
@@ -131,8 +133,8 @@ async function ofResource(
   return { replicas: result.replicas, metric, current };
 }
 
-function inputOf({ pods, specReplicas, tolerances }: Target, read: PodMetrics, ctx: Ctx) {
-  return { pods, metrics: read, current: specReplicas, tolerances, nowMs: ctx.clock.nowMs() };
+function inputOf({ pods, specReplicas, tolerances, tuning }: Target, read: PodMetrics, ctx: Ctx) {
+  return { pods, metrics: read, current: specReplicas, tolerances, tuning, nowMs: ctx.clock.nowMs() };
 }
 
 async function ofPods(
@@ -198,7 +200,7 @@ async function ofExternal(
 }
 
 function ofTotal(target: Target, { value, averageValue }: MetricTarget, usageMilli: number, ctx: Ctx, which: string) {
-  const { pods, specReplicas: current, statusReplicas, tolerances } = target;
+  const { pods, specReplicas: current, statusReplicas, tolerances, tuning } = target;
   if (averageValue !== undefined) {
     const replicas = fromTotalPerPod(tolerances, statusReplicas, usageMilli, quantityMilli(averageValue));
     const average = statusReplicas === 0 ? 0 : Math.ceil(usageMilli / statusReplicas);
@@ -206,6 +208,10 @@ function ofTotal(target: Target, { value, averageValue }: MetricTarget, usageMil
   }
   if (value === undefined)
     throw new Error(`invalid ${which} metric source: neither a value target nor an average value target was set`);
-  const replicas = fromTotal({ pods, current, tolerances, nowMs: ctx.clock.nowMs() }, usageMilli, quantityMilli(value));
+  const replicas = fromTotal(
+    { pods, current, tolerances, tuning, nowMs: ctx.clock.nowMs() },
+    usageMilli,
+    quantityMilli(value),
+  );
   return { replicas, current: { value: Quantity.ofMilli(usageMilli).toString() } };
 }

@@ -1,7 +1,7 @@
 /** Keeps recommendations steady, within bounds and not too fast. Pure. Source: …/podautoscaler/horizontal.go, normalizeDesired…. */
 import type { HorizontalPodAutoscaler, HPAScalingRules } from '@kapella/api/types/autoscaling-v2';
+import type { Tuning } from '../tuning.ts';
 
-const DOWN_WINDOW_SECONDS = 300;
 const UP_FACTOR = 2;
 const UP_MINIMUM = 4;
 const INT32_MAX = 2 ** 31 - 1;
@@ -38,6 +38,7 @@ export interface LimitInput {
   readonly min: number;
   readonly memory: ScalingMemory;
   readonly nowMs: number;
+  readonly tuning: Tuning;
 }
 
 type Bounded = readonly [number, string, string];
@@ -55,7 +56,7 @@ export function limit(input: LimitInput): Limited {
     steady !== desired ? stabilized : (['ReadyForNewScale', 'recommended size matches current size'] as const);
   const [replicas, reason, message] =
     autoscaler.spec.behavior === undefined ? boundPlain(input, steady) : boundByRules(input, steady);
-  const keptMs = longestWindowMs(autoscaler);
+  const keptMs = longestWindowMs(input);
   const kept = memory.recommendations.filter(({ atMs }) => atMs >= nowMs - keptMs);
   return {
     replicas,
@@ -83,25 +84,29 @@ export function remember(
   return { ...memory, downs: add(memory.downs, behavior.scaleDown, current - desired) };
 }
 
-const windowOf = (rules: HPAScalingRules | undefined, otherwise: number) =>
-  (rules?.stabilizationWindowSeconds ?? otherwise) * 1000;
+const windowMsOf = (rules: HPAScalingRules | undefined, otherwiseMs: number) =>
+  rules?.stabilizationWindowSeconds === undefined ? otherwiseMs : rules.stabilizationWindowSeconds * 1000;
 
-function longestWindowMs({ spec: { behavior } }: HorizontalPodAutoscaler): number {
-  if (behavior === undefined) return DOWN_WINDOW_SECONDS * 1000;
-  return Math.max(windowOf(behavior.scaleUp, 0), windowOf(behavior.scaleDown, DOWN_WINDOW_SECONDS));
+function longestWindowMs({ autoscaler, tuning }: LimitInput): number {
+  const { behavior } = autoscaler.spec;
+  const downMs = tuning.horizontalPodAutoscalerDownscaleStabilizationMs;
+  if (behavior === undefined) return downMs;
+  return Math.max(windowMsOf(behavior.scaleUp, 0), windowMsOf(behavior.scaleDown, downMs));
 }
 
-function steadyPlain({ desired, memory, nowMs }: LimitInput): number {
-  const recent = memory.recommendations.filter(({ atMs }) => atMs >= nowMs - DOWN_WINDOW_SECONDS * 1000);
+function steadyPlain({ desired, memory, nowMs, tuning }: LimitInput): number {
+  const windowMs = tuning.horizontalPodAutoscalerDownscaleStabilizationMs;
+  const recent = memory.recommendations.filter(({ atMs }) => atMs >= nowMs - windowMs);
   return Math.max(desired, ...recent.map(({ replicas }) => replicas));
 }
 
-function steadyByRules({ autoscaler, current, desired, memory, nowMs }: LimitInput): number {
+function steadyByRules({ autoscaler, current, desired, memory, nowMs, tuning }: LimitInput): number {
   const { scaleUp, scaleDown } = autoscaler.spec.behavior ?? {};
   const since = (ms: number) =>
     memory.recommendations.filter(({ atMs }) => atMs > nowMs - ms).map(({ replicas }) => replicas);
-  const up = Math.min(desired, ...since(windowOf(scaleUp, 0)));
-  const down = Math.max(desired, ...since(windowOf(scaleDown, DOWN_WINDOW_SECONDS)));
+  const up = Math.min(desired, ...since(windowMsOf(scaleUp, 0)));
+  const downMs = windowMsOf(scaleDown, tuning.horizontalPodAutoscalerDownscaleStabilizationMs);
+  const down = Math.max(desired, ...since(downMs));
   return Math.min(Math.max(current, up), down);
 }
 

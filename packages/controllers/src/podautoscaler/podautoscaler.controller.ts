@@ -21,10 +21,8 @@ import { type Controller, type ControllerDeps, defineController } from '@kapella
 import { findKind } from '../workload/index.ts';
 import { evaluate, MetricError, type Proposal, type Target } from './evaluate.ts';
 import { limit, remember, type ScalingMemory } from './limits.ts';
+import { DEFAULT_TUNING, type Tuning } from '../tuning.ts';
 import type { Tolerances } from './replicas.ts';
-
-const PERIOD_MS = 15_000;
-const TOLERANCE = 0.1;
 
 interface Known {
   memory: ScalingMemory;
@@ -33,6 +31,7 @@ interface Known {
 }
 
 interface Deps extends ControllerDeps {
+  readonly tuning: Tuning;
   readonly known: Map<string, Known>;
 }
 
@@ -79,9 +78,10 @@ class Draft {
   }
 }
 
-export function createPodAutoscalerController(given: ControllerDeps): Controller {
+export function createPodAutoscalerController(given: ControllerDeps, tuning: Tuning = DEFAULT_TUNING): Controller {
   const { cache } = given;
-  const deps: Deps = { ...given, known: new Map() };
+  const deps: Deps = { ...given, tuning, known: new Map() };
+  const periodMs = tuning.horizontalPodAutoscalerSyncPeriodMs;
   return defineController({
     name: 'horizontal-pod-autoscaler-controller',
     primary: autoscalingV2.HorizontalPodAutoscaler,
@@ -101,9 +101,9 @@ export function createPodAutoscalerController(given: ControllerDeps): Controller
       deps.known.set(key, known);
       // Metrics are not newer because the autoscaler was written: one look per period.
       if (nowMs < known.dueMs) return { requeueAfterMs: known.dueMs - nowMs };
-      known.dueMs = nowMs + PERIOD_MS;
+      known.dueMs = nowMs + periodMs;
       await sync(deps, autoscaler, known, ctx);
-      return { requeueAfterMs: PERIOD_MS };
+      return { requeueAfterMs: periodMs };
     },
   });
 }
@@ -179,7 +179,15 @@ async function decideByMetrics(deps: Deps, draft: Draft, known: Known, scale: Sc
     throw new Error(`${what} for ${referenceOf(autoscaler)}: ${cause}`);
   }
   const { minReplicas: min = 1 } = autoscaler.spec;
-  const limited = limit({ autoscaler, current, desired: best.replicas, min, memory: known.memory, nowMs });
+  const limited = limit({
+    autoscaler,
+    current,
+    desired: best.replicas,
+    min,
+    memory: known.memory,
+    nowMs,
+    tuning: deps.tuning,
+  });
   known.memory = limited.memory;
   draft.condition('AbleToScale', 'True', ...limited.able);
   draft.condition('ScalingLimited', ...limited.limited);
@@ -239,7 +247,8 @@ async function propose(deps: Deps, draft: Draft, known: Known, scale: Scale, ctx
     pods,
     specReplicas,
     statusReplicas: scale.status?.replicas ?? 0,
-    tolerances: tolerancesOf(autoscaler),
+    tolerances: tolerancesOf(autoscaler, deps.tuning),
+    tuning: deps.tuning,
   };
   const { metrics, failures, best } = await evaluateAll(deps, target, ctx);
   const [first] = failures;
@@ -323,8 +332,9 @@ function selectPods(
   );
 }
 
-function tolerancesOf({ spec: { behavior } }: HorizontalPodAutoscaler): Tolerances {
-  const of = (text: string | undefined) => (text === undefined ? TOLERANCE : Quantity.parse(text).toNumber());
+function tolerancesOf({ spec: { behavior } }: HorizontalPodAutoscaler, tuning: Tuning): Tolerances {
+  const of = (text: string | undefined) =>
+    text === undefined ? tuning.horizontalPodAutoscalerTolerance : Quantity.parse(text).toNumber();
   return { up: of(behavior?.scaleUp?.tolerance), down: of(behavior?.scaleDown?.tolerance) };
 }
 

@@ -5,6 +5,7 @@ import { autoscalingV2 } from '@kapella/api';
 import type { HorizontalPodAutoscaler } from '@kapella/api/types/autoscaling-v2';
 import { ApiError } from '@kapella/base';
 import { createHarness } from '../workload/harness.test-support.ts';
+import { DEFAULT_TUNING } from '../tuning.ts';
 import { limit, type LimitInput, type ScalingMemory } from './limits.ts';
 import { createPodAutoscalerController } from './podautoscaler.controller.ts';
 
@@ -167,6 +168,7 @@ test('limits by rules', () => {
       min: 1,
       memory: none,
       nowMs: 1e6,
+      tuning: DEFAULT_TUNING,
       ...input,
     });
     return [replicas, able[0], limited[1]];

@@ -2,10 +2,8 @@
 import { quantityMilli } from '@kapella/api';
 import type { Pod } from '@kapella/api/types/core-v1';
 import { parseTime } from '@kapella/base';
+import type { Tuning } from '../tuning.ts';
 import { conditionOf, isReady, isTerminating } from '../workload/index.ts';
-
-const CPU_INITIALIZATION_MS = 5 * 60_000;
-const READINESS_DELAY_MS = 30_000;
 
 export interface PodMetric {
   readonly milli: number;
@@ -28,6 +26,7 @@ export interface CalculationInput {
   readonly current: number;
   readonly tolerances: Tolerances;
   readonly nowMs: number;
+  readonly tuning: Tuning;
 }
 
 export interface Calculation {
@@ -133,7 +132,7 @@ function assumeUnknown(
   for (const name of unready) add(name, 0);
 }
 
-function groupPods({ pods, metrics, nowMs }: CalculationInput, resource: string) {
+function groupPods({ pods, metrics, nowMs, tuning }: CalculationInput, resource: string) {
   const groups = { readyCount: 0, unready: new Set<string>(), missing: new Set<string>(), ignored: new Set<string>() };
   for (const pod of pods) {
     const { name } = pod.metadata;
@@ -141,21 +140,22 @@ function groupPods({ pods, metrics, nowMs }: CalculationInput, resource: string)
     if (isTerminating(pod) || pod.status?.phase === 'Failed') groups.ignored.add(name);
     else if (pod.status?.phase === 'Pending') groups.unready.add(name);
     else if (metric === undefined) groups.missing.add(name);
-    else if (resource === 'cpu' && isStarting(pod, metric, nowMs)) groups.unready.add(name);
+    else if (resource === 'cpu' && isStarting(pod, metric, nowMs, tuning)) groups.unready.add(name);
     else groups.readyCount++;
   }
   return groups;
 }
 
 /** The CPU that a Pod takes to start says nothing about its load. */
-function isStarting(pod: Pod, metric: PodMetric, nowMs: number): boolean {
+function isStarting(pod: Pod, metric: PodMetric, nowMs: number, tuning: Tuning): boolean {
   const ready = conditionOf(pod, 'Ready');
   const startMs = parseTime(pod.status?.startTime);
   if (ready === undefined || startMs === undefined) return true;
   const changedMs = parseTime(ready.lastTransitionTime) ?? 0;
-  if (startMs + CPU_INITIALIZATION_MS > nowMs)
+  if (startMs + tuning.horizontalPodAutoscalerCpuInitializationPeriodMs > nowMs)
     return ready.status === 'False' || metric.atMs < changedMs + metric.windowMs;
-  return ready.status === 'False' && startMs + READINESS_DELAY_MS > changedMs;
+  const delayMs = tuning.horizontalPodAutoscalerInitialReadinessDelayMs;
+  return ready.status === 'False' && startMs + delayMs > changedMs;
 }
 
 function requestOf(pod: Pod, resource: string, container: string): number {

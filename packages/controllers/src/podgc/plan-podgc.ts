@@ -2,8 +2,6 @@
 import type { Node, Pod } from '@kapella/api/types/core-v1';
 import { formatTime } from '@kapella/base';
 
-/** Upstream's --terminated-pod-gc-threshold. */
-export const FINISHED_MAX = 12_500;
 /** A node must be gone this long before its Pods go. */
 export const QUARANTINE_MS = 40_000;
 
@@ -15,7 +13,8 @@ export interface GcInput {
   /** Since when a node has been missing, by name. */
   readonly missingSinceMs: ReadonlyMap<string, number>;
   readonly nowMs: number;
-  readonly finishedMax?: number;
+  /** Finished Pods that stay; 0 or less: all. */
+  readonly finishedMax: number;
 }
 
 export interface Doomed {
@@ -24,9 +23,9 @@ export interface Doomed {
 }
 
 /** Each Pod once. */
-export function planPodGc({ pods, nodes, missingSinceMs, nowMs, finishedMax = FINISHED_MAX }: GcInput): Doomed[] {
+export function planPodGc({ pods, nodes, missingSinceMs, nowMs, finishedMax }: GcInput): Doomed[] {
   const finished = pods.filter(isFinished).toSorted(byEvictionAndAge);
-  const surplus = finished.slice(0, Math.max(0, finished.length - finishedMax));
+  const surplus = finishedMax <= 0 ? [] : finished.slice(0, Math.max(0, finished.length - finishedMax));
   const doomed = new Map<Pod, Doomed['why']>(surplus.map((pod) => [pod, 'finished']));
   for (const pod of pods) {
     if (doomed.has(pod)) continue;

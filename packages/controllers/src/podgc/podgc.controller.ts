@@ -3,11 +3,12 @@ import { coreV1, keyOf } from '@kapella/api';
 import type { Node, Pod } from '@kapella/api/types/core-v1';
 import { type Ctx, isReason, sleep } from '@kapella/base';
 import { type Controller, type ControllerDeps, defineController } from '@kapella/controller';
+import { DEFAULT_TUNING, type Tuning } from '../tuning.ts';
 import { type Doomed, lastStatus, planPodGc } from './plan-podgc.ts';
 
 const SWEEP_MS = 20_000;
 
-export function createPodGcController(deps: ControllerDeps): Controller {
+export function createPodGcController(deps: ControllerDeps, tuning: Tuning = DEFAULT_TUNING): Controller {
   const missingSinceMs = new Map<string, number>();
   return defineController({
     name: 'pod-garbage-collector-controller',
@@ -16,21 +17,27 @@ export function createPodGcController(deps: ControllerDeps): Controller {
     reconcile: async () => ({}),
     async background(ctx) {
       while (!ctx.signal.aborted) {
-        await sweep(deps, missingSinceMs, ctx);
+        await sweep(deps, tuning, missingSinceMs, ctx);
         await sleep(SWEEP_MS, ctx).catch(() => {});
       }
     },
   });
 }
 
-async function sweep(deps: ControllerDeps, missingSinceMs: Map<string, number>, ctx: Ctx): Promise<void> {
+async function sweep(
+  deps: ControllerDeps,
+  tuning: Tuning,
+  missingSinceMs: Map<string, number>,
+  ctx: Ctx,
+): Promise<void> {
   const { cache, client } = deps;
   const pods = cache.list(coreV1.Pod);
   const nodes = new Map(cache.list(coreV1.Node).map((node) => [node.metadata.name, node]));
   const nowMs = ctx.clock.nowMs();
   noteMissing(missingSinceMs, pods, nodes, nowMs);
   const isBack = new Map<string, boolean>();
-  for (const doomed of planPodGc({ pods, nodes, missingSinceMs, nowMs })) {
+  const finishedMax = tuning.terminatedPodGcThreshold;
+  for (const doomed of planPodGc({ pods, nodes, missingSinceMs, nowMs, finishedMax })) {
     const name = doomed.pod.spec.nodeName ?? '';
     if (doomed.why === 'orphaned') {
       // The cache may be late; a Pod of a live node must not be lost for it.

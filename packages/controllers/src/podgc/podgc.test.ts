@@ -60,7 +60,8 @@ test('Pods of missing nodes after quarantine, never placed ones when deleted, th
     ['old', 0],
     ['new', 39_000],
   ]);
-  const plan = planPodGc({ pods, nodes: new Map([['out', node('out', [taint])]]), missingSinceMs, nowMs: 40_000 });
+  const nodes = new Map([['out', node('out', [taint])]]);
+  const plan = planPodGc({ pods, nodes, missingSinceMs, nowMs: 40_000, finishedMax: 12_500 });
   assert.deepEqual(Object.fromEntries(plan.map(({ pod, why }) => [pod.metadata.name, why])), {
     gone: 'orphaned',
     unplaced: 'unplaced',

@@ -10,15 +10,15 @@ import {
   type WatchSource,
 } from '@kapella/controller';
 import { findKind } from '../workload/index.ts';
+import { DEFAULT_TUNING, type Tuning } from '../tuning.ts';
 import { planQuota } from './plan-quota.ts';
 import { countEvaluator, type Evaluator, evaluators, holdsResources } from './usage.ts';
 
-const RESYNC_MS = 5 * 60_000;
 const CONCURRENCY_MAX = 5;
 /** Kinds that are counted by other means than an informer of whole objects. */
 const METADATA = { metadataOnly: true } as const;
 
-export function createResourceQuotaController(deps: ControllerDeps): Controller {
+export function createResourceQuotaController(deps: ControllerDeps, tuning: Tuning = DEFAULT_TUNING): Controller {
   const { cache, client } = deps;
   const counted = new Map<string, Evaluator>();
   let queue: KeyQueue | undefined;
@@ -51,7 +51,7 @@ export function createResourceQuotaController(deps: ControllerDeps): Controller 
       .filter(({ kind }) => kind !== coreV1.ResourceQuota)
       .map((evaluator) => watchOf(evaluator, quotasIn)),
     reads: [apiextensionsV1.CustomResourceDefinition],
-    resyncMs: RESYNC_MS,
+    resyncMs: tuning.resourceQuotaSyncPeriodMs,
     concurrencyMax: CONCURRENCY_MAX,
     async background(_ctx, own) {
       queue = own;

@@ -8,14 +8,13 @@ import { type Ctx, describeError, isReason, sleep } from '@kapella/base';
 import { type Controller, type ControllerDeps, defineController } from '@kapella/controller';
 import type { Client } from '@kapella/client';
 import type { ClusterFacts } from '../index.ts';
+import { DEFAULT_TUNING, type Tuning } from '../tuning.ts';
 import { accountKeyOf, filledSecret, isFor, planCleaning, secretNamesOf, wantedOf } from './plan-token-secret.ts';
 
 /** Other Secrets need not be held. */
 const TOKEN_SECRETS = { fieldSelector: `type=${ACCOUNT_TOKEN_TYPE}` };
 const BY_ACCOUNT = 'account';
 const DAY_MS = 24 * 3600_000;
-/** Upstream's default of --legacy-service-account-token-clean-up-period. */
-const UNUSED_MS = 365 * DAY_MS;
 
 type TokenFacts = Pick<ClusterFacts, 'rootCa' | 'signAccountToken'>;
 
@@ -109,7 +108,11 @@ async function removeReferences(
 }
 
 /** Once a day: tokens that the cluster once made by itself, and that nobody has used for a year, are marked, then deleted. */
-export function createLegacyTokenCleaner({ cache, client }: ControllerDeps): Controller {
+export function createLegacyTokenCleaner(
+  { cache, client }: ControllerDeps,
+  tuning: Tuning = DEFAULT_TUNING,
+): Controller {
+  const unusedMs = tuning.legacyServiceAccountTokenCleanUpPeriodMs;
   const secrets = cache.informer(coreV1.Secret, TOKEN_SECRETS);
   return defineController({
     name: 'legacy-serviceaccount-token-cleaner-controller',
@@ -136,14 +139,14 @@ export function createLegacyTokenCleaner({ cache, client }: ControllerDeps): Con
     const name = { namespace: 'kube-system', name: TOKEN_TRACKING };
     const since = dayStartMs((await client.get(coreV1.ConfigMap, name, ctx))?.data?.['since']);
     // Uses are known from the end of that day on.
-    if (since === undefined || nowMs < since + DAY_MS + UNUSED_MS) return;
+    if (since === undefined || nowMs < since + DAY_MS + unusedMs) return;
     const usedIn = new Map<string, Set<string>>();
     for (const secret of candidates) {
       const { namespace = '' } = secret.metadata;
       const used = usedIn.get(namespace) ?? usedNames(namespace);
       usedIn.set(namespace, used);
       const account = cache.get(coreV1.ServiceAccount, accountKeyOf(secret) ?? '');
-      const plan = planCleaning(secret, { account, used, nowMs, unusedMs: UNUSED_MS });
+      const plan = planCleaning(secret, { account, used, nowMs, unusedMs });
       if (plan !== 'keep') await apply(secret, plan, ctx);
     }
   }

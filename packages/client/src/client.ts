@@ -160,13 +160,7 @@ export interface EventSubject {
 
 /** Records `Event`s, aggregated and rate-limited as upstream's recorder does; never throws, never blocks. */
 export interface EventRecorder {
-  event(
-    about: EventSubject,
-    type: 'Normal' | 'Warning',
-    reason: string,
-    message: string,
-    options?: EventOptions,
-  ): void;
+  event(about: EventSubject, type: 'Normal' | 'Warning', reason: string, message: string, options?: EventOptions): void;
 }
 
 export interface EventOptions {

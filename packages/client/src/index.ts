@@ -8,6 +8,7 @@ export { createWorkQueue, type WorkQueue, type WorkQueueOptions } from './queue/
 export { createQueueMeter, type QueueMeter } from './queue/queue-metrics.ts';
 export { measuredTransport } from './transports/measured.ts';
 export { limitedTransport } from './transports/limited.ts';
+export { type Pace, pacedTransport } from './transports/paced.ts';
 export { createEventRecorder, type EventRecorderOptions, type RunningEventRecorder } from './events/recorder.ts';
 export { createSeriesRecorder } from './events/series-recorder.ts';
 export { type LeaderElectionOptions, runAsLeader } from './leader/leader-election.ts';

@@ -46,6 +46,11 @@ export interface SchedulerOptions extends Pick<SchedulerDeps, 'config' | 'extend
   readonly host?: string;
 }
 
+/**
+ * Requests of one controller under way at a time. Beyond some hundreds of one flow the API server tells a client to come
+ * back a second later: 500 Pods deleted at once would wait for that.
+ */
+const REQUESTS_AT_ONCE = 200;
 const SERVICE_ACCOUNTS = 'kube-system';
 const MANAGER = 'kube-controller-manager';
 /** The host of clients in the server's own process. */
@@ -129,15 +134,14 @@ export async function runControllerManager(
   ctx: Ctx,
   { metrics, concurrencyOf }: ControllerManagerOptions = {},
 ): Promise<void> {
-  const clientOf = (component: string, suffix = '') =>
-    createClient(connect(componentUser(component)), {
-      userAgent: `kube-controller-manager/${KUBERNETES_VERSION}${suffix}`,
-    });
+  const program = `kube-controller-manager/${KUBERNETES_VERSION}`;
   // One cache for all: its identity may read everything and write nothing.
-  const cache = createCache(clientOf('system:kube-controller-manager'));
+  const manager = componentUser('system:kube-controller-manager');
+  const cache = createCache(createClient(connect(manager), { userAgent: program }));
   const recorders: Promise<void>[] = [];
   const controllers = make((component) => {
-    const client = clientOf(component, `/${component}`);
+    const limits = { userAgent: `${program}/${component}`, atOnceMax: REQUESTS_AT_ONCE };
+    const client = createClient(connect(componentUser(component)), limits);
     const events = createEventRecorder(client, { component, ...countDropped(metrics, component) }, ctx);
     recorders.push(events.run(ctx));
     return { cache, client, events, batch: slowStart };

@@ -21,7 +21,7 @@ import { createEphemeralVolumeController } from './ephemeral-volume/ephemeral-vo
 import { createEndpointsController } from './endpoints/endpoints.controller.ts';
 import { createEndpointSliceController } from './endpointslice/endpointslice.controller.ts';
 import { createEndpointSliceMirroringController } from './endpointslice/endpointslice-mirroring.controller.ts';
-import { createNodeIpamController } from './nodeipam/nodeipam.controller.ts';
+import { createNodeIpamController, type NodeIpamOptions } from './nodeipam/nodeipam.controller.ts';
 import { createNodeLifecycleController } from './nodelifecycle/nodelifecycle.controller.ts';
 import { createPersistentVolumeBinder } from './persistentvolume-binder/persistentvolume-binder.controller.ts';
 import { createPodAutoscalerController } from './podautoscaler/podautoscaler.controller.ts';
@@ -82,8 +82,8 @@ export interface ClusterFacts {
   /** PEM: published to every namespace; '': it is not. */
   readonly rootCa: string;
   readonly certificates: CertificateFacts;
-  /** Prefix length of a node's piece of the Pod network; absent: 24. */
-  readonly nodePrefix?: number;
+  /** How nodes are given pieces of it, and of a second network of the other family; absent: of `podCidr`, as upstream's defaults. */
+  readonly nodeNetworks?: NodeIpamOptions;
   /** Absent: the controllers that a cloud is asked by do not run. */
   readonly cloud?: (deps: ControllerDeps) => CloudProvider;
   /** The token that a Secret of type kubernetes.io/service-account-token holds. Absent: such Secrets stay without one. */
@@ -141,8 +141,8 @@ export const controllers: readonly ControllerRow[] = [
     rootCa === '' ? undefined : createRootCaPublisher(deps, rootCa),
   ),
   row('service-cidr-controller', 'service-cidrs-controller', createServiceCidrController),
-  row('node-ipam-controller', 'node-controller', (deps, { podCidr, nodePrefix }) =>
-    podCidr === '' ? undefined : createNodeIpamController(deps, podCidr, nodePrefix),
+  row('node-ipam-controller', 'node-controller', (deps, { podCidr, nodeNetworks }) =>
+    podCidr === '' ? undefined : createNodeIpamController(deps, nodeNetworks ?? { clusterCidrs: [podCidr] }),
   ),
   tuned('node-lifecycle-controller', 'node-controller', createNodeLifecycleController),
   row('taint-eviction-controller', 'node-controller', createTaintEvictionController),
@@ -203,8 +203,8 @@ export const controllers: readonly ControllerRow[] = [
   row('persistentvolume-expander-controller', 'expand-controller', createExpandController),
   row('persistentvolume-protection-controller', 'pv-protection-controller', createPvProtectionController),
   cloudRow('service-lb-controller', 'service-controller', 'loadBalancer', createServiceLbController),
-  cloudRow('node-route-controller', 'route-controller', 'routes', (deps, routes, { podCidr, tuning }) =>
-    createNodeRouteController(deps, routes, [podCidr], tuning),
+  cloudRow('node-route-controller', 'route-controller', 'routes', (deps, routes, { podCidr, nodeNetworks, tuning }) =>
+    createNodeRouteController(deps, routes, nodeNetworks?.clusterCidrs ?? [podCidr], tuning),
   ),
   cloudRow('cloud-node-controller', 'node-controller', 'instances', createCloudNodeController),
   cloudRow('cloud-node-lifecycle-controller', 'node-controller', 'instances', createCloudNodeLifecycleController),

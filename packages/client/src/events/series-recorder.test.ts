@@ -76,12 +76,14 @@ test('what repeats becomes a series, which is written at its second event and wh
 test('a burst is written whole; beyond twenty thousand that wait, the newest are dropped', async () => {
   const dropped: string[] = [];
   const { api, recorder, end } = setUp(dropped);
-  const tell = (name: string) =>
-    recorder.event(pod(name), 'Normal', 'Scheduled', 'done', { action: 'Binding' });
+  const tell = (name: string) => recorder.event(pod(name), 'Normal', 'Scheduled', 'done', { action: 'Binding' });
   for (let i = 0; i < 2_000; i++) tell(`p${i}`);
   await recorder.flushed();
   assert.equal(api.writes.length, 2_000);
   for (let i = 0; i < 20_100; i++) tell(`q${i}`);
   await end();
-  assert.deepEqual(dropped, Array.from({ length: 100 }, () => 'queue'));
+  assert.deepEqual(
+    dropped,
+    Array.from({ length: 100 }, () => 'queue'),
+  );
 });

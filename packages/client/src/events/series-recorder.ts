@@ -82,10 +82,7 @@ class SeriesRecorder implements RunningEventRecorder {
   async run(ctx: Ctx): Promise<void> {
     const wake = () => this.#wake();
     ctx.signal.addEventListener('abort', wake, { once: true });
-    const timers = [
-      every(FINISH_MS, () => this.#finish(), ctx),
-      every(REFRESH_MS, () => this.#refresh(), ctx),
-    ];
+    const timers = [every(FINISH_MS, () => this.#finish(), ctx), every(REFRESH_MS, () => this.#refresh(), ctx)];
     while (!ctx.signal.aborted) {
       while (this.#first < this.#waiting.length && this.#writing.size < WRITES_AT_ONCE) this.#start(this.#next(), ctx);
       if (this.#writing.size === 0) for (const resolve of this.#idle.splice(0)) resolve();

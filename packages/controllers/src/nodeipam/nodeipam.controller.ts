@@ -1,56 +1,86 @@
-/** Gives each node its piece of the cluster's Pod network. Source: kubernetes pkg/controller/nodeipam/ipam/range_allocator.go. */
+/** Gives each node its pieces of the cluster's Pod networks. Source: kubernetes pkg/controller/nodeipam/ipam/range_allocator.go. */
 import { coreV1 } from '@kapella/api';
+import type { Node } from '@kapella/api/types/core-v1';
 import { type Controller, type ControllerDeps, defineController } from '@kapella/controller';
+import { CidrPool } from './cidr-pool.ts';
 
-/** Prefix length of a node's network, upstream's default of --node-cidr-mask-size. */
-const NODE_PREFIX = 24;
+export interface NodeIpamOptions {
+  /** One, or one of each family: a node gets a piece of each. */
+  readonly clusterCidrs: readonly string[];
+  /** Prefix lengths of a node's networks; absent: upstream's. */
+  readonly prefixIpv4?: number;
+  readonly prefixIpv6?: number;
+  /** What of the cluster's networks Services have is not given to nodes. */
+  readonly serviceCidrs?: readonly string[];
+}
+
+const FULL_RETRY_MS = 30_000;
 
 export function createNodeIpamController(
   { cache, client, events }: ControllerDeps,
-  clusterCidr: string,
-  nodePrefix = NODE_PREFIX,
+  { clusterCidrs, prefixIpv4 = 24, prefixIpv6 = 64, serviceCidrs = [] }: NodeIpamOptions,
 ): Controller {
-  /** By node name: what was given away but the cache may not show yet. */
-  const given = new Map<string, string>();
-  return defineController({
+  const pools = clusterCidrs.map((cidr) => poolOf(cidr, cidr.includes(':') ? prefixIpv6 : prefixIpv4));
+  for (const cidr of serviceCidrs) for (const pool of pools) pool.hold(cidr);
+  /** By node name: what it has, or was given while the cache may not show it yet. */
+  const held = new Map<string, readonly string[]>();
+
+  function note(name: string, cidrs: readonly string[]): void {
+    const before = held.get(name) ?? [];
+    for (const pool of pools) {
+      for (const cidr of cidrs) if (!before.includes(cidr)) pool.hold(cidr);
+      for (const cidr of before) if (!cidrs.includes(cidr)) pool.release(cidr);
+    }
+    if (cidrs.length > 0) held.set(name, cidrs);
+    else held.delete(name);
+  }
+
+  /** Undefined: a pool is empty, and nothing is taken. */
+  function give(name: string): readonly string[] | undefined {
+    const taken = pools.map((pool) => pool.take());
+    const cidrs = taken.filter((cidr) => cidr !== undefined);
+    if (cidrs.length === pools.length) {
+      held.set(name, cidrs);
+      return cidrs;
+    }
+    for (const [i, cidr] of taken.entries()) if (cidr !== undefined) pools[i]?.release(cidr);
+    return undefined;
+  }
+
+  return defineController<Node>({
     name: 'node-ipam-controller',
     primary: coreV1.Node,
-    concurrencyMax: 1, // two nodes must not be given one network
+    concurrencyMax: 1,
+    watches: [
+      {
+        // As soon as it is seen: nobody else must be given what a node has.
+        kind: coreV1.Node,
+        keysOf(node: Node, _old, deleted) {
+          if (deleted) note(node.metadata.name, []);
+          else if (cidrsOf(node).length > 0) note(node.metadata.name, cidrsOf(node));
+          return [];
+        },
+      },
+    ],
     async reconcile(name, ctx) {
       const node = cache.get(coreV1.Node, name);
-      if (node === undefined || node.spec.podCIDR) {
-        given.delete(name);
-        return {};
-      }
-      const taken = new Set(cache.list(coreV1.Node).flatMap((other) => other.spec.podCIDR ?? []));
-      for (const [other, cidr] of given) if (other !== name) taken.add(cidr);
-      const free = given.get(name) ?? firstFreeCidr(clusterCidr, taken, nodePrefix);
-      if (free === undefined) {
+      if (node === undefined || cidrsOf(node).length > 0) return {};
+      const cidrs = held.get(name) ?? give(name);
+      if (cidrs === undefined) {
         events.event(node, 'Normal', 'CIDRNotAvailable', `Node ${name} status is now: CIDRNotAvailable`);
-        return { requeueAfterMs: 30_000 };
+        return { requeueAfterMs: FULL_RETRY_MS };
       }
-      given.set(name, free);
-      const body = { spec: { podCIDR: free, podCIDRs: [free] } };
+      const body = { spec: { podCIDR: cidrs[0], podCIDRs: cidrs } };
       await client.patch(coreV1.Node, node, { type: 'strategic', body }, ctx);
       return {};
     },
   });
 }
 
-/** Pure: the lowest network of the node size that nobody has. A cluster network smaller than that goes to one node whole. */
-export function firstFreeCidr(
-  clusterCidr: string,
-  taken: ReadonlySet<string>,
-  nodePrefix = NODE_PREFIX,
-): string | undefined {
-  const [address = '', prefixText = '16'] = clusterCidr.split('/');
-  const clusterPrefix = Number(prefixText);
-  const prefix = Math.max(nodePrefix, clusterPrefix);
-  const base = address.split('.').reduce((sum, byte) => sum * 256 + Number(byte), 0);
-  for (let i = 0; i < 2 ** (prefix - clusterPrefix); i++) {
-    const value = base + i * 2 ** (32 - prefix);
-    const cidr = `${[24, 16, 8, 0].map((shift) => Math.floor(value / 2 ** shift) % 256).join('.')}/${prefix}`;
-    if (!taken.has(cidr)) return cidr;
-  }
-  return undefined;
+function poolOf(cidr: string, nodePrefix: number): CidrPool {
+  const pool = CidrPool.of(cidr, nodePrefix);
+  if (pool !== undefined) return pool;
+  throw new Error(`${JSON.stringify(cidr)} cannot be cut into networks /${nodePrefix} for nodes`);
 }
+
+const cidrsOf = ({ spec: { podCIDR, podCIDRs } }: Node): readonly string[] => podCIDRs ?? (podCIDR ? [podCIDR] : []);

@@ -1,6 +1,8 @@
 /** The flags of upstream's kube-controller-manager 1.36: which are honoured, which change nothing here. */
-import type { FlagValues, ProgramFlags } from '../drop-in/flags.ts';
-import { numberFlag } from '../drop-in/flags.ts';
+import { CliError } from '@kapella/cli';
+import type { Pace } from '@kapella/client';
+import { type FlagValues, numberFlag, type ProgramFlags } from '../drop-in/flags.ts';
+import { TUNING_FLAGS } from './tuning-flags.ts';
 
 /** Which controllers a `--concurrent-*-syncs` flag is about. */
 const CONCURRENCY: ReadonlyMap<string, readonly string[]> = new Map([
@@ -18,6 +20,7 @@ const CONCURRENCY: ReadonlyMap<string, readonly string[]> = new Map([
   ['concurrent-replicaset-syncs', ['replicaset-controller']],
   ['concurrent-resource-quota-syncs', ['resourcequota-controller']],
   ['concurrent-resourceclaim-syncs', ['resourceclaim-controller']],
+  ['concurrent-service-syncs', ['service-lb-controller']],
   ['concurrent-service-endpoint-syncs', ['endpointslice-controller']],
   ['concurrent-serviceaccount-token-syncs', ['serviceaccount-token-controller']],
   ['concurrent-statefulset-syncs', ['statefulset-controller']],
@@ -34,6 +37,15 @@ export const SIGNER_FLAGS: ReadonlyMap<string, string> = new Map([
   ['legacy-unknown', 'kubernetes.io/legacy-unknown'],
 ]);
 
+/** Refused with another value than these, since what they ask for is not here. */
+const ONLY: ReadonlyMap<string, readonly string[]> = new Map([
+  ['allow-untagged-cloud', ['false']],
+  ['cloud-config', ['']],
+  ['cloud-provider', ['', 'external']],
+  ['external-cloud-volume-plugin', ['']],
+  ['leader-elect-resource-lock', ['leases']],
+]);
+
 const HONOURED = [
   ...['allocate-node-cidrs', 'bind-address', 'cluster-cidr', 'cluster-signing-cert-file', 'cluster-signing-duration'],
   ...['cluster-signing-key-file', 'controllers', 'enable-garbage-collector', 'help', 'kubeconfig', 'leader-elect'],
@@ -45,51 +57,30 @@ const HONOURED = [
     `cluster-signing-${name}-cert-file`,
     `cluster-signing-${name}-key-file`,
   ]),
+  ...['authorization-always-allow-paths', 'kube-api-burst', 'kube-api-qps', 'node-cidr-mask-size-ipv6'],
+  ...['service-cluster-ip-range', 'tls-min-version', ...ONLY.keys(), ...TUNING_FLAGS],
   ...CONCURRENCY.keys(),
 ];
 
 const WITHOUT_EFFECT = [
-  ...[
-    'allow-metric-labels',
-    'allow-metric-labels-manifest',
-    'allow-untagged-cloud',
-    'attach-detach-reconcile-sync-period',
-  ],
+  ...['allow-metric-labels', 'allow-metric-labels-manifest', 'attach-detach-reconcile-sync-period'],
   ...['authentication-kubeconfig', 'authentication-skip-lookup', 'authentication-token-webhook-cache-ttl'],
-  ...['authentication-tolerate-lookup-failure', 'authorization-always-allow-paths', 'authorization-kubeconfig'],
+  ...['authentication-tolerate-lookup-failure', 'authorization-kubeconfig'],
   ...['authorization-webhook-cache-authorized-ttl', 'authorization-webhook-cache-unauthorized-ttl', 'cert-dir'],
-  ...[
-    'cidr-allocator-type',
-    'client-ca-file',
-    'cloud-config',
-    'cloud-provider',
-    'cluster-name',
-    'concurrent-service-syncs',
-  ],
-  ...['configure-cloud-routes', 'contention-profiling', 'controller-shutdown-timeout', 'controller-start-interval'],
-  ...['disable-attach-detach-reconcile-sync', 'disable-force-detach-on-timeout', 'disable-http2-serving'],
-  ...['disabled-metrics', 'emulated-version', 'emulation-forward-compatible', 'enable-dynamic-provisioning'],
-  ...['enable-hostpath-provisioner', 'enable-leader-migration', 'endpoint-updates-batch-period'],
-  ...['endpointslice-updates-batch-period', 'external-cloud-volume-plugin', 'feature-gates', 'flex-volume-plugin-dir'],
-  ...['horizontal-pod-autoscaler-cpu-initialization-period', 'horizontal-pod-autoscaler-downscale-stabilization'],
-  ...['horizontal-pod-autoscaler-initial-readiness-delay', 'horizontal-pod-autoscaler-sync-period'],
-  ...['horizontal-pod-autoscaler-tolerance', 'http2-max-streams-per-connection', 'kube-api-burst'],
-  ...['kube-api-content-type', 'kube-api-qps', 'large-cluster-size-threshold', 'leader-elect-resource-lock'],
-  ...['leader-migration-config', 'legacy-service-account-token-clean-up-period', 'log-flush-frequency'],
+  ...['cidr-allocator-type', 'client-ca-file', 'cluster-name', 'configure-cloud-routes', 'contention-profiling'],
+  ...['controller-shutdown-timeout', 'controller-start-interval', 'disable-attach-detach-reconcile-sync'],
+  ...['disable-http2-serving', 'disabled-metrics', 'emulated-version', 'emulation-forward-compatible'],
+  ...['enable-hostpath-provisioner', 'enable-leader-migration', 'feature-gates', 'flex-volume-plugin-dir'],
+  ...['http2-max-streams-per-connection', 'kube-api-content-type', 'leader-migration-config', 'log-flush-frequency'],
   ...['log-json-info-buffer-size', 'log-json-split-stream', 'log-text-info-buffer-size', 'log-text-split-stream'],
-  ...['logging-format', 'max-endpoints-per-slice', 'min-compatibility-version', 'min-resync-period'],
-  ...['mirroring-endpointslice-updates-batch-period', 'mirroring-max-endpoints-per-subset', 'namespace-sync-period'],
-  ...['node-cidr-mask-size-ipv6', 'node-eviction-rate', 'node-monitor-grace-period', 'node-monitor-period'],
-  ...['node-startup-grace-period', 'permit-address-sharing', 'permit-port-sharing', 'profiling'],
-  ...['pv-recycler-increment-timeout-nfs', 'pv-recycler-minimum-timeout-hostpath', 'pv-recycler-minimum-timeout-nfs'],
+  ...['logging-format', 'min-compatibility-version', 'min-resync-period', 'permit-address-sharing'],
+  ...['permit-port-sharing', 'profiling', 'pv-recycler-increment-timeout-nfs'],
+  ...['pv-recycler-minimum-timeout-hostpath', 'pv-recycler-minimum-timeout-nfs'],
   ...['pv-recycler-pod-template-filepath-hostpath', 'pv-recycler-pod-template-filepath-nfs'],
-  ...['pv-recycler-timeout-increment-hostpath', 'pvclaimbinder-sync-period', 'requestheader-allowed-names'],
-  ...['requestheader-client-ca-file', 'requestheader-extra-headers-prefix', 'requestheader-group-headers'],
-  ...['requestheader-uid-headers', 'requestheader-username-headers', 'resource-quota-sync-period'],
-  ...['route-reconciliation-period', 'secondary-node-eviction-rate'],
-  ...['service-cluster-ip-range', 'show-hidden-metrics-for-version', 'terminated-pod-gc-threshold'],
-  ...['tls-cipher-suites', 'tls-curve-preferences', 'tls-min-version', 'tls-sni-cert-key', 'unhealthy-zone-threshold'],
-  ...['v', 'vmodule'],
+  ...['pv-recycler-timeout-increment-hostpath', 'requestheader-allowed-names', 'requestheader-client-ca-file'],
+  ...['requestheader-extra-headers-prefix', 'requestheader-group-headers', 'requestheader-uid-headers'],
+  ...['requestheader-username-headers', 'show-hidden-metrics-for-version', 'tls-cipher-suites'],
+  ...['tls-curve-preferences', 'tls-sni-cert-key', 'v', 'vmodule'],
 ];
 
 export const CONTROLLER_MANAGER: ProgramFlags = {
@@ -103,7 +94,7 @@ export const CONTROLLER_MANAGER: ProgramFlags = {
     ...['emulation-forward-compatible', 'enable-dynamic-provisioning', 'enable-garbage-collector'],
     ...['enable-hostpath-provisioner', 'enable-leader-migration', 'help', 'leader-elect', 'log-json-split-stream'],
     ...['log-text-split-stream', 'permit-address-sharing', 'permit-port-sharing', 'profiling'],
-    ...['service-account-private-key-file', 'use-service-account-credentials', 'version'],
+    ...['use-service-account-credentials', 'version'],
   ]),
   help: [
     'All controllers of a Kubernetes cluster, by the flags of kube-controller-manager 1.36, for any API server.',
@@ -124,4 +115,22 @@ export function concurrencyFlags(flags: FlagValues): ReadonlyMap<string, number>
     if (count !== undefined) for (const name of controllers) wanted.set(name, Math.max(1, Math.trunc(count)));
   }
   return wanted;
+}
+
+/** Throws CliError Usage for what is asked for and not here: to run without it would be worse than not to run. */
+export function refuseUnsupported(flags: FlagValues): void {
+  for (const [flag, values] of ONLY) {
+    const value = flags.get(flag);
+    if (value === undefined || values.includes(value)) continue;
+    const hint = `Leave it out${values.some((one) => one !== '') ? `, or give ${values.filter(Boolean).join(' or ')}` : ''}.`;
+    throw new CliError('Usage', `--${flag}=${value} is not supported`, hint);
+  }
+}
+
+/** Undefined: as fast as the API server lets it, where upstream's defaults are 20 a second and 30 at once. */
+export function paceFlags(flags: FlagValues): Pace | undefined {
+  const perSecond = numberFlag(flags, 'kube-api-qps');
+  const burst = numberFlag(flags, 'kube-api-burst');
+  if (perSecond === undefined || perSecond === 0) return undefined;
+  return { perSecond, burst: Math.max(1, burst ?? perSecond) };
 }

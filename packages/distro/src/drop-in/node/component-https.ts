@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { createServer } from 'node:https';
+import type { SecureVersion } from 'node:tls';
 import { authenticationV1, authorizationV1 } from '@kapella/api';
 import { type Ctx, describeError, type MetricsRegistry } from '@kapella/base';
 import { CliError } from '@kapella/cli';
@@ -10,6 +11,12 @@ import { createAuthority, issueLeaf } from '@kapella/control-plane/node';
 import type { FlagValues } from '../flags.ts';
 
 const HEALTH = new Set(['/healthz', '/livez', '/readyz']);
+const TLS_VERSIONS: ReadonlyMap<string, SecureVersion> = new Map<string, SecureVersion>([
+  ['VersionTLS10', 'TLSv1'],
+  ['VersionTLS11', 'TLSv1.1'],
+  ['VersionTLS12', 'TLSv1.2'],
+  ['VersionTLS13', 'TLSv1.3'],
+]);
 
 export interface ComponentServer {
   /** `kube-scheduler`: the name on a certificate of its own making. */
@@ -32,7 +39,9 @@ export async function startComponentHttps(
   const { client } = component;
   const port = Number(flags.get('secure-port') ?? component.defaultPort);
   if (port === 0) return { close: async () => {} };
-  const server = createServer(await servingPair(flags, component.program, ctx), (request, response) => {
+  const isOpen = openPaths(flags);
+  const tls = { ...(await servingPair(flags, component.program, ctx)), ...minVersionOf(flags) };
+  const server = createServer(tls, (request, response) => {
     const path = (request.url ?? '').split('?')[0] ?? '';
     const answer = (status: number, text: string, type = 'text/plain; charset=utf-8') => {
       response.writeHead(status, { 'content-type': type });
@@ -45,6 +54,7 @@ export async function startComponentHttps(
     }
     const page = pageOf(component, path);
     if (page === undefined) return answer(404, '404 page not found\n');
+    if (isOpen(path)) return answer(200, page.text(), page.type);
     mayRead(request, path, client, ctx)
       .then((status) => {
         if (status === 200) answer(200, page.text(), page.type);
@@ -77,6 +87,25 @@ function pageOf({ metrics, configz }: ComponentServer, path: string) {
     return { text: () => JSON.stringify(configz), type: 'application/json' };
   }
   return undefined;
+}
+
+/** Which pages everyone may read; a `*` at the end stands for all that follows. */
+function openPaths(flags: FlagValues): (path: string) => boolean {
+  const open = (flags.get('authorization-always-allow-paths') ?? '').split(',').filter((path) => path !== '');
+  return (path) => open.some((one) => (one.endsWith('*') ? path.startsWith(one.slice(0, -1)) : path === one));
+}
+
+function minVersionOf(flags: FlagValues): { readonly minVersion?: SecureVersion } {
+  const text = flags.get('tls-min-version') ?? '';
+  if (text === '') return {};
+  const minVersion = TLS_VERSIONS.get(text);
+  if (minVersion !== undefined) return { minVersion };
+  const known = [...TLS_VERSIONS.keys()].join(', ');
+  throw new CliError(
+    'Usage',
+    `--tls-min-version: unknown tls version ${JSON.stringify(text)}`,
+    `Give one of ${known}.`,
+  );
 }
 
 /** The bearer token's user must be allowed to get the path. */

@@ -8,16 +8,18 @@ import type { ClusterFacts } from '@kapella/controllers';
 import { booleanFlag, durationFlagMs, type FlagValues, numberFlag } from '../../drop-in/flags.ts';
 import { createCertificateFacts } from '../../pki/node/certificate-signer.ts';
 import { SIGNER_FLAGS } from '../flags.ts';
+import { tuningFlags } from '../tuning-flags.ts';
 
 /** `kubeconfigCa`: published where `--root-ca-file` is not given, as upstream does. Throws CliError Usage. */
 export async function clusterFacts(flags: FlagValues, kubeconfigCa: string): Promise<ClusterFacts> {
   const rootCaFile = flags.get('root-ca-file') ?? '';
-  const nodePrefix = numberFlag(flags, 'node-cidr-mask-size-ipv4') ?? numberFlag(flags, 'node-cidr-mask-size');
+  const nodeNetworks = nodeNetworksOf(flags);
   return {
-    podCidr: podCidrOf(flags),
+    podCidr: nodeNetworks?.clusterCidrs[0] ?? '',
     rootCa: rootCaFile === '' ? kubeconfigCa : read('root-ca-file', rootCaFile),
     certificates: certificatesOf(flags),
-    ...(nodePrefix !== undefined && { nodePrefix }),
+    ...(nodeNetworks !== undefined && { nodeNetworks }),
+    tuning: tuningFlags(flags),
     ...(await accountKeyOf(flags)),
   };
 }
@@ -31,18 +33,33 @@ async function accountKeyOf(flags: FlagValues): Promise<Pick<ClusterFacts, 'sign
   return { signAccountToken: tokens.issueLegacy };
 }
 
-/** Of two families the IPv4 one. */
-function podCidrOf(flags: FlagValues): string {
-  const cidrs = (flags.get('cluster-cidr') ?? '').split(',').filter((cidr) => cidr !== '');
-  if (booleanFlag(flags, 'allocate-node-cidrs') !== true) return '';
-  const found = cidrs.find((cidr) => !cidr.includes(':'));
-  if (found !== undefined) return found;
-  throw new CliError(
-    'Usage',
-    '--allocate-node-cidrs needs an IPv4 network in --cluster-cidr',
-    'Give 10.244.0.0/16, say.',
-  );
+/** Undefined: nodes are not given networks. */
+function nodeNetworksOf(flags: FlagValues): ClusterFacts['nodeNetworks'] {
+  if (booleanFlag(flags, 'allocate-node-cidrs') !== true) return undefined;
+  const clusterCidrs = listOf(flags, 'cluster-cidr');
+  const isV6 = clusterCidrs.map((cidr) => cidr.includes(':'));
+  const both = numberFlag(flags, 'node-cidr-mask-size');
+  if (clusterCidrs.length === 0 || clusterCidrs.length > 2 || (clusterCidrs.length === 2 && isV6[0] === isV6[1])) {
+    const hint = 'Give 10.244.0.0/16, say, or 10.244.0.0/16,fd00:10:244::/56.';
+    const what = '--allocate-node-cidrs needs one network in --cluster-cidr, or one of each family';
+    throw new CliError('Usage', what, hint);
+  }
+  if (both !== undefined && clusterCidrs.length === 2) {
+    const hint = 'Give --node-cidr-mask-size-ipv4 and --node-cidr-mask-size-ipv6.';
+    throw new CliError('Usage', '--node-cidr-mask-size cannot be given for networks of both families', hint);
+  }
+  const prefixIpv4 = numberFlag(flags, 'node-cidr-mask-size-ipv4') ?? both;
+  const prefixIpv6 = numberFlag(flags, 'node-cidr-mask-size-ipv6') ?? both;
+  return {
+    clusterCidrs,
+    ...(prefixIpv4 !== undefined && { prefixIpv4 }),
+    ...(prefixIpv6 !== undefined && { prefixIpv6 }),
+    serviceCidrs: listOf(flags, 'service-cluster-ip-range'),
+  };
 }
+
+const listOf = (flags: FlagValues, name: string): readonly string[] =>
+  (flags.get(name) ?? '').split(',').filter((word) => word !== '');
 
 function certificatesOf(flags: FlagValues): ClusterFacts['certificates'] {
   const shared = pairOf(flags, 'cluster-signing');

@@ -1,7 +1,7 @@
 /** The drop-in kube-controller-manager: our controllers for any API server, by upstream's flags. */
 import { hostname } from 'node:os';
 import { createMetricsRegistry, type Ctx } from '@kapella/base';
-import { createClient, createEventRecorder, runAsLeader, type Transport } from '@kapella/client';
+import { createClient, createEventRecorder, pacedTransport, runAsLeader, type Transport } from '@kapella/client';
 import { createHttpsTransport, type HttpsTransportOptions } from '@kapella/client/node';
 import { type Connect, runControllerManager } from '@kapella/control-plane';
 import { clusterControllers } from '@kapella/control-plane/controllers';
@@ -17,7 +17,7 @@ import { startComponentHttps } from '../../drop-in/node/component-https.ts';
 import { kubeconfigTransport } from '../../drop-in/node/kubeconfig-client.ts';
 import { readControllerList } from '../../server/node/components.ts';
 import { KUBERNETES_VERSION } from '../../version.ts';
-import { concurrencyFlags, CONTROLLER_MANAGER } from '../flags.ts';
+import { concurrencyFlags, CONTROLLER_MANAGER, paceFlags, refuseUnsupported } from '../flags.ts';
 import { accountTransports } from './account-transports.ts';
 import { clusterFacts } from './cluster-facts.ts';
 
@@ -38,7 +38,8 @@ export async function runKubeControllerManager(words: readonly string[], ctx: Ct
   if (flags.get('help') === 'true') return print(programHelp(CONTROLLER_MANAGER));
   if (flags.get('version') === 'true') return print(`Kubernetes ${KUBERNETES_VERSION}\n`);
   const idle = idleFlags(CONTROLLER_MANAGER, flags);
-  if (idle.length > 0) ctx.log.info('flags without effect', { flags: idle });
+  if (idle.length > 0) ctx.log.warn('flags without effect', { flags: idle });
+  refuseUnsupported(flags);
   const selection = selectionOf(flags);
   const concurrency = concurrencyFlags(flags);
   const transport = await kubeconfigTransport(flags);
@@ -92,21 +93,26 @@ function selectionOf(flags: FlagValues): readonly string[] {
   return booleanFlag(flags, 'enable-garbage-collector') === false ? ['-garbage-collector-controller', ...list] : list;
 }
 
-/** The identity of the kubeconfig for all, or with `--use-service-account-credentials` one for each controller. */
+/**
+ * The identity of the kubeconfig for all, or with `--use-service-account-credentials` one for each controller. What
+ * `--kube-api-qps` says counts for each controller, as upstream's clients have their limits each.
+ */
 function connections(
   flags: FlagValues,
   { cert: _cert, key: _key, token: _token, ...open }: HttpsTransportOptions,
   own: Transport,
   client: ReturnType<typeof createClient>,
 ): { readonly connect: Connect; close(): Promise<void> } {
+  const pace = paceFlags(flags);
+  const paced = (transport: Transport) => (pace === undefined ? transport : pacedTransport(transport, pace));
   if (booleanFlag(flags, 'use-service-account-credentials') !== true)
-    return { connect: () => own, close: () => own.close() };
+    return { connect: () => paced(own), close: () => own.close() };
   const anonymous = createHttpsTransport(open);
   const transportOf = accountTransports(client, anonymous);
   return {
     connect({ username = '' }) {
       const account = ACCOUNT.exec(username)?.[1];
-      return account === undefined ? own : transportOf(account);
+      return paced(account === undefined ? own : transportOf(account));
     },
     async close() {
       await anonymous.close();

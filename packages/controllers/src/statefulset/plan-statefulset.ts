@@ -1,5 +1,4 @@
 /** What to do for a StatefulSet now, and its status. Pure. Source: kubernetes pkg/controller/statefulset/stateful_set_control.go. */
-import { scaledValueOf } from '@kapella/api';
 import type { StatefulSet, StatefulSetStatus } from '@kapella/api/types/apps-v1';
 import type { PersistentVolumeClaim, Pod } from '@kapella/api/types/core-v1';
 import { isAvailable, isReady, isTerminal, isTerminating, type NewPod, nextAvailabilityMs } from '../workload/index.ts';
@@ -230,20 +229,16 @@ function findFirstUnavailable(input: StatefulSetInput, { replicas, condemned }: 
   return lowestFirst.find((pod) => !isPod(pod) || isUnavailable(input, pod));
 }
 
-/** Pods of another revision to delete, highest ordinal first. */
+/** The Pod of another revision to delete next. `maxUnavailable` is for a gate of upstream's that is off in 1.36. */
 function planUpdate(input: StatefulSetInput, replicas: readonly (Pod | NewPod)[]): Pod[] {
   const { set, updateRevision } = input;
-  const { partition = 0, maxUnavailable } = set.spec.updateStrategy?.rollingUpdate ?? {};
+  const { partition = 0 } = set.spec.updateStrategy?.rollingUpdate ?? {};
   const isGone = (pod: Pod | NewPod) => !isPod(pod) || isUnavailable(input, pod);
   const isOutdated = (pod: Pod | NewPod): pod is Pod =>
     isPod(pod) && identity.revisionOf(pod) !== updateRevision && !isTerminating(pod);
   const candidates = replicas.slice(Math.min(partition, replicas.length)).toReversed();
-  if (maxUnavailable === undefined) {
-    const first = candidates.find((pod) => isOutdated(pod) || isGone(pod));
-    return first !== undefined && isOutdated(first) ? [first] : [];
-  }
-  const allowed = Math.max(1, scaledValueOf(maxUnavailable, replicas.length, 'down')) - replicas.filter(isGone).length;
-  return candidates.filter(isOutdated).slice(0, Math.max(0, allowed));
+  const first = candidates.find((pod) => isOutdated(pod) || isGone(pod));
+  return first !== undefined && isOutdated(first) ? [first] : [];
 }
 
 const strategyOf = (set: StatefulSet) => set.spec.updateStrategy?.type ?? 'RollingUpdate';

@@ -79,3 +79,18 @@ test('a StatefulSet may change few fields', () => {
     'spec.volumeClaimTemplates[0].spec.resources[storage]: Required value',
   ]);
 });
+
+test('maxUnavailable of a StatefulSet is dropped, unless the set has it from before', () => {
+  const rolling = (part: object) => ({ updateStrategy: { type: 'RollingUpdate', rollingUpdate: part } });
+  const set = (part: object = {}) => workload<StatefulSet>({ serviceName: 'web', ...rolling(part) });
+  const strategyOf = (one: StatefulSet) => one.spec.updateStrategy?.rollingUpdate;
+  assert.deepEqual(strategyOf(created(statefulSetResource, set({ maxUnavailable: 2 }))), { partition: 0 });
+  assert.deepEqual(createErrors(statefulSetResource, set({ maxUnavailable: 0 })), []);
+  const updated = (next: object, old: object) => {
+    const context = { user: { username: 'a', groups: [] }, namespace: 'default', nowMs: 0, dryRun: false };
+    const given = { ...context, operation: 'update', subresource: '' } as const;
+    return strategyOf(statefulSetResource.prepareForUpdate?.(set(next), set(old), given) ?? set(next));
+  };
+  assert.deepEqual(updated({ maxUnavailable: 3 }, {}), {});
+  assert.deepEqual(updated({ maxUnavailable: 3 }, { maxUnavailable: 2 }), { maxUnavailable: 3 });
+});

@@ -25,11 +25,23 @@ export const statefulSetResource = defineResource<StatefulSet>({
     ...podColumns<StatefulSet>((set) => set.spec.template.spec),
   ],
   withDefaults: (set) => ({ ...set, spec: withSpecDefaults(set.spec ?? {}) }),
+  prepareForCreate: withoutMaxUnavailable,
+  prepareForUpdate: (set, old) => (maxUnavailableOf(old) === undefined ? withoutMaxUnavailable(set) : set),
   validate: validateStatefulSet,
   validateUpdate: validateStatefulSetUpdate,
   allowUnconditionalUpdate: true,
   warnings: templateWarnings((set) => set.spec.template, { nameIsHostname: false }),
 });
+
+const maxUnavailableOf = (set: StatefulSet) => set.spec.updateStrategy?.rollingUpdate?.maxUnavailable;
+
+/** Its gate, MaxUnavailableStatefulSet, is off in 1.36: only who has the field keeps it. */
+function withoutMaxUnavailable(set: StatefulSet): StatefulSet {
+  const { updateStrategy } = set.spec;
+  if (updateStrategy?.rollingUpdate?.maxUnavailable === undefined) return set;
+  const { maxUnavailable: _, ...rollingUpdate } = updateStrategy.rollingUpdate;
+  return { ...set, spec: { ...set.spec, updateStrategy: { ...updateStrategy, rollingUpdate } } };
+}
 
 function withSpecDefaults(spec: StatefulSetSpec): StatefulSetSpec {
   const { type: givenType, rollingUpdate: givenRolling } = spec.updateStrategy ?? {};

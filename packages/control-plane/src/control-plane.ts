@@ -116,7 +116,7 @@ export async function runScheduler(connect: Connect, ctx: Ctx, options: Schedule
   const { createScheduler, REQUESTS_AT_ONCE: atOnceMax } = await import('@kapella/scheduler');
   const userAgent = `kube-scheduler/${KUBERNETES_VERSION}`;
   const client = createClient(connect(componentUser('system:kube-scheduler')), { userAgent, atOnceMax });
-  const cache = createCache(client);
+  const cache = createCache(client, { dropsManagedFields: true });
   const component = 'default-scheduler';
   const { host, ...deps } = options;
   const told = { component, ...countDropped(deps.metrics, component), ...(host !== undefined && { host }) };
@@ -137,7 +137,7 @@ export async function runControllerManager(
   const program = `kube-controller-manager/${KUBERNETES_VERSION}`;
   // One cache for all: its identity may read everything and write nothing.
   const manager = componentUser('system:kube-controller-manager');
-  const cache = createCache(createClient(connect(manager), { userAgent: program }));
+  const cache = createCache(createClient(connect(manager), { userAgent: program }), { dropsManagedFields: true });
   const recorders: Promise<void>[] = [];
   const controllers = make((component) => {
     const limits = { userAgent: `${program}/${component}`, atOnceMax: REQUESTS_AT_ONCE };

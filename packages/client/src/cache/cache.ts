@@ -3,9 +3,17 @@ import type { KindRef, KubeObject } from '@kapella/api';
 import { childCtx, type Ctx } from '@kapella/base';
 import type { Cache, Client, Informer, InformerOptions } from '../client.ts';
 import { SharedInformer } from './informer.ts';
+import { withoutManagedFields } from './managed-fields.ts';
 
-export function createCache(client: Client): Cache {
-  return new InformerCache(client);
+type Keep = typeof withoutManagedFields;
+
+export interface CacheOptions {
+  /** Objects are kept without metadata.managedFields, a third of a Pod: for who never reads them. Writing such objects back is safe. */
+  readonly dropsManagedFields?: boolean;
+}
+
+export function createCache(client: Client, options: CacheOptions = {}): Cache {
+  return new InformerCache(client, options);
 }
 
 interface Entry {
@@ -15,19 +23,21 @@ interface Entry {
 
 class InformerCache implements Cache {
   readonly #client: Client;
+  readonly #keep: Keep | undefined;
   readonly #entries = new Map<string, Entry>();
   readonly #running = new Set<Promise<void>>();
   #ctx: Ctx | undefined;
 
-  constructor(client: Client) {
+  constructor(client: Client, { dropsManagedFields = false }: CacheOptions) {
     this.#client = client;
+    this.#keep = dropsManagedFields ? withoutManagedFields : undefined;
   }
 
   informer<T>(kind: KindRef<T>, options: InformerOptions = {}): Informer<T> {
     const id = idOf(kind, options);
     let entry = this.#entries.get(id);
     if (entry === undefined) {
-      const informer = new SharedInformer(kind as KindRef<KubeObject>, this.#client, options);
+      const informer = new SharedInformer(kind as KindRef<KubeObject>, this.#client, options, this.#keep);
       entry = { informer, stop: new AbortController() };
       this.#entries.set(id, entry);
       this.#start(entry);

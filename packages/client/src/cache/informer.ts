@@ -16,16 +16,19 @@ export class SharedInformer<T extends KubeObject> implements Informer<T> {
   readonly kind: KindRef<T>;
   readonly #client: Client;
   readonly #options: InformerOptions;
+  readonly #keep: ((object: T) => T) | undefined;
   readonly #store = new IndexStore<T>();
   readonly #handlers = new Set<InformerHandler<T>>();
   #resourceVersion = '';
   #synced = false;
   #waiting: (() => void)[] = [];
 
-  constructor(kind: KindRef<T>, client: Client, options: InformerOptions) {
+  /** `keep`: what of an object is kept and shown to handlers; absent: all. */
+  constructor(kind: KindRef<T>, client: Client, options: InformerOptions, keep?: (object: T) => T) {
     this.kind = kind;
     this.#client = client;
     this.#options = options;
+    this.#keep = keep;
   }
 
   get hasSynced(): boolean {
@@ -132,7 +135,7 @@ export class SharedInformer<T extends KubeObject> implements Informer<T> {
     this.#resourceVersion = object.metadata.resourceVersion;
     if (type === 'ADDED' || type === 'MODIFIED') this.#put(object);
     // The last state, as the event has it, is what handlers must see.
-    else if (type === 'DELETED') this.#remove(keyOf(object), object);
+    else if (type === 'DELETED') this.#remove(keyOf(object), this.#keep?.(object) ?? object);
   }
 
   #put(object: T): void {
@@ -142,10 +145,11 @@ export class SharedInformer<T extends KubeObject> implements Informer<T> {
     const replaced = present !== undefined && present.metadata.uid !== object.metadata.uid;
     // Another object under the same name: whoever counts objects must see the first one go.
     if (replaced) this.#remove(key);
-    const old = this.#store.set(object);
+    const kept = this.#keep?.(object) ?? object;
+    const old = this.#store.set(kept);
     for (const handler of this.#handlers) {
-      if (old === undefined) handler.add?.(object);
-      else handler.update?.(object, old);
+      if (old === undefined) handler.add?.(kept);
+      else handler.update?.(kept, old);
     }
   }
 

@@ -28,7 +28,7 @@ export async function runKubeScheduler(words: readonly string[], ctx: Ctx): Prom
   // Of its lease it tells as all components do.
   const ofLease = createEventRecorder(client, { component }, ctx);
   const work = async (leading: Ctx) => {
-    const cache = createCache(client);
+    const cache = createCache(client, { dropsManagedFields: true });
     const extenders = config.extenders.length === 0 ? {} : { extenderTransport: createExtenderTransport() };
     const scheduler = createScheduler({ client, cache, events, config, metrics, ...extenders });
     await Promise.all([cache.run(leading), scheduler.run(leading)]);

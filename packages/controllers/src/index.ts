@@ -37,6 +37,7 @@ import { createResourceQuotaController } from './resourcequota/resourcequota.con
 import { createRootCaPublisher } from './root-ca-certificate-publisher/root-ca-certificate-publisher.controller.ts';
 import { createBootstrapSigner } from './bootstrapsigner/bootstrapsigner.controller.ts';
 import { createTokenCleaner } from './tokencleaner/tokencleaner.controller.ts';
+import { createSelinuxWarningController } from './selinux-warning/selinux-warning.controller.ts';
 import { createServiceCidrController } from './service-cidr/service-cidr.controller.ts';
 import { createServiceAccountController } from './serviceaccount/serviceaccount.controller.ts';
 import { createStatefulSetController } from './statefulset/statefulset.controller.ts';
@@ -200,6 +201,7 @@ export const controllers: readonly ControllerRow[] = [
   row('bootstrap-signer-controller', 'bootstrap-signer', createBootstrapSigner),
   row('token-cleaner-controller', 'token-cleaner', createTokenCleaner),
   tuned('persistentvolume-attach-detach-controller', 'attachdetach-controller', createAttachDetachController),
+  row('selinux-warning-controller', 'selinux-warning-controller', createSelinuxWarningController),
   row('persistentvolume-expander-controller', 'expand-controller', createExpandController),
   row('persistentvolume-protection-controller', 'pv-protection-controller', createPvProtectionController),
   cloudRow('service-lb-controller', 'service-controller', 'loadBalancer', createServiceLbController),

@@ -22,31 +22,7 @@ export function createNodeIpamController(
 ): Controller {
   const pools = clusterCidrs.map((cidr) => poolOf(cidr, cidr.includes(':') ? prefixIpv6 : prefixIpv4));
   for (const cidr of serviceCidrs) for (const pool of pools) pool.hold(cidr);
-  /** By node name: what it has, or was given while the cache may not show it yet. */
-  const held = new Map<string, readonly string[]>();
-
-  function note(name: string, cidrs: readonly string[]): void {
-    const before = held.get(name) ?? [];
-    for (const pool of pools) {
-      for (const cidr of cidrs) if (!before.includes(cidr)) pool.hold(cidr);
-      for (const cidr of before) if (!cidrs.includes(cidr)) pool.release(cidr);
-    }
-    if (cidrs.length > 0) held.set(name, cidrs);
-    else held.delete(name);
-  }
-
-  /** Undefined: a pool is empty, and nothing is taken. */
-  function give(name: string): readonly string[] | undefined {
-    const taken = pools.map((pool) => pool.take());
-    const cidrs = taken.filter((cidr) => cidr !== undefined);
-    if (cidrs.length === pools.length) {
-      held.set(name, cidrs);
-      return cidrs;
-    }
-    for (const [i, cidr] of taken.entries()) if (cidr !== undefined) pools[i]?.release(cidr);
-    return undefined;
-  }
-
+  const networks = new NodeNetworks(pools);
   return defineController<Node>({
     name: 'node-ipam-controller',
     primary: coreV1.Node,
@@ -56,8 +32,8 @@ export function createNodeIpamController(
         // As soon as it is seen: nobody else must be given what a node has.
         kind: coreV1.Node,
         keysOf(node: Node, _old, deleted) {
-          if (deleted) note(node.metadata.name, []);
-          else if (cidrsOf(node).length > 0) note(node.metadata.name, cidrsOf(node));
+          if (deleted) networks.note(node.metadata.name, []);
+          else if (cidrsOf(node).length > 0) networks.note(node.metadata.name, cidrsOf(node));
           return [];
         },
       },
@@ -65,7 +41,7 @@ export function createNodeIpamController(
     async reconcile(name, ctx) {
       const node = cache.get(coreV1.Node, name);
       if (node === undefined || cidrsOf(node).length > 0) return {};
-      const cidrs = held.get(name) ?? give(name);
+      const cidrs = networks.of(name);
       if (cidrs === undefined) {
         events.event(node, 'Normal', 'CIDRNotAvailable', `Node ${name} status is now: CIDRNotAvailable`);
         return { requeueAfterMs: FULL_RETRY_MS };
@@ -75,6 +51,43 @@ export function createNodeIpamController(
       return {};
     },
   });
+}
+
+/** By node name: what it has, or was given while the cache may not show it yet. */
+class NodeNetworks {
+  readonly #pools: readonly CidrPool[];
+  readonly #held = new Map<string, readonly string[]>();
+
+  constructor(pools: readonly CidrPool[]) {
+    this.#pools = pools;
+  }
+
+  /** The node has these, none once it is gone. */
+  note(name: string, cidrs: readonly string[]): void {
+    const before = this.#held.get(name) ?? [];
+    const added = cidrs.filter((cidr) => !before.includes(cidr));
+    const left = before.filter((cidr) => !cidrs.includes(cidr));
+    for (const pool of this.#pools) {
+      for (const cidr of added) pool.hold(cidr);
+      for (const cidr of left) pool.release(cidr);
+    }
+    if (cidrs.length > 0) this.#held.set(name, cidrs);
+    else this.#held.delete(name);
+  }
+
+  /** Of each pool one, given now where the node has none. Undefined: a pool is empty, and nothing is taken. */
+  of(name: string): readonly string[] | undefined {
+    const held = this.#held.get(name);
+    if (held !== undefined) return held;
+    const taken = this.#pools.map((pool) => pool.take());
+    const cidrs = taken.filter((cidr) => cidr !== undefined);
+    if (cidrs.length === this.#pools.length) {
+      this.#held.set(name, cidrs);
+      return cidrs;
+    }
+    for (const [i, cidr] of taken.entries()) if (cidr !== undefined) this.#pools[i]?.release(cidr);
+    return undefined;
+  }
 }
 
 function poolOf(cidr: string, nodePrefix: number): CidrPool {

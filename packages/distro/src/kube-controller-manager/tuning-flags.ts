@@ -14,11 +14,11 @@ export const TUNING_FLAGS: readonly string[] = FIELDS.map(flagOf);
 /** Throws CliError Usage. */
 export function tuningFlags(flags: FlagValues): Tuning {
   const given = FIELDS.filter((field) => flags.has(flagOf(field)));
-  const changed = given.map((field) => [field, valueOf(field, flags)] as const);
+  const changed = given.map((field) => [field, readField(field, flags)] as const);
   return { ...DEFAULT_TUNING, ...Object.fromEntries(changed) };
 }
 
-function valueOf(field: keyof Tuning, flags: FlagValues): number | boolean | undefined {
+function readField(field: keyof Tuning, flags: FlagValues): number | boolean | undefined {
   const flag = flagOf(field);
   if (typeof DEFAULT_TUNING[field] === 'boolean') return booleanFlag(flags, flag);
   const text = flags.get(flag) ?? '';

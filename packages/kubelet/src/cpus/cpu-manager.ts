@@ -41,6 +41,8 @@ export interface CpuManager extends HintProvider {
   /** What all containers without processors of their own share. */
   sharedCpus(): string;
   exclusiveCpus(podUid: string, container: string): string;
+  /** How many are given away. */
+  exclusiveCount(): number;
   /** Those that may be given away, or are. */
   assignableCpus(): readonly number[];
 }
@@ -93,6 +95,10 @@ class Manager implements CpuManager {
   assignableCpus(): readonly number[] {
     const { topology, reserved } = this.#deps;
     return topology.map(({ id }) => id).filter((id) => !reserved.has(id));
+  }
+
+  exclusiveCount(): number {
+    return this.#taken().size;
   }
 
   #taken(): Ids {

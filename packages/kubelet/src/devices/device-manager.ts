@@ -6,6 +6,7 @@ import type { ContainerGrants } from '../grants/grants.ts';
 import type { HostFiles } from '../host/host-files.ts';
 import { isSidecar } from '../lifecycle/observed.ts';
 import { sumOverPod } from '../lifecycle/qos.ts';
+import type { KubeletMetrics } from '../metrics/kubelet-metrics.ts';
 import type { ExtraAmounts } from '../registration/allocatable.ts';
 import type { Hint, Hints } from '../topology/hints.ts';
 import type { HintProvider } from '../topology/topology-manager.ts';
@@ -71,6 +72,7 @@ export interface DeviceManagerDeps {
   onChange(): void;
   /** Pods that hold devices whose health was told anew. */
   onHealth?(podUids: readonly string[]): void;
+  readonly metrics?: Pick<KubeletMetrics, 'devicePlugin' | 'devicesAllocated'>;
 }
 
 /** Reads what was given to Pods before. */
@@ -95,6 +97,7 @@ class Manager implements DeviceManager {
   add(resource: string, client: DevicePluginClient, ctx: Ctx): void {
     const offer = this.#offers.get(resource) ?? { client: undefined, devices: new Map(), stoppedAtMs: undefined };
     offer.client?.close();
+    this.#deps.metrics?.devicePlugin(resource);
     offer.client = client;
     offer.stoppedAtMs = undefined;
     this.#offers.set(resource, offer);
@@ -239,7 +242,9 @@ class Manager implements DeviceManager {
     const ids = await this.#choose(want, hint, ctx);
     const client = this.#offers.get(resource)?.client;
     if (client === undefined) throw new Error(`no device plugin serves ${resource}`);
+    const startMs = ctx.clock.monotonicMs();
     const grants = await client.allocate(ids, ctx);
+    this.#deps.metrics?.devicesAllocated(resource, (ctx.clock.monotonicMs() - startMs) / 1000);
     this.#held.push({ podUid: pod.metadata.uid, container, resource, ids, grants });
     this.#isChanged = true;
     return ids;

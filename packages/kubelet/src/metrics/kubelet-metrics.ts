@@ -1,6 +1,7 @@
 /** What the node agent counts, by upstream's names. Source: kubernetes pkg/kubelet/metrics/metrics.go. */
 import { createMetricsRegistry, type MetricsRegistry } from '@kapella/base';
 import type { ProbeKind } from '../prober.ts';
+import { lifecycleCounters, type LifecycleMetrics } from './lifecycle-metrics.ts';
 
 const exponential = (start: number, factor: number, count: number) =>
   Array.from({ length: count }, (_, i) => Number((start * factor ** i).toPrecision(12)));
@@ -25,7 +26,7 @@ export interface ProbedSeries {
   readonly uid: string;
 }
 
-export interface KubeletMetrics {
+export interface KubeletMetrics extends LifecycleMetrics {
   /** Everything of /metrics. */
   readonly registry: MetricsRegistry;
   /** Everything of /metrics/probes. */
@@ -62,6 +63,7 @@ export function createKubeletMetrics(registry: MetricsRegistry = createMetricsRe
     ...podCounters(registry),
     ...agentCounters(registry),
     ...alignmentCounters(registry),
+    ...lifecycleCounters(registry),
     ...httpCounters(registry),
     ...probeCounters(probes),
   };

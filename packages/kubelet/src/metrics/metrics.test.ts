@@ -129,3 +129,31 @@ test('the agent’s own: Pods and containers by state, volumes of claims, probes
   metrics.forgetProbe(series);
   assert.equal(metrics.probes.text(), '');
 });
+
+test('what dashboards of the kubelet ask for: lists of the runtime, ends of containers, devices, processors', () => {
+  const metrics = createKubeletMetrics();
+  metrics.workerStarted(3, 0.001);
+  metrics.relisted(0.02, undefined, 1_700_000_000);
+  metrics.relisted(0.02, 1.5, 1_700_000_060);
+  metrics.containerEnded('init_container', 3, 'Error');
+  metrics.devicePlugin('vendor.com/gpu');
+  metrics.userNamespaceStarted(false);
+  metrics.topologyAdmission(0.2, true);
+  metrics.gracefulShutdown(5, 0);
+  const seen = lines(metrics.registry.text());
+  for (const line of [
+    'kubelet_containers_per_pod_count_bucket{le="4"} 1',
+    'kubelet_pod_worker_start_duration_seconds_count 1',
+    'kubelet_pleg_relist_duration_seconds_count 2',
+    'kubelet_pleg_relist_interval_seconds_sum 1.5',
+    'kubelet_pleg_last_seen_seconds 1700000060',
+    'kubelet_pleg_discard_events 0',
+    'kubelet_terminated_containers_total{container_type="init_container",exit_code="3",reason="Error"} 1',
+    'kubelet_device_plugin_registration_total{resource_name="vendor.com/gpu"} 1',
+    'kubelet_started_user_namespaced_pods_total 1',
+    'kubelet_topology_manager_admission_errors_total 1',
+    'kubelet_graceful_shutdown_start_time_seconds 5',
+  ]) {
+    assert.ok(seen.includes(line), line);
+  }
+});

@@ -1,5 +1,5 @@
 /** Managers of what the node gives to containers one by one: device plugins, DRA drivers, CPUs. */
-import type { Ctx } from '@kapella/base';
+import type { Ctx, MetricsRegistry } from '@kapella/base';
 import type { Cache, Client, EventRecorder } from '@kapella/client';
 import { createDeviceManager, type DeviceManager } from '../devices/device-manager.ts';
 import { openDevicePluginSocket } from '../devices/node/device-plugins.ts';
@@ -7,6 +7,7 @@ import { createDraManager, type DraManager } from '../dra/dra-manager.ts';
 import { connectDraDriver } from '../dra/node/dra-client.ts';
 import type { KubeletConfig } from '../config/kubelet-config.ts';
 import { createCpuManager, type CpuManager, reservedCpus } from '../cpus/cpu-manager.ts';
+import { parseCpuSet } from '../cpus/cpu-set.ts';
 import { checkCpuOptions, parseCpuOptions } from '../cpus/cpu-options.ts';
 import { readTopology } from '../cpus/node/read-topology.ts';
 import type { Cri } from '../cri/cri.ts';
@@ -57,13 +58,15 @@ export async function createNodeResources(options: NodeResourcesOptions): Promis
     for (const worker of options.workers()) if (podUids.includes(worker.uid)) worker.wake(false);
   };
   const onChange = () => options.onChange();
-  const devices = await createDeviceManager({ files: hostFiles, dir, numaNodes, onChange, onHealth });
+  const { metrics } = options;
+  const devices = await createDeviceManager({ files: hostFiles, dir, numaNodes, onChange, onHealth, metrics });
   const dra = await createDraManager({
     ...{ client, recorder, files: hostFiles, dir: dataDir, nodeName, connect: connectDraDriver, onHealth },
   });
   const cpus = await createCpus(options);
   const fit = createNodeFitManager(nodeName, client, options.cache);
   const memory = await createMemory(options, numa);
+  countCpus(metrics.registry, cpus);
   const aligned = [devices, cpus, memory].filter((provider) => provider !== undefined);
   const managers = [fit, createTopology(options, numa, aligned), dra];
   return {
@@ -74,6 +77,19 @@ export async function createNodeResources(options: NodeResourcesOptions): Promis
       await openPodResourcesSocket(`${dataDir}/pod-resources`, source, ctx);
     },
   };
+}
+
+function countCpus(registry: MetricsRegistry, cpus: CpuManager | undefined): void {
+  registry.readGauge(
+    'kubelet_cpu_manager_shared_pool_size_millicores',
+    'The size of the shared CPU pool for non-guaranteed QoS pods, in millicores.',
+    () => parseCpuSet(cpus?.sharedCpus() ?? '').size * 1000,
+  );
+  registry.readGauge(
+    'kubelet_cpu_manager_exclusive_cpu_allocation_count',
+    'The total number of CPUs exclusively allocated to containers running on this node',
+    () => cpus?.exclusiveCount() ?? 0,
+  );
 }
 
 function createTopology(

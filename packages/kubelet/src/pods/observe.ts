@@ -37,6 +37,12 @@ export async function observePod(
   };
 }
 
+/** Instances that ran, or were not there, at the last look. */
+export function newlyEnded({ containers }: ObservedPod, before: ObservedPod): readonly ObservedContainer[] {
+  const known = new Set(before.containers.flatMap(({ id, state }) => (state === 'exited' ? [id] : [])));
+  return containers.filter(({ id, state }) => state === 'exited' && !known.has(id));
+}
+
 async function observeSandbox(
   cri: Cri,
   sandbox: CriSandbox,

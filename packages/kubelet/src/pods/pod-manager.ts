@@ -183,6 +183,8 @@ class Manager implements PodManager {
 
   #start(pod: Pod, vanished: boolean, ctx: Ctx): void {
     const worker = new PodWorker(pod, vanished, this.#room, this.#deps, ctx);
+    // It begins in the same turn of the event loop in which the Pod was seen.
+    if (!vanished) this.#deps.metrics?.workerStarted(pod.spec.containers.length, 0);
     this.#workers.set(worker.uid, worker);
     const done: Promise<void> = worker.run().then(() => {
       this.#running.delete(done);
@@ -193,8 +195,13 @@ class Manager implements PodManager {
   }
 
   async #list(ctx: Ctx): Promise<Listing> {
-    const { cri } = this.#deps;
+    const { cri, metrics } = this.#deps;
+    const { clock } = ctx;
+    const startMs = clock.monotonicMs();
     const [sandboxes, containers] = await Promise.all([cri.listPodSandboxes({}, ctx), cri.listContainers({}, ctx)]);
+    const lastMs = this.#listedAtMs;
+    const sinceLast = lastMs === undefined ? undefined : (startMs - lastMs) / 1000;
+    metrics?.relisted((clock.monotonicMs() - startMs) / 1000, sinceLast, clock.nowMs() / 1000);
     const ids = new Map(sandboxes.map(({ id, podUid }) => [id, podUid]));
     const owners = containers.map(({ id, sandboxId }) => [id, ids.get(sandboxId) ?? ''] as const);
     for (const [id, uid] of owners) ids.set(id, uid);
@@ -218,6 +225,7 @@ class Manager implements PodManager {
       if (this.#workers.has(sandbox.podUid)) continue;
       const own = containers.filter(({ sandboxId }) => sandboxId === sandbox.id);
       ctx.log.info('ending pod that the API does not have', { pod: `${sandbox.podNamespace}/${sandbox.podName}` });
+      this.#deps.metrics?.orphanFound();
       this.#start(restorePod(sandbox.labels, own), true, ctx);
     }
   }

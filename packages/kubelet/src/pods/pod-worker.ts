@@ -21,11 +21,12 @@ import { removeRuntimePod, stopSandboxes } from './clean-up.ts';
 import type { PodDeps } from './deps.ts';
 import { podEvents } from './events.ts';
 import { killAll } from './kill.ts';
-import { observePod } from './observe.ts';
+import { newlyEnded, observePod } from './observe.ts';
 import { newSyncState, probeTarget, syncPod, type SyncOutcome, type SyncState } from './sync-pod.ts';
 import { resizeText } from '../lifecycle/resize-text.ts';
 import { disruptionOf, type Verdict } from './verdict.ts';
 import { isContradicted, matters } from './pod-news.ts';
+import { containerTypeOf } from './start-container.ts';
 
 const FAILED_RETRY_MS = 1000;
 const FAILED_RETRY_MS_MAX = 30_000;
@@ -296,8 +297,16 @@ export class PodWorker {
   }
 
   async #observe(): Promise<void> {
+    const before = this.#observed;
     this.#look = false;
-    this.#observed = await observePod(this.#deps.cri, this.uid, this.#ended, this.#deps.files, this.#ctx);
+    const { cri, files, metrics } = this.#deps;
+    const { clock } = this.#ctx;
+    const startMs = clock.monotonicMs();
+    this.#observed = await observePod(cri, this.uid, this.#ended, files, this.#ctx);
+    metrics?.podRelisted((clock.monotonicMs() - startMs) / 1000);
+    for (const ended of newlyEnded(this.#observed, before)) {
+      metrics?.containerEnded(containerTypeOf(this.#pod, ended.name), ended.exitCode, ended.reason);
+    }
   }
 
   /** Computes the status and hands it to the writer. True when the containers have come to their end. */

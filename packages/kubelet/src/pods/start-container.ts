@@ -62,7 +62,7 @@ export async function startContainer(input: StartInput, deps: PodDeps, waitCtx: 
 }
 
 const TYPES = { main: 'container', init: 'init_container', ephemeral: 'ephemeral_container' } as const;
-const containerTypeOf = (pod: Pod, name: string) => TYPES[findContainer(pod.spec, name)?.kind ?? 'main'];
+export const containerTypeOf = (pod: Pod, name: string) => TYPES[findContainer(pod.spec, name)?.kind ?? 'main'];
 
 /** The runtime's words without gRPC's frame. */
 const textOf = (error: unknown) => (isCriError(error) ? error.description : describeError(error));
@@ -78,7 +78,12 @@ async function ensureImage(input: StartInput, deps: PodDeps, event: PodEvent, ct
       if (volume.image === undefined) continue;
       const { reference, policy: ofVolume } = volume.image;
       const request = { pod, image: reference, policy: ofVolume, secrets, sandbox, event: onEvent };
-      await deps.images.ensure(request, ctx);
+      deps.metrics?.imageVolume('requested');
+      await deps.images.ensure(request, ctx).catch((error: unknown) => {
+        deps.metrics?.imageVolume('failed');
+        throw error;
+      });
+      deps.metrics?.imageVolume('mounted');
     }
     return await deps.images.ensure({ pod, image, policy, secrets, sandbox, event: onEvent }, ctx);
   } catch (error) {

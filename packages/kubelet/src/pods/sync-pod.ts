@@ -218,7 +218,8 @@ async function makeSandbox(plan: PodPlan, sync: Sync): Promise<Sandbox | undefin
     const config = configOf(plan.attempt, userns, sync);
     if (!plan.createSandbox) return { id: plan.sandboxId, config };
     await deps.files.mkdir(config.logDirectory, 0o755);
-    const id = await runSandbox(config, handler, sync);
+    const isMapped = userns !== undefined;
+    const id = await runSandbox(config, handler, isMapped, sync);
     sync.acted = true;
     sync.state.sandboxFailures = 0;
     const observed = await sync.look();
@@ -235,15 +236,22 @@ async function makeSandbox(plan: PodPlan, sync: Sync): Promise<Sandbox | undefin
   }
 }
 
-async function runSandbox(config: PodSandboxConfig, handler: string, { deps, ctx }: Sync): Promise<string> {
+async function runSandbox(
+  config: PodSandboxConfig,
+  handler: string,
+  isMapped: boolean,
+  { deps, ctx }: Sync,
+): Promise<string> {
   const startMs = ctx.clock.monotonicMs();
   deps.metrics?.podSeen();
+  if (isMapped) deps.metrics?.userNamespaceStarted(false);
   try {
     const id = await deps.cri.runPodSandbox(config, handler, ctx);
     deps.metrics?.sandboxStarted(handler, (ctx.clock.monotonicMs() - startMs) / 1000);
     return id;
   } catch (error) {
     deps.metrics?.sandboxFailed(handler);
+    if (isMapped) deps.metrics?.userNamespaceStarted(true);
     throw error;
   }
 }

@@ -1,6 +1,6 @@
 /** The certificates of a node agent, and their renewal while it runs. Source: client-go/util/certificate (rotation). */
 import { X509Certificate } from 'node:crypto';
-import { type Ctx, describeError, sleep } from '@kapella/base';
+import { type Clock, type Ctx, describeError, type MetricsRegistry, sleep } from '@kapella/base';
 import type { KeyPairPem } from '@kapella/control-plane/node';
 
 const DAY_MS = 86_400_000;
@@ -77,4 +77,25 @@ export async function keepRenewed(
       retryMs = Math.min(retryMs * 2, RETRY_MS_MAX);
     }
   }
+}
+
+/** How long they are good for, by the kubelet's names. Source: kubernetes pkg/kubelet/certificate. */
+export function addCertificateMetrics(
+  registry: MetricsRegistry,
+  pairs: Pick<AgentCredentials, 'client' | 'serving'>,
+  clock: Pick<Clock, 'nowMs'>,
+): void {
+  const secondsOf = (pair: LivePair) => {
+    let known: { readonly cert: string; readonly endMs: number } | undefined;
+    return () => {
+      const { cert } = pair.current();
+      if (known?.cert !== cert) known = { cert, endMs: new X509Certificate(cert).validToDate.getTime() };
+      return Math.trunc((known.endMs - clock.nowMs()) / 1000);
+    };
+  };
+  const help = (whose: string) =>
+    `Gauge of the TTL (time-to-live) of the Kubelet's ${whose} certificate. The value is in seconds until certificate ` +
+    'expiry (negative if already expired). If the certificate is invalid or unused, the value will be +INF.';
+  registry.readGauge('kubelet_certificate_manager_client_ttl_seconds', help('client'), secondsOf(pairs.client));
+  registry.readGauge('kubelet_certificate_manager_server_ttl_seconds', help('serving'), secondsOf(pairs.serving));
 }

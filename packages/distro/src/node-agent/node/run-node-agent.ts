@@ -22,7 +22,7 @@ import { addCostMetrics } from '../../server/node/process-metrics.ts';
 import { KUBERNETES_VERSION } from '../../version.ts';
 import { PAUSE_IMAGE } from '../../host/containerd-config.ts';
 import { primaryAddress } from './host-address.ts';
-import type { AgentCredentials, LivePair } from './credentials.ts';
+import { addCertificateMetrics, type AgentCredentials, type LivePair } from './credentials.ts';
 import { memberCredentials } from './member-credentials.ts';
 import { readKubeletConfig } from './kubelet-config.ts';
 import { claimKubeletDir } from './kubelet-dir.ts';
@@ -71,6 +71,7 @@ export async function runAgentAt(
 
   const metrics = createMetricsRegistry();
   addCostMetrics(metrics);
+  addCertificateMetrics(metrics, credentials, ctx.clock);
   const cache = createCache(agentClient);
   const network = createNetwork(options, member, ctx);
   const cacheRun = cache.run(ctx);

@@ -9,6 +9,8 @@ export type StringMap = Readonly<Record<string, string>>;
 export interface CriVersion {
   readonly runtimeName: string;
   readonly runtimeVersion: string;
+  /** Of the interface: `v1`. */
+  readonly runtimeApiVersion: string;
 }
 
 export interface CriRuntimeCondition {

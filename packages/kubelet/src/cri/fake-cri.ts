@@ -264,7 +264,7 @@ function containerCalls(r: FakeRuntime): Pick<Cri, ContainerCall> {
 
 function otherCalls(r: FakeRuntime): Omit<Cri, SandboxCall | ContainerCall> {
   return {
-    version: async () => ({ runtimeName: 'fake', runtimeVersion: '1.0.0' }),
+    version: async () => ({ runtimeName: 'fake', runtimeVersion: '1.0.0', runtimeApiVersion: 'v1' }),
     status: async () => ({
       conditions: [
         { type: 'RuntimeReady', status: true, reason: '', message: '' },

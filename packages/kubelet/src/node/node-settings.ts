@@ -4,6 +4,7 @@ import { KUBELET_CONFIG_DEFAULTS, type KubeletConfig } from '../config/kubelet-c
 import { parseResolvConf } from '../container/dns.ts';
 import type { SwapHost } from '../container/swap.ts';
 import type { Cri } from '../cri/cri.ts';
+import { checkedVersion } from '../cri/version-check.ts';
 import { hostFiles } from '../host/node/host-files.ts';
 import type { NodeSettings } from '../pods/deps.ts';
 import {
@@ -33,7 +34,7 @@ export async function nodeSettings(
   cri: Cri,
   ctx: Ctx,
 ): Promise<NodeSettings> {
-  const [version, status] = await Promise.all([cri.version(ctx), cri.status(ctx)]);
+  const [version, status] = await Promise.all([checkedVersion(cri, ctx), cri.status(ctx)]);
   const resolvConf = await hostFiles.read(options.resolvConf ?? '/etc/resolv.conf');
   const { podsDir, logsDir, seccompDir } = dirsOf(options.dataDir);
   const config = options.config ?? KUBELET_CONFIG_DEFAULTS;

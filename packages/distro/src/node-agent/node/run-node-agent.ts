@@ -22,6 +22,7 @@ import { addCostMetrics } from '../../server/node/process-metrics.ts';
 import { KUBERNETES_VERSION } from '../../version.ts';
 import { PAUSE_IMAGE } from '../../host/containerd-config.ts';
 import { primaryAddress } from './host-address.ts';
+import { clockError } from '../clock-error.ts';
 import { addCertificateMetrics, type AgentCredentials, type LivePair } from './credentials.ts';
 import { memberCredentials } from './member-credentials.ts';
 import { readKubeletConfig } from './kubelet-config.ts';
@@ -146,6 +147,8 @@ async function untilApiAnswers(client: Client, ctx: Ctx): Promise<void> {
     } catch (error) {
       ctx.signal.throwIfAborted();
       if (isReason(error, 'Unauthorized')) throw error;
+      const wrongTime = clockError(error, ctx.clock.nowMs());
+      if (wrongTime !== undefined) throw wrongTime;
       if (ctx.clock.monotonicMs() - lastLogMs > 5_000) {
         lastLogMs = ctx.clock.monotonicMs();
         ctx.log.info('waiting for the API server', { cause: describeError(error) });

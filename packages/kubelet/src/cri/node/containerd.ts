@@ -83,7 +83,11 @@ function sandboxCalls(s: GrpcService) {
   return {
     async version(ctx: Ctx) {
       const r = await s.unary('Version', {}, CALL_MS, ctx);
-      return { runtimeName: r.runtimeName, runtimeVersion: r.runtimeVersion };
+      return {
+        runtimeName: r.runtimeName,
+        runtimeVersion: r.runtimeVersion,
+        runtimeApiVersion: r.runtimeApiVersion,
+      };
     },
     async status(ctx: Ctx) {
       const r = await s.unary('Status', {}, CALL_MS, ctx);

@@ -26,6 +26,7 @@ import { clockError } from '../clock-error.ts';
 import { addCertificateMetrics, type AgentCredentials, type LivePair } from './credentials.ts';
 import { memberCredentials } from './member-credentials.ts';
 import { readKubeletConfig } from './kubelet-config.ts';
+import { collectWhenQuiet, hostGarbage } from './quiet-garbage.ts';
 import { claimKubeletDir } from './kubelet-dir.ts';
 
 const API_RETRY_MS = 200;
@@ -114,7 +115,8 @@ export async function runAgentAt(
   );
   const volumes = runStorage(member, clientOf(place, credentials.network, 'local-path/kapella'), ctx);
   hooks.onReady?.({ address, kubeletPort: running.port });
-  await Promise.all([running.done, services, volumes, cacheRun, credentials.run(ctx)]);
+  const quiet = collectWhenQuiet(hostGarbage(), ctx);
+  await Promise.all([running.done, services, volumes, cacheRun, credentials.run(ctx), quiet]);
 }
 
 /** Over a connection that is made anew with each newer certificate. */

@@ -76,7 +76,7 @@ test('a file as kubeadm writes it is read unchanged', () => {
   assert.ok(
     warnings.includes('cgroupDriver has no effect: control groups are made by cgroupfs, as containerd is told'),
   );
-  assert.equal(warnings.length, 8);
+  assert.equal(warnings.length, 9);
 });
 
 test('what is fixed here is refused with another value, as is what upstream refuses', () => {

@@ -56,8 +56,16 @@ export function setTimerWithin(
 
 /** `metav1.Time`: RFC 3339 in UTC with whole seconds, as upstream writes it. */
 export function formatTime(ms: number): string {
-  return `${new Date(ms).toISOString().slice(0, 19)}Z`;
+  const second = Math.floor(ms / 1000);
+  if (second !== lastFormatted.second) {
+    lastFormatted.text = `${new Date(ms).toISOString().slice(0, 19)}Z`;
+    lastFormatted.second = second;
+  }
+  return lastFormatted.text;
 }
+
+/** Each write says the same second several times. */
+const lastFormatted = { second: Number.NaN, text: '' };
 
 /** `metav1.MicroTime`: RFC 3339 in UTC with six decimals. */
 export function formatMicroTime(ms: number): string {

@@ -1,5 +1,5 @@
 /** Server-side apply and the tracking of who changed what. Source: apimachinery/pkg/util/managedfields. */
-import { ApiError, errors, jsonEqual } from '@kapella/base';
+import { ApiError, errors, formatTime, jsonEqual } from '@kapella/base';
 import type { ManagedFieldsEntry } from '../meta.ts';
 import type { TypeFacts } from '../schema.ts';
 import { conflictError } from './conflict.ts';
@@ -12,7 +12,6 @@ import {
   ownerId,
   parseOwners,
   readOwners,
-  timeOf,
   writeOwners,
 } from './managers.ts';
 import { ApplySchema, type ApplyType, DEDUCED_TYPE, emptyObjectOf } from './schema.ts';
@@ -173,7 +172,7 @@ class StructuredFieldManager implements FieldManager {
     if (after !== undefined) {
       const fields = differenceOfFields(after.fields, UNTRACKED);
       if (isEmptyFields(fields)) owners.delete(id);
-      else owners.set(id, { ...after, fields, time: changed ? timeOf(nowMs) : before?.time });
+      else owners.set(id, { ...after, fields, time: changed ? formatTime(nowMs) : before?.time });
     }
     const result = (object ?? withoutManagedFields(live)) as Plain;
     return {
@@ -233,7 +232,7 @@ function recordUpdate(live: Plain, next: Plain, owners: Owners, update: UpdateRe
       operation: 'Update' as const,
       apiVersion: update.apiVersion,
       subresource: update.subresource,
-      time: timeOf(update.nowMs),
+      time: formatTime(update.nowMs),
     };
     const id = ownerId(owner);
     owners.set(id, { ...owner, fields: unionFields(owners.get(id)?.fields ?? EMPTY_FIELDS, fields) });

@@ -115,12 +115,9 @@ export function setFields(owners: Owners, id: string, fields: Fields): void {
   else owners.set(id, { ...owner, fields, entry: undefined } as Owner);
 }
 
-export function timeOf(nowMs: number): string {
-  return `${new Date(nowMs).toISOString().slice(0, 19)}Z`;
-}
-
 /** Joins the oldest updaters of each version into one, until no more than ten are left. Source: capmanagers.go. */
 export function capUpdaters(owners: Owners): void {
+  if (owners.size <= UPDATERS_MAX) return;
   const updaters = [...owners].filter(([, owner]) => owner.operation === 'Update');
   if (updaters.length <= UPDATERS_MAX) return;
   updaters.sort(([, a], [, b]) => secondsOf(a.time) - secondsOf(b.time) || order(a.manager, b.manager));

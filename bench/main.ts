@@ -10,7 +10,7 @@ import { fullStore } from './api-server/full-store.bench.ts';
 import { crd } from './crd/crd.bench.ts';
 import { coldUp } from './cold-up/cold-up.bench.ts';
 import { controlMemory } from './control-memory/control-memory.bench.ts';
-import { deployment5000 } from './deployment-5000/deployment-5000.bench.ts';
+import { deploymentBenches } from './deployment-5000/deployment-5000.bench.ts';
 import { hollowBench } from './hollow/hollow.bench.ts';
 import { idle } from './idle/idle.bench.ts';
 import { nodeAgent } from './node-agent/node-agent.bench.ts';
@@ -35,7 +35,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   schedulerMemoryBench,
   testCluster,
   hollowBench,
-  deployment5000,
+  ...deploymentBenches,
   controlMemory,
 ];
 const RUNS = 5;

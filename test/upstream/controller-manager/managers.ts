@@ -29,13 +29,15 @@ export interface ManagerOptions {
   /** Without them every controller has the administrator's rights. */
   readonly accounts: boolean;
   readonly flags?: readonly string[];
+  /** With its own default limit on requests: 20 a second and 30 at once in upstream, none in Kapella. */
+  readonly isHindered?: boolean;
 }
 
 export async function startManager(
   maker: Maker,
   { directory, caFile }: Peer,
   kubeconfig: string,
-  { accounts, flags = [] }: ManagerOptions,
+  { accounts, flags = [], isHindered = false }: ManagerOptions,
 ): Promise<BackgroundProcess> {
   const file = (name: string) => join(directory, name);
   const args = [
@@ -43,7 +45,8 @@ export async function startManager(
     ...[`--root-ca-file=${caFile}`, `--service-account-private-key-file=${file('sa.key')}`],
     ...[`--cluster-signing-cert-file=${file('tls.crt')}`, `--cluster-signing-key-file=${file('tls.key')}`],
     ...['--allocate-node-cidrs=true', '--cluster-cidr=10.244.0.0/16', `--use-service-account-credentials=${accounts}`],
-    ...[...UNHINDERED, ...flags],
+    ...(isHindered ? [] : UNHINDERED),
+    ...flags,
   ];
   return start(maker, directory, 'kube-controller-manager', args);
 }

@@ -3,6 +3,8 @@ import type { Job, PodFailurePolicy, PodFailurePolicyAction, PodFailurePolicyRul
 import type { ContainerStatus, Pod } from '@kapella/api/types/core-v1';
 import { countCommon, type Intervals, parseIntervals, totalOf } from './intervals.ts';
 
+const ACTIONS: readonly PodFailurePolicyAction[] = ['FailJob', 'FailIndex', 'Ignore', 'Count'];
+
 export interface FailureVerdict {
   /** Undefined when no rule matched. */
   readonly action: PodFailurePolicyAction | undefined;
@@ -14,6 +16,8 @@ export interface FailureVerdict {
 
 export function judgeFailure(policy: PodFailurePolicy | undefined, pod: Pod): FailureVerdict {
   for (const [index, rule] of (policy?.rules ?? []).entries()) {
+    // Of a later version, perhaps.
+    if (!ACTIONS.includes(rule.action)) continue;
     const cause = causeOf(rule, pod);
     if (cause === undefined) continue;
     const { action } = rule;

@@ -78,6 +78,8 @@ export interface KubeletConfig {
   readonly nodeLeaseDurationSeconds: number;
   readonly registerWithTaints: readonly Taint[];
   readonly providerID: string;
+  /** A directory, or one file; '' = there are none. */
+  readonly staticPodPath: string;
 }
 
 export const KUBELET_CONFIG_DEFAULTS: KubeletConfig = {
@@ -132,6 +134,7 @@ export const KUBELET_CONFIG_DEFAULTS: KubeletConfig = {
   nodeLeaseDurationSeconds: 40,
   registerWithTaints: [],
   providerID: '',
+  staticPodPath: '',
 };
 
 /** Upstream's name of the field, ours where the unit changes, and how it is read. */
@@ -181,6 +184,7 @@ const FIELDS = new Map<string, readonly [keyof KubeletConfig, Reader]>([
   ['nodeLeaseDurationSeconds', ['nodeLeaseDurationSeconds', whole]],
   ['registerWithTaints', ['registerWithTaints', listOf(taint)]],
   ['providerID', ['providerID', text]],
+  ['staticPodPath', ['staticPodPath', text]],
 ]);
 
 function userNamespaces(value: unknown, path: string): unknown {

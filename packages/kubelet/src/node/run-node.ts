@@ -1,5 +1,5 @@
 /** The node agent as one function: everything put together over a real host. Source: kubernetes cmd/kubelet/app. */
-import { coreV1, nodeV1 } from '@kapella/api';
+import { coreV1, type NewObject, nodeV1 } from '@kapella/api';
 import type { Node, Pod, Service, Taint } from '@kapella/api/types/core-v1';
 import { type Ctx, describeError, jsonEqual, type MetricsRegistry } from '@kapella/base';
 import {
@@ -54,6 +54,9 @@ import { createPressure, type Pressure } from './pressure.ts';
 import { hostShutdown } from '../shutdown/node/logind.ts';
 import { shutdownPeriods } from '../shutdown/plan-shutdown.ts';
 import { createShutdownManager, type ShutdownManager } from '../shutdown/shutdown-manager.ts';
+import { createMirrors, type Mirrors } from '../static-pods/mirrors.ts';
+import { staticFiles } from '../static-pods/node/static-files.ts';
+import { createStaticSource, noStaticFiles, type StaticSource } from '../static-pods/static-source.ts';
 import { createHostStats } from '../stats/node/host-stats.ts';
 
 export interface NodeOptions {
@@ -86,6 +89,8 @@ export interface NodeOptions {
   readonly metrics?: MetricsRegistry;
   readonly resolvConf?: string;
   readonly providerId?: string;
+  /** Decodes a file of `staticPodPath` and gives it the API's defaults; absent = there are no static Pods. */
+  readonly parsePod?: (text: string) => NewObject<Pod>;
   /** The HTTPS server; absent = none (then there are no logs and no exec). */
   readonly server?: {
     readonly address: string;
@@ -136,10 +141,13 @@ export async function startNode(options: NodeOptions, { client, cache }: NodeDep
     onChange: () => reporter.poke(),
   });
   const { grants } = resources;
-  const parts = { client, cache, cri, recorder, tokens, csi, metrics, grants };
+  const statics = staticSourceOf(options);
+  const api = cache.informer<Pod>(coreV1.Pod, { fieldSelector: `spec.nodeName=${nodeName}` });
+  const mirrors = createMirrors({ api, statics, client, nodeName });
+  const { pods } = mirrors;
+  const parts = { client, cache, cri, recorder, tokens, csi, metrics, grants, mirrors };
   const deps = await podDeps(options, settings, machine, parts, ctx);
 
-  const pods = cache.informer<Pod>(coreV1.Pod, { fieldSelector: `spec.nodeName=${nodeName}` });
   const hooks = { onConditions: () => reporter.poke(), manager: () => manager };
   const pressure = await openPressure(options, config, { recorder, metrics, deps }, hooks);
   const shutdown = openShutdown(options, config, { recorder, metrics }, hooks);
@@ -168,6 +176,8 @@ export async function startNode(options: NodeOptions, { client, cache }: NodeDep
   await openSockets(resources, ctx);
   const done = runAll([
     reporter.run(ctx),
+    statics.run(ctx),
+    mirrors.run(ctx),
     manager.run(ctx),
     runLogRotation(manager, deps, ctx, config),
     cleanUpStrangers(manager, deps, pods, ctx),
@@ -188,6 +198,12 @@ const csiParts = (
     ...{ nodeName, rootDir: dataDir, driverRootDir, files: hostFiles, connect: createNodeService },
     ...parts,
   });
+
+function staticSourceOf({ nodeName, config, parsePod }: NodeOptions): StaticSource {
+  const path = config?.staticPodPath ?? '';
+  if (path === '' || parsePod === undefined) return createStaticSource(noStaticFiles, nodeName);
+  return createStaticSource(staticFiles(path, parsePod), nodeName);
+}
 
 function openShutdown(
   { nodeName, dataDir }: NodeOptions,
@@ -276,6 +292,7 @@ interface Parts {
   readonly csi: CsiParts;
   readonly metrics: KubeletMetrics;
   readonly grants: GrantManager;
+  readonly mirrors: Mirrors;
 }
 
 async function podDeps(
@@ -317,7 +334,7 @@ async function podDeps(
     userNamespaces: await openUserNamespaces(podsDir, options, cri, ctx),
     files: hostFiles,
     objects,
-    status: createStatusWriter(client, ctx, metrics.statusWritten),
+    status: parts.mirrors.statusWriter(createStatusWriter(client, ctx, metrics.statusWritten)),
     httpHook,
     async services(waiter) {
       await services.synced(waiter);

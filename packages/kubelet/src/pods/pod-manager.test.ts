@@ -471,3 +471,22 @@ test('the end of one container by its rule makes all of them begin anew, init co
   await node.clock.advance(5_000);
   assert.deepEqual(node.cri.running().toSorted(), ['web/other', 'web/side']);
 });
+
+test('a static Pod whose file has changed begins when the one before has ended', async (t) => {
+  const node = createTestNode(settle, { stopMs: () => 2_000 });
+  t.after(() => node.stop());
+  const annotations = { 'kubernetes.io/config.source': 'file' };
+  const ports = [{ containerPort: 80, hostPort: 8080 }];
+  const version = (uid: string) =>
+    testPod('web', { containers: [container(uid, { ports })] }, { uid, annotations, resourceVersion: '' });
+  node.api.add(version('one'));
+  await node.clock.advance(100);
+  assert.deepEqual(node.cri.running(), ['web/one']);
+  const [before] = node.manager.workers();
+  node.api.add(version('two'));
+  before?.vanish();
+  await node.clock.advance(1_000);
+  assert.deepEqual(node.cri.running(), ['web/one']);
+  await node.clock.advance(3_000);
+  assert.deepEqual(node.cri.running(), ['web/two']);
+});

@@ -10,6 +10,7 @@ import { restorePod } from '../lifecycle/labels.ts';
 import { noVictims, planPreemption, PREEMPTED } from '../lifecycle/preemption.ts';
 import { isCritical } from '../lifecycle/priority.ts';
 import type { PodDeps } from './deps.ts';
+import { fullName, isOfFile } from '../static-pods/static-pod.ts';
 import { podEvents } from './events.ts';
 import { PodWorker, type SharedRoom } from './pod-worker.ts';
 
@@ -127,6 +128,7 @@ class Manager implements PodManager {
       worker.update(pod);
       return;
     }
+    this.#followPredecessor(pod);
     const rejection = this.#judge(pod);
     if (rejection !== undefined) {
       this.#deps.metrics?.rejected(rejection.reason);
@@ -139,6 +141,17 @@ class Manager implements PodManager {
     this.#workers.get(pod.metadata.uid)?.reject({ reason: rejection.reason, message });
   }
 
+  /** A file that has changed is another Pod of the same name: it begins when the one before has ended. */
+  #followPredecessor(pod: Pod): void {
+    if (!isOfFile(pod)) return;
+    const before = this.workers().filter((worker) => fullName(worker.pod) === fullName(pod));
+    if (before.length === 0) return;
+    this.#making.set(
+      pod.metadata.uid,
+      before.map((worker) => worker.roomGivenBack),
+    );
+  }
+
   /** A Pod that was taken before stays, also when this agent has begun anew. */
   #judge(pod: Pod): Rejection | undefined {
     const { deletionTimestamp } = pod.metadata;
@@ -147,7 +160,8 @@ class Manager implements PodManager {
       const rejection = gate(pod);
       if (rejection !== undefined) return rejection;
     }
-    const others = this.#others(pod.metadata.uid);
+    const successor = isOfFile(pod) ? fullName(pod) : undefined;
+    const others = this.#others(pod.metadata.uid).filter((other) => fullName(other) !== successor);
     const rejection = judgeAdmission(pod, others, this.#nodeRoom());
     return rejection === undefined || !isCritical(pod) ? rejection : this.#preempt(pod, others);
   }
@@ -166,7 +180,7 @@ class Manager implements PodManager {
       worker.fail(PREEMPTED);
     }
     const ends = workers.map((worker) => worker.roomGivenBack);
-    this.#making.set(pod.metadata.uid, ends);
+    this.#making.set(pod.metadata.uid, [...(this.#making.get(pod.metadata.uid) ?? []), ...ends]);
     return undefined;
   }
 

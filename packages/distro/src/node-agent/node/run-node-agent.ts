@@ -1,7 +1,7 @@
 /** `kapella node`: the agent, Pod network, Service rules and cluster DNS of this machine in one process. */
 import { mkdir } from 'node:fs/promises';
-import { coreV1, discoveryV1 } from '@kapella/api';
-import type { Node } from '@kapella/api/types/core-v1';
+import { coreV1, discoveryV1, type NewObject, parseYaml } from '@kapella/api';
+import type { Node, Pod } from '@kapella/api/types/core-v1';
 import { addressAt, type ClusterOptions } from '@kapella/cli';
 import { type Client, createCache, createClient, type Informer } from '@kapella/client';
 import { createHttpsTransport } from '@kapella/client/node';
@@ -71,6 +71,9 @@ export async function runAgentAt(
   const agentClient = clientOf(place, credentials.client, `kubelet/${KUBERNETES_VERSION}`);
   await untilApiAnswers(agentClient, ctx);
 
+  const config = readKubeletConfig(options.kubeletConfig, (warning) => {
+    ctx.log.warn('kubelet configuration', { warning });
+  });
   const metrics = createMetricsRegistry();
   addCostMetrics(metrics);
   addCertificateMetrics(metrics, credentials, ctx.clock);
@@ -88,8 +91,9 @@ export async function runAgentAt(
       clusterDns: [addressAt(options.serviceCidr, DNS_ADDRESS_INDEX)],
       clusterDomain: options.clusterDomain,
       resolvConf: options.resolvConf,
-      config: readKubeletConfig(options.kubeletConfig, (warning) => ctx.log.warn('kubelet configuration', { warning })),
+      config,
       keptImages: [PAUSE_IMAGE],
+      ...(config.staticPodPath === '' ? {} : { parsePod: await podParser() }),
       metrics,
       cgroupRoot: member.cgroupRoot,
       version: KUBERNETES_VERSION,
@@ -117,6 +121,18 @@ export async function runAgentAt(
   hooks.onReady?.({ address, kubeletPort: running.port });
   const quiet = collectWhenQuiet(hostGarbage(), ctx);
   await Promise.all([running.done, services, volumes, cacheRun, credentials.run(ctx), quiet]);
+}
+
+/** Loaded only where there are such files: the tables of all kinds come with it. */
+async function podParser(): Promise<(text: string) => NewObject<Pod>> {
+  const { resources } = await import('@kapella/resources');
+  const table = resources.find(({ id }) => id.group === '' && id.kind === 'Pod');
+  return (text) => {
+    const { value } = parseYaml(text);
+    const pod = value as NewObject<Pod>;
+    if (pod?.kind !== 'Pod' || pod.apiVersion !== 'v1') throw new Error('invalid pod: it is no v1 Pod');
+    return (table?.withDefaults?.(pod as never) as NewObject<Pod> | undefined) ?? pod;
+  };
 }
 
 /** Over a connection that is made anew with each newer certificate. */

@@ -11,10 +11,10 @@ import { type LogOptions, LogRenderer } from '../log-format.ts';
 const CHUNK_BYTES = 64 << 10;
 /** Of one read while there is much to read. */
 const CHUNK_BYTES_MAX = 512 << 10;
-/** Between two looks while the log grows. */
+/** Between two looks while the log grows; twice as long after each that found nothing. */
 const LOOK_MS = 10;
 /** After so many looks at nothing new the kernel is asked to tell. */
-const QUIET_LOOKS = 20;
+const QUIET_LOOKS = 5;
 /** Looks whether the container still runs this often while nothing is written. */
 const STILL_RUNNING_MS = 1_000;
 
@@ -59,7 +59,7 @@ async function follow(
       if (next !== reader && reader !== first) await reader.file.close();
       reader = next;
       const moved = await drain(reader, out, signal);
-      if (!isRunning && !moved) return;
+      if (!isRunning && !moved && !reader.isReplaced) return;
       await changes.next(moved);
     }
   } finally {
@@ -176,7 +176,7 @@ function watchFile(path: string, signal: AbortSignal) {
     async next(moved: boolean): Promise<void> {
       quietLooks = moved ? 0 : quietLooks + 1;
       if (moved) close();
-      if (quietLooks < QUIET_LOOKS) return await sleep(LOOK_MS);
+      if (quietLooks < QUIET_LOOKS) return await sleep(LOOK_MS * 2 ** quietLooks);
       if (watcher === undefined) {
         openWatcher();
         changed = false;

@@ -7,6 +7,7 @@ import type { Node } from '@kapella/api/types/core-v1';
 import { type Ctx, formatTime, isReason, parseTime } from '@kapella/base';
 import { type Controller, type ControllerDeps, defineController } from '@kapella/controller';
 import { type Eviction, isEvicting, planTaints, readyOf, silentConditions } from './plan-node.ts';
+import { planLabels } from './plan-labels.ts';
 import { DEFAULT_TUNING, type Tuning } from '../tuning.ts';
 import { paceOf, zoneOf } from './plan-zones.ts';
 
@@ -14,7 +15,7 @@ const LEASE_NAMESPACE = 'kube-node-lease';
 const BY_NODE = 'pods-by-node';
 
 export function createNodeLifecycleController(deps: ControllerDeps, tuning: Tuning = DEFAULT_TUNING): Controller {
-  const { cache } = deps;
+  const { cache, client } = deps;
   cache.informer(coreV1.Pod).addIndex(BY_NODE, (pod) => (pod.spec.nodeName ? [pod.spec.nodeName] : []));
   const memory: Memory = { tuning, heard: new Map(), lastEvictionMs: new Map(), notReadyPods: new Set() };
 
@@ -37,7 +38,11 @@ export function createNodeLifecycleController(deps: ControllerDeps, tuning: Tuni
       if (!memory.heard.has(name)) {
         tell(deps, node.metadata, 'RegisteredNode', `Registered Node ${name} in Controller`);
       }
-      return { requeueAfterMs: await watchOver(deps, memory, node, ctx) };
+      const labels = planLabels(node);
+      const body = { metadata: { labels } };
+      const labelled =
+        labels === undefined ? node : await client.patch(coreV1.Node, node, { type: 'strategic', body }, ctx);
+      return { requeueAfterMs: await watchOver(deps, memory, labelled, ctx) };
     },
   });
 }

@@ -58,6 +58,29 @@ test('taints follow conditions, and those of others stay', () => {
   ]);
 });
 
+test('labels under their older names follow the stable ones', async () => {
+  const stable = { 'kubernetes.io/os': 'linux', 'kubernetes.io/arch': 'amd64' };
+  const beta = { 'beta.kubernetes.io/os': 'linux', 'beta.kubernetes.io/arch': 'amd64' };
+  const region = { 'topology.kubernetes.io/region': 'region1' };
+  const cases: readonly [labels: object | undefined, expected: object | undefined][] = [
+    [undefined, undefined],
+    [region, region],
+    [stable, { ...stable, ...beta }],
+    [
+      { ...stable, 'beta.kubernetes.io/os': 'windows', 'beta.kubernetes.io/arch': 'not-amd64' },
+      { ...stable, ...beta },
+    ],
+  ];
+  for (const [labels, expected] of cases) {
+    const bed = createTestBed();
+    const plain = node('a', 'True');
+    bed.api.seed({ ...plain, metadata: { name: 'a', creationTimestamp: formatTime(NOW), ...(labels && { labels }) } });
+    await bed.start(createNodeLifecycleController(bed.deps));
+    assert.deepEqual(bed.api.objects(coreV1.Node)[0]?.metadata.labels, expected);
+    await bed.stop();
+  }
+});
+
 test('the more of a zone is down the slower it is emptied', () => {
   const zone = (down: number, up: number) => [
     ...Array.from({ length: down }, (_, i) => node(`d${i}`, 'Unknown', {}, 'z')),

@@ -69,8 +69,11 @@ export type PatchBody =
 export interface Client {
   readonly transport: Transport;
   get<T>(kind: KindRef<T>, name: Named, ctx: Ctx): Promise<T | undefined>;
-  /** All pages, unless `limit` asks for pages of another size than 500; items carry kind and apiVersion. */
-  list<T>(kind: KindRef<T>, options: ListOptions, ctx: Ctx): Promise<KubeList<T>>;
+  /**
+   * All pages, unless `limit` asks for pages of another size than 500; items carry kind and apiVersion. `keep` is what of an
+   * item is answered: the rest need not be held until the last page is there.
+   */
+  list<T>(kind: KindRef<T>, options: ListOptions, ctx: Ctx, keep?: (item: T) => T): Promise<KubeList<T>>;
   create<T>(kind: KindRef<T>, object: NewObject<T>, ctx: Ctx, options?: WriteOptions): Promise<T>;
   /** Sends metadata.resourceVersion as read: Conflict when someone else wrote in between. */
   update<T>(kind: KindRef<T>, object: T, ctx: Ctx, options?: WriteOptions): Promise<T>;

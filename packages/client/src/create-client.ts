@@ -66,7 +66,12 @@ class TypedClient implements Client {
     }
   }
 
-  async list<T>(kind: KindRef<T>, options: ListOptions, ctx: Ctx): Promise<KubeList<T>> {
+  async list<T>(
+    kind: KindRef<T>,
+    options: ListOptions,
+    ctx: Ctx,
+    keep: (item: T) => T = (item) => item,
+  ): Promise<KubeList<T>> {
     const path = pathOf(kind, options.namespace);
     const items: T[] = [];
     let continueToken = '';
@@ -79,7 +84,7 @@ class TypedClient implements Client {
       }
       const headers = options.metadataOnly === true ? { accept: METADATA_LIST_ACCEPT } : undefined;
       const page = await this.#json<KubeList<T>>({ method: 'GET', path, query: query.toString(), headers }, ctx);
-      for (const item of page.items ?? []) items.push(stamped(kind, item, options.metadataOnly));
+      for (const item of page.items ?? []) items.push(keep(stamped(kind, item, options.metadataOnly)));
       continueToken = page.metadata.continue ?? '';
       if (continueToken === '') return { ...page, items };
     }

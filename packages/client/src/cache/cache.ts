@@ -2,13 +2,14 @@
 import type { KindRef, KubeObject } from '@kapella/api';
 import { childCtx, type Ctx } from '@kapella/base';
 import type { Cache, Client, Informer, InformerOptions } from '../client.ts';
-import { SharedInformer } from './informer.ts';
-import { withoutManagedFields } from './managed-fields.ts';
-
-type Keep = typeof withoutManagedFields;
+import { type InformerKeep, SharedInformer } from './informer.ts';
+import { createPodKeep, type Keep, withoutManagedFields } from './managed-fields.ts';
 
 export interface CacheOptions {
-  /** Objects are kept without metadata.managedFields, a third of a Pod: for who never reads them. Writing such objects back is safe. */
+  /**
+   * Objects are kept without metadata.managedFields, and listed Pods share what their template gives them: for who never reads the
+   * one nor changes the other. Writing such objects back is safe.
+   */
   readonly dropsManagedFields?: boolean;
 }
 
@@ -23,21 +24,22 @@ interface Entry {
 
 class InformerCache implements Cache {
   readonly #client: Client;
-  readonly #keep: Keep | undefined;
+  /** Of Pods that are listed, and of all else. */
+  readonly #keeps: readonly [pods: Keep, others: Keep] | undefined;
   readonly #entries = new Map<string, Entry>();
   readonly #running = new Set<Promise<void>>();
   #ctx: Ctx | undefined;
 
   constructor(client: Client, { dropsManagedFields = false }: CacheOptions) {
     this.#client = client;
-    this.#keep = dropsManagedFields ? withoutManagedFields : undefined;
+    this.#keeps = dropsManagedFields ? [createPodKeep(), withoutManagedFields] : undefined;
   }
 
   informer<T>(kind: KindRef<T>, options: InformerOptions = {}): Informer<T> {
     const id = idOf(kind, options);
     let entry = this.#entries.get(id);
     if (entry === undefined) {
-      const informer = new SharedInformer(kind as KindRef<KubeObject>, this.#client, options, this.#keep);
+      const informer = new SharedInformer(kind as KindRef<KubeObject>, this.#client, options, this.#keepOf(kind));
       entry = { informer, stop: new AbortController() };
       this.#entries.set(id, entry);
       this.#start(entry);
@@ -79,6 +81,13 @@ class InformerCache implements Cache {
       else ctx.signal.addEventListener('abort', () => resolve(), { once: true });
     });
     await Promise.all(this.#running);
+  }
+
+  #keepOf(kind: KindRef<unknown>): InformerKeep<KubeObject> {
+    if (this.#keeps === undefined) return {};
+    const [pods, others] = this.#keeps;
+    // Sharing parts costs three times as much as decoding a Pod: worth it once, where there are many.
+    return { watched: others, listed: kind.group === '' && kind.plural === 'pods' ? pods : others };
   }
 
   /** An answer from half a list would be wrong: who asks for a kind that was not waited for must try again. */

@@ -12,19 +12,26 @@ const BACKOFF_RESET_MS = 120_000;
 const WATCH_MIN_SECONDS = 300;
 const WATCH_SHORT_MS = 1_000;
 
+/** What of an object is kept and shown to handlers; absent: all. */
+export interface InformerKeep<T> {
+  /** Of one that comes by watch. */
+  readonly watched?: (object: T) => T;
+  /** Of one that comes by list, with many others. */
+  readonly listed?: (object: T) => T;
+}
+
 export class SharedInformer<T extends KubeObject> implements Informer<T> {
   readonly kind: KindRef<T>;
   readonly #client: Client;
   readonly #options: InformerOptions;
-  readonly #keep: ((object: T) => T) | undefined;
+  readonly #keep: InformerKeep<T>;
   readonly #store = new IndexStore<T>();
   readonly #handlers = new Set<InformerHandler<T>>();
   #resourceVersion = '';
   #synced = false;
   #waiting: (() => void)[] = [];
 
-  /** `keep`: what of an object is kept and shown to handlers; absent: all. */
-  constructor(kind: KindRef<T>, client: Client, options: InformerOptions, keep?: (object: T) => T) {
+  constructor(kind: KindRef<T>, client: Client, options: InformerOptions, keep: InformerKeep<T> = {}) {
     this.kind = kind;
     this.#client = client;
     this.#options = options;
@@ -107,7 +114,7 @@ export class SharedInformer<T extends KubeObject> implements Informer<T> {
   }
 
   async #list(ctx: Ctx): Promise<void> {
-    const page = await this.#client.list(this.kind, this.#options, ctx);
+    const page = await this.#client.list(this.kind, this.#options, ctx, this.#keep.listed);
     const seen = new Set<string>();
     for (const object of page.items) {
       seen.add(keyOf(object));
@@ -133,9 +140,10 @@ export class SharedInformer<T extends KubeObject> implements Informer<T> {
 
   #apply({ type, object }: WatchEvent<T>): void {
     this.#resourceVersion = object.metadata.resourceVersion;
-    if (type === 'ADDED' || type === 'MODIFIED') this.#put(object);
+    const kept = this.#keep.watched?.(object) ?? object;
+    if (type === 'ADDED' || type === 'MODIFIED') this.#put(kept);
     // The last state, as the event has it, is what handlers must see.
-    else if (type === 'DELETED') this.#remove(keyOf(object), this.#keep?.(object) ?? object);
+    else if (type === 'DELETED') this.#remove(keyOf(kept), kept);
   }
 
   #put(object: T): void {
@@ -145,11 +153,10 @@ export class SharedInformer<T extends KubeObject> implements Informer<T> {
     const replaced = present !== undefined && present.metadata.uid !== object.metadata.uid;
     // Another object under the same name: whoever counts objects must see the first one go.
     if (replaced) this.#remove(key);
-    const kept = this.#keep?.(object) ?? object;
-    const old = this.#store.set(kept);
+    const old = this.#store.set(object);
     for (const handler of this.#handlers) {
-      if (old === undefined) handler.add?.(kept);
-      else handler.update?.(kept, old);
+      if (old === undefined) handler.add?.(object);
+      else handler.update?.(object, old);
     }
   }
 

@@ -5,7 +5,7 @@ import { coreV1 } from '@kapella/api';
 import { createSeededRandom, createVirtualClock, type Ctx, silentLogger } from '@kapella/base';
 import { createFakeApi } from '../fake/index.ts';
 import { createCache, createClient } from '../index.ts';
-import { withoutManagedFields } from './managed-fields.ts';
+import { createPodKeep, withoutManagedFields } from './managed-fields.ts';
 
 const managedFields = [{ manager: 'kubectl', operation: 'Apply', apiVersion: 'v1' }];
 const pod = (name: string) => ({ apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace: 'd', managedFields } });
@@ -44,4 +44,29 @@ test('neither what was there nor what comes or goes has them, where the cache is
   stop.abort();
   await clock.settle();
   await running;
+});
+
+test('Pods of one template share its parts, and say what they said', () => {
+  const keep = createPodKeep();
+  const made = (name: string, image = 'i') => ({
+    ...pod(name),
+    spec: { containers: [{ name: 'c', image }], nodeName: name, hostNetwork: false, tolerations: [{ key: name }] },
+    status: { phase: 'Running' },
+  });
+  const [a, b, other] = [made('a'), made('b'), made('c', 'j')].map(
+    (one) => keep(one as never) as ReturnType<typeof made>,
+  );
+  assert.equal(a?.spec.containers, b?.spec.containers);
+  assert.notEqual(a?.spec.containers, other?.spec.containers);
+  for (const [name, kept, image] of [
+    ['a', a, 'i'],
+    ['b', b, 'i'],
+    ['c', other, 'j'],
+  ] as const) {
+    const { managedFields: _, ...metadata } = pod(name).metadata;
+    assert.deepEqual(kept, { ...made(name, image), metadata });
+  }
+  // Ever new parts do not fill the memory.
+  for (let i = 0; i < 10_000; i++) keep(made(`p${i}`, `image-${i}`) as never);
+  assert.deepEqual((keep(made('z') as never) as ReturnType<typeof made>).spec.containers, [{ name: 'c', image: 'i' }]);
 });

@@ -8,12 +8,11 @@ import { KUBERNETES_VERSION } from '../../version.ts';
 import type { CommandInput } from './command.ts';
 
 /**
- * The server's young generation is large enough that no request outlives two collections; at rest it is given back. The old
- * one is collected before it has grown by half: V8 lets it grow fourfold under load, and then finalizes a million strings
- * that headers came in at once. What V8 would compact when nothing seems to happen is left, for it stops the next request.
+ * The server's young generation is large enough that no request outlives two collections; at rest it is given back. What V8
+ * would compact when nothing seems to happen is left, for it stops the next request.
  */
 const NODE_FLAGS = {
-  'kube-apiserver': ['--max-semi-space-size=16', '--heap-growing-percent=40', '--no-memory-reducer'],
+  'kube-apiserver': ['--max-semi-space-size=16', '--no-memory-reducer'],
   etcd: ['--max-semi-space-size=1', '--max-old-space-size=32'],
 } as const;
 

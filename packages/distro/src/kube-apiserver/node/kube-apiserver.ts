@@ -20,6 +20,7 @@ import { auditOf } from './audit-flags.ts';
 import { authenticationOf, tokensOf } from './authentication-flags.ts';
 import { authorizationOf, isOpenToAll } from './authorization-flags.ts';
 import { STAND_IN_PATH } from './etcd.ts';
+import { boundHeapGrowth } from './heap-growth.ts';
 
 /** How long the etcd beside this server may take to start. */
 const ETCD_MS_MAX = 60_000;
@@ -79,6 +80,7 @@ export async function runKubeApiServer(words: readonly string[], ctx: Ctx): Prom
     ctx,
   );
   api.bootstrapped();
+  boundHeapGrowth();
   ctx.log.info('serving', { address: `${bindAddress}:${api.port}` });
   await new Promise<void>((done) => {
     if (ctx.signal.aborted) done();

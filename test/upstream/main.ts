@@ -17,6 +17,7 @@ import { e2e } from './e2e/e2e.suite.ts';
 import { e2eNode } from './e2e-node/e2e-node.suite.ts';
 import { helm3, helm4 } from './helm/helm.suite.ts';
 import { csiSanity } from './csi-sanity/csi-sanity.suite.ts';
+import { csiSidecars } from './csi-sidecars/csi-sidecars.suite.ts';
 import { kwok } from './kwok/kwok.suite.ts';
 import { javascript } from './javascript/javascript.suite.ts';
 import { kopf } from './kopf/kopf.suite.ts';
@@ -40,6 +41,7 @@ const SUITES: readonly UpstreamSuite[] = [
   helm3,
   kwok,
   csiSanity,
+  csiSidecars,
   clientGo,
   etcdTakeover,
   javascript,

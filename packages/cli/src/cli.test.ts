@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { CliError } from './cli-error.ts';
 import { parseConfigFile } from './config-file.ts';
-import { addressAt, resolveOptions } from './options.ts';
+import { addressAt, checkNetworks, overlaps } from './networks.ts';
+import { resolveOptions } from './options.ts';
 import { createReporter } from './reporter.ts';
 import { nearest } from './suggest.ts';
 
@@ -76,6 +77,30 @@ test('a bad flag says which, why and what to give', () => {
 test('addresses of a network count from its base', () => {
   assert.equal(addressAt('10.43.0.0/16', 10), '10.43.0.10');
   assert.equal(addressAt('10.42.255.0/24', 256), '10.43.0.0');
+});
+
+test('networks of both families: which are taken, which meet', () => {
+  const limits = { min: 48, max: 64 };
+  for (const good of ['10.42.0.0/16', '10.42.0.0/16,fd42::/56']) assert.equal(checkNetworks(good, limits), undefined);
+  const bad = [
+    'fd42::/56',
+    '10.0.0.0/8,10.1.0.0/16',
+    '10.0.0.0/8,fd42::/40',
+    '10.0.0.0/8,fd42::1/64',
+    '300.0.0.0/8',
+    'x',
+  ];
+  for (const text of [...bad, '10.0.0.0/8,fd42::/56,fd43::/56', '10.0.0.0/8,']) {
+    assert.notEqual(checkNetworks(text, limits), undefined, text);
+  }
+  assert.equal(overlaps('10.0.0.0/8', '10.9.0.0/16'), true);
+  assert.equal(overlaps('10.0.0.0/8,fd42::/56', '11.0.0.0/8,fd42:0:0:ff::/64'), true);
+  assert.equal(overlaps('10.0.0.0/8,fd42::/56', '11.0.0.0/8,fd42:0:0:100::/64'), false);
+  assert.match(
+    usage(() => resolveOptions({ podCidr: '10.42.0.0/16,fd42::/56' }, host)),
+    /one of them has no IPv6/,
+  );
+  assert.equal(resolveOptions({ podNetwork: 'vxlan' }, host).podNetwork, 'vxlan');
 });
 
 test('suggests near words only', () => {

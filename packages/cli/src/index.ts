@@ -3,6 +3,7 @@ export * from './cli-error.ts';
 export * from './command.ts';
 export * from './component-options.ts';
 export * from './help.ts';
+export * from './networks.ts';
 export * from './options.ts';
 export * from './store-options.ts';
 export * from './auth-options.ts';

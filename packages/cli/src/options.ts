@@ -2,6 +2,7 @@
 import { AUTH_OPTION_SPECS, type AuthOptions, authOptionsOf } from './auth-options.ts';
 import { CliError } from './cli-error.ts';
 import { COMPONENT_OPTION_SPECS, type ComponentOptions, componentOptionsOf } from './component-options.ts';
+import { checkNetworks, overlaps } from './networks.ts';
 import { checkStoreOptions, STORE_OPTION_SPECS, type StoreOptions, storeOptionsOf } from './store-options.ts';
 
 export interface ClusterOptions extends StoreOptions, AuthOptions, ComponentOptions {
@@ -11,8 +12,10 @@ export interface ClusterOptions extends StoreOptions, AuthOptions, ComponentOpti
   readonly apiPort: number;
   /** Address the API server listens on and is advertised under. */
   readonly bindAddress: string;
+  /** An IPv4 network, or with a comma one of IPv6 after it; the Services' likewise: both or neither. */
   readonly podCidr: string;
   readonly serviceCidr: string;
+  readonly podNetwork: PodNetworkMode;
   readonly clusterDomain: string;
   readonly nodeName: string;
   /** How many nodes this machine is; those after the first live in network namespaces. */
@@ -24,6 +27,9 @@ export interface ClusterOptions extends StoreOptions, AuthOptions, ComponentOpti
   /** A KubeletConfiguration for the node agents of this machine; '' means upstream's defaults. */
   readonly kubeletConfig: string;
 }
+
+/** `routes`: nodes are neighbours, or the network between them knows the Pods' networks. `vxlan`: a tunnel to each node. */
+export type PodNetworkMode = 'routes' | 'vxlan';
 
 export interface OptionSpec {
   readonly field: keyof ClusterOptions;
@@ -72,15 +78,22 @@ export const OPTION_SPECS: readonly OptionSpec[] = [
     field: 'podCidr',
     flag: '--pod-cidr',
     value: 'CIDR',
-    help: 'addresses of Pods (default: 10.42.0.0/16)',
-    check: checkCidr,
+    help: 'addresses of Pods (default: 10.42.0.0/16); with a comma also those of IPv6: 10.42.0.0/16,fd42::/56',
+    check: (v) => checkNetworks(v, { min: 48, max: 64 }),
   },
   {
     field: 'serviceCidr',
     flag: '--service-cidr',
     value: 'CIDR',
-    help: 'addresses of Services (default: 10.43.0.0/16)',
-    check: checkCidr,
+    help: 'addresses of Services (default: 10.43.0.0/16); with a comma also those of IPv6: 10.43.0.0/16,fd43::/112',
+    check: (v) => checkNetworks(v, { min: 108, max: 120 }),
+  },
+  {
+    field: 'podNetwork',
+    flag: '--pod-network',
+    value: 'routes|vxlan',
+    help: 'how Pods reach those of other nodes: by routes on one network, or through a tunnel (default: routes)',
+    check: (v) => (v === 'routes' || v === 'vxlan' ? undefined : 'must be routes or vxlan'),
   },
   {
     field: 'clusterDomain',
@@ -136,13 +149,6 @@ function checkPort(value: string): string | undefined {
   return /^\d+$/.test(value) && port >= 1 && port <= 65_535 ? undefined : 'must be a port number from 1 to 65535';
 }
 
-function checkCidr(value: string): string | undefined {
-  const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})\/(\d{1,2})$/.exec(value);
-  const isValid =
-    match?.slice(1, 5).every((byte) => Number(byte) <= 255) === true && Number(match[5]) <= 28 && Number(match[5]) >= 8;
-  return isValid ? undefined : 'must be an IPv4 network such as 10.42.0.0/16, from /8 to /28';
-}
-
 /** Raw text of each option that was given, from flags or file. */
 export type GivenOptions = Partial<Record<keyof ClusterOptions, string>>;
 
@@ -166,6 +172,7 @@ export function resolveOptions(
     bindAddress: given.bindAddress ?? (host.withNode ? '0.0.0.0' : '127.0.0.1'),
     podCidr: given.podCidr ?? '10.42.0.0/16',
     serviceCidr: given.serviceCidr ?? '10.43.0.0/16',
+    podNetwork: given.podNetwork === 'vxlan' ? 'vxlan' : 'routes',
     clusterDomain: given.clusterDomain ?? 'cluster.local',
     ...componentOptionsOf(given),
     ...storeOptionsOf(given),
@@ -182,6 +189,10 @@ export function resolveOptions(
     const message = `--pod-cidr ${options.podCidr} and --service-cidr ${options.serviceCidr} overlap`;
     throw new CliError('Usage', message, 'Give two networks that share no address.');
   }
+  if (options.podCidr.includes(',') !== options.serviceCidr.includes(',')) {
+    const message = `--pod-cidr ${options.podCidr} and --service-cidr ${options.serviceCidr}: one of them has no IPv6`;
+    throw new CliError('Usage', message, 'Give both an IPv6 network after a comma, or neither.');
+  }
   checkStoreOptions(options);
   return options;
 }
@@ -197,31 +208,4 @@ function checkGiven(given: GivenOptions): void {
       `Give ${spec.flag} ${spec.value}.`,
     );
   }
-}
-
-export interface Ipv4Network {
-  /** First address as a number. */
-  readonly base: number;
-  readonly prefix: number;
-}
-
-export function parseNetwork(cidr: string): Ipv4Network {
-  const [address = '', prefixText = '32'] = cidr.split('/');
-  const prefix = Number(prefixText);
-  const number = address.split('.').reduce((sum, byte) => sum * 256 + Number(byte), 0);
-  const size = 2 ** (32 - prefix);
-  return { base: Math.floor(number / size) * size, prefix };
-}
-
-/** The `index`th address of a network as text. */
-export function addressAt(cidr: string, index: number): string {
-  const value = parseNetwork(cidr).base + index;
-  return [24, 16, 8, 0].map((shift) => Math.floor(value / 2 ** shift) % 256).join('.');
-}
-
-/** Whether two networks share an address. */
-export function overlaps(a: string, b: string): boolean {
-  const [left, right] = [parseNetwork(a), parseNetwork(b)];
-  const size = 2 ** (32 - Math.min(left.prefix, right.prefix));
-  return Math.floor(left.base / size) === Math.floor(right.base / size);
 }

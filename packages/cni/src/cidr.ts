@@ -1,4 +1,5 @@
 /** Arithmetic on IPv4 networks, and the little of IPv6 that is needed here. */
+import { parseCidr, parseIp } from '@kapella/api';
 import { ApiError } from '@kapella/base';
 
 const badCidr = (cidr: string) => new ApiError('BadRequest', `not a network in CIDR notation: ${JSON.stringify(cidr)}`);
@@ -31,10 +32,15 @@ export function gatewayOf(cidr: string): string {
   return `${address}1`;
 }
 
-/** Whether an IPv4 address (or the start of an IPv4 network) is inside. Other families are not. */
+/** Whether an address (or the start of a network) is inside. Throws BadRequest. */
 export function contains(cidr: string, address: string): boolean {
-  if (cidr.includes(':')) return false;
-  const ip = parseIPv4(address.split('/')[0] ?? '');
-  const { first, last } = rangeIPv4(cidr);
-  return ip !== undefined && ip >= first && ip <= last;
+  const network = parseCidr(cidr);
+  if (network === undefined) throw badCidr(cidr);
+  const start = parseIp(address.split('/')[0] ?? '');
+  if (start === undefined || cidr.includes(':') !== address.includes(':')) return false;
+  const masked = parseCidr(`${address.split('/')[0]}/${network.prefixLength}`);
+  return masked?.network.bytes.every((byte, i) => byte === network.network.bytes[i]) === true;
 }
+
+/** The network's own address: that of the node's end of a tunnel. */
+export const baseOf = (cidr: string): string => cidr.split('/')[0] ?? '';

@@ -6,3 +6,5 @@ export * from './masquerade.ts';
 export * from './plan-cleanup.ts';
 export * from './plan-leaks.ts';
 export * from './plan-routes.ts';
+export * from './plan-tunnel.ts';
+export * from './render-tunnel.ts';

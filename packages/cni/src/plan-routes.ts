@@ -8,15 +8,21 @@ export interface NodeRoute {
   readonly via: string;
 }
 
+export const podCIDRsOf = ({ spec }: Node): readonly string[] =>
+  spec.podCIDRs ?? (spec.podCIDR === undefined ? [] : [spec.podCIDR]);
+
+export function internalAddress({ status }: Node, family: 'IPv4' | 'IPv6'): string | undefined {
+  const internal = (status?.addresses ?? []).filter(({ type }) => type === 'InternalIP');
+  return internal.find(({ address }) => address.includes(':') === (family === 'IPv6'))?.address;
+}
+
 /** Pure. Every other node that has both a Pod network and an internal address of the same family, by network. */
 export function planRoutes(nodes: readonly Node[], ownName: string): readonly NodeRoute[] {
   const routes: NodeRoute[] = [];
-  for (const { metadata, spec, status } of nodes) {
-    if (metadata.name === ownName) continue;
-    const podCIDRs = spec.podCIDRs ?? (spec.podCIDR === undefined ? [] : [spec.podCIDR]);
-    const addresses = (status?.addresses ?? []).filter(({ type }) => type === 'InternalIP');
-    for (const cidr of podCIDRs) {
-      const via = addresses.find(({ address }) => address.includes(':') === cidr.includes(':'))?.address;
+  for (const node of nodes) {
+    if (node.metadata.name === ownName) continue;
+    for (const cidr of podCIDRsOf(node)) {
+      const via = internalAddress(node, cidr.includes(':') ? 'IPv6' : 'IPv4');
       if (via !== undefined) routes.push({ cidr, via });
     }
   }

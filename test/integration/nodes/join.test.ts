@@ -9,7 +9,7 @@ import { after, before, test } from 'node:test';
 import { silentLogger } from '@kapella/base';
 import { hostCtx } from '@kapella/base/node';
 import type { ClusterOptions } from '@kapella/cli';
-import { memberAt, type Cable, cableNetwork } from '../../../packages/distro/src/cluster/members.ts';
+import { memberAt, type Cable, cableNetworks } from '../../../packages/distro/src/cluster/members.ts';
 import { inNamespace, layCable, removeCable, removeCableRules } from '../../../packages/distro/src/host/node/cables.ts';
 import { eventually, run, startCluster, type TestCluster } from '../../support/cluster.ts';
 import { BUSYBOX } from '../../support/images.ts';
@@ -29,6 +29,8 @@ let directory: string;
 let agent: ChildProcess;
 let said = '';
 
+const SERVE = 'echo hello from afar; mkdir /w; echo by the tunnel > /w/index.html; exec httpd -f -p 8080 -h /w';
+
 const ctx = hostCtx(new AbortController().signal, silentLogger);
 
 before(async () => {
@@ -38,10 +40,11 @@ before(async () => {
     apiPort: API_PORT,
     podCidr: POD_CIDR,
     serviceCidr: '10.127.0.0/16',
+    args: ['--pod-network', 'vxlan'],
   });
   const place = { name: NAME, podCidr: POD_CIDR, dataDir: directory, nodeName: NAME } as ClusterOptions;
   cable = memberAt(place, 9).cable as Cable;
-  await layCable({ clusterName: NAME, cable, network: cableNetwork(place), podCidr: POD_CIDR }, ctx);
+  await layCable({ clusterName: NAME, cable, networks: cableNetworks(place), podCidr: POD_CIDR }, ctx);
 });
 
 after(async () => {
@@ -113,7 +116,7 @@ test('a machine joins, runs Pods, and answers through the API server', async () 
     metadata: { name: 'far' },
     spec: {
       nodeName: OTHER,
-      containers: [{ name: 'main', image: BUSYBOX, command: ['sh', '-c', 'echo hello from afar; sleep 100000'] }],
+      containers: [{ name: 'main', image: BUSYBOX, command: ['sh', '-c', SERVE] }],
     },
   });
   await cluster.kubectl('wait --for=condition=Ready pod/far --timeout=90s');
@@ -122,6 +125,10 @@ test('a machine joins, runs Pods, and answers through the API server', async () 
   assert.equal((await cluster.kubectl('exec far -- echo hi')).trim(), 'hi');
   const lookup = await cluster.kubectl('exec far -- nslookup kubernetes.default.svc.cluster.local');
   assert.match(lookup, /10\.127\.0\.1/);
+  const podIp = await cluster.kubectl('get pod far -o jsonpath={.status.podIP}');
+  assert.match((await run('ip', ['route', 'get', podIp], {})).stdout, /dev kapella126-vx/);
+  const answer = await fetch(`http://${podIp}:8080/`, { signal: AbortSignal.timeout(10_000) });
+  assert.equal(await answer.text(), 'by the tunnel\n');
 });
 
 test('its certificates are its own: client, network, serving; and it may not act for another node', async () => {

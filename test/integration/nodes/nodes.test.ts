@@ -1,7 +1,7 @@
-/** Two nodes on this machine: Pods, names, streams and ports across them; both stop, start again and leave no trace. */
+/** Two nodes on this machine, of both families: Pods, names, streams and ports across them; both stop, start again and leave no trace. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import type { Node, Pod } from '@kapella/api/types/core-v1';
+import type { Node, Pod, Service } from '@kapella/api/types/core-v1';
 import { eventually, run, startCluster, type TestCluster } from '../../support/cluster.ts';
 import { BUSYBOX, NGINX } from '../../support/images.ts';
 
@@ -15,11 +15,11 @@ before(async () => {
   cluster = await startCluster({
     name: FIRST,
     apiPort: 16_451,
-    podCidr: '10.122.0.0/16',
-    serviceCidr: '10.123.0.0/16',
+    podCidr: '10.122.0.0/16,fd7a:122::/56',
+    serviceCidr: '10.123.0.0/16,fd7a:123::/112',
     args: ['--nodes', '2'],
   });
-  await cluster.apply([webOn(SECOND), serviceOf(), shellOn(FIRST), shellOn(SECOND)]);
+  await cluster.apply([webOn(SECOND), serviceOf(), shells, shellOn(FIRST), shellOn(SECOND)]);
   await cluster.kubectl('wait --for=condition=Ready pod --all --timeout=60s');
   addresses = await internalAddresses();
 });
@@ -43,9 +43,16 @@ const serviceOf = () => ({
 const shellOn = (nodeName: string) => ({
   apiVersion: 'v1',
   kind: 'Pod',
-  metadata: { name: `shell-${nodeName}` },
-  spec: { nodeName, containers: [{ name: 'shell', image: BUSYBOX, command: ['sleep', '100000'] }] },
+  metadata: { name: `shell-${nodeName}`, labels: { app: 'shell' } },
+  spec: { nodeName, containers: [{ name: 'shell', image: BUSYBOX, command: ['sh', '-c', SERVE] }] },
 });
+const SERVE = 'mkdir /w; hostname > /w/index.html; exec httpd -f -vv -p 8080 -h /w';
+const shells = {
+  apiVersion: 'v1',
+  kind: 'Service',
+  metadata: { name: 'shells' },
+  spec: { ipFamilyPolicy: 'RequireDualStack', selector: { app: 'shell' }, ports: [{ port: 80, targetPort: 8_080 }] },
+};
 
 async function internalAddresses(): Promise<ReadonlyMap<string, string>> {
   const { items } = JSON.parse(await cluster.kubectl('get nodes -o json')) as { items: readonly Node[] };
@@ -57,8 +64,9 @@ async function internalAddresses(): Promise<ReadonlyMap<string, string>> {
   );
 }
 
-const podAddress = async (name: string) =>
-  (JSON.parse(await cluster.kubectl(`get pod ${name} -o json`)) as Pod).status?.podIP ?? '';
+const podAddresses = async (name: string) =>
+  (JSON.parse(await cluster.kubectl(`get pod ${name} -o json`)) as Pod).status?.podIPs?.map(({ ip }) => ip) ?? [];
+const podAddress = async (name: string) => (await podAddresses(name))[0] ?? '';
 
 const fetchIn = (pod: string, url: string) => cluster.kubectl(`exec ${pod} -- wget -q -O - -T 5 ${url}`);
 
@@ -74,6 +82,29 @@ test('Pods of either node reach a Pod of the other by address, by Service and by
       assert.match(await fetchIn(pod, `http://${host}/`), /Welcome to nginx/, `${pod} -> ${host}`);
     }
   }
+});
+
+test('so they do by IPv6: by address, by Service, by name, with the address of who asks', async () => {
+  const { spec } = JSON.parse(await cluster.kubectl('get service shells -o json')) as Service;
+  const serviceIp = spec.clusterIPs?.[1] ?? '';
+  assert.match(serviceIp, /^fd7a:123:/);
+  for (const [from, to] of [
+    [FIRST, SECOND],
+    [SECOND, FIRST],
+  ]) {
+    const ip = (await podAddresses(`shell-${to}`))[1] ?? '';
+    assert.match(ip, /^fd7a:122:/);
+    assert.equal((await fetchIn(`shell-${from}`, `http://[${ip}]:8080/`)).trim(), `shell-${to}`);
+    assert.match(await fetchIn(`shell-${from}`, `http://[${serviceIp}]/`), /^shell-/);
+    assert.ok(
+      (await cluster.kubectl(`exec shell-${from} -- nslookup shells.default.svc.cluster.local`)).includes(serviceIp),
+    );
+    const asker = (await podAddresses(`shell-${from}`))[1] ?? 'none';
+    await eventually('its log names the Pod', async () => (await cluster.kubectl(`logs shell-${to}`)).includes(asker));
+  }
+  const { status } = JSON.parse(await cluster.kubectl(`get node ${SECOND} -o json`)) as Node;
+  const internal = status?.addresses?.filter(({ type }) => type === 'InternalIP').map(({ address }) => address);
+  assert.deepEqual(internal, ['100.64.122.2', 'fd64:40:7a::2']);
 });
 
 test('a Pod sees the address of who asks, across nodes too', async () => {

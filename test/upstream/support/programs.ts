@@ -46,6 +46,13 @@ const MODULES = {
   },
   'metrics-server': { requires: ['sigs.k8s.io/metrics-server@v0.9.0'] },
   'csi-test': { requires: ['github.com/kubernetes-csi/csi-test/v5/cmd/csi-sanity@v5.6.0'] },
+  'csi-sidecars': {
+    requires: [
+      'github.com/kubernetes-csi/external-provisioner/v6/cmd/csi-provisioner@v6.4.0',
+      'github.com/kubernetes-csi/external-attacher/v4/cmd/csi-attacher@v4.13.0',
+      'github.com/kubernetes-csi/external-resizer/v2/cmd/csi-resizer@v2.3.0',
+    ],
+  },
 } satisfies Record<string, BuildModule>;
 
 const KUBERNETES_CSI = 'github.com/kubernetes-csi';
@@ -84,6 +91,12 @@ const PROGRAMS = {
   'kustomize-controller': { module: 'kustomize-controller', package: 'github.com/fluxcd/kustomize-controller' },
   'metrics-server': { module: 'metrics-server', package: 'sigs.k8s.io/metrics-server/cmd/metrics-server' },
   'csi-sanity': { module: 'csi-test', package: `${KUBERNETES_CSI}/csi-test/v5/cmd/csi-sanity` },
+  'csi-provisioner': {
+    module: 'csi-sidecars',
+    package: `${KUBERNETES_CSI}/external-provisioner/v6/cmd/csi-provisioner`,
+  },
+  'csi-attacher': { module: 'csi-sidecars', package: `${KUBERNETES_CSI}/external-attacher/v4/cmd/csi-attacher` },
+  'csi-resizer': { module: 'csi-sidecars', package: `${KUBERNETES_CSI}/external-resizer/v2/cmd/csi-resizer` },
 } satisfies Record<string, ProgramSource>;
 
 export type UpstreamProgram = keyof typeof PROGRAMS;

@@ -30,7 +30,12 @@ export async function cleanUpPodNetwork(options: CleanupOptions, ctx: Ctx): Prom
     }
   };
   const plan = planCleanup(clusterName, podCIDRs, {
-    routes: JSON.parse((await attempt('routes', run('ip', '-j', 'route'), '[]')) || '[]'),
+    routes: [
+      ...JSON.parse((await attempt('routes', run('ip', '-j', 'route'), '[]')) || '[]'),
+      ...(podCIDRs.some((cidr) => cidr.includes(':'))
+        ? JSON.parse((await attempt('routes', run('ip', '-6', '-j', 'route'), '[]')) || '[]')
+        : []),
+    ],
     nftTables: (await attempt('tables', run('nft', 'list', 'tables'), '')).split('\n'),
     cachedResults: await readdir(cacheDir).catch(() => []),
   });

@@ -3,3 +3,4 @@ export * from './cleanup.ts';
 export * from './leaks.ts';
 export * from './routes.ts';
 export * from './setup.ts';
+export * from './tunnel.ts';

@@ -1,36 +1,29 @@
 /** Keeps the kernel's routes to the Pods of neighbouring nodes. */
-import { type Ctx, describeError } from '@kapella/base';
+import type { Ctx } from '@kapella/base';
 import type { NodeRoute } from '../plan-routes.ts';
+import { ROUTE_PROTOCOL } from '../render-tunnel.ts';
 import { runCommand } from './command.ts';
-
-/** Told from all other routes of the machine by this. */
-const PROTOCOL = '112';
+import { newestWins } from './newest.ts';
 
 export interface RouteKeeper {
   /** Makes the kernel's routes these. One call at a time: the newest wins. */
   want(routes: readonly NodeRoute[]): void;
 }
 
-export function createRouteKeeper(ctx: Ctx): RouteKeeper {
-  let wanted: readonly NodeRoute[] | undefined;
-  let isAtWork = false;
-  const work = async () => {
-    isAtWork = true;
-    while (wanted !== undefined && !ctx.signal.aborted) {
-      const routes = wanted;
-      wanted = undefined;
-      await sync(routes, ctx).catch((error: unknown) => {
-        if (!ctx.signal.aborted) ctx.log.warn('routes to other nodes not set', { reason: describeError(error) });
-      });
+export function createRouteKeeper(
+  families: readonly ('IPv4' | 'IPv6')[],
+  ctx: Ctx,
+  commandPrefix: readonly string[] = [],
+): RouteKeeper {
+  const run = (...words: readonly string[]) => runCommand([...commandPrefix, 'ip', ...words], ctx);
+  const sync = async (routes: readonly NodeRoute[]) => {
+    for (const family of families) {
+      const flag = family === 'IPv6' ? '-6' : '-4';
+      const own = routes.filter(({ cidr }) => cidr.includes(':') === (family === 'IPv6'));
+      await syncFamily(own, (...words) => run(flag, ...words), ctx);
     }
-    isAtWork = false;
   };
-  return {
-    want(routes) {
-      wanted = routes;
-      if (!isAtWork) void work();
-    },
-  };
+  return { want: newestWins('routes to other nodes not set', sync, ctx) };
 }
 
 interface RouteRow {
@@ -38,22 +31,24 @@ interface RouteRow {
   readonly gateway?: string;
 }
 
-async function sync(routes: readonly NodeRoute[], ctx: Ctx): Promise<void> {
-  const there = JSON.parse((await runCommand(['ip', '-j', 'route', 'show', 'proto', PROTOCOL], ctx)) || '[]');
+type Ip = (...words: readonly string[]) => Promise<string>;
+
+async function syncFamily(routes: readonly NodeRoute[], ip: Ip, ctx: Ctx): Promise<void> {
+  const there = JSON.parse((await ip('-j', 'route', 'show', 'proto', ROUTE_PROTOCOL)) || '[]');
   const old = new Map((there as readonly RouteRow[]).map(({ dst, gateway }) => [dst ?? '', gateway ?? '']));
   for (const { cidr, via } of routes) {
-    if (old.get(cidr) === via || !(await isNeighbour(via, ctx))) continue;
-    await runCommand(['ip', 'route', 'replace', cidr, 'via', via, 'proto', PROTOCOL], ctx);
+    if (old.get(cidr) === via || !(await isNeighbour(via, ip))) continue;
+    await ip('route', 'replace', cidr, 'via', via, 'proto', ROUTE_PROTOCOL);
     ctx.log.info('route to pods of another node', { podCidr: cidr, via });
   }
   const kept = new Set(routes.map(({ cidr }) => cidr));
   for (const cidr of old.keys()) {
-    if (!kept.has(cidr)) await runCommand(['ip', 'route', 'del', cidr, 'proto', PROTOCOL], ctx);
+    if (!kept.has(cidr)) await ip('route', 'del', cidr, 'proto', ROUTE_PROTOCOL);
   }
 }
 
 /** A node behind a gateway is left to the gateway, which knows the way or does not. */
-async function isNeighbour(address: string, ctx: Ctx): Promise<boolean> {
-  const [row] = JSON.parse((await runCommand(['ip', '-j', 'route', 'get', address], ctx)) || '[]') as RouteRow[];
+async function isNeighbour(address: string, ip: Ip): Promise<boolean> {
+  const [row] = JSON.parse((await ip('-j', 'route', 'get', address)) || '[]') as RouteRow[];
   return row !== undefined && row.gateway === undefined;
 }

@@ -13,6 +13,8 @@ export const NODE_SETTINGS = 'kapella-node-settings';
 export interface NodeSettingsFacts {
   readonly podCidr: string;
   readonly serviceCidr: string;
+  /** How Pods reach those of other nodes: `routes` (also where it is absent) or `vxlan`. */
+  readonly podNetwork?: string;
   readonly clusterDomain: string;
   readonly dnsAddress: string;
 }

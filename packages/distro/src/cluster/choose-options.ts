@@ -26,6 +26,7 @@ const FIXED_FIELDS: ReadonlySet<keyof ClusterOptions> = new Set([
   'dataDir',
   'podCidr',
   'serviceCidr',
+  'podNetwork',
   'clusterDomain',
   'store',
   'nodeName',

@@ -37,6 +37,7 @@ export function parseRecord(text: string | undefined): ClusterRecord | undefined
     schedulerConfig: '',
     kubeletConfig: '',
     nodes: 1,
+    podNetwork: 'routes',
     ...COMPONENT_DEFAULTS,
     ...STORE_DEFAULTS,
     ...AUTH_DEFAULTS,

@@ -12,7 +12,7 @@ import { checkHost } from '../../host/doctor.ts';
 import { type RuntimePaths, runtimePaths } from '../../host/paths.ts';
 import type { Progress } from '../../host/step.ts';
 import type { Machine, MainPartName, Part, PartName } from '../bring-up.ts';
-import { cableNetwork, type Member, members } from '../members.ts';
+import { cableNetworks, type Member, members } from '../members.ts';
 import { apiServerUrl, optionWords } from '../record.ts';
 import { type AdminApi, createAdminApi } from './api.ts';
 import type { Program } from './program.ts';
@@ -131,7 +131,7 @@ function furtherNode(options: ClusterOptions, member: Member, api: AdminApi, pro
       async start(ctx: Ctx) {
         const { name, podCidr } = options;
         if (cable !== undefined)
-          await layCable({ clusterName: name, cable, network: cableNetwork(options), podCidr }, ctx);
+          await layCable({ clusterName: name, cable, networks: cableNetworks(options), podCidr }, ctx);
         await containerd.start(ctx);
       },
     },

@@ -1,6 +1,7 @@
 /** Ends everything of a cluster that runs: agents first, so that nothing is started again, then containers. */
 import { type Ctx, sleep } from '@kapella/base';
 import type { ClusterOptions, Reporter } from '@kapella/cli';
+import { removeTunnels } from '@kapella/cni/node';
 import { createNftablesBackend } from '@kapella/proxy/node';
 import { listProcesses, type RunningProcess, signalProcess, stopDaemon } from '../../host/node/daemon.ts';
 import { removeCable, removeCableRules } from '../../host/node/cables.ts';
@@ -30,6 +31,7 @@ export async function takeDown(options: TakeDownOptions, reporter: Reporter, ctx
     ...(await endRuntimes(all, options.graceMs, reporter, ctx)),
     ...(await removeCables(name, all)),
     ...(await removeServiceRules(name, ctx)),
+    ...(await removeTunnelsOf(name, ctx)),
   ];
 }
 
@@ -76,6 +78,11 @@ async function removeCables(clusterName: string, all: readonly Member[]): Promis
   for (const cable of cables) removed.push(...(await removeCable(cable)));
   if (cables.length > 0) await removeCableRules(clusterName);
   return removed;
+}
+
+async function removeTunnelsOf(clusterName: string, ctx: Ctx): Promise<string[]> {
+  if (findCommand('ip') === undefined) return [];
+  return (await removeTunnels(clusterName, ctx)).map((device) => `interface ${device}`);
 }
 
 /** Rules of Services would send packets to addresses where nobody is. Returns the tables that there were. */

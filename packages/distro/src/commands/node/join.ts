@@ -8,7 +8,7 @@ import { memberAt } from '../../cluster/members.ts';
 import { containerdPart } from '../../cluster/node/parts.ts';
 import { machineSteps } from '../../host/node/runtime-steps.ts';
 import { joinCluster } from '../../join/node/joined-credentials.ts';
-import { primaryAddress } from '../../node-agent/node/host-address.ts';
+import { machineAddresses } from '../../node-agent/node/host-address.ts';
 import { runAgentAt } from '../../node-agent/node/run-node-agent.ts';
 import type { CommandInput } from './command.ts';
 import { unrecordedOptions } from './find-cluster.ts';
@@ -27,11 +27,12 @@ export async function join({ given, flags, reporter }: CommandInput, ctx: Ctx): 
   const containerd = containerdPart(member);
   if (!(await containerd.isRunning())) await containerd.start(ctx);
   await containerd.ready(ctx, () => {});
-  const address = (await primaryAddress()) ?? '127.0.0.1';
+  const addresses = await machineAddresses();
+  const [address] = addresses;
   const step = reporter.step('join', server);
   const { credentials, settings } = await joinCluster(
     {
-      ...{ server, nodeName, address },
+      ...{ server, nodeName, addresses },
       directory: `${place.dataDir}/node/pki`,
       token: flags.get('--token') ?? '',
       caCertHash: pinOf(flags),
@@ -40,9 +41,10 @@ export async function join({ given, flags, reporter }: CommandInput, ctx: Ctx): 
   );
   step.done(`as ${nodeName}`);
   const { podCidr, serviceCidr, clusterDomain } = settings;
-  const options = { ...place, podCidr, serviceCidr, clusterDomain };
+  const podNetwork = settings.podNetwork === 'vxlan' ? ('vxlan' as const) : ('routes' as const);
+  const options = { ...place, podCidr, serviceCidr, podNetwork, clusterDomain };
   const onReady = () => reporter.result({ node: nodeName, address }, `node ${nodeName} takes Pods at ${address}`);
-  await runAgentAt({ server, address, credentials }, options, member, { onReady }, ctx);
+  await runAgentAt({ server, addresses, credentials }, options, member, { onReady }, ctx);
   return 0;
 }
 

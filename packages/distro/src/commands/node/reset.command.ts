@@ -1,7 +1,7 @@
 /** `kapella reset --yes`: removes every trace of a cluster, and says what. Works on leftovers of any kind. */
 import { existsSync } from 'node:fs';
 import type { Ctx } from '@kapella/base';
-import { CliError, type Reporter } from '@kapella/cli';
+import { CliError, networksOf, type Reporter } from '@kapella/cli';
 import { cleanUpPodNetwork } from '@kapella/cni/node';
 import { withClusterLock } from '../../cluster/node/lock.ts';
 import { members } from '../../cluster/members.ts';
@@ -60,7 +60,7 @@ async function removeAll(
   const files = clusterFiles(name, dataDir);
   const removed = await takeDown({ options, graceMs: 0 }, reporter, ctx);
   const network = await inStep(reporter, 'network', 'interfaces and rules', () =>
-    cleanUpPodNetwork({ clusterName: name, podCIDRs: [podCidr] }, ctx),
+    cleanUpPodNetwork({ clusterName: name, podCIDRs: networksOf(podCidr) }, ctx),
   );
   removed.push(...network.interfaces.map((device) => `interface ${device}`));
   removed.push(...network.tables.map((table) => `nftables table ${table}`));

@@ -6,12 +6,25 @@ export interface TextAnswer {
   readonly text: string;
 }
 
-/** Any status is an answer. Rejects when none comes within `timeoutMs`. */
-export function getText(url: string, timeoutMs: number, options: RequestOptions): Promise<TextAnswer> {
+/** Longest answer that is read where the caller sets no other limit. */
+const ANSWER_BYTES_MAX = 64 * 1024 * 1024;
+
+/** Any status is an answer. Rejects when none comes within `timeoutMs`, or one longer than `bytesMax`. */
+export function getText(
+  url: string,
+  timeoutMs: number,
+  options: RequestOptions,
+  bytesMax = ANSWER_BYTES_MAX,
+): Promise<TextAnswer> {
   return new Promise((resolve, reject) => {
     const sent = request(url, { ...options, timeout: timeoutMs }, (response) => {
       const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      let bytes = 0;
+      response.on('data', (chunk: Buffer) => {
+        bytes += chunk.length;
+        if (bytes > bytesMax) sent.destroy(new Error(`the answer is longer than ${bytesMax} bytes`));
+        else chunks.push(chunk);
+      });
       response.on('error', reject);
       response.on('end', () => resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString() }));
     });

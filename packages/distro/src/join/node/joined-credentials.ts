@@ -17,13 +17,16 @@ import { parseToken } from '../token.ts';
 import { type CertificateWish, requestCertificate } from './certificate-request.ts';
 
 const ANSWER_MS_MAX = 10_000;
+/** More than a ConfigMap can hold; who answers is not known yet. */
+const CLUSTER_INFO_BYTES_MAX = 1.5 * 1024 * 1024;
 const SIGNED_TRIES = 20;
 const SIGNED_POLL_MS = 500;
 
 export interface JoinRequest {
   readonly server: string;
   readonly nodeName: string;
-  readonly address: string;
+  /** Of this machine, IPv4 first. */
+  readonly addresses: readonly string[];
   /** Where the certificates are kept. */
   readonly directory: string;
   /** '' = joined before. */
@@ -110,7 +113,7 @@ async function usable(files: ReturnType<typeof filesIn>, name: FileName, ctx: Ct
   return pair !== undefined && isUsable(pair.cert, ctx.clock.nowMs(), 0) ? pair : undefined;
 }
 
-function wishesOf({ nodeName, address }: JoinRequest): Readonly<Record<FileName, CertificateWish>> {
+function wishesOf({ nodeName, addresses }: JoinRequest): Readonly<Record<FileName, CertificateWish>> {
   const node = { commonName: `system:node:${nodeName}`, organization: 'system:nodes' };
   return {
     client: {
@@ -129,15 +132,15 @@ function wishesOf({ nodeName, address }: JoinRequest): Readonly<Record<FileName,
       signerName: 'kubernetes.io/kubelet-serving',
       usages: ['digital signature', 'server auth'],
       dnsNames: [nodeName],
-      ipAddresses: [address],
+      ipAddresses: addresses,
     },
   };
 }
 
 /** A certificate of nobody's: good enough until the cluster has signed one. */
-async function stopgap({ nodeName, address }: JoinRequest, nowMs: number): Promise<KeyPairPem> {
+async function stopgap({ nodeName, addresses }: JoinRequest, nowMs: number): Promise<KeyPairPem> {
   const authority = await createAuthority(`${nodeName}-ca`, nowMs);
-  const names = { dnsNames: [nodeName], ipAddresses: [address] };
+  const names = { dnsNames: [nodeName], ipAddresses: addresses };
   return await issueLeaf(authority, { commonName: nodeName, usage: 'server', ...names }, nowMs);
 }
 
@@ -171,9 +174,9 @@ async function bootstrap({ server, token, ...join }: JoinRequest, ca: string, ct
 
 async function readSettings(client: Client, ctx: Ctx): Promise<NodeSettingsFacts> {
   const found = await client.get(coreV1.ConfigMap, { namespace: 'kube-public', name: NODE_SETTINGS }, ctx);
-  const { podCidr, serviceCidr, clusterDomain, dnsAddress } = found?.data ?? {};
+  const { podCidr, serviceCidr, podNetwork = 'routes', clusterDomain, dnsAddress } = found?.data ?? {};
   if (podCidr !== undefined && serviceCidr !== undefined && clusterDomain !== undefined && dnsAddress !== undefined) {
-    return { podCidr, serviceCidr, clusterDomain, dnsAddress };
+    return { podCidr, serviceCidr, podNetwork, clusterDomain, dnsAddress };
   }
   const message = `the cluster has no ConfigMap kube-public/${NODE_SETTINGS}`;
   throw new CliError('Failed', message, 'Is --server a Kapella server of this version?');
@@ -196,10 +199,17 @@ async function fetchCa({ server, token: text, caCertHash: pin }: JoinRequest, ct
 }
 
 async function clusterInfo(server: string, url: string): Promise<Readonly<Record<string, string>>> {
-  const answer = await getText(url, ANSWER_MS_MAX, { rejectUnauthorized: false }).catch((cause) => {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new CliError('Failed', `${server} does not answer: ${why}`, 'Check --server, and firewalls between.', cause);
-  });
+  const answer = await getText(url, ANSWER_MS_MAX, { rejectUnauthorized: false }, CLUSTER_INFO_BYTES_MAX).catch(
+    (cause) => {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw new CliError(
+        'Failed',
+        `${server} does not answer: ${why}`,
+        'Check --server, and firewalls between.',
+        cause,
+      );
+    },
+  );
   if (answer.status !== 200) {
     const message = `${url} says ${answer.status}: ${answer.text.slice(0, 200)}`;
     throw new CliError('Failed', message, 'Is --server the API server of a Kapella cluster?');

@@ -41,7 +41,7 @@ export async function runKubeApiServer(words: readonly string[], ctx: Ctx): Prom
   const storage = storeOptionsOf(flags);
   const store = await storeOf(storage, list(flags, 'etcd-servers')[0], ctx);
   const encryption = await openEncryption(storage, store, ctx);
-  const serviceCidr = list(flags, 'service-cluster-ip-range')[0] ?? '10.0.0.0/24';
+  const [serviceCidr = '10.0.0.0/24', ...further] = list(flags, 'service-cluster-ip-range');
   const authorization = authorizationOf(flags);
   const api = await startApiServer(
     {
@@ -52,7 +52,7 @@ export async function runKubeApiServer(words: readonly string[], ctx: Ctx): Prom
       admission: admissionOf(flags),
       ...{ limits: limitsOf(flags), connections: connectionsOf(flags), shutdown: shutdownOf(flags) },
       audit: await auditOf(flags, ctx),
-      serviceCidrs: [serviceCidr],
+      serviceCidrs: [serviceCidr, ...further],
       kubelet: kubeletOf(flags, serving),
       frontProxy: {
         certificate: fileOf(flags, 'proxy-client-cert-file') ?? serving.cert,

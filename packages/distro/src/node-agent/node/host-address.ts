@@ -17,6 +17,18 @@ export async function primaryAddress(): Promise<string | undefined> {
   );
 }
 
+/** The addresses under which this machine is reached: IPv4, then IPv6 where it has one beyond its own link. */
+export async function machineAddresses(): Promise<readonly [string, ...string[]]> {
+  const first = (await primaryAddress()) ?? '127.0.0.1';
+  const interfaces = Object.values(networkInterfaces()).map((entries) => entries ?? []);
+  // Of the same interface: others may be cables, bridges or tunnels.
+  const own = interfaces.find((entries) => entries.some(({ address }) => address === first)) ?? [];
+  const second = own.find(
+    ({ family, internal, address }) => family === 'IPv6' && !internal && !/^fe[89ab]/.test(address),
+  );
+  return second === undefined ? [first] : [first, second.address];
+}
+
 /** The interface of the route to 0.0.0.0/0 with the lowest metric. Columns: Iface Destination Gateway Flags … Metric Mask. */
 export function defaultRouteInterface(routes: string): string | undefined {
   const rows = routes

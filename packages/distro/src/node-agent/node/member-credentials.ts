@@ -7,12 +7,12 @@ import { type AgentCredentials, keepRenewed, livePair } from './credentials.ts';
 export async function memberCredentials(
   { dataDir }: ClusterOptions,
   nodeName: string,
-  address: string,
+  addresses: readonly string[],
   ctx: Ctx,
 ): Promise<AgentCredentials> {
   const issue = async () => {
     const pki = await ensureClusterPki({ directory: `${dataDir}/pki`, apiServerHosts: [], nowMs: ctx.clock.nowMs() });
-    return { ca: pki.ca.cert, ...(await pki.node(nodeName, [address, '127.0.0.1'])) };
+    return { ca: pki.ca.cert, ...(await pki.node(nodeName, [...addresses, '127.0.0.1'])) };
   };
   const first = await issue();
   const client = livePair(first.client);

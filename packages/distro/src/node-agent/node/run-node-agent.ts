@@ -2,11 +2,17 @@
 import { mkdir } from 'node:fs/promises';
 import { coreV1, discoveryV1, type NewObject, parseYaml } from '@kapella/api';
 import type { Node, Pod } from '@kapella/api/types/core-v1';
-import { addressAt, type ClusterOptions } from '@kapella/cli';
+import { addressAt, type ClusterOptions, ipv6Of, networksOf } from '@kapella/cli';
 import { type Client, createCache, createClient, type Informer } from '@kapella/client';
 import { createHttpsTransport } from '@kapella/client/node';
-import { cniBackends, planRoutes } from '@kapella/cni';
-import { createRouteKeeper, freeLeakedAddresses, setUpPodNetwork, uplinkMtuBytes } from '@kapella/cni/node';
+import { cniBackends, planRoutes, planTunnel, podCIDRsOf, TUNNEL_BYTES } from '@kapella/cni';
+import {
+  createRouteKeeper,
+  createTunnelKeeper,
+  freeLeakedAddresses,
+  setUpPodNetwork,
+  uplinkMtuBytes,
+} from '@kapella/cni/node';
 import { dnsEndpointSlice } from '@kapella/dns';
 import { startDns } from '@kapella/dns/node';
 import { startNode } from '@kapella/kubelet/node';
@@ -17,11 +23,11 @@ import { runProxy } from '@kapella/proxy';
 import { createNftablesBackend } from '@kapella/proxy/node';
 import { createMetricsRegistry, type Ctx, describeError, isReason, sleep } from '@kapella/base';
 import { DNS_ADDRESS_INDEX } from '../../network.ts';
-import { apiServerOf, cableNetwork, type Member } from '../../cluster/members.ts';
+import { apiServerOf, cableNetworks, type Member, tunnelOf } from '../../cluster/members.ts';
 import { addCostMetrics } from '../../server/node/process-metrics.ts';
 import { KUBERNETES_VERSION } from '../../version.ts';
 import { PAUSE_IMAGE } from '../../host/containerd-config.ts';
-import { primaryAddress } from './host-address.ts';
+import { machineAddresses } from './host-address.ts';
 import { clockError } from '../clock-error.ts';
 import { addCertificateMetrics, type AgentCredentials, type LivePair } from './credentials.ts';
 import { memberCredentials } from './member-credentials.ts';
@@ -44,9 +50,9 @@ export async function runNodeAgent(
   hooks: NodeAgentHooks,
   ctx: Ctx,
 ): Promise<void> {
-  const address = (await primaryAddress()) ?? '127.0.0.1';
-  const credentials = await memberCredentials(options, member.nodeName, address, ctx);
-  const place = { server: apiServerOf(options, member), address, credentials };
+  const addresses = await addressesFor(options);
+  const credentials = await memberCredentials(options, member.nodeName, addresses, ctx);
+  const place = { server: apiServerOf(options, member), addresses, credentials };
   await runAgentAt(place, options, member, hooks, ctx);
 }
 
@@ -54,8 +60,8 @@ export async function runNodeAgent(
 export interface AgentPlace {
   /** URL of the API server. */
   readonly server: string;
-  /** Of this machine, for the other nodes. */
-  readonly address: string;
+  /** Of this machine, for the other nodes: IPv4, and IPv6 where machine and cluster have it. */
+  readonly addresses: readonly [string, ...string[]];
   readonly credentials: AgentCredentials;
 }
 
@@ -67,7 +73,9 @@ export async function runAgentAt(
   ctx: Ctx,
 ): Promise<void> {
   const { nodeName, runtime } = member;
-  const { address, credentials } = place;
+  const { credentials } = place;
+  const addresses = ipv6Of(options.podCidr) === undefined ? ([place.addresses[0]] as const) : place.addresses;
+  const [address] = addresses;
   const agentClient = clientOf(place, credentials.client, `kubelet/${KUBERNETES_VERSION}`);
   await untilApiAnswers(agentClient, ctx);
 
@@ -83,7 +91,7 @@ export async function runAgentAt(
   const running = await startNode(
     {
       nodeName,
-      nodeIps: [address],
+      nodeIps: addresses,
       dataDir: member.dataDir,
       driverRootDir: await claimKubeletDir(member.dataDir),
       imageDir: runtime.rootDir,
@@ -113,7 +121,7 @@ export async function runAgentAt(
   const services = runServices(
     options,
     member,
-    address,
+    addresses,
     clientOf(place, credentials.network, 'kube-proxy/kapella'),
     ctx,
   );
@@ -178,10 +186,11 @@ async function untilApiAnswers(client: Client, ctx: Ctx): Promise<void> {
 
 /** Sets up the Pod network once the node has its piece of it. */
 function createNetwork(options: ClusterOptions, { runtime, ipamDir }: Member, ctx: Ctx) {
-  let podCidr: string | undefined;
+  let podCidrs = '';
   let liveSandboxIds: (() => Promise<string[]>) | undefined;
 
-  async function setUp(cidr: string): Promise<void> {
+  async function setUp(podCIDRs: readonly string[]): Promise<void> {
+    const uplinkBytes = await uplinkMtuBytes(ctx);
     await setUpPodNetwork(
       {
         backend: cniBackends.ptp,
@@ -189,15 +198,15 @@ function createNetwork(options: ClusterOptions, { runtime, ipamDir }: Member, ct
         confDir: runtime.cniConfDir,
         network: {
           clusterName: options.name,
-          podCIDRs: [cidr],
-          clusterCIDRs: [options.podCidr, cableNetwork(options)],
-          mtuBytes: await uplinkMtuBytes(ctx),
+          podCIDRs,
+          clusterCIDRs: [...networksOf(options.podCidr), ...cableNetworks(options)],
+          mtuBytes: options.podNetwork === 'vxlan' ? uplinkBytes - TUNNEL_BYTES : uplinkBytes,
           ipamDir,
         },
       },
       ctx,
     );
-    ctx.log.info('pod network ready', { podCidr: cidr });
+    ctx.log.info('pod network ready', { podCidrs: podCIDRs.join() });
     const ids = await liveSandboxIds?.();
     if (ids !== undefined)
       await freeLeakedAddresses({ ipamDir, clusterName: options.name, liveSandboxIds: new Set(ids) }, ctx);
@@ -205,12 +214,12 @@ function createNetwork(options: ClusterOptions, { runtime, ipamDir }: Member, ct
 
   return {
     onNode(node: Node): void {
-      const cidr = node.spec.podCIDR;
-      if (cidr === undefined || cidr === podCidr) return;
-      podCidr = cidr;
-      setUp(cidr).catch((error) => {
-        podCidr = undefined;
-        ctx.log.error('pod network not set up', { podCidr: cidr, error: describeError(error) });
+      const cidrs = podCIDRsOf(node);
+      if (cidrs.length === 0 || cidrs.join() === podCidrs) return;
+      podCidrs = cidrs.join();
+      setUp(cidrs).catch((error) => {
+        podCidrs = '';
+        ctx.log.error('pod network not set up', { podCidrs: cidrs.join(), error: describeError(error) });
       });
     },
     onSandboxes(list: () => Promise<string[]>): void {
@@ -232,7 +241,7 @@ async function runStorage({ nodeName, dataDir }: Member, client: Client, ctx: Ct
 async function runServices(
   options: ClusterOptions,
   { nodeName }: Member,
-  address: string,
+  addresses: readonly [string, ...string[]],
   client: Client,
   ctx: Ctx,
 ): Promise<void> {
@@ -241,19 +250,20 @@ async function runServices(
   const endpointSlices = cache.informer(discoveryV1.EndpointSlice);
   const namespaces = cache.informer(coreV1.Namespace);
   const pods = cache.informer(coreV1.Pod, { fieldSelector: `spec.nodeName=${nodeName}` });
-  keepRoutes(nodeName, cache.informer(coreV1.Node), ctx);
+  await keepWays(options, nodeName, cache.informer(coreV1.Node), ctx);
+  const [address] = addresses;
   const proxyNode = {
     name: nodeName,
-    nodePortAddresses: [address],
-    podCIDRs: [options.podCidr],
-    families: ['IPv4' as const],
+    nodePortAddresses: addresses,
+    podCIDRs: networksOf(options.podCidr),
+    families: familiesOf(options),
   };
   const backend = createNftablesBackend({ clusterName: options.name, node: proxyNode });
   const dns = await startDns(
     {
       address,
       port: 0,
-      allowedCIDRs: [options.podCidr, cableNetwork(options), `${address}/32`, '127.0.0.0/8'],
+      allowedCIDRs: [...networksOf(options.podCidr), ...cableNetworks(options), `${address}/32`, '127.0.0.0/8'],
       sources: { services, endpointSlices, namespaces },
       clusterDomain: options.clusterDomain,
       resolvConfPath: options.resolvConf,
@@ -268,14 +278,33 @@ async function runServices(
   ]);
 }
 
-/** Pods of neighbouring nodes are reached without a tunnel. */
-function keepRoutes(ownName: string, nodes: Informer<Node>, ctx: Ctx): void {
-  const keeper = createRouteKeeper(ctx);
+const familiesOf = ({ podCidr }: ClusterOptions): readonly ('IPv4' | 'IPv6')[] =>
+  ipv6Of(podCidr) === undefined ? ['IPv4'] : ['IPv4', 'IPv6'];
+
+/** In a cluster without IPv6 nothing is said of it. */
+async function addressesFor(options: ClusterOptions): Promise<readonly [string, ...string[]]> {
+  const [first, ...others] = await machineAddresses();
+  return ipv6Of(options.podCidr) === undefined ? [first] : [first, ...others];
+}
+
+/** How Pods of this node reach those of others: straight by their nodes where these are neighbours, or by a tunnel. */
+async function keepWays(options: ClusterOptions, ownName: string, nodes: Informer<Node>, ctx: Ctx): Promise<void> {
+  if (options.podNetwork === 'vxlan') {
+    const keeper = createTunnelKeeper(ctx);
+    const mtuBytes = (await uplinkMtuBytes(ctx)) - TUNNEL_BYTES;
+    onChange(nodes, () => planTunnel(nodes.list(), ownName, { ...tunnelOf(options), mtuBytes }), keeper.want);
+  } else {
+    onChange(nodes, () => planRoutes(nodes.list(), ownName), createRouteKeeper(familiesOf(options), ctx).want);
+  }
+}
+
+/** Nodes change with each of their heartbeats, what follows from them seldom. */
+function onChange<T>(nodes: Informer<Node>, plan: () => T | undefined, want: (plan: T) => void): void {
   let last = '';
   const update = () => {
-    const routes = planRoutes(nodes.list(), ownName);
-    const key = JSON.stringify(routes);
-    if (key !== last) keeper.want(routes);
+    const next = plan();
+    const key = JSON.stringify(next) ?? '';
+    if (next !== undefined && key !== last) want(next);
     last = key;
   };
   nodes.subscribe({ add: update, update, delete: update });

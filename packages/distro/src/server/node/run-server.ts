@@ -3,7 +3,7 @@ import { networkInterfaces } from 'node:os';
 import { createTokenIssuer, type ServiceAccountTokens } from '@kapella/apiserver/node';
 import type { Ctx } from '@kapella/base';
 import type { CertificateFacts } from '@kapella/controllers';
-import { addressAt, type ClusterOptions } from '@kapella/cli';
+import { addressAt, type ClusterOptions, ipv4Of, networksOf } from '@kapella/cli';
 import {
   bootstrapCluster,
   keepBootstrapped,
@@ -64,7 +64,7 @@ export async function runServer(options: ClusterOptions, hooks: ServerHooks, ctx
       ...{ store, tokens, anonymous: true, authorizationModes: ['Node', 'RBAC'], admission: defaultAdmission() },
       authentication: authenticationOf(options),
       authorization: authorizationOf(options),
-      serviceCidrs: [options.serviceCidr],
+      serviceCidrs: networksOf(options.serviceCidr),
       // Who checks tokens is in a Pod, or elsewhere: not on this machine's loopback.
       jwksUri: `https://${apiAddress}:${options.apiPort}/openid/v1/jwks`,
       kubelet: { certificate: pki.kubeletClient.cert, privateKey: pki.kubeletClient.key, ca: pki.ca.cert },
@@ -98,8 +98,9 @@ export async function runServer(options: ClusterOptions, hooks: ServerHooks, ctx
   hooks.onReady?.({ url, kubeconfig, tookMs: Math.round(ctx.clock.monotonicMs() - startMs) });
 
   const certificates = createCertificateFacts(sharedAuthority(pki.ca));
+  const podCidrs = networksOf(options.podCidr);
   const standard = clusterControllers(
-    { podCidr: options.podCidr, rootCa: pki.ca.cert, certificates, ...cloudOf(options), ...signerOf(tokens) },
+    { ...podNetworkOf(options), rootCa: pki.ca.cert, certificates, ...cloudOf(options), ...signerOf(tokens) },
     selection,
   );
   const controllers = withNodeApprover(standard, certificates);
@@ -126,9 +127,14 @@ const withNodeApprover =
   (standard: Controllers, certificates: CertificateFacts): Controllers =>
   (depsOf) => [...standard(depsOf), createNodeCertificateApprover(depsOf(NODE_CERTIFICATE_APPROVER), certificates)];
 
-const nodeSettingsOf = ({ podCidr, serviceCidr, clusterDomain }: ClusterOptions) => ({
-  ...{ podCidr, serviceCidr, clusterDomain },
+const nodeSettingsOf = ({ podCidr, serviceCidr, podNetwork, clusterDomain }: ClusterOptions) => ({
+  ...{ podCidr, serviceCidr, podNetwork, clusterDomain },
   dnsAddress: addressAt(serviceCidr, DNS_ADDRESS_INDEX),
+});
+
+const podNetworkOf = ({ podCidr }: ClusterOptions) => ({
+  podCidr: ipv4Of(podCidr),
+  nodeNetworks: { clusterCidrs: networksOf(podCidr) },
 });
 
 /** For Secrets of type kubernetes.io/service-account-token. */

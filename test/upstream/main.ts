@@ -24,6 +24,7 @@ import { kopf } from './kopf/kopf.suite.ts';
 import { kustomizeController } from './kustomize-controller/kustomize-controller.suite.ts';
 import { metricsServer } from './metrics-server/metrics-server.suite.ts';
 import { prometheusOperator } from './prometheus-operator/prometheus-operator.suite.ts';
+import { prometheus } from './prometheus/prometheus.suite.ts';
 import { python } from './python/python.suite.ts';
 import { redisOperator } from './redis-operator/redis-operator.suite.ts';
 import { rust } from './rust/rust.suite.ts';
@@ -49,6 +50,7 @@ const SUITES: readonly UpstreamSuite[] = [
   rust,
   certManager,
   prometheusOperator,
+  prometheus,
   kustomizeController,
   kopf,
   metricsServer,

@@ -18,6 +18,7 @@ import { e2eNode } from './e2e-node/e2e-node.suite.ts';
 import { helm3, helm4 } from './helm/helm.suite.ts';
 import { csiSanity } from './csi-sanity/csi-sanity.suite.ts';
 import { csiSidecars } from './csi-sidecars/csi-sidecars.suite.ts';
+import { kubelet } from './kubelet/kubelet.suite.ts';
 import { kwok } from './kwok/kwok.suite.ts';
 import { javascript } from './javascript/javascript.suite.ts';
 import { kopf } from './kopf/kopf.suite.ts';
@@ -36,6 +37,7 @@ import type { SuiteResult, UpstreamSuite } from './support/suite.ts';
 const SUITES: readonly UpstreamSuite[] = [
   e2e,
   e2eNode,
+  kubelet,
   controllerRuntime,
   apiextensions,
   helm4,

@@ -22,8 +22,9 @@ export function getText(
       let bytes = 0;
       response.on('data', (chunk: Buffer) => {
         bytes += chunk.length;
-        if (bytes > bytesMax) sent.destroy(new Error(`the answer is longer than ${bytesMax} bytes`));
-        else chunks.push(chunk);
+        if (bytes <= bytesMax) return void chunks.push(chunk);
+        reject(new Error(`the answer is longer than ${bytesMax} bytes`));
+        sent.destroy();
       });
       response.on('error', reject);
       response.on('end', () => resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString() }));

@@ -48,6 +48,10 @@ export interface HostFiles {
   chown(path: string, uid: number, gid: number): Promise<void>;
   /** `options` as mount(8) takes them. */
   mount(source: string, target: string, type: string, options: readonly string[]): Promise<void>;
+  /** What is on a block device: a file system (`ext4`), a partition table or anything else (`unknown`); '' = nothing at all. */
+  contentOf(device: string): Promise<string>;
+  /** Formats it, whatever is on it. */
+  makeFileSystem(device: string, fsType: string): Promise<void>;
   /** Lazily when busy; a path that is no mount point is fine. */
   unmount(path: string): Promise<void>;
   /** Mount points at or below `prefix`, deepest first. */

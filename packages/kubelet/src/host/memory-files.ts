@@ -20,6 +20,7 @@ const isBelow = (path: string, root: string) => path === root || path.startsWith
 class Files implements MemoryFiles {
   readonly #nodes = new Map<string, Node>();
   readonly #mounts = new Set<string>();
+  readonly #contents = new Map<string, string>();
 
   paths(): readonly string[] {
     return [...this.#nodes.keys()].sort();
@@ -124,6 +125,14 @@ class Files implements MemoryFiles {
     if (node === undefined) return;
     const { info } = node;
     node.info = { ...info, uid: uid < 0 ? info.uid : uid, gid: gid < 0 ? info.gid : gid };
+  }
+
+  async contentOf(device: string) {
+    return this.#contents.get(device) ?? '';
+  }
+
+  async makeFileSystem(device: string, fsType: string) {
+    this.#contents.set(device, fsType);
   }
 
   async mount(_source: string, target: string) {

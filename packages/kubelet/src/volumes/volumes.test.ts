@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdtemp, readdir, readFile, readlink, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { test, type TestContext } from 'node:test';
-import type { Pod, Volume } from '@kapella/api/types/core-v1';
+import type { PersistentVolume, Pod, Volume } from '@kapella/api/types/core-v1';
 import { silentLogger, type Ctx } from '@kapella/base';
 import { hostClock, hostRandom } from '@kapella/base/node';
 import type { HostFiles } from '../host/host-files.ts';
@@ -17,6 +17,7 @@ import { pageSize } from './empty-dir/empty-dir.ts';
 import { checkHostPath } from './host-path/host-path.ts';
 import { volumePlugins } from './index.ts';
 import { mountNfs } from './nfs/nfs.ts';
+import { mountLocal } from './persistent-volume-claim/local.ts';
 import { createTokenSource } from './tokens.ts';
 import { createVolumeManager } from './volume-manager.ts';
 
@@ -280,6 +281,54 @@ test('emptyDir of huge pages: the size of its name, or the only one that is aske
   assert.throws(() => pageSize(pod('2Mi', '1Gi'), 'HugePages'), /only one huge page size/);
   assert.throws(() => pageSize(pod(), 'HugePages'), /no resource request for huge pages/);
   assert.throws(() => pageSize(pod(), 'Paper'), /unknown storage medium "Paper"/);
+});
+
+const localPv = (path: string, more: object = {}) =>
+  ({ metadata: { name: 'disk' }, spec: { local: { path }, ...more } }) as PersistentVolume;
+
+/** What becomes of disks: empty ones at /dev/a, a file system on /dev/b. */
+async function diskFiles() {
+  const files = createMemoryFiles();
+  const done: string[] = [];
+  await files.mkdir('/dev', 0o755);
+  for (const device of ['/dev/a', '/dev/b']) await files.write(device, '', 0o660);
+  await files.makeFileSystem('/dev/b', 'xfs');
+  const recording = new Proxy(files, {
+    get(target, name: keyof HostFiles) {
+      if (name === 'stat')
+        return async (path: string) => {
+          const info = await target.stat(path);
+          return info && path.startsWith('/dev/') ? { ...info, kind: 'block' } : info;
+        };
+      if (name !== 'mount' && name !== 'makeFileSystem') return target[name].bind(target);
+      return (...args: readonly unknown[]) => {
+        done.push([name, ...args.flat()].join(' '));
+        return (target[name] as (...all: readonly unknown[]) => Promise<void>).apply(target, [...args]);
+      };
+    },
+  }) as HostFiles;
+  return { files: recording, done };
+}
+
+test('local disks: an empty one is formatted once, mounted for each Pod; one that holds something is never formatted', async () => {
+  const { files, done } = await diskFiles();
+  const pod = { metadata: {}, spec: { containers: [] } } as unknown as Pod;
+  const mount = (pv: PersistentVolume, dir: string, readOnly = false) => mountLocal(pod, pv, dir, readOnly, files);
+  assert.deepEqual(await mount(localPv('/dev/a', { mountOptions: ['noatime'] }), '/p1'), {
+    hostPath: '/p1',
+    readOnly: false,
+  });
+  await mount(localPv('/dev/a', { mountOptions: ['noatime'] }), '/p1');
+  await mount(localPv('/dev/a'), '/p2', true);
+  assert.deepEqual(done, ['makeFileSystem /dev/a ext4', 'mount /dev/a /p1 ext4 noatime', 'mount /dev/a /p2 ext4 ro']);
+  await mount(localPv('/dev/b', { local: { path: '/dev/b', fsType: 'xfs' } }), '/p3');
+  await assert.rejects(mount(localPv('/dev/b'), '/p4'), /as "ext4", it already contains xfs/);
+  await assert.rejects(mount(localPv('/dev/none'), '/p4'), /path "\/dev\/none" does not exist/);
+  const block = await mount(localPv('/dev/b', { volumeMode: 'Block' }), '/p5');
+  assert.deepEqual(block, { hostPath: '/dev/b', readOnly: false, block: true });
+  assert.equal(done.filter((line) => line.startsWith('makeFileSystem')).length, 1);
+  const fresh = await diskFiles();
+  await assert.rejects(mountLocal(pod, localPv('/dev/a'), '/p', true, fresh.files), /unformatted disk \/dev\/a/);
 });
 
 test('nfs: mounted once, the server as mount wants it', async () => {

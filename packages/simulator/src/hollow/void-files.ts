@@ -26,6 +26,8 @@ export const voidFiles: HostFiles = {
   }),
   chmod: nothing,
   chown: nothing,
+  contentOf: async () => '',
+  makeFileSystem: nothing,
   mount: nothing,
   unmount: nothing,
   mountsUnder: async () => [],

@@ -62,6 +62,26 @@ async function mount(source: string, target: string, type: string, options: read
   await run('mount', ['-n', ...typed, ...(options.length > 0 ? ['-o', options.join(',')] : []), source, target]);
 }
 
+/** Exit code of blkid: it found nothing that it knows. */
+const NOTHING_KNOWN = 2;
+
+async function contentOf(device: string): Promise<string> {
+  try {
+    const { stdout } = await run('blkid', ['-p', '-s', 'TYPE', '-s', 'PTTYPE', '-o', 'export', device]);
+    return /^TYPE=(.+)$/m.exec(stdout)?.[1] ?? 'unknown';
+  } catch (error) {
+    if ((error as { code?: number }).code !== NOTHING_KNOWN) throw error;
+    return '';
+  }
+}
+
+/** Upstream's arguments: no blocks set aside for root; what looks like a partition is no obstacle. */
+async function makeFileSystem(device: string, fsType: string): Promise<void> {
+  const isExt = fsType === 'ext3' || fsType === 'ext4';
+  const force = isExt ? ['-F', '-m0'] : fsType === 'xfs' || fsType === 'btrfs' ? ['-f'] : [];
+  await run(`mkfs.${fsType}`, [...force, device]);
+}
+
 async function unmount(path: string): Promise<void> {
   if (!(await mountsUnder(path)).includes(path)) return;
   try {
@@ -103,6 +123,8 @@ export const hostFiles: HostFiles = {
   openInside: (root, relative, mode) => openInside(root, relative, mode, kindOf),
   chmod: (path, mode) => fs.chmod(path, mode),
   chown: (path, uid, gid) => fs.lchown(path, uid < 0 ? 0xffffffff : uid, gid < 0 ? 0xffffffff : gid),
+  contentOf,
+  makeFileSystem,
   mount,
   unmount,
   mountsUnder,

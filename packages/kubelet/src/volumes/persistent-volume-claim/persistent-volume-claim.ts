@@ -5,8 +5,8 @@ import type { Ctx } from '@kapella/base';
 import { type CsiVolume, csiVolumeOf } from '../../csi/csi-volume.ts';
 import { checkHostPath } from '../host-path/host-path.ts';
 import { mountNfs } from '../nfs/nfs.ts';
-import { applyFsGroup } from '../ownership.ts';
 import type { MountedVolume, VolumeDeps, VolumePlugin } from '../volume.ts';
+import { mountLocal } from './local.ts';
 
 export const persistentVolumeClaim: VolumePlugin = {
   name: 'persistent-volume-claim',
@@ -29,7 +29,8 @@ export const persistentVolumeClaim: VolumePlugin = {
       await mountNfs(pv.spec.nfs, dir, pv.spec.mountOptions ?? [], deps.files);
       return { hostPath: dir, readOnly };
     }
-    return { ...(await mountPath(pod, pv, readOnly, deps)), readOnly };
+    if (pv.spec.local !== undefined) return await mountLocal(pod, pv, dir, readOnly, deps.files);
+    return await mountPath(pv, readOnly, deps);
   },
 };
 
@@ -79,22 +80,11 @@ async function mountCsi(
   };
 }
 
-async function mountPath(
-  pod: Pod,
-  pv: PersistentVolume,
-  readOnly: boolean,
-  { files }: VolumeDeps,
-): Promise<MountedVolume> {
-  const { hostPath, local } = pv.spec;
+async function mountPath(pv: PersistentVolume, readOnly: boolean, { files }: VolumeDeps): Promise<MountedVolume> {
+  const { hostPath } = pv.spec;
   if (hostPath !== undefined) {
     await checkHostPath(hostPath.path, hostPath.type ?? '', files);
     return { hostPath: hostPath.path, readOnly };
-  }
-  if (local !== undefined) {
-    if ((await files.stat(local.path)) === undefined) throw new Error(`path "${local.path}" does not exist`);
-    if (pv.spec.volumeMode === 'Block') return { hostPath: local.path, readOnly, block: true };
-    if (!readOnly) await applyFsGroup(pod, local.path, false, files);
-    return { hostPath: local.path, readOnly };
   }
   throw new Error(`the source of persistent volume "${pv.metadata.name}" is not supported on this node`);
 }

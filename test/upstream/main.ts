@@ -30,6 +30,7 @@ import { python } from './python/python.suite.ts';
 import { redisOperator } from './redis-operator/redis-operator.suite.ts';
 import { rust } from './rust/rust.suite.ts';
 import { scheduler } from './scheduler/scheduler.suite.ts';
+import { nodeOnUpstream } from './node-on-upstream/node-on-upstream.suite.ts';
 import { validation } from './validation/validation.suite.ts';
 import { schedulerSwap } from './scheduler-swap/scheduler-swap.suite.ts';
 import type { SuiteResult, UpstreamSuite } from './support/suite.ts';
@@ -38,6 +39,7 @@ const SUITES: readonly UpstreamSuite[] = [
   e2e,
   e2eNode,
   kubelet,
+  nodeOnUpstream,
   controllerRuntime,
   apiextensions,
   helm4,

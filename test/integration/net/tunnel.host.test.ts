@@ -9,6 +9,7 @@ import { hostCtx } from '@kapella/base/node';
 import { planTunnel } from '@kapella/cni';
 import { createTunnelKeeper, removeTunnels } from '@kapella/cni/node';
 import { eventually } from '../../support/cluster.ts';
+import { hasIpv6 } from '../../support/ipv6.ts';
 
 const run = promisify(execFile);
 const prefix = `kt${process.pid}`;
@@ -22,6 +23,7 @@ const ctx: Ctx = hostCtx(
     if (record.level !== 'info') warnings.push(JSON.stringify(record));
   }),
 );
+const IPV6 = hasIpv6();
 const TUNNEL = { clusterName: 'lab', device: 'kapella-lab-vx', id: 4_200, mtuBytes: 1_450 };
 
 const ip = (lines: readonly string[]) => run('bash', ['-c', `ip -batch - <<'X'\n${lines.join('\n')}\nX`]);
@@ -61,16 +63,17 @@ async function addNode(index: number): Promise<void> {
     ],
   };
   for (const [name, batch] of Object.entries(lines)) {
-    await run('bash', ['-c', `ip ${at(name)} -batch - <<'X'\n${batch.join('\n')}\nX`]);
+    const lines = batch.filter((line) => IPV6 || !line.includes('fd99'));
+    await run('bash', ['-c', `ip ${at(name)} -batch - <<'X'\n${lines.join('\n')}\nX`]);
   }
-  await execIn(node, 'sysctl', '-qw', 'net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1');
+  await execIn(node, 'sysctl', '-qw', 'net.ipv4.ip_forward=1', ...(IPV6 ? ['net.ipv6.conf.all.forwarding=1'] : []));
 }
 
 const nodeObject = (index: number): Node => ({
   apiVersion: 'v1',
   kind: 'Node',
   metadata: { name: `n${index}`, uid: '', resourceVersion: '', creationTimestamp: '' },
-  spec: { podCIDRs: [`10.99.${index}.0/24`, `fd99:0:0:${index}::/64`] },
+  spec: { podCIDRs: [`10.99.${index}.0/24`, ...(IPV6 ? [`fd99:0:0:${index}::/64`] : [])] },
   status: { addresses: [{ type: 'InternalIP', address: `192.0.${index}.1` }] },
 });
 
@@ -109,6 +112,7 @@ test('Pods reach each other and far nodes through the tunnel, by both families; 
     ['n1', '10.99.2.2'],
     ['n2', 'fd99:0:0:1::2'],
   ] as const) {
+    if (!IPV6 && to.includes(':')) continue;
     await eventually(`${from} reaches ${to}`, () => reaches(from, to));
   }
   const alone = planTunnel(nodes.slice(0, 1), 'n1', TUNNEL);

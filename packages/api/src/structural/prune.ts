@@ -1,4 +1,4 @@
-/** Drops what the schema does not declare. Source: apiextensions-apiserver pkg/apiserver/schema/pruning. */
+/** Drops what the schema does not declare, and nulls where it allows none. Source: apiextensions-apiserver pkg/apiserver/schema/pruning. */
 import {
   isPlainObject,
   itemsOf,
@@ -14,6 +14,23 @@ export interface Pruned {
   readonly object: PlainObject;
   /** Paths of what was dropped: `spec.foo`, `spec.list[0].bar`. */
   readonly unknown: readonly string[];
+}
+
+function pruneInto(
+  next: PlainObject,
+  key: string,
+  value: unknown,
+  schema: JsonSchema,
+  path: string,
+  unknown: string[],
+): void {
+  if (value === null && isNeverNull(schema)) return;
+  next[key] = prune(value, schema, schema['x-kubernetes-embedded-resource'] === true, path, unknown);
+}
+
+/** Such a null is as good as nothing; one with a default gives way to it later. Source: schema/defaulting/prunenulls.go. */
+function isNeverNull(schema: JsonSchema): boolean {
+  return schema.nullable !== true && schema.default === undefined;
 }
 
 /** `apiVersion`, `kind` and `metadata` of the object and of embedded resources are always kept. Pure. */
@@ -62,9 +79,8 @@ function pruneMap(
     const at = path === '' ? key : `${path}.${key}`;
     const property = propertyOf(schema, key) ?? values;
     if (isRoot && META_FIELDS.has(key)) next[key] = value;
-    else if (property !== undefined) {
-      next[key] = prune(value, property, property['x-kubernetes-embedded-resource'] === true, at, unknown);
-    } else if (open) next[key] = value;
+    else if (property !== undefined) pruneInto(next, key, value, property, at, unknown);
+    else if (open) next[key] = value;
     else unknown.push(at);
     if (next[key] !== value) changed = true;
   }

@@ -241,6 +241,24 @@ describe('an object', () => {
     assert.equal((await ask('PATCH', `${WIDGETS}/a`, {}, strategic)).status, 415);
   });
 
+  test('is not made, and not all are deleted, without a namespace', async () => {
+    await define(widgets());
+    const everywhere = '/apis/example.com/v1/widgets';
+    assert.equal((await ask('GET', everywhere)).status, 200);
+    for (const method of ['POST', 'DELETE']) {
+      const { status, json } = await ask(method, everywhere, widget('a', { size: 1 }));
+      assert.deepEqual([status, json.reason], [404, 'NotFound'], method);
+    }
+  });
+
+  test('has its status checked alone, in words of the status', async () => {
+    await define(widgets({ subresources: { status: {} } }));
+    const { json } = await ask('POST', WIDGETS, widget('a', { size: 1 }));
+    const bad = await ask('PUT', `${WIDGETS}/a/status`, { ...json, status: { replicas: 'x' } });
+    assert.equal(bad.status, 422);
+    assert.match(bad.json.message, /status\.replicas: Invalid value: "string": replicas in body must be of type integer/);
+  });
+
   test('has a generation that grows with all but metadata and status', async () => {
     await define(widgets({ subresources: { status: {} } }));
     const { json } = await ask('POST', WIDGETS, widget('a', { size: 1 }, { status: { phase: 'x' } }));

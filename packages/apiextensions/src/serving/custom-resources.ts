@@ -3,7 +3,7 @@
  * resources, deletes the objects of one that is deleted. Sources: apiextensions-apiserver pkg/controller/{status,establish,
  * finalizer} and pkg/apiserver/customresource_handler.go.
  */
-import { type ApplyType, apiextensionsV1, ApplySchema } from '@kapella/api';
+import { type ApplyType, apiextensionsV1, ApplySchema, createDecoder, type ReadMetadata } from '@kapella/api';
 import type { CustomResourceDefinition } from '@kapella/api/types/apiextensions-v1';
 import { type ApiServer, followCache, type ResourceDefinition } from '@kapella/apiserver';
 import { type Ctx, describeError, invariant, isReason, jsonEqual } from '@kapella/base';
@@ -42,6 +42,7 @@ class DefinitionFollower implements CustomResources {
   readonly #server: ApiServer;
   readonly #ctx: Ctx;
   readonly #metadataType: ApplyType;
+  readonly #readMetadata: ReadMetadata;
   readonly #conversionMetrics: ConversionMetrics;
   readonly #definitions = new Map<string, Known>();
   /** Statuses written that the cache has not told of yet. */
@@ -58,6 +59,8 @@ class DefinitionFollower implements CustomResources {
     const metadataType = new ApplySchema(server.facts).type('meta/v1.ObjectMeta');
     invariant(metadataType !== undefined, 'there are facts about ObjectMeta');
     this.#metadataType = metadataType;
+    const decoder = createDecoder(server.facts);
+    this.#readMetadata = (metadata) => decoder.decode(structuredClone(metadata), 'meta/v1.ObjectMeta');
     this.#conversionMetrics = createConversionMetrics(server.metrics);
     const { group, version, plural } = apiextensionsV1.CustomResourceDefinition;
     this.#stop = followCache(server.registry.find(group, version, plural)?.storage?.cache, (events) =>
@@ -174,6 +177,7 @@ class DefinitionFollower implements CustomResources {
     const { access } = this.#server;
     const resources = resourcesOf(definition, {
       metadataType: this.#metadataType,
+      readMetadata: this.#readMetadata,
       revision,
       access,
       metrics: this.#conversionMetrics,

@@ -5,12 +5,20 @@ import {
   applyTypeOfStructuralSchema,
   checkListTypes,
   compileSchema,
+  checkEmbedded,
+  coerceEmbedded,
   hasDefaults,
+  hasEmbedded,
+  isPlainObject,
   type JsonSchema,
+  propertyOf,
   pruneObject,
+  type PlainObject,
+  type ReadMetadata,
   type StructuralSchema,
   type UnknownObject,
   UNCORRELATED,
+  type ValueCheck,
   withSchemaDefaults,
 } from '@kapella/api';
 import type {
@@ -28,11 +36,14 @@ import { parseJsonPath } from '../columns/json-path.ts';
 import { hasCondition, storageVersionOf } from './naming.ts';
 
 const ALL_VERBS = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
+/** Where an error concerns all that was checked. */
+const NO_FIELD = '<nil>';
 /** A version without a schema keeps everything. */
 const OPEN: JsonSchema = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
 
 export interface ServingParts {
   readonly metadataType: ApplyType;
+  readonly readMetadata: ReadMetadata;
   /** Of the definition, as it is stored. */
   readonly revision: number;
   readonly access: ServerAccess;
@@ -44,7 +55,9 @@ export function resourcesOf(definition: CustomResourceDefinition, parts: Serving
   const storage = storageVersionOf(definition);
   const served = definition.spec.versions.filter((version) => version.served || version.storage);
   const sorted = served.toSorted((a, b) => Number(b.name === storage) - Number(a.name === storage));
-  const rules = new Map(definition.spec.versions.map((each) => [apiVersionIn(definition, each), versionRules(each)]));
+  const rules = new Map(
+    definition.spec.versions.map((each) => [apiVersionIn(definition, each), versionRules(each, parts.readMetadata)]),
+  );
   const shared: Shared = { ...parts, rules, ...conversionOf(definition, rules, parts) };
   return sorted.map((version) => resourceOf(definition, version, shared));
 }
@@ -58,14 +71,34 @@ interface Shared extends ServingParts {
 const apiVersionIn = ({ spec }: CustomResourceDefinition, { name }: { readonly name: string }) =>
   `${spec.group}/${name}`;
 
-function versionRules({ schema }: CustomResourceDefinitionVersion): VersionRules {
+function versionRules({ schema }: CustomResourceDefinitionVersion, readMetadata: ReadMetadata): VersionRules {
   const known = schema?.openAPIV3Schema ?? OPEN;
-  const fillsIn = hasDefaults(known);
-  const prune = (object: UnknownObject) => pruneObject(object, known).object as UnknownObject;
-  return {
-    prune,
-    read: (object) => (fillsIn ? (withSchemaDefaults(prune(object), known) as UnknownObject) : prune(object)),
+  const { cut, withDefaults = (object) => object } = shapeOf(known, readMetadata);
+  const prune = (object: UnknownObject) => cut(object).object;
+  return { prune, read: (object) => withDefaults(prune(object)) };
+}
+
+interface Shape {
+  /** Without what the schema, or ObjectMeta in embedded resources, does not know. Throws Error for metadata that is none. */
+  readonly cut: (object: UnknownObject) => { readonly object: UnknownObject; readonly unknown: readonly string[] };
+  readonly withDefaults?: (object: UnknownObject) => UnknownObject;
+}
+
+function shapeOf(schema: JsonSchema, readMetadata: ReadMetadata): Shape {
+  const embeds = hasEmbedded(schema);
+  const cut = (given: UnknownObject) => {
+    const pruned = pruneObject(given, schema);
+    if (!embeds) return { object: pruned.object as UnknownObject, unknown: pruned.unknown };
+    const { object, unknown } = coerceEmbedded(pruned.object, schema, readMetadata);
+    return { object: object as UnknownObject, unknown: [...pruned.unknown, ...unknown] };
   };
+  if (!hasDefaults(schema)) return { cut };
+  const fill = (object: PlainObject) => {
+    const filled = withSchemaDefaults(object, schema);
+    // Defaults, too, have of metadata only what there is.
+    return filled !== object && embeds ? coerceEmbedded(filled, schema, readMetadata).object : filled;
+  };
+  return { cut, withDefaults: (object) => fill(object) as UnknownObject };
 }
 
 function applyTypeOf({ schema }: CustomResourceDefinitionVersion, metadataType: ApplyType): ApplyType {
@@ -94,7 +127,10 @@ function resourceOf(
   const { spec, status } = definition;
   const names = status?.acceptedNames ?? spec.names;
   const schema = version.schema?.openAPIV3Schema ?? OPEN;
-  const values = withScale(valueRules(schema, apiVersionIn(definition, version), shared), version);
+  const { validateStatusUpdate, ...values } = withScale(
+    valueRules(schema, apiVersionIn(definition, version), shared),
+    version,
+  );
   return {
     id: {
       group: spec.group,
@@ -108,7 +144,7 @@ function resourceOf(
     scope: spec.scope === 'Namespaced' ? 'namespaced' : 'cluster',
     verbs: verbsOf(definition, version),
     ...storedAs(definition, version, shared),
-    ...subresourcesOf(version, values.validateUpdate),
+    ...subresourcesOf(version, validateStatusUpdate),
     ...selectableOf(version.selectableFields),
     allowUnconditionalUpdate: false,
     columns: columnsOf(version.additionalPrinterColumns),
@@ -161,36 +197,36 @@ function deprecationOf({ spec }: CustomResourceDefinition, version: CustomResour
 const withoutDot = (path: string) => path.replace(/^\./, '');
 
 /** The rules of the schema, and what the scale subresource asks of the values that it reads. */
-function withScale(
-  rules: Partial<ResourceDefinition>,
-  { subresources }: CustomResourceDefinitionVersion,
-): Partial<ResourceDefinition> {
+function withScale(rules: ValueRules, { subresources }: CustomResourceDefinitionVersion): ValueRules {
   const scale = subresources?.scale;
   if (scale === undefined) return rules;
   return {
     ...rules,
     validate(object, errors) {
-      rules.validate?.(object, errors);
+      rules.validate(object, errors);
       checkScaleValues(object, scale, true, errors);
     },
     validateUpdate(next, old, errors) {
-      rules.validateUpdate?.(next, old, errors);
+      rules.validateUpdate(next, old, errors);
       checkScaleValues(next, scale, true, errors);
+    },
+    validateStatusUpdate(next, old, errors) {
+      rules.validateStatusUpdate(next, old, errors);
+      checkScaleValues(next, scale, false, errors);
     },
   };
 }
 
-/** `validateUpdate` also of the status: what of the object did not change was fine before. */
 function subresourcesOf(
   { subresources }: CustomResourceDefinitionVersion,
-  validateUpdate: ResourceDefinition['validateUpdate'],
+  validateUpdate: ValueRules['validateStatusUpdate'],
 ): Partial<ResourceDefinition> {
   const { status, scale } = subresources ?? {};
   return {
     generationIgnores: status === undefined ? [] : ['status'],
     ...(status === undefined ? {} : { clearedOnCreate: ['status'] }),
     subresources: {
-      ...(status === undefined ? {} : { status: { writes: ['status'], ...(validateUpdate && { validateUpdate }) } }),
+      ...(status === undefined ? {} : { status: { writes: ['status'], validateUpdate } }),
       ...(scale === undefined
         ? {}
         : {
@@ -220,23 +256,45 @@ function listFaults(object: UnknownObject, schema: JsonSchema): FieldErrors['lis
   return found.list;
 }
 
+interface ValueRules extends Partial<ResourceDefinition> {
+  validate(object: UnknownObject, errors: FieldErrors): void;
+  validateUpdate(next: UnknownObject, old: UnknownObject, errors: FieldErrors): void;
+  validateStatusUpdate(next: UnknownObject, old: UnknownObject, errors: FieldErrors): void;
+}
+
+/** The status alone, which upstream checks by its own part of the schema: words name fields as they stand in it. */
+function statusCheck(schema: JsonSchema): ValueCheck {
+  const status = propertyOf(schema, 'status');
+  const check = status === undefined ? undefined : compileSchema(status);
+  return (object, _path, errors, old) => {
+    if (check === undefined || !isPlainObject(object) || object.status === undefined) return;
+    const found = new FieldErrors();
+    check(object.status, '', found, isPlainObject(old) ? old.status : UNCORRELATED);
+    for (const { field, ...fault } of found.list) {
+      errors.list.push({ ...fault, field: field === NO_FIELD ? 'status' : `status.${field}` });
+    }
+  };
+}
+
 /** What the schema does to objects: dropped fields, defaults, checks. */
 function valueRules(
   schema: JsonSchema,
   apiVersion: string,
-  { rules: all, revision }: Shared,
-): Partial<ResourceDefinition> {
-  const check = compileSchema(schema);
+  { rules: all, revision, readMetadata }: Shared,
+): ValueRules {
+  const checkWhole = compileSchema(schema);
+  const checkStatus = statusCheck(schema);
   const rules = compileRules(schema);
-  const fillsIn = hasDefaults(schema);
-  const withDefaults = (object: UnknownObject): UnknownObject =>
-    fillsIn ? (withSchemaDefaults(object, schema) as UnknownObject) : object;
-  const prune = (object: UnknownObject) => {
-    const pruned = pruneObject(object, schema);
-    return { object: pruned.object as UnknownObject, unknown: pruned.unknown };
-  };
-  const validate = (object: UnknownObject, old: UnknownObject | undefined, errors: FieldErrors): void => {
+  const { cut: prune, withDefaults } = shapeOf(schema, readMetadata);
+  const embeds = hasEmbedded(schema);
+  const validate = (
+    check: ValueCheck,
+    object: UnknownObject,
+    old: UnknownObject | undefined,
+    errors: FieldErrors,
+  ): void => {
     check(object, '', errors, old === undefined ? UNCORRELATED : old);
+    if (embeds) checkEmbedded(object, schema, errors);
     // Lists that were wrong before may stay so: their schema was changed under them.
     const faults = listFaults(object, schema);
     if (faults.length > 0 && (old === undefined || listFaults(old, schema).length === 0)) errors.list.push(...faults);
@@ -245,7 +303,7 @@ function valueRules(
   };
   return {
     prune,
-    ...(fillsIn ? { withDefaults } : {}),
+    ...(withDefaults === undefined ? {} : { withDefaults }),
     onRead: {
       upTo: revision,
       // As upstream, the defaults are those of the version that is stored.
@@ -254,7 +312,8 @@ function valueRules(
         return read.apiVersion === apiVersion ? read : prune({ ...read, apiVersion }).object;
       },
     },
-    validate: (object, errors) => validate(object, undefined, errors),
-    validateUpdate: (next, old, errors) => validate(next, old, errors),
+    validate: (object, errors) => validate(checkWhole, object, undefined, errors),
+    validateUpdate: (next, old, errors) => validate(checkWhole, next, old, errors),
+    validateStatusUpdate: (next, old, errors) => validate(checkStatus, next, old, errors),
   };
 }

@@ -169,8 +169,12 @@ function prepareNew({ type, core }: WriteScope, object: UnknownObject): UnknownO
 
 function validateNew(type: ResourceType, object: UnknownObject): void {
   const found = new FieldErrors();
+  const checkMetadata = () =>
+    validateObjectMeta(object.metadata, { namespaced: type.namespaced, validateName: nameValidator(type) }, found);
+  // The order in which upstream tells of faults.
+  if (type.custom) checkMetadata();
   type.definition.validate?.(object, found);
-  validateObjectMeta(object.metadata, { namespaced: type.namespaced, validateName: nameValidator(type) }, found);
+  if (!type.custom) checkMetadata();
   if (checksFinalizerNames(type)) validateKubeFinalizers(object.metadata.finalizers, found);
   if (found.any) throw found.toApiError({ group: type.group, kind: type.kind, name: object.metadata.name ?? '' });
 }

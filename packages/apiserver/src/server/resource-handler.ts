@@ -28,6 +28,8 @@ function checkRoute({ info, type, namespace }: RequestScope): void {
   const isGlobal = type.namespaced && namespace === '';
   const here = isItem ? (isGlobal ? [] : ITEM_VERBS) : isGlobal ? GLOBAL_VERBS : COLLECTION_VERBS;
   if (here.includes(verb) && type.verbs.has(verb)) return;
+  // Their handler passes on what no namespace is named for, and nothing comes after it.
+  if (isGlobal && type.custom) throw noResource();
   // Nothing else takes this verb, and only this, from a custom resource.
   if (verb === 'create' && here.includes(verb) && type.custom && type.verbs.has('get')) throw notWhileTerminating();
   throw here.some((each) => type.verbs.has(each)) ? methodNotAllowed() : noResource();

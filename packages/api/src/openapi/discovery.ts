@@ -138,10 +138,16 @@ export function apiResourceListDocument(
   resources: readonly OpenApiResource[],
 ): Json {
   const own = resources.filter((r) => r.group === group && r.version === version);
-  const rows = own.flatMap((r) => [apiResource(r), ...r.subresources.map((s) => apiSubresource(r, s))]);
-  rows.sort((a, b) => (String(a['name']) < String(b['name']) ? -1 : 1));
+  const rows = own
+    .toSorted((a, b) => (a.plural < b.plural ? -1 : 1))
+    .flatMap((r) => [apiResource(r), ...subresourcesInOrder(r).map((s) => apiSubresource(r, s))]);
   const groupVersion = group === '' ? version : `${group}/${version}`;
   return { kind: 'APIResourceList', ...(group === '' ? {} : { apiVersion: 'v1' }), groupVersion, resources: rows };
+}
+
+/** By name; of custom resources the status is before the scale, for upstream does not sort these. */
+function subresourcesInOrder({ subresources, schema }: OpenApiResource): OpenApiResource['subresources'] {
+  return schema === undefined ? subresources.toSorted((a, b) => (a.name < b.name ? -1 : 1)) : subresources;
 }
 
 function apiResource(r: OpenApiResource): Json {

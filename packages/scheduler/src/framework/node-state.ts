@@ -67,6 +67,13 @@ export class NodeState {
     this.#count(pod, 1);
   }
 
+  /** A later state of a Pod that counts as the one before it. */
+  renew(pod: PodState): void {
+    for (const pods of [this.pods, this.podsWithTerms, this.podsWithRequiredFar, this.podsWithPorts]) {
+      if (pods.has(pod.key)) pods.set(pod.key, pod);
+    }
+  }
+
   remove(key: string): PodState | undefined {
     const pod = this.pods.get(key);
     if (pod === undefined) return undefined;

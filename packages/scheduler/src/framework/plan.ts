@@ -166,7 +166,8 @@ export class Plan {
   ranked(): Ranking | undefined {
     if (this.refusal !== undefined || this.#global.some(({ state }) => state.isIdle !== true)) return undefined;
     for (const { state, rawMax } of this.#scorers()) {
-      const isNeutral = state.update === undefined ? state.normalize === undefined || rawMax === 0 : state.isIdle === true;
+      const isNeutral =
+        state.update === undefined ? state.normalize === undefined || rawMax === 0 : state.isIdle === true;
       if (!isNeutral) return undefined;
     }
     this.#hasGlobalRefusals = false;

@@ -1,5 +1,6 @@
 /** A Pod with what plugins ask of it again and again, worked out once. Source: framework/types.go PodInfo. */
 import { keyOf } from '@kapella/api';
+import { jsonEqual } from '@kapella/base';
 import type { Pod } from '@kapella/api/types/core-v1';
 import { type AffinityTerms, affinityTermsOf, NO_TERMS } from './pod-terms.ts';
 import { type Amounts, podRequests, podScoredRequests } from './resources.ts';
@@ -54,6 +55,20 @@ export class PodState {
 /** `isPlaced`: the Pod is on a node, so that its status says what its containers hold. */
 export function podStateOf(pod: Pod, isPlaced = Boolean(pod.spec.nodeName)): PodState {
   return new PodState(pod, isPlaced);
+}
+
+/** Whether a later state of a placed Pod is the same to every plugin: most of what changes is its status. */
+export function countsAlike(one: PodState, other: PodState): boolean {
+  return (
+    one.isTerminating === other.isTerminating &&
+    one.scoredMilliCpu === other.scoredMilliCpu &&
+    one.scoredMemory === other.scoredMemory &&
+    one.requests.size === other.requests.size &&
+    [...one.requests].every(([resource, amount]) => other.requests.get(resource) === amount) &&
+    one.pod.status?.startTime === other.pod.status?.startTime && // by which preemption chooses
+    jsonEqual(one.labels, other.labels) &&
+    jsonEqual(one.pod.spec, other.pod.spec)
+  );
 }
 
 function hostPortsOf(pod: Pod): readonly HostPort[] {

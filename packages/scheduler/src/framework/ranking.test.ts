@@ -25,7 +25,11 @@ test('whatever changes, the same slot by the same random number as a pass over a
         const fits = totals.flatMap((value, at) => (value === undefined ? [] : [at]));
         assert.equal(ranking.count, fits.length);
         if (!isAsked) continue;
-        const best = pickBest(Float64Array.from(fits, (at) => totals[at] as number), fits.length, anew);
+        const best = pickBest(
+          Float64Array.from(fits, (at) => totals[at] as number),
+          fits.length,
+          anew,
+        );
         assert.equal(ranking.pick(kept), best < 0 ? -1 : fits[best]);
       }
     }),

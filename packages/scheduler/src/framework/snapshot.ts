@@ -4,7 +4,7 @@ import { jsonEqual } from '@kapella/base';
 import type { ClusterLookup } from './cluster-lookup.ts';
 import { Columns } from './columns.ts';
 import { NodeState } from './node-state.ts';
-import type { PodState } from './pod-state.ts';
+import { countsAlike, type PodState } from './pod-state.ts';
 import { Topology } from './topology.ts';
 
 /** Something that plans made earlier must catch up with. */
@@ -15,8 +15,8 @@ export interface Change {
   readonly node: NodeState;
 }
 
-/** Plans that lag further behind than this are made anew. */
-const CHANGES_MAX = 8192;
+/** Plans that lag further behind than this are made anew. Each change holds a Pod that may be gone, so there are not many. */
+const CHANGES_MAX = 1024;
 const NO_LABELS: Readonly<Record<string, string>> = Object.freeze({});
 
 export class Snapshot {
@@ -117,10 +117,15 @@ export class Snapshot {
     this.epoch++;
   }
 
-  /** Counts the Pod on the node: bound, or assumed to be. Placing it again moves it. */
+  /** Counts the Pod on the node: bound, or assumed to be. Placing it again moves it; most that is told of Pods changes nothing here. */
   place(pod: PodState, nodeName: string): void {
-    this.unplace(pod.key);
     const node = this.nodes.get(nodeName);
+    const before = this.#placed.get(pod.key) === node ? node?.pods.get(pod.key) : undefined;
+    if (node !== undefined && before !== undefined && countsAlike(before, pod)) {
+      node.renew(pod);
+      return;
+    }
+    this.unplace(pod.key);
     if (node === undefined) {
       this.#orphans.set(pod.key, { pod, nodeName });
       return;

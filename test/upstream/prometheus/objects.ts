@@ -78,7 +78,7 @@ const exporter = {
   image: IMAGE,
   command: ['prometheus-node-exporter', '--path.rootfs=/host', '--web.listen-address=:19100'],
   ports: [{ name: 'exporter', containerPort: 19_100 }],
-  volumeMounts: [{ name: 'root', mountPath: '/host', readOnly: true, mountPropagation: 'HostToContainer' }],
+  volumeMounts: [{ name: 'root', mountPath: '/host', readOnly: true }],
 };
 
 const exporters = [

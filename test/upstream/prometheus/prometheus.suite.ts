@@ -1,4 +1,4 @@
-/** Debian's Prometheus and node exporter in Pods: found by kubernetes_sd, scraped under a ServiceAccount's token. Needs root. */
+/** Prometheus 3.16 and a node exporter in Pods: found by kubernetes_sd, scraped under a ServiceAccount's token. Needs root. */
 import assert from 'node:assert/strict';
 import { eventually, startCluster, type TestCluster } from '../../support/cluster.ts';
 import { type Case, runCases } from '../support/cases.ts';

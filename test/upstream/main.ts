@@ -25,12 +25,10 @@ import { kopf } from './kopf/kopf.suite.ts';
 import { kustomizeController } from './kustomize-controller/kustomize-controller.suite.ts';
 import { metricsServer } from './metrics-server/metrics-server.suite.ts';
 import { prometheusOperator } from './prometheus-operator/prometheus-operator.suite.ts';
-import { prometheus } from './prometheus/prometheus.suite.ts';
 import { python } from './python/python.suite.ts';
 import { redisOperator } from './redis-operator/redis-operator.suite.ts';
 import { rust } from './rust/rust.suite.ts';
 import { scheduler } from './scheduler/scheduler.suite.ts';
-import { nodeOnUpstream } from './node-on-upstream/node-on-upstream.suite.ts';
 import { validation } from './validation/validation.suite.ts';
 import { schedulerSwap } from './scheduler-swap/scheduler-swap.suite.ts';
 import type { SuiteResult, UpstreamSuite } from './support/suite.ts';
@@ -39,7 +37,6 @@ const SUITES: readonly UpstreamSuite[] = [
   e2e,
   e2eNode,
   kubelet,
-  nodeOnUpstream,
   controllerRuntime,
   apiextensions,
   helm4,
@@ -54,7 +51,6 @@ const SUITES: readonly UpstreamSuite[] = [
   rust,
   certManager,
   prometheusOperator,
-  prometheus,
   kustomizeController,
   kopf,
   metricsServer,

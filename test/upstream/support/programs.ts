@@ -19,8 +19,6 @@ interface ProgramSource {
   /** Its place among the build modules: programs of one module share their downloads. */
   readonly module: 'kubernetes' | keyof typeof MODULES;
   readonly package: string;
-  /** Build tags. */
-  readonly tags?: string;
   /** A test binary (`go test -c`). */
   readonly isTest?: true;
 }
@@ -47,7 +45,6 @@ const MODULES = {
     ],
   },
   'metrics-server': { requires: ['sigs.k8s.io/metrics-server@v0.9.0'] },
-  prometheus: { requires: ['github.com/prometheus/prometheus@v0.316.0'] },
   'csi-test': { requires: ['github.com/kubernetes-csi/csi-test/v5/cmd/csi-sanity@v5.6.0'] },
   'csi-sidecars': {
     requires: [
@@ -93,11 +90,6 @@ const PROGRAMS = {
   },
   'kustomize-controller': { module: 'kustomize-controller', package: 'github.com/fluxcd/kustomize-controller' },
   'metrics-server': { module: 'metrics-server', package: 'sigs.k8s.io/metrics-server/cmd/metrics-server' },
-  prometheus: {
-    module: 'prometheus',
-    package: 'github.com/prometheus/prometheus/cmd/prometheus',
-    tags: 'remove_all_sd,enable_kubernetes_sd', // the clients of a dozen clouds would take their time
-  },
   'csi-sanity': { module: 'csi-test', package: `${KUBERNETES_CSI}/csi-test/v5/cmd/csi-sanity` },
   'csi-provisioner': {
     module: 'csi-sidecars',
@@ -118,8 +110,7 @@ export async function upstreamProgram(name: UpstreamProgram): Promise<string> {
   process.stderr.write(`building ${name} from ${source.package}: minutes, once\n`);
   mkdirSync(PROGRAMS_DIR, { recursive: true });
   const verb = source.isTest === true ? ['test', '-c'] : ['build'];
-  const tags = source.tags === undefined ? [] : ['-tags', source.tags];
-  await go(directory, [...verb, ...tags, '-ldflags', linkerFlags(source), '-o', path, source.package]);
+  await go(directory, [...verb, '-ldflags', linkerFlags(source), '-o', path, source.package]);
   return path;
 }
 

@@ -126,9 +126,13 @@ test('a machine joins, runs Pods, and answers through the API server', async () 
   const lookup = await cluster.kubectl('exec far -- nslookup kubernetes.default.svc.cluster.local');
   assert.match(lookup, /10\.127\.0\.1/);
   const podIp = await cluster.kubectl('get pod far -o jsonpath={.status.podIP}');
-  assert.match((await run('ip', ['route', 'get', podIp], {})).stdout, /dev kapella126-vx/);
-  const answer = await fetch(`http://${podIp}:8080/`, { signal: AbortSignal.timeout(10_000) });
-  assert.equal(await answer.text(), 'by the tunnel\n');
+  await eventually('the first node knows the tunnel', async () =>
+    (await run('ip', ['route', 'get', podIp], {})).stdout.includes('dev kapella126-vx'),
+  );
+  await eventually('the Pod answers through it', async () => {
+    const answer = await fetch(`http://${podIp}:8080/`, { signal: AbortSignal.timeout(10_000) });
+    return (await answer.text()) === 'by the tunnel\n';
+  });
 });
 
 test('its certificates are its own: client, network, serving; and it may not act for another node', async () => {

@@ -99,8 +99,13 @@ test('so they do by IPv6: by address, by Service, by name, with the address of w
   ]) {
     const ip = (await podAddresses(`shell-${to}`))[1] ?? '';
     assert.match(ip, /^fd7a:122:/);
-    assert.equal((await fetchIn(`shell-${from}`, `http://[${ip}]:8080/`)).trim(), `shell-${to}`);
-    assert.match(await fetchIn(`shell-${from}`, `http://[${serviceIp}]/`), /^shell-/);
+    await eventually(
+      'the other Pod answers',
+      async () => (await fetchIn(`shell-${from}`, `http://[${ip}]:8080/`)).trim() === `shell-${to}`,
+    );
+    await eventually('the Service answers', async () =>
+      (await fetchIn(`shell-${from}`, `http://[${serviceIp}]/`)).startsWith('shell-'),
+    );
     assert.ok(
       (await cluster.kubectl(`exec shell-${from} -- nslookup shells.default.svc.cluster.local`)).includes(serviceIp),
     );

@@ -13,10 +13,10 @@ import { Planner } from './framework/planner.ts';
 import { PluginError, type PluginFactory, type PluginRejection } from './framework/plugin.ts';
 import type { Profile } from './framework/profile.ts';
 import { Snapshot } from './framework/snapshot.ts';
-import { bindingCycle, type Placement, reserve } from './loop/binding.ts';
+import { bindingCycle, leaving, type Placement, reserve } from './loop/binding.ts';
 import { createLookup, feedSynced, subscribeFeed } from './loop/feed.ts';
 import type { LoopParts } from './loop/parts.ts';
-import { fail, hold, refuse } from './loop/refusal.ts';
+import { fail, hold, makeRoom, type Outcome, refuse } from './loop/refusal.ts';
 import { HeldPods, Waits } from './loop/waits.ts';
 import { createSchedulerMetrics } from './metrics/scheduler-metrics.ts';
 import { SchedulingQueue, type Waiting } from './queue/scheduling-queue.ts';
@@ -51,6 +51,10 @@ const SLICE_MS = 10;
 
 export function createScheduler(deps: SchedulerDeps): Scheduler {
   return { run: (ctx) => new SchedulerLoop(deps, ctx).run() };
+}
+
+interface Attempt extends Pick<Placement, 'waiting' | 'profile' | 'startMs'> {
+  readonly tookMs: number;
 }
 
 class SchedulerLoop {
@@ -172,8 +176,7 @@ class SchedulerLoop {
       found.plan.run(); // they are told of each node
       return this.#askExtenders(waiting, { ...found, ranking: undefined }, profile, extenders, startMs);
     }
-    this.#decided(waiting, profile, choose(found, snapshot, this.#ctx.random), startMs);
-    return undefined;
+    return this.#decided(waiting, profile, choose(found, snapshot, this.#ctx.random), startMs);
   }
 
   /** Undefined when a plugin failed: the Pod has been told. */
@@ -211,7 +214,7 @@ class SchedulerLoop {
       const scores = await extenders.prioritize(pod, answer.nodes, this.#ctx);
       plan.retain((node) => node !== undefined && snapshot.nodes.get(node.name) === node);
       const decision = choose(found, snapshot, this.#ctx.random, scores);
-      this.#decided(waiting, profile, decision, startMs, answer.refusals);
+      await this.#decided(waiting, profile, decision, startMs, answer.refusals);
     } catch (error) {
       this.#track(fail(waiting, error, this.#parts));
     }
@@ -223,31 +226,43 @@ class SchedulerLoop {
     decision: Decision,
     startMs: number,
     refusals?: ReadonlyMap<string, PluginRejection>,
-  ): void {
-    const { snapshot, metrics, assumed } = this.#parts;
-    const { state } = waiting;
-    const { clock, log } = this.#ctx;
-    const tookMs = clock.monotonicMs() - startMs;
+  ): Promise<void> | undefined {
+    const { snapshot, metrics } = this.#parts;
+    const tookMs = this.#ctx.clock.monotonicMs() - startMs;
     metrics.algorithm(tookMs / 1000);
-    if (decision.node === undefined) {
-      metrics.attempt('unschedulable', profile.schedulerName, tookMs / 1000);
-      const diagnosis = diagnose(decision, snapshot, refusals);
-      const plugins = refusals === undefined ? diagnosis.plugins : new Set([...diagnosis.plugins, EXTENDER]);
-      this.#track(refuse(waiting, profile, decision, { ...diagnosis, plugins }, this.#parts));
-      return;
+    if (decision.node !== undefined) {
+      this.#place(decision.node, decision, { waiting, profile, startMs, tookMs });
+      return undefined;
     }
-    const { node, cycle } = decision;
-    const placement: Placement = { waiting, cycle, profile, node, startMs };
+    metrics.attempt('unschedulable', profile.schedulerName, tookMs / 1000);
+    const found = diagnose(decision, snapshot, refusals);
+    const plugins = refusals === undefined ? found.plugins : new Set([...found.plugins, EXTENDER]);
+    const diagnosis = { ...found, plugins };
+    const refused = (outcome: Outcome) =>
+      this.#track(refuse(waiting, profile, { search: decision, diagnosis, outcome }, this.#parts));
+    const outcome = makeRoom(waiting, profile, { search: decision, diagnosis }, this.#parts);
+    if (outcome instanceof Promise) return outcome.then(refused);
+    refused(outcome);
+    return undefined;
+  }
+
+  #place(node: string, { cycle }: Decision, { tookMs, ...attempt }: Attempt): void {
+    const { snapshot, assumed, queue } = this.#parts;
+    const { state, attempts } = attempt.waiting;
+    const placement: Placement = { ...attempt, cycle, node };
+    const promised = snapshot.nominatedNode(state.key);
+    snapshot.nominate(state, undefined);
     snapshot.place(state, node);
     assumed.add(state.key);
     const waits = reserve(placement);
     if ('reason' in waits) {
       assumed.delete(state.key);
       snapshot.unplace(state.key);
-      this.#track(hold(waiting, waits.plugin, waits.reason, this.#parts));
+      this.#track(hold(attempt.waiting, waits.plugin, waits.reason, this.#parts));
       return;
     }
-    log.debug('pod placed', { pod: state.key, node, attempts: waiting.attempts, latencyMs: tookMs });
+    if (promised !== undefined && promised !== node) queue.wake(leaving(state.pod, promised));
+    this.#ctx.log.debug('pod placed', { pod: state.key, node, attempts, latencyMs: tookMs });
     this.#track(bindingCycle(placement, waits, this.#parts));
   }
 

@@ -1,5 +1,7 @@
 /** From the chosen node to the bound Pod, beside the loop. Source: kubernetes pkg/scheduler/schedule_one.go bindingCycle. */
+import type { Pod } from '@kapella/api/types/core-v1';
 import { describeError, isReason } from '@kapella/base';
+import type { ClusterEvent } from '../framework/cluster-events.ts';
 import type { Cycle } from '../framework/plugin.ts';
 import type { Profile } from '../framework/profile.ts';
 import type { Waiting } from '../queue/scheduling-queue.ts';
@@ -47,7 +49,7 @@ export async function bindingCycle(
   parts: LoopParts,
 ): Promise<void> {
   const { waiting, cycle, profile, node } = placement;
-  const { ctx, queue, metrics, events, snapshot } = parts;
+  const { ctx, queue, metrics, events } = parts;
   const { pod, key } = cycle.pod;
   try {
     if (!(await prepare(placement, waits, parts))) return;
@@ -65,7 +67,6 @@ export async function bindingCycle(
     return;
   }
   queue.delete(key);
-  snapshot.nominate(cycle.pod, undefined);
   for (const plugin of profile.postBind) plugin.postBind?.(cycle, node);
   metrics.attempt('scheduled', profile.schedulerName, seconds(placement, parts));
   metrics.scheduled(waiting.attempts, (ctx.clock.monotonicMs() - waiting.firstMs) / 1000);
@@ -145,11 +146,12 @@ function undo({ cycle, profile, node }: Placement, parts: LoopParts): void {
   release(profile, cycle, node);
   if (!assumed.delete(key)) return;
   snapshot.unplace(key);
-  queue.wake({
-    resource: 'AssignedPod',
-    action: 'Delete',
-    old: { ...pod, spec: { ...pod.spec, nodeName: node } } as typeof pod,
-  });
+  queue.wake(leaving(pod, node));
+}
+
+/** As if the Pod had run there and left: whoever counted with it there may fit now. */
+export function leaving(pod: Pod, node: string): ClusterEvent {
+  return { resource: 'AssignedPod', action: 'Delete', old: { ...pod, spec: { ...pod.spec, nodeName: node } } as Pod };
 }
 
 /** What plugins wrote for the Pod is taken back. Never rejects: the next attempt finds what could not be. */

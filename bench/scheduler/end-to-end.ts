@@ -7,11 +7,15 @@ import { createInMemoryTransport } from '@kapella/apiserver';
 import { type Ctx, silentLogger } from '@kapella/base';
 import { hostCtx } from '@kapella/base/node';
 import { type Client, createCache, createClient, createSeriesRecorder } from '@kapella/client';
-import { componentUser, MASTER } from '@kapella/control-plane';
+import { componentUser, defaultAdmission, MASTER } from '@kapella/control-plane';
 import { createScheduler, REQUESTS_AT_ONCE } from '@kapella/scheduler';
 import { bootstrapSim, startSimApi } from '@kapella/simulator';
 import { storeBackends } from '@kapella/store/node';
 import type { Background, Pods, Workload } from './workloads.ts';
+
+/** As upstream's scheduler_perf starts its API server: test/integration/util/util.go. */
+const LEFT_OUT = ['ServiceAccount', 'TaintNodesByCondition', 'Priority', 'StorageObjectInUseProtection'];
+const admission = defaultAdmission().filter(({ name }) => !LEFT_OUT.includes(name));
 
 const CREATES_AT_ONCE = 200;
 const PLACED_MS_MAX = 20 * 60_000;
@@ -31,7 +35,7 @@ export async function bind(workload: Workload): Promise<Bound> {
   const backend = storeBackends.find(({ name }) => name === 'lmdb');
   if (backend === undefined) throw new Error('there is no lmdb store');
   const store = await backend.open({ directory }, ctx);
-  const server = await startSimApi({ store, admission: [] }, ctx);
+  const server = await startSimApi({ store, admission }, ctx);
   const client = createClient(createInMemoryTransport(server, MASTER), { userAgent: 'bench' });
   await bootstrapSim(client, ctx);
   await inBatches(workload.nodeCount, (i) => create(client, workload.node(i), ctx));

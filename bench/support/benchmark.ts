@@ -23,6 +23,8 @@ export interface Benchmark {
   readonly group?: string;
   readonly text: string;
   readonly figures: readonly FigureSpec[];
+  /** Runs that make a result; default 5. */
+  readonly runs?: number;
   /** Calls `sample` once a run, `runs` times; prepares and cleans up around it as it needs. */
   measure(runs: number, sample: (values: Sample) => void): Promise<void>;
 }

@@ -83,7 +83,7 @@ class SchedulerLoop {
       pending: (place) => queue.count(place),
       cacheSize: (type) =>
         type === 'nodes' ? snapshot.nodes.size : type === 'pods' ? snapshot.podCount : assumed.size,
-      inFlightEvents: () => queue.inFlightEventCount,
+      inFlightEvents: () => queue.inFlightEvents(),
       unschedulable: () => queue.unschedulable(),
     });
     const queue = new SchedulingQueue({
@@ -173,17 +173,17 @@ class SchedulerLoop {
     const status = found.plan.count > 0 ? 'Success' : 'Unschedulable';
     metrics.extensionPoint('Filter', status, profile.schedulerName, (clock.monotonicMs() - startMs) / 1000);
     if (extenders !== undefined && found.plan.count > 0 && extenders.interestedIn(state.pod).length > 0) {
-      found.plan.run(); // they are told of each node
-      return this.#askExtenders(waiting, { ...found, ranking: undefined }, profile, extenders, startMs);
+      return this.#askExtenders(waiting, found, profile, extenders, startMs);
     }
     return this.#decided(waiting, profile, choose(found, snapshot, this.#ctx.random), startMs);
   }
 
   /** Undefined when a plugin failed: the Pod has been told. */
   #search(waiting: Waiting, profile: Profile): Search | undefined {
-    const { snapshot, planner } = this.#parts;
+    const { snapshot, planner, extenders } = this.#parts;
     try {
-      return search(waiting.state, snapshot, profile, planner);
+      // Extenders are told of each node.
+      return search(waiting.state, snapshot, profile, planner, { mayRank: extenders === undefined });
     } catch (error) {
       if (!(error instanceof PluginError)) throw error;
       this.#track(fail(waiting, error, this.#parts));

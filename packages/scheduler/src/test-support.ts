@@ -1,6 +1,6 @@
 /** Nodes, Pods and clusters for tests of decisions. */
 import type { Node, Pod } from '@kapella/api/types/core-v1';
-import { createVirtualClock, type Random } from '@kapella/base';
+import { createSeededRandom, createVirtualClock, type Random } from '@kapella/base';
 import { defaultConfig } from './config/load.ts';
 import { buildProfiles } from './config/profiles.ts';
 import { type ClusterLookup, createStaticLookup } from './framework/cluster-lookup.ts';
@@ -54,22 +54,6 @@ export function aPod(name: string, { spec = {}, labels, requests = {}, status, m
   } as unknown as Pod;
 }
 
-/** The same sequence for the same seed. Source: mulberry32. */
-export function seededRandom(seed: number): Random {
-  let state = seed >>> 0;
-  return {
-    float() {
-      state = (state + 0x6d2b79f5) >>> 0;
-      let t = state;
-      t = Math.imul(t ^ (t >>> 15), t | 1);
-      t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-      return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-    },
-    bytes: (length) => new Uint8Array(length),
-    uuid: () => '00000000-0000-4000-8000-000000000000',
-  };
-}
-
 export const NO_OBJECTS: ClusterLookup = createStaticLookup([]);
 
 export function defaultProfile(lookup: ClusterLookup = NO_OBJECTS): Profile {
@@ -92,7 +76,7 @@ export class TestCluster {
     this.snapshot = new Snapshot(lookup);
     this.planner = new Planner(this.snapshot, options);
     this.profile = options.profile ?? defaultProfile(lookup);
-    this.random = seededRandom(seed);
+    this.random = createSeededRandom(seed);
     for (const node of nodes) this.snapshot.setNode(node);
     for (const pod of placed) this.snapshot.place(podStateOf(pod), pod.spec.nodeName as string);
   }

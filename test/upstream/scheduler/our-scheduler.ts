@@ -9,10 +9,10 @@ import {
   buildProfiles,
   type ClusterLookup,
   createStaticLookup,
-  defaultConfig,
   diagnose,
   findCandidates,
   fitErrorMessage,
+  loadConfig,
   Planner,
   PluginError,
   podStateOf,
@@ -20,6 +20,7 @@ import {
   search,
   Snapshot,
 } from '@kapella/scheduler';
+import { configOf } from './profiles.ts';
 
 export interface Verdict {
   /** Total score of each node that fits. */
@@ -37,7 +38,7 @@ const PREEMPTION = { minCandidateNodesPercentage: 10, minCandidateNodesAbsolute:
 export class OurScheduler {
   readonly #snapshot: Snapshot;
   readonly #planner: Planner;
-  readonly #profile: Profile;
+  readonly #profiles: ReadonlyMap<string, Profile>;
   #claims = createStaticLookup([]);
 
   constructor(objects: readonly KubeObject[], nodes: readonly Node[]) {
@@ -49,7 +50,8 @@ export class OurScheduler {
     };
     this.#snapshot = new Snapshot(lookup);
     this.#planner = new Planner(this.#snapshot);
-    this.#profile = buildProfiles(defaultConfig(), { lookup })[0] as Profile;
+    const profiles = buildProfiles(loadConfig(configOf('')), { lookup });
+    this.#profiles = new Map(profiles.map((profile) => [profile.schedulerName, profile]));
     for (const node of nodes) this.#snapshot.setNode(node);
   }
 
@@ -78,7 +80,8 @@ export class OurScheduler {
   }
 
   #decide(pod: Pod): Verdict {
-    const found = search(podStateOf(pod, false), this.#snapshot, this.#profile, this.#planner);
+    const profile = this.#profiles.get(pod.spec.schedulerName ?? '') as Profile;
+    const found = search(podStateOf(pod, false), this.#snapshot, profile, this.#planner);
     const { plan } = found;
     const totals = new Map<string, number>();
     if (plan.count > 0) {
@@ -93,7 +96,7 @@ export class OurScheduler {
       ...{ search: found, diagnosis, snapshot: this.#snapshot, budgets: [], options: PREEMPTION, nowMs: 0 },
       random: hostRandom,
     });
-    const others = this.#profile.postFilter.flatMap((plugin) => plugin.postFilter?.(found.cycle).message ?? []);
+    const others = profile.postFilter.flatMap((plugin) => plugin.postFilter?.(found.cycle).message ?? []);
     const why = 'why' in candidates ? [candidates.why] : [];
     return { totals, message: fitErrorMessage(diagnosis, [...others, ...why].join(', ')) };
   }

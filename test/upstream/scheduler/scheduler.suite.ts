@@ -22,7 +22,8 @@ import {
   surroundings,
 } from './random-cluster.ts';
 import { deviceClasses, randomClaim, randomSlices } from './random-devices.ts';
-import { SCHEDULER_NAME, startUpstreamScheduler, type UpstreamScheduler } from './upstream-scheduler.ts';
+import { SCHEDULER_NAMES } from './profiles.ts';
+import { startUpstreamScheduler, type UpstreamScheduler } from './upstream-scheduler.ts';
 
 const CLUSTERS = 92;
 const NODES = 10;
@@ -72,7 +73,7 @@ async function compareCluster(seed: number, cluster: TestCluster, upstream: Upst
   await new Promise((resolve) => setTimeout(resolve, SEEN_MS));
   const failures: Failure[] = [];
   for (let i = 0; i < PODS; i++) {
-    const draft = randomPod(`s${seed}-p${i}`, names, chance, SCHEDULER_NAME);
+    const draft = randomPod(`s${seed}-p${i}`, names, chance, devices.one(SCHEDULER_NAMES));
     const { name, namespace = '' } = draft.metadata;
     const claim = devices.in(4) ? randomClaim(name, namespace, devices) : undefined;
     if (claim !== undefined) await cluster.apply(claim);

@@ -4,8 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { upstreamProgram } from '../support/programs.ts';
-
-export const SCHEDULER_NAME = 'upstream-scheduler';
+import { configOf } from './profiles.ts';
 
 /** Score of each node that was scored, by plugin and in total. */
 export interface Scores {
@@ -24,15 +23,7 @@ export interface UpstreamScheduler extends AsyncDisposable {
 /** Scores every node that fits, one Pod after the other without shortcuts. */
 export async function startUpstreamScheduler(kubeconfig: string, directory: string): Promise<UpstreamScheduler> {
   const config = join(directory, 'scheduler.yaml');
-  const text = [
-    'apiVersion: kubescheduler.config.k8s.io/v1',
-    'kind: KubeSchedulerConfiguration',
-    'leaderElection: {leaderElect: false}',
-    `clientConnection: {kubeconfig: ${JSON.stringify(kubeconfig)}, qps: 5000, burst: 5000}`,
-    'percentageOfNodesToScore: 100',
-    `profiles: [{schedulerName: ${SCHEDULER_NAME}}]`,
-  ];
-  writeFileSync(config, `${text.join('\n')}\n`);
+  writeFileSync(config, configOf(kubeconfig));
   const flags = ['--secure-port=0', '--vmodule=schedule_one=10', '--feature-gates=OpportunisticBatching=false'];
   const child = spawn(await upstreamProgram('kube-scheduler'), [`--config=${config}`, ...flags], {
     stdio: ['ignore', 'ignore', 'pipe'],

@@ -105,7 +105,6 @@ function fitting(pod: Pod, snapshot: Snapshot, profile: Profile): Fitting {
   const found = searched(pod, snapshot, profile, planner);
   if (found instanceof PluginError) return { fits: [], refusals: new Map(), diagnosis: failed(found, snapshot) };
   const { plan } = found;
-  if (found.ranking !== undefined) plan.run(); // who fits was only counted
   const fits = [...plan.slots.subarray(0, plan.count)].map((slot) => snapshot.slots[slot]?.name ?? '');
   const refusals = new Map<string, readonly PluginRejection[]>();
   if (fits.length === 0) for (const node of plan.candidates()) refusals.set(node.name, plan.refusalsOf(node));

@@ -35,17 +35,24 @@ export function decide(
   planner: Planner,
   random: Random,
 ): Decision {
-  return choose(search(pod, snapshot, profile, planner), snapshot, random);
+  return choose(search(pod, snapshot, profile, planner, { mayRank: true }), snapshot, random);
 }
 
 const NOBODY: ReadonlyMap<string, PluginRejection> = new Map();
 
-export function search(pod: PodState, snapshot: Snapshot, profile: Profile, planner: Planner): Search {
+/** `mayRank`: whoever asks goes on to `choose`, and needs none of the plan's slots and totals. */
+export function search(
+  pod: PodState,
+  snapshot: Snapshot,
+  profile: Profile,
+  planner: Planner,
+  { mayRank = false } = {},
+): Search {
   const plan = planner.planFor(pod, profile);
   const cycle: Cycle = { pod, filterStates: plan.filterStates };
   const nodeCount = snapshot.nodes.size;
   const promised = snapshot.nominatedNode(pod.key) ?? pod.pod.status?.nominatedNodeName;
-  const isPlain = !promised && snapshot.nominated.size === 0 && profile.percentageOfNodesToScore === undefined;
+  const isPlain = mayRank && !promised && snapshot.nominated.size === 0 && profile.percentageOfNodesToScore === undefined;
   const ranking = isPlain ? plan.ranked() : undefined;
   if (ranking !== undefined && ranking.count > 0) {
     plan.count = ranking.count;

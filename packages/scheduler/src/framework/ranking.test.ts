@@ -1,8 +1,8 @@
 /** The kept ranking against a pass over all totals. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { createSeededRandom } from '@kapella/base';
 import fc from 'fast-check';
-import { seededRandom } from '../test-support.ts';
 import { Ranking } from './ranking.ts';
 import { pickBest } from './scores.ts';
 
@@ -18,7 +18,7 @@ test('whatever changes, the same slot by the same random number as a pass over a
     fc.property(fc.array(change, { maxLength: 80 }), fc.integer(), (changes, seed) => {
       const ranking = new Ranking(SIZE);
       const totals: (number | undefined)[] = Array.from({ length: SIZE }, () => undefined);
-      const [kept, anew] = [seededRandom(seed), seededRandom(seed)];
+      const [kept, anew] = [createSeededRandom(seed), createSeededRandom(seed)];
       for (const { slot, total, isAsked } of changes) {
         ranking.set(slot, total);
         totals[slot] = total;

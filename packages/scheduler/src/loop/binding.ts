@@ -69,7 +69,8 @@ export async function bindingCycle(
   queue.delete(key);
   for (const plugin of profile.postBind) plugin.postBind?.(cycle, node);
   metrics.attempt('scheduled', profile.schedulerName, seconds(placement, parts));
-  metrics.scheduled(waiting.attempts, (ctx.clock.monotonicMs() - waiting.firstMs) / 1000);
+  const sinceSeen = (ctx.clock.monotonicMs() - waiting.firstMs) / 1000;
+  metrics.scheduled(waiting.attempts, sinceSeen, waiting.wasFlushed);
   events.event(pod, 'Normal', 'Scheduled', `Successfully assigned ${key} to ${node}`, {
     ...{ action: 'Binding', reporter: profile.schedulerName },
   });

@@ -11,17 +11,21 @@ export interface SchedulerMetrics extends QueueMetrics {
   algorithm(seconds: number): void;
   extensionPoint(point: string, status: string, profile: string, seconds: number): void;
   /** A Pod is bound: since it was first seen, after so many attempts. */
-  scheduled(attempts: number, seconds: number): void;
+  scheduled(attempts: number, seconds: number, wasFlushed: boolean): void;
   permitWait(result: string, seconds: number): void;
   preemption(victimCount: number): void;
   preemptionDone(result: 'success' | 'error', seconds: number): void;
   evaluated(plugin: string, point: string, profile: string): void;
 }
 
+/** Not to have a series for each number of attempts. Source: schedule_one.go getAttemptsLabel. */
+const ATTEMPTS_TOLD_MAX = 15;
+
 export interface MetricSources {
   pending(queue: 'active' | 'backoff' | 'unschedulable' | 'gated'): number;
   cacheSize(type: 'nodes' | 'pods' | 'assumed_pods'): number;
-  inFlightEvents(): number;
+  /** By the event's label. */
+  inFlightEvents(): ReadonlyMap<string, number>;
   /** Pods that wait for a plugin's events, by plugin and profile. */
   unschedulable(): Iterable<readonly [labels: readonly [plugin: string, profile: string], count: number]>;
 }
@@ -80,6 +84,11 @@ function attemptMetrics(registry: MetricsRegistry): AttemptMetrics {
     [],
     exponential(1, 2, 5),
   );
+  const afterFlush = registry.counter(
+    'scheduler_pod_scheduled_after_flush_total',
+    'Number of pods scheduled after they waited so long that they were tried without an event.',
+    [],
+  );
   const evaluations = registry.counter(
     'scheduler_plugin_evaluation_total',
     'Number of attempts to schedule pods by each plugin and the extension point.',
@@ -92,8 +101,9 @@ function attemptMetrics(registry: MetricsRegistry): AttemptMetrics {
     },
     algorithm: (took) => algorithm.observe([], took),
     extensionPoint: (name, status, profile, took) => point.observe([name, status, profile], took),
-    scheduled(count, took) {
-      sli.observe([count >= 16 ? '16+' : String(count)], took);
+    scheduled(count, took, wasFlushed) {
+      if (wasFlushed) afterFlush.add([]);
+      sli.observe([count >= ATTEMPTS_TOLD_MAX ? `${ATTEMPTS_TOLD_MAX}+` : String(count)], took);
       podAttempts.observe([], count);
     },
     permitWait: (result, took) => permit.observe([result], took),
@@ -158,5 +168,7 @@ function registerReadings(registry: MetricsRegistry, sources: MetricSources): vo
     sources.unschedulable,
   );
   const inFlight = 'Number of events currently tracked in the scheduling queue.';
-  registry.readGauge('scheduler_inflight_events', inFlight, sources.inFlightEvents);
+  registry.readEach('scheduler_inflight_events', inFlight, 'gauge', ['event'], () =>
+    [...sources.inFlightEvents()].map(([event, count]) => [[event], count] as const),
+  );
 }

@@ -1,12 +1,13 @@
 /** Victims that are remembered from the Pod before are those that would be found anew. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { createSeededRandom } from '@kapella/base';
 import fc from 'fast-check';
 import type { Pod } from '@kapella/api/types/core-v1';
 import type { PodDisruptionBudget } from '@kapella/api/types/policy-v1';
 import { diagnose, search } from '../framework/decide.ts';
 import { podStateOf } from '../framework/pod-state.ts';
-import { aNode, aPod, seededRandom, TestCluster } from '../test-support.ts';
+import { aNode, aPod, TestCluster } from '../test-support.ts';
 import { type Candidate, pickCandidate } from './candidates.ts';
 import { findCandidates } from './preemption.ts';
 
@@ -59,7 +60,7 @@ function outcomes(
     }),
   );
   const cluster = new TestCluster(nodes, pods, { isShared });
-  const random = seededRandom(7);
+  const random = createSeededRandom(7);
   return preemptors.map((wanted, i) => {
     const pod = preemptorOf(`v${i}`, wanted);
     const found = search(podStateOf(pod), cluster.snapshot, cluster.profile, cluster.planner);

@@ -3,9 +3,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Node, Pod } from '@kapella/api/types/core-v1';
 import type { PodDisruptionBudget } from '@kapella/api/types/policy-v1';
+import { createSeededRandom } from '@kapella/base';
 import { diagnose, search } from '../framework/decide.ts';
 import { podStateOf } from '../framework/pod-state.ts';
-import { aNode, aPod, type Json, seededRandom, TestCluster } from '../test-support.ts';
+import { aNode, aPod, type Json, TestCluster } from '../test-support.ts';
 import { pickCandidate } from './candidates.ts';
 import { findCandidates } from './preemption.ts';
 
@@ -28,7 +29,7 @@ function find(nodes: readonly Node[], placed: readonly Pod[], pod: Pod, budgets:
   const { snapshot, planner, profile } = new TestCluster(nodes, placed);
   const found = search(podStateOf(pod), snapshot, profile, planner);
   const options = { minCandidateNodesPercentage: 10, minCandidateNodesAbsolute: 100 };
-  const random = seededRandom(1);
+  const random = createSeededRandom(1);
   const nowMs = Date.UTC(2026, 1, 1);
   const diagnosis = diagnose(found, snapshot);
   const candidates = findCandidates({ search: found, diagnosis, snapshot, budgets, options, nowMs, random });

@@ -1,5 +1,5 @@
 /** Events that happened while Pods were being placed, kept as long as one of those Pods may still ask for them. */
-import type { ClusterEvent } from '../framework/cluster-events.ts';
+import { type ClusterEvent, eventLabel } from '../framework/cluster-events.ts';
 
 export class EventLog {
   /** Where each Pod under way came in, earliest first. */
@@ -10,6 +10,13 @@ export class EventLog {
 
   get size(): number {
     return this.#events.length;
+  }
+
+  /** How many are kept, by label. */
+  counts(): ReadonlyMap<string, number> {
+    const counts = new Map<string, number>();
+    for (const event of this.#events) counts.set(eventLabel(event), (counts.get(eventLabel(event)) ?? 0) + 1);
+    return counts;
   }
 
   get podCount(): number {

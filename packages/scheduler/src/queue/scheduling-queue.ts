@@ -44,6 +44,8 @@ export interface Waiting {
   /** Room is being made for it: it is not tried before that is done. */
   isPreempting: boolean;
   wasWoken: boolean;
+  /** It is tried because it waited so long, and for no event. */
+  wasFlushed: boolean;
   /** Rises whenever it changes place: what heaps hold of it from before does not count. */
   token: number;
 }
@@ -97,6 +99,11 @@ export class SchedulingQueue {
     return this.#log.size;
   }
 
+  /** The same by label. */
+  inFlightEvents(): ReadonlyMap<string, number> {
+    return this.#log.counts();
+  }
+
   get(key: string): Waiting | undefined {
     return this.#waiting.get(key);
   }
@@ -128,7 +135,7 @@ export class SchedulingQueue {
     const nowMs = this.#nowMs();
     const waiting: Waiting = {
       ...{ state, sequence: this.#sequence++, firstMs: nowMs, sinceMs: nowMs, attempts: 0, refusals: 0, errors: 0 },
-      ...{ place: 'gated', readyAtMs: 0, refusedBy: new Set(), isPreempting: false, wasWoken: false, token: 0 },
+      ...{ place: 'gated', readyAtMs: 0, refusedBy: new Set(), isPreempting: false, wasWoken: false, wasFlushed: false, token: 0 },
     };
     this.#waiting.set(state.key, waiting);
     this.#counts.gated++;
@@ -159,6 +166,7 @@ export class SchedulingQueue {
   refused(waiting: Waiting, refusedBy: ReadonlySet<string>): void {
     if (waiting.place !== 'inFlight' || this.#waiting.get(waiting.state.key) !== waiting) return;
     waiting.refusedBy = refusedBy;
+    waiting.wasFlushed = false;
     waiting.refusals++;
     waiting.errors = 0;
     waiting.sinceMs = this.#nowMs();
@@ -336,7 +344,9 @@ export class SchedulingQueue {
       this.#flushTimer = undefined;
       const nowMs = this.#nowMs();
       for (const waiting of this.#unschedulable) {
-        if (nowMs - waiting.sinceMs >= UNSCHEDULABLE_MS_MAX) this.#enqueue(waiting, 'UnschedulableTimeout');
+        if (nowMs - waiting.sinceMs < UNSCHEDULABLE_MS_MAX) continue;
+        waiting.wasFlushed = true;
+        this.#enqueue(waiting, 'UnschedulableTimeout');
       }
       this.#armFlush();
     });

@@ -11,6 +11,8 @@ export const MILLICPU_DEFAULT = 100;
 export const MEMORY_BYTES_DEFAULT = 200 * 1024 * 1024;
 
 export interface RequestOptions {
+  /** What the Pod as a whole asks for does not count. */
+  readonly containersOnly?: boolean;
   /** Of a running Pod whose resources change in place, the most of what is asked, given and in effect counts. */
   readonly useStatus?: boolean;
   /** Assumed where a container does not name the resource. */
@@ -47,7 +49,9 @@ export function amountsOf(list: ResourceList | undefined): Amounts {
 /** What the scheduler must set aside for the Pod, Pod-level requests and overhead included. */
 export function podRequests(pod: Pod, options: RequestOptions = {}): Amounts {
   const total = containerRequests(pod, options);
-  for (const [resource, amount] of podLevelRequests(pod, options)) total.set(resource, amount);
+  if (options.containersOnly !== true) {
+    for (const [resource, amount] of podLevelRequests(pod, options)) total.set(resource, amount);
+  }
   if (pod.spec.overhead !== undefined) add(total, amountsOf(pod.spec.overhead));
   return total;
 }

@@ -63,7 +63,8 @@ export const nodeResourcesFit: PluginFactory<NodeResourcesFitArgs> = {
           ['cpu', MILLICPU_DEFAULT],
           ['memory', MEMORY_BYTES_DEFAULT],
         ]);
-        const requests = podRequests(pod, { useStatus: true, missing });
+        // Upstream's scorer looks at containers alone, and not at a resize under way: resource_allocation.go.
+        const requests = podRequests(pod, { missing, containersOnly: true });
         const resources: ScoredResource[] = scoringStrategy.resources
           .map(({ name, weight }) => ({ name, weight, amount: requests.get(name) ?? 0 }))
           .filter(({ name, amount }) => amount > 0 || !isScalarResource(name));

@@ -24,6 +24,8 @@ export function jitter(baseMs: number, factor: number, random: Random): number {
   return baseMs * (1 + random.float() * factor);
 }
 
+const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
 /** The same numbers for the same seed (mulberry32). */
 export function createSeededRandom(seed = 1): Random {
   let state = seed >>> 0;
@@ -34,7 +36,15 @@ export function createSeededRandom(seed = 1): Random {
     t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
     return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
   };
-  const bytes = (length: number) => Uint8Array.from({ length }, () => Math.floor(float() * 256));
-  const hex = (length: number) => Array.from(bytes(length), (byte) => byte.toString(16).padStart(2, '0')).join('');
+  const bytes = (length: number) => {
+    const made = new Uint8Array(length);
+    for (let i = 0; i < length; i++) made[i] = Math.floor(float() * 256);
+    return made;
+  };
+  const hex = (length: number) => {
+    let text = '';
+    for (let i = 0; i < length; i++) text += HEX[Math.floor(float() * 256)];
+    return text;
+  };
   return { float, bytes, uuid: () => `${hex(4)}-${hex(2)}-4${hex(2).slice(1)}-a${hex(2).slice(1)}-${hex(6)}` };
 }

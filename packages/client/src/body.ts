@@ -3,6 +3,8 @@ import { ApiError, type Ctx, type Status } from '@kapella/base';
 import type { ApiResponse, ResponseStream } from './transport.ts';
 
 const NEWLINE = 0x0a;
+/** Why a stream is left that was read to its end: one for all, as an error made for each would take a stack each. */
+const READ = new Error('the response was read');
 
 /** The whole body, also of a streaming response. Rejects when the stream is cut off or ctx aborts. */
 export async function readBody(body: Uint8Array | ResponseStream, ctx: Ctx): Promise<Uint8Array> {
@@ -29,7 +31,7 @@ export function consume(
       if (!open) return;
       open = false;
       ctx.signal.removeEventListener('abort', onAbort);
-      stop.abort();
+      stop.abort(READ);
       if (error === undefined) resolve();
       else reject(error);
     };

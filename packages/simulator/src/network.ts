@@ -207,7 +207,7 @@ class SimNetwork implements Network {
           if (!this.#streams.delete(drop)) return false;
           timer?.cancel();
           signal.removeEventListener('abort', leave);
-          stop.abort();
+          stop.abort(LEFT);
           return true;
         };
         const end = (error?: Error) => {
@@ -251,6 +251,8 @@ function lagging(body: ResponseStream, ms: number, clock: Clock): ResponseStream
 }
 
 const NO_FAULTS: readonly Fault[] = Object.freeze([]);
+/** Said each time a stream is left: an error made for each would take a stack each. */
+const LEFT = new NetworkError('the reader of the stream is gone');
 
 function errorResponse(error: ApiError): ApiResponse {
   const retry = error.details?.retryAfterSeconds;
@@ -266,5 +268,5 @@ function discard({ body }: ApiResponse): void {
   if (body instanceof Uint8Array) return;
   const stop = new AbortController();
   body.start({ write: () => true, close: () => {}, onDrain: () => {} }, stop.signal);
-  stop.abort();
+  stop.abort(LEFT);
 }

@@ -23,6 +23,8 @@ export function formatInZone(ms: number, timeZone: string): string {
 }
 
 function offsetMinutes(ms: number, timeZone: string): number {
+  // Formats are dear to make, and this is what most say.
+  if (timeZone === 'UTC' || timeZone === 'Etc/UTC') return 0;
   const format = new Intl.DateTimeFormat('en-US', {
     timeZone,
     hourCycle: 'h23',

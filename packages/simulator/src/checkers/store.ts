@@ -16,9 +16,12 @@ export const noLostWrite: Checker = {
 
 function compare(world: World): void {
   for (const [key, revision] of world.acknowledged) {
-    if ((world.truth.revisions.get(key) ?? 0) >= revision) continue;
-    world.violate('no-acknowledged-write-lost', `${key} was acknowledged at ${revision} and is not on disk`);
-    return;
+    if ((world.truth.revisions.get(key) ?? 0) < revision) {
+      world.violate('no-acknowledged-write-lost', `${key} was acknowledged at ${revision} and is not on disk`);
+      return;
+    }
+    // What is durable stays so: nothing needs to look at it again.
+    world.acknowledged.delete(key);
   }
 }
 

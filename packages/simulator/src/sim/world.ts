@@ -66,7 +66,7 @@ export class World {
   readonly onAnswer: ((view: RequestView, status: number) => void)[] = [];
   /** Told of each request that reaches the server. One fault at a time listens. */
   onRequest: ((view: RequestView) => void) | undefined;
-  /** Revision of the newest acknowledged write of each key. */
+  /** Revision of the newest acknowledged write of each key, until it is seen to be on disk. */
   readonly acknowledged = new Map<string, number>();
   /** Everything has come to rest: checkers that act by themselves stop, so that what is there can be compared. */
   isAtRest = false;

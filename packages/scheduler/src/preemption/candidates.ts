@@ -14,9 +14,12 @@ export function startedMs(pod: PodState, nowMs: number): number {
   return parseTime(pod.pod.status?.startTime) ?? nowMs;
 }
 
-/** Higher priority, then longer running, comes first. */
+/** Higher priority, then longer running, comes first; by name where upstream leaves it to chance, so trials change no order. */
 export function byImportance(nowMs: number): (a: PodState, b: PodState) => number {
-  return (a, b) => b.priority - a.priority || startedMs(a, nowMs) - startedMs(b, nowMs);
+  return (a, b) =>
+    b.priority - a.priority ||
+    startedMs(a, nowMs) - startedMs(b, nowMs) ||
+    (a.key < b.key ? -1 : a.key > b.key ? 1 : 0);
 }
 
 const PRIORITY_OFFSET = 2 ** 31;

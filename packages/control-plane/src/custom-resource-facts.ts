@@ -3,6 +3,8 @@ import type { OpenApiResource } from '@kapella/api';
 import type { Registry, ResourceType } from '@kapella/apiserver';
 import { contentHash } from './content-hash.ts';
 
+/** In the order in which upstream's discovery lists them. Source: apiextensions-apiserver customresource_discovery_controller.go. */
+const VERBS = ['delete', 'deletecollection', 'get', 'list', 'patch', 'create', 'update', 'watch'] as const;
 const encoder = new TextEncoder();
 
 /** By group, then version, as upstream orders what came later. */
@@ -17,7 +19,7 @@ function factsOf(type: ResourceType): OpenApiResource {
   return {
     ...{ group, version, kind, plural, singular, namespaced, listKind, categories },
     shortNames: short,
-    verbs: [...verbs].sort(),
+    verbs: VERBS.filter((verb) => verbs.has(verb)),
     storageVersionHash: storageVersionHash(type),
     returnsDeleted: false,
     subresources: subresourcesOf(type),

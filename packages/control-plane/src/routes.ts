@@ -40,6 +40,8 @@ import { healthCheckPaths, healthCheckRoutes, healthRoutes } from './health.ts';
 
 const encoder = new TextEncoder();
 const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
+/** Source: kubernetes pkg/routes/openidmetadata.go. */
+const OPENID_CACHE = 'public, max-age=3600';
 const AGGREGATED_TYPE = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
 
 export interface RouteOptions {
@@ -87,8 +89,8 @@ export function standardRoutes(api: ApiServer, options: RouteOptions): NonResour
     ],
     ['/openapi/v2', ({ request }) => documents.openApiV2(request.headers['accept'] ?? '')],
     ['/openapi/v3', () => documents.openApiV3Root()],
-    ['/openid/v1/jwks', () => json(options.tokens.jwks(), 'application/jwk-set+json')],
-    ['/.well-known/openid-configuration', () => json(openIdDocument(options))],
+    ['/openid/v1/jwks', () => json(options.tokens.jwks(), 'application/jwk-set+json', OPENID_CACHE)],
+    ['/.well-known/openid-configuration', () => json(openIdDocument(options), undefined, OPENID_CACHE)],
   ]);
   const routes: NonResourceRoutes = createRoutes(exact, [
     ...healthCheckRoutes(api),
@@ -134,6 +136,10 @@ function versionDocument() {
   return {
     major,
     minor,
+    emulationMajor: major,
+    emulationMinor: minor,
+    minCompatibilityMajor: major,
+    minCompatibilityMinor: String(Number(minor) - 1),
     gitVersion: KUBERNETES_VERSION,
     gitCommit: '',
     gitTreeState: 'clean',
@@ -295,8 +301,8 @@ class Documents {
   }
 }
 
-function json(value: object, type = 'application/json'): ApiResponse {
-  const headers = { 'content-type': type, 'cache-control': 'no-cache, private' };
+function json(value: object, type = 'application/json', cacheControl = 'no-cache, private'): ApiResponse {
+  const headers = { 'content-type': type, 'cache-control': cacheControl };
   return { status: 200, headers, body: encoder.encode(JSON.stringify(value)) };
 }
 

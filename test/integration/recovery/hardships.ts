@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Pod } from '@kapella/api/types/core-v1';
+import type { Node, Pod } from '@kapella/api/types/core-v1';
 import { conditionOf, openSession, restartsOf, type Session } from '../../support/session.ts';
 import { deployment, pod } from '../../support/manifests.ts';
 import { eventually, startCluster, type TestCluster } from '../../support/cluster.ts';
@@ -78,8 +78,7 @@ async function disk(s: Session): Promise<void> {
   try {
     const evicted = await s.podUntil('writer', 'is evicted', ({ status }) => status?.reason === 'Evicted', 180_000);
     assert.equal(evicted.status?.phase, 'Failed');
-    const node = () =>
-      s.cluster.kubectl(`get node ${NAME} -o jsonpath={.status.conditions[?(@.type=="DiskPressure")].status}`);
+    const node = () => nodeCondition(s, NAME, 'DiskPressure');
     assert.equal(await node(), 'True');
     rmSync(path);
     await eventually('the disk has room again', async () => (await node()) === 'False', 420_000);
@@ -100,8 +99,7 @@ async function network(s: Session, seconds: number): Promise<void> {
   const device = route?.dev ?? '';
   execFileSync('ip', ['link', 'set', device, 'down']);
   try {
-    const ready = () =>
-      s.cluster.kubectl(`get node ${SECOND} -o jsonpath={.status.conditions[?(@.type=="Ready")].status}`);
+    const ready = () => nodeCondition(s, SECOND, 'Ready');
     await eventually('the node is not heard', async () => (await ready()) === 'Unknown', 120_000);
     await pause(seconds * 1000);
   } finally {
@@ -123,6 +121,11 @@ async function network(s: Session, seconds: number): Promise<void> {
     );
   }
   await s.try('delete pod far --ignore-not-found --timeout=60s');
+}
+
+async function nodeCondition(s: Session, name: string, type: string): Promise<string | undefined> {
+  const { status } = await s.api.get<Node>(`/api/v1/nodes/${name}`);
+  return status?.conditions?.find((condition) => condition.type === type)?.status;
 }
 
 const hostIpOf = ({ status }: Pod) => status?.hostIP ?? '';

@@ -8,6 +8,7 @@ import { namespaceResource } from './core/namespace/namespace.resource.ts';
 import { nodeResource } from './core/node/node.resource.ts';
 import { podResource } from './core/pod/pod.resource.ts';
 import { endpointSliceResource } from './discovery/endpointslice/endpointslice.resource.ts';
+import { ingressClassResource } from './networking/ingressclass/ingressclass.resource.ts';
 import { clusterRoleResource } from './rbac/clusterrole/clusterrole.resource.ts';
 import { priorityClassResource } from './scheduling/priorityclass/priorityclass.resource.ts';
 import { storageClassResource } from './storage/storageclass/storageclass.resource.ts';
@@ -114,4 +115,9 @@ test('selectors that cannot be used, empty policies, updates of StorageClasses',
     'allowedTopologies[1].matchLabelExpressions: Duplicate value: ""',
     'reclaimPolicy: Invalid value: "Odd": field is immutable',
   ]);
+});
+
+test('an IngressClass whose controller is taken away', () => {
+  const old = { spec: { controller: 'example.com/c' } };
+  hasAll(updated(ingressClassResource, { spec: {} }, old), ['spec.controller: Invalid value: "": field is immutable']);
 });

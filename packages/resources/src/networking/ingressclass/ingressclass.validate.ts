@@ -35,6 +35,6 @@ function checkParameters({ apiGroup, kind, name, scope, namespace }: Parameters,
 }
 
 export function validateIngressClassUpdate(next: IngressClass, old: IngressClass, errors: FieldErrors): void {
-  errors.immutable('spec.controller', next.spec.controller, old.spec.controller);
+  errors.immutable('spec.controller', next.spec.controller ?? '', old.spec.controller);
   validateIngressClass(next, errors);
 }

@@ -66,8 +66,9 @@ async function followLog(cluster: TestCluster, place: Place): Promise<number> {
   const lines = Math.ceil(LOG_BYTES / LINE_BYTES);
   const { metadata } = await place.api.get<Pod>(`/api/v1/namespaces/${place.ns}/pods/writer`);
   const path = join(cluster.dataDir, 'node/logs', `${place.ns}_writer_${metadata.uid}`, 'main/0.log');
-  const log = await openStream(cluster.kubeconfig, `/api/v1/namespaces/${place.ns}/pods/writer/log?follow=true`);
+  // The answer may begin with the first line only.
   const written = pause(1000).then(() => writeLog(path, lines));
+  const log = await openStream(cluster.kubeconfig, `/api/v1/namespaces/${place.ns}/pods/writer/log?follow=true`);
   let next = 0;
   let startMs = 0;
   let rest: Buffer = Buffer.alloc(0);

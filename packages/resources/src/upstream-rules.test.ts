@@ -121,3 +121,8 @@ test('an IngressClass whose controller is taken away', () => {
   const old = { spec: { controller: 'example.com/c' } };
   hasAll(updated(ingressClassResource, { spec: {} }, old), ['spec.controller: Invalid value: "": field is immutable']);
 });
+
+test('a StorageClass whose volumeBindingMode is empty', () => {
+  const found = created(storageClassResource, { provisioner: 'example.com/p', volumeBindingMode: '' });
+  hasAll(found, ['volumeBindingMode: Unsupported value: "": supported values: "Immediate", "WaitForFirstConsumer"']);
+});

@@ -5,11 +5,15 @@ import { type FieldErrors, jsonEqual } from '@kapella/base';
 import { checkEnum } from '../../support/validation/basic.ts';
 import { checkParameters, checkProvisioner } from '../storage.validate.ts';
 
+const BINDING_MODES = ['Immediate', 'WaitForFirstConsumer'];
+
 export function validateStorageClass(item: StorageClass, errors: FieldErrors): void {
   checkProvisioner(item.provisioner, errors, 'provisioner');
   checkParameters(item.parameters, true, errors);
   checkEnum(item.reclaimPolicy, ['Delete', 'Retain'], errors, 'reclaimPolicy');
-  checkEnum(item.volumeBindingMode, ['Immediate', 'WaitForFirstConsumer'], errors, 'volumeBindingMode', true);
+  const mode: string | undefined = item.volumeBindingMode;
+  if (mode === '') errors.notSupported('volumeBindingMode', mode, BINDING_MODES);
+  else checkEnum(mode, BINDING_MODES, errors, 'volumeBindingMode', true);
   const terms: Expressions[] = [];
   for (const [i, { matchLabelExpressions = [] }] of (item.allowedTopologies ?? []).entries()) {
     const list = `allowedTopologies[${i}].matchLabelExpressions`;

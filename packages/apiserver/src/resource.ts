@@ -237,7 +237,10 @@ export interface ResourceDefinition<T extends KubeObject = UnknownObject> {
   /** Seconds an object lives (events: 3600). */
   readonly ttlSeconds?: number;
   /** Custom resources: drops the fields that the schema does not know and tells their paths. Pure. */
-  readonly prune?: (object: UnknownObject) => { readonly object: UnknownObject; readonly unknown: readonly string[] };
+  readonly prune?: (
+    object: UnknownObject,
+    keepsNulls?: boolean,
+  ) => { readonly object: UnknownObject; readonly unknown: readonly string[] };
   /** Custom resources: their schema as OpenAPI shows it. */
   readonly schema?: Readonly<Record<string, unknown>>;
   /**

@@ -16,48 +16,33 @@ export interface Pruned {
   readonly unknown: readonly string[];
 }
 
-function pruneInto(
-  next: PlainObject,
-  key: string,
-  value: unknown,
-  schema: JsonSchema,
-  path: string,
-  unknown: string[],
-): void {
-  if (value === null && isNeverNull(schema)) return;
-  next[key] = prune(value, schema, schema['x-kubernetes-embedded-resource'] === true, path, unknown);
+interface Found {
+  readonly unknown: string[];
+  readonly keepsNulls: boolean;
 }
 
-/** Such a null is as good as nothing; one with a default gives way to it later. Source: schema/defaulting/prunenulls.go. */
-function isNeverNull(schema: JsonSchema): boolean {
-  return schema.nullable !== true && schema.default === undefined;
+/**
+ * `apiVersion`, `kind` and `metadata` of the object and of embedded resources are always kept. `keepsNulls`: those of what was applied
+ * stay, and are refused by the schema. Pure.
+ */
+export function pruneObject(object: PlainObject, schema: JsonSchema, keepsNulls = false): Pruned {
+  const found: Found = { unknown: [], keepsNulls };
+  const pruned = prune(object, schema, true, '', found);
+  return { object: pruned as PlainObject, unknown: found.unknown };
 }
 
-/** `apiVersion`, `kind` and `metadata` of the object and of embedded resources are always kept. Pure. */
-export function pruneObject(object: PlainObject, schema: JsonSchema): Pruned {
-  const unknown: string[] = [];
-  const pruned = prune(object, schema, true, '', unknown);
-  return { object: pruned as PlainObject, unknown };
+function prune(value: unknown, schema: JsonSchema | undefined, isRoot: boolean, path: string, found: Found): unknown {
+  if (Array.isArray(value)) return pruneList(value, schema, path, found);
+  return isPlainObject(value) ? pruneMap(value, schema, isRoot, path, found) : value;
 }
 
-function prune(
-  value: unknown,
-  schema: JsonSchema | undefined,
-  isRoot: boolean,
-  path: string,
-  unknown: string[],
-): unknown {
-  if (Array.isArray(value)) return pruneList(value, schema, path, unknown);
-  return isPlainObject(value) ? pruneMap(value, schema, isRoot, path, unknown) : value;
-}
-
-function pruneList(list: readonly unknown[], schema: JsonSchema | undefined, path: string, unknown: string[]): unknown {
+function pruneList(list: readonly unknown[], schema: JsonSchema | undefined, path: string, found: Found): unknown {
   const items = itemsOf(schema);
   if (items === undefined && keepsUnknown(schema)) return list;
   const embedded = items?.['x-kubernetes-embedded-resource'] === true;
   let changed = false;
   const next = list.map((item, i) => {
-    const kept = prune(item, items, embedded, `${path}[${i}]`, unknown);
+    const kept = prune(item, items, embedded, `${path}[${i}]`, found);
     if (kept !== item) changed = true;
     return kept;
   });
@@ -69,7 +54,7 @@ function pruneMap(
   schema: JsonSchema | undefined,
   isRoot: boolean,
   path: string,
-  unknown: string[],
+  found: Found,
 ): PlainObject {
   const open = keepsUnknown(schema) || schema?.additionalProperties === true;
   const values = valuesOf(schema);
@@ -79,12 +64,29 @@ function pruneMap(
     const at = path === '' ? key : `${path}.${key}`;
     const property = propertyOf(schema, key) ?? values;
     if (isRoot && META_FIELDS.has(key)) next[key] = value;
-    else if (property !== undefined) pruneInto(next, key, value, property, at, unknown);
+    else if (property !== undefined) pruneInto(next, key, value, property, at, found);
     else if (open) next[key] = value;
-    else unknown.push(at);
+    else found.unknown.push(at);
     if (next[key] !== value) changed = true;
   }
   return changed ? { ...next } : map;
+}
+
+function pruneInto(
+  next: PlainObject,
+  key: string,
+  value: unknown,
+  schema: JsonSchema,
+  path: string,
+  found: Found,
+): void {
+  if (value === null && !found.keepsNulls && isNeverNull(schema)) return;
+  next[key] = prune(value, schema, schema['x-kubernetes-embedded-resource'] === true, path, found);
+}
+
+/** Such a null is as good as nothing; one with a default gives way to it later. Source: schema/defaulting/prunenulls.go. */
+function isNeverNull(schema: JsonSchema): boolean {
+  return schema.nullable !== true && schema.default === undefined;
 }
 
 function keepsUnknown(schema: JsonSchema | undefined): boolean {

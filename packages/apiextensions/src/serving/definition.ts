@@ -80,14 +80,17 @@ function versionRules({ schema }: CustomResourceDefinitionVersion, readMetadata:
 
 interface Shape {
   /** Without what the schema, or ObjectMeta in embedded resources, does not know. Throws Error for metadata that is none. */
-  readonly cut: (object: UnknownObject) => { readonly object: UnknownObject; readonly unknown: readonly string[] };
+  readonly cut: (
+    object: UnknownObject,
+    keepsNulls?: boolean,
+  ) => { readonly object: UnknownObject; readonly unknown: readonly string[] };
   readonly withDefaults?: (object: UnknownObject) => UnknownObject;
 }
 
 function shapeOf(schema: JsonSchema, readMetadata: ReadMetadata): Shape {
   const embeds = hasEmbedded(schema);
-  const cut = (given: UnknownObject) => {
-    const pruned = pruneObject(given, schema);
+  const cut = (given: UnknownObject, keepsNulls?: boolean) => {
+    const pruned = pruneObject(given, schema, keepsNulls);
     if (!embeds) return { object: pruned.object as UnknownObject, unknown: pruned.unknown };
     const { object, unknown } = coerceEmbedded(pruned.object, schema, readMetadata);
     return { object: object as UnknownObject, unknown: [...pruned.unknown, ...unknown] };

@@ -41,8 +41,13 @@ export interface Gvk {
 /** The kind that a body is to be of. `typeId` undefined: a custom resource. */
 export interface ExpectedKind extends Gvk {
   readonly typeId: string | undefined;
+  /** What an apply made: nulls that the schema does not allow are told of, not dropped. */
+  readonly isApplied?: boolean;
   readonly prune?:
-    | ((object: UnknownObject) => { readonly object: UnknownObject; readonly unknown: readonly string[] })
+    | ((
+        object: UnknownObject,
+        keepsNulls?: boolean,
+      ) => { readonly object: UnknownObject; readonly unknown: readonly string[] })
     | undefined;
 }
 
@@ -289,7 +294,7 @@ class FactCodecs implements Codecs {
     }
     const metadata = this.#decoder.decode({ ...(given.metadata as object | undefined) }, 'meta/v1.ObjectMeta');
     const object = { ...given, metadata: metadata.object } as unknown as UnknownObject;
-    const pruned = expected.prune?.(object) ?? { object, unknown: [] };
+    const pruned = expected.prune?.(object, expected.isApplied) ?? { object, unknown: [] };
     const unknown = [...metadata.unknown.map((path) => `metadata.${path}`), ...pruned.unknown];
     const all = [...found, ...unknown.map((path) => `unknown field ${JSON.stringify(path)}`)];
     if (validation !== 'Ignore') report(all, validation, expected, warn);

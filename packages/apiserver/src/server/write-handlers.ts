@@ -134,7 +134,12 @@ function applyRequest(scope: RequestScope, parsed: ParsedPatch, ctx: Ctx): Updat
     };
     const merged = await core.fields.apply(request, ctx);
     reportDuplicates(parsed, validationOf(scope), scope.warn);
-    const normal = core.codecs.normalize(structuredClone(merged), expectedOf(type), 'Ignore', () => {});
+    const normal = core.codecs.normalize(
+      structuredClone(merged),
+      { ...expectedOf(type), isApplied: true },
+      'Ignore',
+      () => {},
+    );
     if (live === undefined && (given.metadata?.uid ?? '') !== '')
       throw uidMismatch(type, info.name, given.metadata.uid);
     const next = withNamespace(type, namespace, withDefaults(type, normal));

@@ -1,4 +1,4 @@
-/** Integers of custom resources keep all their digits, whichever way they come and go. */
+/** Integers of custom resources keep all their digits, whichever way they come and go; nulls that no schema allows. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import {
@@ -155,4 +155,15 @@ test('they are integers to the schema', async () => {
   assert.match(odd.text, /should be a multiple of 2/);
   const twice = await ask('POST', COUNTERS, counter('c', `{"set":[${N},${N}]}`));
   assert.match(twice.text, new RegExp(`Duplicate value: ${N}`));
+});
+
+test('a null that the schema allows not is dropped, but refused where it is applied', async () => {
+  const nothing = counter('n', '{"value":null}');
+  const made = await ask('POST', COUNTERS, nothing);
+  assert.equal(made.status, 201);
+  assert.doesNotMatch(made.text, /"value"/);
+  const apply = { 'content-type': 'application/apply-patch+yaml' };
+  const applied = await ask('PATCH', `${COUNTERS}/n?fieldManager=x&force=true`, nothing, apply);
+  assert.equal(applied.status, 422);
+  assert.match(applied.text, /spec\.value in body must be of type integer/);
 });

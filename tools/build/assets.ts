@@ -9,6 +9,7 @@ export const ASSETS: readonly { readonly from: string; readonly to: string }[] =
   { from: 'packages/kubelet/src/pod-resources/node/podresources.proto', to: 'podresources.proto' },
   { from: 'packages/kubelet/src/dra/node/dra-v1.proto', to: 'dra-v1.proto' },
   { from: 'packages/kubelet/src/dra/node/dra-v1beta1.proto', to: 'dra-v1beta1.proto' },
+  { from: 'packages/kubelet/src/dra/node/dra-health.proto', to: 'dra-health.proto' },
   { from: 'packages/store/src/backends/etcd/node/etcd.proto', to: 'etcd.proto' },
   { from: 'packages/store/src/encryption/node/kms.proto', to: 'kms.proto' },
   { from: 'packages/kubelet/src/probes/node/health.proto', to: 'health.proto' },

@@ -14,6 +14,9 @@ export type FieldErrorType =
   | 'FieldValueTypeInvalid'
   | 'InternalError';
 
+/** In place of a value that a message leaves out. */
+export const UNSHOWN: unique symbol = Symbol('unshown');
+
 export interface FieldError {
   readonly type: FieldErrorType;
   /** Go-style path: `spec.containers[0].name`, `metadata.labels[app]`. */
@@ -35,12 +38,12 @@ export class FieldErrors {
   }
 
   invalid(field: string, value: unknown, detail: string): void {
-    this.#add('FieldValueInvalid', field, `Invalid value: ${formatValue(value)}`, detail);
+    this.#add('FieldValueInvalid', field, withValue('Invalid value', value), detail);
   }
 
   /** Of something that has no value of its own to show. */
   invalidWhole(field: string, detail: string): void {
-    this.#add('FieldValueInvalid', field, 'Invalid value', detail);
+    this.invalid(field, UNSHOWN, detail);
   }
 
   /** `valid` in the order to be shown: upstream sorts it. */
@@ -55,7 +58,7 @@ export class FieldErrors {
   }
 
   duplicate(field: string, value: unknown, detail = ''): void {
-    this.#add('FieldValueDuplicate', field, `Duplicate value: ${formatValue(value)}`, detail);
+    this.#add('FieldValueDuplicate', field, withValue('Duplicate value', value), detail);
   }
 
   notFound(field: string, value: unknown): void {
@@ -103,6 +106,10 @@ export class FieldErrors {
       },
     });
   }
+}
+
+function withValue(what: string, value: unknown): string {
+  return value === UNSHOWN ? what : `${what}: ${formatValue(value)}`;
 }
 
 /** Strings quoted, everything else as compact JSON; undefined as `null`. */

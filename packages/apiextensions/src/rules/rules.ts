@@ -9,7 +9,7 @@ import {
   valuesOf,
 } from '@kapella/api';
 import type { ValidationRule } from '@kapella/api/types/apiextensions-v1';
-import { type FieldErrors, jsonEqual, stringifyExactJson } from '@kapella/base';
+import { type FieldErrors, jsonEqual, stringifyExactJson, UNSHOWN } from '@kapella/base';
 import {
   BOOL,
   CelError,
@@ -138,7 +138,7 @@ class Walk {
     try {
       const result = program.evaluate(variables);
       if (!this.#pay(result.cost)) tell(OUT_OF_BUDGET);
-      else if (result.value !== true) this.#fail(rule, schema, path, wordsOf(compiled, variables));
+      else if (result.value !== true) this.#fail(rule, schema, value, path, wordsOf(compiled, variables));
     } catch (error) {
       if (!(error instanceof CelError)) throw error;
       if (this.#pay(error.cost)) tell(this.#whyFailed(error, rule));
@@ -165,15 +165,17 @@ class Walk {
     return `${message} evaluating rule: ${words}`;
   }
 
-  #fail({ reason, fieldPath = '' }: ValidationRule, schema: JsonSchema, path: string, words: string): void {
-    const { type = '' } = schema;
+  /** Objects and lists are not shown. */
+  #fail(rule: ValidationRule, schema: JsonSchema, value: unknown, path: string, words: string): void {
+    const { reason, fieldPath = '' } = rule;
+    const isShown = schema.type !== 'object' && schema.type !== 'array';
     const below = normalizeFieldPath(fieldPath, schema) ?? '';
     const joined = path === '' || below === '' || below.startsWith('[') ? `${path}${below}` : `${path}.${below}`;
     const field = joined === '' ? '<nil>' : joined;
     if (reason === 'FieldValueForbidden') this.#errors.forbidden(field, words);
     else if (reason === 'FieldValueRequired') this.#errors.required(field, words);
-    else if (reason === 'FieldValueDuplicate') this.#errors.duplicate(field, type);
-    else this.#errors.invalid(field, type, words);
+    else if (reason === 'FieldValueDuplicate') this.#errors.duplicate(field, isShown ? value : UNSHOWN);
+    else this.#errors.invalid(field, isShown ? value : UNSHOWN, words);
   }
 }
 

@@ -28,7 +28,7 @@ import type {
 } from '@kapella/api/types/apiextensions-v1';
 import type { ResourceDefinition, ServerAccess } from '@kapella/apiserver';
 import { FieldErrors } from '@kapella/base';
-import { compileRules } from '../rules/rules.ts';
+import { compileRules, type RuleCheck } from '../rules/rules.ts';
 import { checkScaleValues } from './scale-values.ts';
 import { type ConversionMetrics, createWebhookConverter, type VersionRules } from '../conversion/webhook-converter.ts';
 import { columnsOf } from '../columns/columns.ts';
@@ -38,6 +38,16 @@ import { hasCondition, storageVersionOf } from './naming.ts';
 const ALL_VERBS = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
 /** Where an error concerns all that was checked. */
 const NO_FIELD = '<nil>';
+/** Faults of the shape: rules speak of objects that have the right one. */
+const BLOCKING: ReadonlySet<string> = new Set([
+  'FieldValueNotSupported',
+  'FieldValueRequired',
+  'FieldValueTooLong',
+  'FieldValueTooMany',
+  'FieldValueTypeInvalid',
+]);
+const UNCHECKED =
+  'some validation rules were not checked because the object was invalid; correct the existing errors to complete validation';
 /** A version without a schema keeps everything. */
 const OPEN: JsonSchema = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
 
@@ -279,6 +289,12 @@ function statusCheck(schema: JsonSchema): ValueCheck {
   };
 }
 
+/** As upstream: rules speak of objects that have the right shape. */
+function checkRules(rules: RuleCheck, object: UnknownObject, old: unknown, errors: FieldErrors): void {
+  if (errors.list.some(({ type }) => BLOCKING.has(type))) errors.invalid(NO_FIELD, null, UNCHECKED);
+  else rules(object, old, errors);
+}
+
 /** What the schema does to objects: dropped fields, defaults, checks. */
 function valueRules(
   schema: JsonSchema,
@@ -301,8 +317,7 @@ function valueRules(
     // Lists that were wrong before may stay so: their schema was changed under them.
     const faults = listFaults(object, schema);
     if (faults.length > 0 && (old === undefined || listFaults(old, schema).length === 0)) errors.list.push(...faults);
-    // As upstream: rules speak of objects that have the right shape.
-    if (!errors.any) rules?.(object, old === undefined ? UNCORRELATED : old, errors);
+    if (rules !== undefined) checkRules(rules, object, old ?? UNCORRELATED, errors);
   };
   return {
     prune,

@@ -3,7 +3,8 @@
  * check (types, lint, boundaries), unit (pure, in memory), integration (real kubectl, real containerd, root).
  * `npm test -- facts` holds the generated facts against upstream's documents; it needs Go.
  */
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { globSync } from 'node:fs';
 import { join } from 'node:path';
 import { setUpIntegration } from './set-up.ts';
@@ -17,16 +18,25 @@ interface Suite {
   run(): Promise<number> | number;
 }
 
-function node(args: readonly string[]): number {
-  const result = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' });
-  return result.status ?? 1;
-}
+const MINUTE_MS = 60_000;
 
 /**
- * A file whose test failed may leave a server or a connection open: its process ends all the same once its tests have, or one failure
- * would hold up the whole run (a test's timeout ends the test, not the process).
+ * A test that fails may leave a server or a connection open, and its process then lives on: after `limitMs` the whole group is
+ * ended, or one failure would hold up the run for as long as CI lets it. (`--test-force-exit` loses reports of tests that ran.)
  */
-const always = ['--test', '--test-force-exit'];
+async function node(args: readonly string[], limitMs: number): Promise<number> {
+  const child = spawn(process.execPath, args, { cwd: root, stdio: 'inherit', detached: true });
+  const end = (signal: NodeJS.Signals) => process.kill(-(child.pid as number), signal);
+  process.on('SIGINT', end).on('SIGTERM', end);
+  const timer = setTimeout(() => {
+    process.stderr.write(`not done after ${limitMs / MINUTE_MS} minutes: what still runs is ended\n`);
+    end('SIGKILL');
+  }, limitMs);
+  const [code] = (await once(child, 'exit')) as [number | null];
+  clearTimeout(timer);
+  process.off('SIGINT', end).off('SIGTERM', end);
+  return code ?? 1;
+}
 
 function testFiles(...patterns: readonly string[]): string[] {
   const files = globSync([...patterns], { cwd: root });
@@ -35,21 +45,24 @@ function testFiles(...patterns: readonly string[]): string[] {
 }
 
 const suites: readonly Suite[] = [
-  { name: 'check', run: () => node(['tools/check/main.ts']) },
+  { name: 'check', run: () => node(['tools/check/main.ts'], 10 * MINUTE_MS) },
   {
     name: 'unit',
     run: () =>
-      node([
-        ...always,
-        '--test-timeout=120000',
-        ...testFiles(
-          'packages/*/src/**/*.test.ts',
-          'tools/!(gen)/**/*.test.ts',
-          'bench/**/*.test.ts',
-          'examples/redis-operator/**/*.test.ts',
-          'test/upstream/**/*.test.ts',
-        ),
-      ]),
+      node(
+        [
+          '--test',
+          '--test-timeout=120000',
+          ...testFiles(
+            'packages/*/src/**/*.test.ts',
+            'tools/!(gen)/**/*.test.ts',
+            'bench/**/*.test.ts',
+            'examples/redis-operator/**/*.test.ts',
+            'test/upstream/**/*.test.ts',
+          ),
+        ],
+        20 * MINUTE_MS,
+      ),
   },
   {
     name: 'integration',
@@ -57,7 +70,7 @@ const suites: readonly Suite[] = [
       await setUpIntegration();
       // One cluster at a time: the tests measure and kill processes.
       const files = testFiles('test/integration/**/*.test.ts');
-      return node([...always, '--test-concurrency=1', '--test-timeout=600000', ...files]);
+      return node(['--test', '--test-concurrency=1', '--test-timeout=600000', ...files], 45 * MINUTE_MS);
     },
   },
   {
@@ -66,7 +79,7 @@ const suites: readonly Suite[] = [
     async run() {
       const { findSources } = await import('../gen/sources.ts');
       findSources();
-      return node(['--test', ...testFiles('tools/gen/**/*.test.ts')]);
+      return node(['--test', ...testFiles('tools/gen/**/*.test.ts')], 20 * MINUTE_MS);
     },
   },
 ];

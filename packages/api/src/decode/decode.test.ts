@@ -284,3 +284,12 @@ test('brackets within brackets are read to a depth, whatever stands in texts', (
   const text = `a: |\n  ${'['.repeat(20_000)}\nb: "${'{'.repeat(20_000)}"\n`;
   assert.deepEqual(Object.keys(parseText(text, 'yaml', facts).value as object), ['a', 'b']);
 });
+
+test('integers beyond 2^53, as patches give them, are numbers of built-in types and keep to their bounds', () => {
+  const schema = { maximum: 9_223_372_036_854_775_807n };
+  assert.deepEqual(decode(schema, 'apiextensions/v1.JSONSchemaProps').object, { maximum: 2 ** 63 });
+  const spec = { containers: [container], terminationGracePeriodSeconds: 9_007_199_254_740_993n };
+  const decoded = decode({ spec }).object['spec'] as typeof spec;
+  assert.equal(decoded.terminationGracePeriodSeconds, 2 ** 53);
+  assert.throws(() => decode({ spec: { replicas: 9_007_199_254_740_993n } }, 'apps/v1.Deployment'), /of type int32/);
+});

@@ -158,7 +158,9 @@ class Decoding {
       case 'int64':
         return this.#integer(value, 'int64', Number.POSITIVE_INFINITY);
       case 'double':
-        return typeof value === 'number' ? value : this.#mismatch(value, 'float64');
+        return typeof value === 'number' || typeof value === 'bigint'
+          ? Number(value)
+          : this.#mismatch(value, 'float64');
       case 'struct':
         return isObject(value)
           ? this.#struct(value, this.#planOf(field.typeId))
@@ -191,8 +193,9 @@ class Decoding {
     }
   }
 
-  #integer(value: unknown, name: string, max: number): number {
-    if (typeof value === 'bigint') return Number(value); // of a patch or CBOR, where custom resources need it
+  /** Patches and CBOR give bigints beyond 2^53, for custom resources. */
+  #integer(given: unknown, name: string, max: number): number {
+    const value = typeof given === 'bigint' ? Number(given) : given;
     if (typeof value !== 'number') return this.#mismatch(value, name);
     if (!Number.isInteger(value) || value > max || value < -max - 1)
       return this.#mismatch(value, name, `number ${value}`);

@@ -1,5 +1,5 @@
 /** The way over from client-side apply. Source: managedfields/internal/lastapplied{,manager,updater}.go. */
-import { parseExactJson, stringifyExactJson } from '@kapella/base';
+import { parseExactJson, sortKeys, stringifyExactJson } from '@kapella/base';
 import { ANNOTATIONS_SIZE_MAX_BYTES, byteLength } from '../names/index.ts';
 import { compareObjects } from './compare.ts';
 import { fieldSetOf } from './field-set.ts';
@@ -7,7 +7,7 @@ import { differenceOfFields, type Fields, hasPath, unionFields } from './fields.
 import type { ApplyType } from './schema.ts';
 import type { Conflict } from './updater.ts';
 import { validateObject } from './validate.ts';
-import { getKey, isPlain, type Plain, setKey } from './values.ts';
+import { getKey, isPlain, type Plain } from './values.ts';
 
 export const LAST_APPLIED_ANNOTATION = 'kubectl.kubernetes.io/last-applied-configuration';
 
@@ -65,14 +65,6 @@ function lastAppliedText(applied: Readonly<Plain>): string {
     metadata.annotations = others;
   }
   return `${stringifyExactJson(sortKeys({ ...applied, metadata }))}\n`;
-}
-
-function sortKeys(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sortKeys);
-  if (!isPlain(value)) return value;
-  const out: Plain = {};
-  for (const key of Object.keys(value).sort()) setKey(out, key, sortKeys(value[key]));
-  return out;
 }
 
 function sizeOf(annotations: Readonly<Plain>): number {

@@ -1,5 +1,5 @@
 /** Items of sets and of lists by key may stand there once. Source: apiextensions-apiserver pkg/apiserver/schema/listtype. */
-import { type FieldErrors, stringifyExactJson } from '@kapella/base';
+import { type FieldErrors, sortKeys, stringifyExactJson } from '@kapella/base';
 import { isPlainObject, itemsOf, type JsonSchema, propertyOf, valuesOf } from './schema.ts';
 
 /** Adds one error per item that repeats an earlier one. Linear in the size of the value. */
@@ -47,12 +47,5 @@ function keyOf(item: unknown, keys: readonly string[]): Record<string, unknown> 
 
 /** JSON with sorted keys: equal values, equal texts. */
 function canonical(value: unknown): string {
-  return stringifyExactJson(sorted(value));
-}
-
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted);
-  if (!isPlainObject(value)) return value;
-  const entries = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1));
-  return Object.fromEntries(entries.map(([key, inner]) => [key, sorted(inner)]));
+  return stringifyExactJson(sortKeys(value));
 }
